@@ -1,0 +1,37 @@
+"""Every registered name with a line about it, for `toile list`."""
+
+from __future__ import annotations
+
+import inspect
+
+from toile import studies
+from toile.committee.rules import RULES
+from toile.data import formats, sources
+from toile.data.registry import about
+from toile.evaluation.metrics import METRICS
+from toile.learners import architectures
+from toile.study import schedules
+from toile.study.optimizers import OPTIMIZERS
+
+
+def everything() -> dict[str, dict[str, str]]:
+    """Kind -> name -> one line."""
+    schedule_types = [kind for kind in vars(schedules).values() if _is_schedule(kind)]
+    return {
+        "studies": {name: studies.title(name) for name in studies.names()},
+        "architectures": {name: about(architectures.load(name)) for name in architectures.names()},
+        "datasets": {name: sources.about(name) for name in sources.names()},
+        "formats": {name: formats.about(name) for name in formats.names()},
+        "rules": {name: _line(rule) for name, rule in RULES.items()},
+        "metrics": {name: metric.title for name, metric in METRICS.items()},
+        "schedules": {kind.model_fields["name"].annotation.__args__[0]: _line(kind) for kind in schedule_types},
+        "optimizers": {name: f"learning rate {options['learning_rate']:g} unless given" for name, options in OPTIMIZERS.items()},
+    }
+
+
+def _is_schedule(kind: object) -> bool:
+    return inspect.isclass(kind) and issubclass(kind, schedules._Schedule) and kind is not schedules._Schedule
+
+
+def _line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]

@@ -1,0 +1,254 @@
+"""The command line: parse, call, print. Every verb imports what it needs when it is called, so that `toile --help` is quick.
+
+Exit codes: 0 done, 1 failed, 2 misuse; 130 after Ctrl-C, as shells expect.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from toile.errors import Misuse, ToileError
+
+if TYPE_CHECKING:
+    from toile.runner.plan import Plan
+
+StoreDir = Annotated[Path | None, Parameter(name="--store", help="folder of runs (else $TOILE_STORE, else ./toile-runs)")]
+DataDir = Annotated[Path | None, Parameter(name="--data-dir", help="folder to look for data sets in first")]
+OnDataset = Annotated[str | None, Parameter(name="--dataset", help="registered data set to use instead of the study's")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="one JSON document on standard output")]
+
+app = App(name="toile", help="A workbench for classifying small images. STUDY is a packaged study's name or a .toml file.")
+
+
+@app.command(name="list")
+def list_(*, json: Json = False) -> None:
+    """Names that a study may use: architectures, data sets, formats, rules, metrics, schedules, optimizers; and studies."""
+    from toile import catalogue
+
+    found = catalogue.everything()
+    if json:
+        return _print_json(found)
+    for kind, names in found.items():
+        print(f"{kind}:")
+        for name, about in names.items():
+            print(f"  {name:<20} {about}".rstrip())
+    return None
+
+
+@app.command
+def fetch(dataset: str = "fashion-mnist", *, data_dir: DataDir = None) -> None:
+    """Find a data set, or download it into the per-user cache, and check it."""
+    from toile.data import sources
+
+    with _downloads() as progress:
+        found = sources.load(dataset, data_dir, progress)
+    test = 0 if found.test is None else len(found.test)
+    print(f"{found.name}: {len(found.train):,} training and {test:,} test images, content {found.content[:12]}")
+
+
+@app.command
+def plan(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset: OnDataset = None,
+         workers: int | None = None, json: Json = False) -> None:  # fmt: skip
+    """What a study would train, what is stored, and about how long the rest takes. Trains nothing."""
+    from toile.data.audit import audit
+    from toile.runner import show
+
+    made = _plan(study, store=store, data_dir=data_dir, dataset=dataset)
+    found = show.planned(made, workers) | {"warnings": audit(made.dataset)["warnings"]}
+    for warning in found["warnings"]:
+        _say(f"warning: {warning}")
+    _print_json(found) if json else show.print_plan(found)
+
+
+@app.command
+def run(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset: OnDataset = None,
+        workers: int | None = None, threads: int = 1,
+        only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None) -> None:  # fmt: skip
+    """Train what is missing. The same command resumes.
+
+    Parameters
+    ----------
+    workers
+        Processes at once; one a core where left out.
+    threads
+        Of each process. They change the last bits of a result.
+    only
+        Pattern of trial names, such as 'model-*'; may be given several times.
+    """
+    from toile.runner import local, progress
+    from toile.runner import run as runs
+
+    _at_least_1(workers=workers, threads=threads)
+    made = _plan(study, store=store, data_dir=data_dir, dataset=dataset)
+    workers = workers or max(1, local.cores() // threads)
+    pending = made.pending(only or ())
+    stored = len({p.fingerprint for p in made.matching(only or ())}) - len(pending)
+    _say(f"{made.study.title}: {len(pending)} to train, {stored} stored already, in {made.store.root}")
+    with progress.Show(made, pending, workers) as tell:
+        runs.run(made, only=only or (), workers=workers, threads=threads, tell=tell)
+    _say(f"done; `toile report {study}` shows it")
+
+
+@app.command
+def status(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset: OnDataset = None,
+           json: Json = False) -> None:  # fmt: skip
+    """What of a study is stored, begun or missing."""
+    from toile import verbs
+    from toile.runner import show
+
+    found = show.status(verbs.stored(study, store=store, data_dir=data_dir, dataset=dataset))
+    _print_json(found) if json else show.print_status(found)
+
+
+@app.command
+def show(run: str, *, store: StoreDir = None, data_dir: DataDir = None) -> None:
+    """One stored run: RUN is the first digits of its fingerprint, or STUDY/TRIAL. Prints JSON."""
+    from toile import verbs
+
+    found = verbs.find_run(run, store=store, data_dir=data_dir)
+    _print_json({
+        "fingerprint": found.fingerprint, "folder": str(found.folder), "trial": found.trial, "metrics": found.metrics,
+        "provenance": found.provenance,
+    })  # fmt: skip
+
+
+@app.command
+def combine(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset: OnDataset = None) -> None:
+    """A study's committees from stored runs, beside the means of their members' figures. No training."""
+    from toile import verbs
+    from toile.reports.answers import print_committees
+
+    print_committees(verbs.results(study, store=store, data_dir=data_dir, dataset=dataset))
+
+
+@app.command
+def compare(a: str, b: str, *, store: StoreDir = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """Whether two stored runs differ on the test images, by a paired test (McNemar's, exact)."""
+    from toile import verbs
+    from toile.reports.answers import print_comparison
+
+    found = verbs.compare(a, b, store=store, data_dir=data_dir)
+    _print_json(found) if json else print_comparison(found)
+
+
+@app.command
+def report(study: str, *, output: Path | None = None, store: StoreDir = None, data_dir: DataDir = None,
+           dataset: OnDataset = None, json: Json = False) -> None:  # fmt: skip
+    """Write a study's report: one HTML file that needs no network. With --json print its figures instead."""
+    from rich.console import Console
+
+    from toile import verbs
+    from toile.reports.summary import summary
+    from toile.reports.tables import print_summary
+    from toile.store.store import Store
+
+    found = verbs.results(study, store=store, data_dir=data_dir, dataset=dataset)
+    if json:
+        if output is not None:
+            verbs.write_report(found, output)
+        return _print_json(summary(found))
+    written = verbs.write_report(found, output or verbs.default_report(found, Store.at(store)))
+    print_summary(found, Console())
+    print(f"report: {written.resolve()}")
+    return None
+
+
+@app.command
+def predict(run: str, /, *images: Path, store: StoreDir = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, or a STUDY with one committee."""
+    from dataclasses import asdict
+
+    from toile import verbs
+    from toile.reports.answers import print_answers
+
+    if not images:
+        raise Misuse("no image given: toile predict RUN IMAGE…")
+    answers = verbs.predict(run, images, store=store, data_dir=data_dir)
+    _print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
+
+
+@app.command
+def gc(*, store: StoreDir = None, delete: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """What no run needs: abandoned work (its checkpoints too) and unused data sets. Lists it; --delete removes it."""
+    from toile.store.store import Store
+
+    place = Store.at(store)
+    for path in place.garbage():
+        if delete:
+            place.remove(path)
+        print(f"{'removed' if delete else 'would remove'} {path}")
+
+
+def _plan(study: str, **where: Any) -> Plan:
+    """The plan, with a bar for a download if there is one."""
+    from toile import verbs
+
+    with _downloads() as progress:
+        return verbs.plan(study, progress=progress, **where)
+
+
+class _downloads:  # noqa: N801 - used as a function
+    """Context that shows a download's progress on standard error, once there is one."""
+
+    def __enter__(self) -> Any:
+        self.bars, self.tasks = None, {}
+        return self.tell
+
+    def tell(self, name: str, done: int, total: int | None) -> None:
+        from rich.console import Console
+        from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        if self.bars is None:
+            columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
+            self.bars = Progress(*columns, console=Console(stderr=True))
+            self.bars.start()
+        if name not in self.tasks:
+            self.tasks[name] = self.bars.add_task(f"downloading {name}", total=total)
+        self.bars.update(self.tasks[name], completed=done, total=total)
+
+    def __exit__(self, *error: object) -> None:
+        if self.bars is not None:
+            self.bars.stop()
+
+
+def _at_least_1(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise Misuse(f"--{name} is at least 1, got {number}")
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the `toile` command."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except Misuse as error:
+        _say(f"toile: {error}")
+        sys.exit(2)
+    except CycloptsError as error:
+        _say(f"toile: {error}")
+        sys.exit(2)
+    except ToileError as error:
+        _say(f"toile: {error}")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("stopped; the same command goes on from here")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

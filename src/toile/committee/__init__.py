@@ -1,0 +1,1 @@
+"""What runs are worth together: their stored probabilities combined, weighted and compared. Nothing here trains."""

@@ -1,0 +1,148 @@
+"""Rules that make one set of probabilities out of several, and one table of them at the foot.
+
+A rule takes `members` `(members, images, classes)` floats, rows summing to 1, and `weights` `(members,)` or None, and returns
+`(images, classes)` float32, rows summing to 1. Rules without weights give the same bits in whatever order the members come:
+they add sorted numbers, as floating-point sums depend on the order. A new rule is a function here and a line in `RULES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from toile.errors import Misuse, nearest
+from toile.evaluation.metrics import EPSILON
+from toile.evaluation.predictions import Predictions
+
+Weights = Sequence[float] | np.ndarray | None
+
+# What the winner of a tied vote is ahead: small beside one vote, large beside the rounding of float32.
+TIE = 1e-6
+
+
+def mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+    """Arithmetic mean of the probabilities (the sum rule of Kittler et al., "On Combining Classifiers", PAMI 20, 1998)."""
+    _unweighted("mean", weights)
+    return _finished(_mean(members))
+
+
+def geometric_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+    """Geometric mean, renormalised: the normalised product rule, or logarithmic opinion pool.
+
+    Clipped at 1e-7 from below, so that a single member's 0 does not forbid a class.
+    """
+    _unweighted("geometric-mean", weights)
+    logarithm = _mean(np.log(np.maximum(np.asarray(members, np.float64), EPSILON)))
+    return _finished(_normalised(np.exp(logarithm - logarithm.max(axis=1, keepdims=True))))
+
+
+def median(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+    """Median of each class's probabilities, renormalised; the mean where every class's median is 0."""
+    _unweighted("median", weights)
+    middle = np.clip(np.median(np.asarray(members, np.float64), axis=0), 0, None)
+    empty = middle.sum(axis=1) <= 0
+    middle[empty] = np.clip(_mean(members)[empty], 0, None)
+    return _finished(_normalised(middle))
+
+
+def vote(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+    """Share of the members that vote for each class; a member votes for its most probable class.
+
+    Of the classes with most votes the one with the higher mean probability wins (of equals, the lowest class): it is put
+    ahead by a millionth, so that the most probable class of the result is the committee's decision.
+    """
+    _unweighted("vote", weights)
+    classes = members.shape[2]
+    votes = (members.argmax(axis=2)[:, :, None] == np.arange(classes)).sum(axis=0)
+    tied = votes == votes.max(axis=1, keepdims=True)
+    winner = np.where(tied, _mean(members), -1).argmax(axis=1)
+    shares = votes / len(members)
+    contested = tied.sum(axis=1) > 1
+    shares[contested, winner[contested]] += TIE
+    return _finished(_normalised(shares))
+
+
+def weighted_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+    """Arithmetic mean with a weight a member; the weights are divided by their sum.
+
+    Raises:
+        Misuse: no weights, not one a member, a negative or infinite one, or all of them 0.
+    """
+    if weights is None:
+        raise Misuse("the rule 'weighted-mean' needs weights, one a member; without any, the rule is 'mean'")
+    weight = np.asarray(weights, np.float64)
+    if weight.shape != (len(members),):
+        raise Misuse(f"got weights of shape {weight.shape} for {len(members)} members; expected one weight a member")
+    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() <= 0:
+        raise Misuse(f"weights are {weight.tolist()}; allowed are finite numbers from 0 up, one of them above 0")
+    return _finished(np.tensordot(weight / weight.sum(), np.asarray(members, np.float64), axes=1))
+
+
+def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) -> Predictions:
+    """The committee's own predictions.
+
+    Args:
+        members: predictions of the same images of the same split.
+        rule: a name in `RULES`.
+        weights: one a member, for `weighted-mean` only.
+
+    Raises:
+        Misuse: no member, members of different images, an unknown rule, weights that the rule does not take or lacks.
+    """
+    if rule not in RULES:
+        raise Misuse(f"unknown rule {rule!r}{nearest(rule, RULES)}; allowed: {', '.join(RULES)}")
+    stacked = stack(members)
+    return Predictions(members[0].split, RULES[rule](stacked, weights), members[0].labels)
+
+
+def stack(members: Sequence[Predictions]) -> np.ndarray:
+    """`(members, images, classes)` float32: the members' probabilities, after a check that they speak of the same images.
+
+    Raises:
+        Misuse: no member, or members whose split, shape or labels differ.
+    """
+    if not members:
+        raise Misuse("a committee of no members; at least one is needed")
+    first = members[0]
+    for position, member in enumerate(members[1:], start=2):
+        for what, ours, theirs in (
+            ("split", first.split, member.split),
+            ("shape (images, classes)", first.probabilities.shape, member.probabilities.shape),
+        ):
+            if ours != theirs:
+                raise Misuse(f"members of a committee differ in {what}: member 1 has {ours}, member {position} {theirs}")
+        if not np.array_equal(first.labels, member.labels):
+            differing = int((first.labels != member.labels).sum())
+            raise Misuse(
+                f"members of a committee speak of different images: {differing} of {len(first)} labels "
+                f"differ between member 1 and member {position}"
+            )
+    return np.stack([member.probabilities for member in members])
+
+
+def _unweighted(rule: str, weights: Weights) -> None:
+    if weights is not None:
+        raise Misuse(f"the rule {rule!r} takes no weights; 'weighted-mean' does")
+
+
+def _mean(members: np.ndarray) -> np.ndarray:
+    return np.sort(np.asarray(members, np.float64), axis=0).mean(axis=0)
+
+
+def _normalised(scores: np.ndarray) -> np.ndarray:
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+def _finished(probabilities: np.ndarray) -> np.ndarray:
+    """Float32 in 0..1: members may leave that range by rounding."""
+    return np.clip(probabilities, 0, 1).astype(np.float32)
+
+
+RULES: dict[str, Callable[[np.ndarray, Weights], np.ndarray]] = {
+    "mean": mean,
+    "geometric-mean": geometric_mean,
+    "median": median,
+    "vote": vote,
+    "weighted-mean": weighted_mean,
+}

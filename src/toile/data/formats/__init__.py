@@ -1,0 +1,53 @@
+"""Formats of a user's own files: a format is a module of this package, found by its file name.
+
+Each module has a docstring of one line (for `toile list`) and
+
+    matches(path: Path) -> bool
+        Whether `path` looks like this format, from its name and kind alone.
+    read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset
+        Reads `path`, and the test images from `test_path` where they are kept apart. Raises DataError.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from toile.data import registry
+from toile.errors import Misuse, nearest
+
+# From the most to the least particular: a folder of IDX files is also a folder. What is not named here is asked last.
+_ORDER = ("idx", "npz", "npy", "csv", "folder")
+
+
+def names() -> tuple[str, ...]:
+    """All formats, sorted."""
+    return registry.names(__path__)
+
+
+def load(name: str) -> ModuleType:
+    """The module of a format.
+
+    Raises:
+        Misuse: no such format.
+    """
+    if name not in names():
+        raise Misuse(f"unknown format {name!r}{nearest(name, names())}; allowed: {', '.join(names())}")
+    return registry.module(__name__, name)
+
+
+def about(name: str) -> str:
+    """One line about a format."""
+    return registry.about(load(name))
+
+
+def guess(path: Path) -> str:
+    """The format that `path` looks like.
+
+    Raises:
+        Misuse: none does.
+    """
+    for name in sorted(names(), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER)):
+        if load(name).matches(path):
+            return name
+    raise Misuse(f"{path}: the format cannot be guessed from the name; set `format` to one of {', '.join(names())}")

@@ -1,0 +1,115 @@
+"""IDX files as MNIST and Fashion-MNIST come in, plain or .gz: a folder with the four official names, or an images file"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from toile.data.checks import as_dataset
+from toile.data.dataset import Dataset
+from toile.data.errors import DataError
+
+_UBYTE = 0x08
+_IMAGES_NAME = re.compile(r"(.*)images([.-])idx3-ubyte(\.gz)?", re.DOTALL)
+_TRAIN, _TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
+
+
+def matches(path: Path) -> bool:
+    if path.is_dir():
+        return _find(path, _TRAIN) is not None
+    return _IMAGES_NAME.fullmatch(path.name) is not None
+
+
+def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset:
+    if path.is_dir():
+        images = _find(path, _TRAIN)
+        if images is None:
+            raise DataError(f"{path}: no {_TRAIN}[.gz]; expected the four official IDX files")
+        test_images = _find(test_path or path, _TEST) if (test_path or path).is_dir() else test_path
+        if test_path is None and test_images is None and _find(path, _labels_name(_TEST)) is not None:
+            raise DataError(f"{path}: {_labels_name(_TEST)} without {_TEST}; expected both or neither")
+    else:
+        images = path
+        test_images = _find(test_path, _TEST) if test_path is not None and test_path.is_dir() else test_path
+    if test_path is not None and test_images is None:
+        raise DataError(f"{test_path}: no {_TEST}[.gz]; expected the test images and labels")
+    train = _pair(images)
+    test = _pair(test_images) if test_images is not None else None
+    return as_dataset(path.name, path, train, test, class_names)
+
+
+def parse(data: bytes, source: object, dimensions: int | None = None) -> np.ndarray:
+    """The array in the bytes of an IDX file, gzipped or not.
+
+    Args:
+        data: the whole file.
+        source: the file, for messages.
+        dimensions: how many the array must have; None for any.
+
+    Returns:
+        uint8, the shape that the header declares.
+
+    Raises:
+        DataError: a damaged gzip, a wrong magic number, more or fewer bytes than the header declares.
+    """
+    # An unread gzip stream is decompressed only as far as the header says, so a bomb costs nothing.
+    stream = gzip.GzipFile(fileobj=io.BytesIO(data)) if data[:2] == b"\x1f\x8b" else io.BytesIO(data)
+    try:
+        head = stream.read(4)
+        if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UBYTE or not 1 <= head[3] <= 4:
+            got = head.hex() or "missing"
+            raise DataError(f"{source}: magic number {got}; expected 00000803 (images) or 00000801 (labels)")
+        if dimensions is not None and head[3] != dimensions:
+            raise DataError(f"{source}: magic number {head.hex()} ({head[3]} dimensions); expected 0000080{dimensions}")
+        sizes = stream.read(4 * head[3])
+        if len(sizes) < 4 * head[3]:
+            raise DataError(f"{source}: the header is cut off after {4 + len(sizes)} bytes")
+        shape = struct.unpack(f">{head[3]}I", sizes)
+        expected = int(np.prod(shape, dtype=object))
+        # Deflate shrinks by 1,032 at most. Read would set the declared size aside at once, so a lie must not reach it.
+        body = stream.read(expected + 1) if expected <= 1032 * len(data) else b""
+    except (EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{source}: damaged or truncated gzip ({error}); expected a whole .gz file") from error
+    if len(body) != expected:
+        got = "more" if len(body) > expected else "fewer"
+        raise DataError(f"{source}: the header declares {expected:,} bytes {shape}, the file holds {got}")
+    return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+def _pair(images: Path) -> tuple[np.ndarray, np.ndarray]:
+    match = _IMAGES_NAME.fullmatch(images.name)
+    if match is None:
+        raise DataError(f"{images}: not the name of an IDX images file; expected …-images-idx3-ubyte[.gz]")
+    wanted = _labels_name(images.name.removesuffix(".gz"))
+    labels = _find(images.parent, wanted)
+    if labels is None:
+        raise DataError(f"{images}: no labels beside it; expected {wanted}[.gz]")
+    arrays = (parse(_bytes(images), images, 3), parse(_bytes(labels), labels, 1))
+    if len(arrays[0]) != len(arrays[1]):
+        raise DataError(f"{images}: {len(arrays[0]):,} images, but {len(arrays[1]):,} labels in {labels.name}")
+    return arrays
+
+
+def _labels_name(images_name: str) -> str:
+    return images_name.replace("images", "labels").replace("idx3", "idx1")
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """`name` in `folder`, plain or .gz, also in the spelling `train-images.idx3-ubyte`."""
+    head, _, tail = name.rpartition("-idx")
+    plain = [name, f"{head}.idx{tail}"] if head else [name, name.replace(".idx", "-idx")]
+    candidates = (folder / f"{stem}{ending}" for stem in plain for ending in ("", ".gz"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,0 +1,111 @@
+"""From what a study says about its data to the data."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toile.data import formats, sources
+from toile.data.dataset import Dataset, Images
+from toile.data.errors import DataError
+
+if TYPE_CHECKING:
+    from toile.data.fetch import Progress
+    from toile.study.spec import DatasetSpec
+
+
+def load(
+    spec: DatasetSpec, data_dir: Path | None = None, base: Path | None = None, progress: Progress | None = None
+) -> Dataset:
+    """Loads the data set of a study.
+
+    `class_names` names the classes after `class_map`; where there is one name an old class and the map merges some,
+    it names the old ones, and merged classes are called "old / old".
+
+    Args:
+        spec: a registered name, or a path with its format.
+        data_dir: where a registered data set is looked for first.
+        base: folder that relative paths start from, the study file's; the current one where left out.
+        progress: told of a download.
+
+    Raises:
+        Misuse: unknown name or format.
+        DatasetUnavailable: a registered data set that is neither found nor downloaded.
+        DataError: files that cannot be read or do not fit.
+    """
+    new_classes = _new_classes(spec.class_map) if spec.class_map is not None else None
+    names_are_old = spec.class_names is not None and (
+        spec.class_map is None or (len(spec.class_names) == len(spec.class_map) != new_classes)
+    )
+    old_names = spec.class_names if names_are_old else None
+    if spec.name is not None:
+        dataset = sources.load(spec.name, data_dir, progress)
+        if old_names is not None:
+            dataset = _renamed(dataset, old_names)
+    else:
+        path = _found(spec.path, base)
+        test_path = _found(spec.test_path, base) if spec.test_path is not None else None
+        reader = formats.load(spec.format if spec.format is not None else formats.guess(path))
+        dataset = reader.read(path, test_path, old_names)
+    if spec.class_map is not None:
+        dataset = map_classes(dataset, spec.class_map)
+        if spec.class_names is not None and not names_are_old:
+            dataset = _renamed(dataset, spec.class_names)
+    return dataset
+
+
+def map_classes(dataset: Dataset, class_map: tuple[int, ...]) -> Dataset:
+    """Gives every class a new label; several old classes may share one.
+
+    Args:
+        dataset: with labels 0..classes - 1.
+        class_map: new label of each old one, `len(class_map) == classes`; together they are 0.., or 1.., without gaps.
+
+    Returns:
+        The same images with labels from 0; the names of merged classes joined with " / ".
+
+    Raises:
+        DataError: another length, gaps.
+    """
+    if len(class_map) != dataset.classes:
+        raise DataError(
+            f"class_map has {len(class_map)} labels, data set {dataset.name!r} has {dataset.classes} classes; "
+            f"expected one new label for each old one"
+        )
+    count = _new_classes(class_map)
+    table = np.array(class_map, np.int64) - min(class_map)
+    names = tuple(
+        " / ".join(name for name, new in zip(dataset.class_names, table, strict=True) if new == label) for label in range(count)
+    )
+    train = Images(dataset.train.images, table[dataset.train.labels])
+    test = Images(dataset.test.images, table[dataset.test.labels]) if dataset.test is not None else None
+    return Dataset(dataset.name, train, test, names)
+
+
+def _new_classes(class_map: tuple[int, ...]) -> int:
+    used = sorted(set(class_map))
+    if not used or used[0] not in (0, 1) or used != list(range(used[0], used[0] + len(used))):
+        raise DataError(f"class_map uses the labels {used}; expected 0, 1, 2 … or 1, 2, 3 … without gaps")
+    return len(used)
+
+
+def _renamed(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:
+    if len(class_names) != dataset.classes:
+        raise DataError(
+            f"{len(class_names)} class names, data set {dataset.name!r} has {dataset.classes} classes; expected one each"
+        )
+    return replace(dataset, class_names=class_names)
+
+
+def _found(path: str, base: Path | None) -> Path:
+    found = (base or Path()) / Path(path).expanduser()
+    if not found.exists():
+        beside = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
+        close = difflib.get_close_matches(found.name, beside, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise DataError(f"{found}: no such file or folder{hint}")
+    return found

@@ -1,0 +1,158 @@
+"""How a data set falls into train, validation and test, or into k folds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toile.data.dataset import Dataset, Images
+from toile.data.errors import DataError
+
+if TYPE_CHECKING:
+    from toile.study.spec import SplitSpec
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a data set.
+
+    Args:
+        train: what a model learns from.
+        validation: what may pick (early stopping, selection, weights), or the fold held out; None for none.
+        test: what picks nothing; None only in cross-validation of a data set without test images.
+        indices: part -> int64 positions in the data set's training images, in the order of the part. `test` is in it
+            only where the split drew it: the data set's own test images are used whole and in their order.
+    """
+
+    train: Images
+    validation: Images | None
+    test: Images | None
+    indices: dict[str, np.ndarray]
+
+    def counts(self) -> dict[str, int]:
+        """Part -> number of images, for the parts there are."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(part) for name, part in parts.items() if part is not None}
+
+
+def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
+    """Cuts a data set as a study says.
+
+    Without `spec.test`, `tail` is Keras's `validation_split` (the last images, unshuffled; `floor(n (1 - fraction))`
+    are left to train on), `random` is scikit-learn's `train_test_split(test_size=validation, random_state=seed)` and
+    `stratified` the same with `stratify=labels`. With it, `validation` too is a fraction of all images: `random` and
+    `stratified` first hold out both with one `train_test_split`, then cut that with a second one of the same seed, whose
+    first part is the test set; `tail` is train, validation, test in this order.
+
+    With folds, what is not test is cut by scikit-learn's `KFold` (`StratifiedKFold` where `stratified`), seeded where
+    `spec.shuffle` is set, never shuffled for `tail`; the held-out fold is the validation part.
+
+    Args:
+        dataset: what to cut.
+        spec: how.
+        fold: which fold is held out, 0..spec.folds - 1; None without folds.
+
+    Raises:
+        DataError: no test images and no `test`, or both; too few images for the parts or folds asked for.
+        ValueError: `fold` does not go with `spec.folds`.
+    """
+    if (fold is None) != (spec.folds is None) or (fold is not None and not 0 <= fold < spec.folds):
+        raise ValueError(f"fold is {fold!r}, spec.folds is {spec.folds!r}; expected 0..folds - 1, or None for both")
+    if dataset.test is not None and spec.test > 0:
+        raise DataError(
+            f"data set {dataset.name!r} brings {len(dataset.test):,} test images of its own; "
+            f"leave out split.test (it is {spec.test:g})"
+        )
+    if dataset.test is None and spec.test == 0 and spec.folds is None:
+        raise DataError(
+            f"data set {dataset.name!r} has no test images; set split.test to the fraction to keep for testing, "
+            f"such as test = 0.2, or give test_path"
+        )
+    labels = dataset.train.labels
+    everything = np.arange(len(labels))
+    drawn = None
+    if spec.folds is not None:
+        kept = everything
+        if spec.test > 0:
+            kept, drawn = _cut(everything, labels, spec, spec.test)
+        train, validation = _fold(kept, labels[kept], spec, fold, dataset.name)
+    elif spec.test > 0:
+        train, validation, drawn = _three(everything, labels, spec)
+    else:
+        train, validation = _cut(everything, labels, spec, spec.validation)
+    indices = {"train": train}
+    if spec.folds is not None or spec.validation > 0:
+        indices["validation"] = validation
+    if drawn is not None:
+        indices["test"] = drawn
+    for name, positions in indices.items():
+        if len(positions) == 0:
+            raise DataError(f"data set {dataset.name!r}: {len(labels):,} images leave none for the {name} part of {spec!r}")
+    parts = {name: dataset.train[_slice(positions)] for name, positions in indices.items()}
+    return Parts(parts["train"], parts.get("validation"), parts.get("test", dataset.test), indices)
+
+
+def _cut(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """What is kept, and what is held out."""
+    if fraction == 0:
+        return positions, positions[:0]
+    if spec.method == "tail":
+        at = math.floor(len(positions) * (1.0 - fraction))
+        return positions[:at], positions[at:]
+    return _drawn(positions, labels, spec, fraction)
+
+
+def _three(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Train, validation, test."""
+    # 0.1 + 0.2 is a little more than 0.3, and scikit-learn rounds up: without this, one image too many.
+    held = round(spec.validation + spec.test, 12)
+    train, out = _cut(positions, labels, spec, held)
+    if spec.validation == 0:
+        return train, out[:0], out
+    if spec.method == "tail":
+        at = math.floor(len(positions) * (1.0 - spec.test))
+        return train, positions[len(train) : at], positions[at:]
+    count = math.ceil(round(len(out) * spec.validation / held, 6))
+    test, validation = _drawn(out, labels[out], spec, count)
+    return train, validation, test
+
+
+def _drawn(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, size: float | int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import train_test_split
+
+    stratify = labels if spec.method == "stratified" else None
+    try:
+        kept, out = train_test_split(positions, test_size=size, random_state=spec.seed, stratify=stratify)
+    except ValueError as error:
+        raise DataError(f"{len(positions):,} images cannot be split {spec.method} ({error})") from error
+    return kept, out
+
+
+def _fold(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fold: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    if spec.method == "stratified":
+        present, counts = np.unique(labels, return_counts=True)
+        if counts.min() < spec.folds:
+            raise DataError(
+                f"data set {name!r}: {spec.folds} stratified folds, but class {present[counts.argmin()]} has "
+                f"{counts.min()} images; expected at least one a fold"
+            )
+    elif len(positions) < spec.folds:
+        raise DataError(f"data set {name!r}: {spec.folds} folds, but {len(positions)} images; expected one a fold or more")
+    shuffle = spec.shuffle and spec.method != "tail"
+    folds = (StratifiedKFold if spec.method == "stratified" else KFold)(
+        spec.folds, shuffle=shuffle, random_state=spec.seed if shuffle else None
+    )
+    train, held = list(folds.split(positions, labels))[fold]
+    return positions[train], positions[held]
+
+
+def _slice(positions: np.ndarray) -> np.ndarray | slice:
+    """A run of neighbours as a slice, so that `tail` copies nothing (memory-mapped images stay on disk)."""
+    if len(positions) and positions[-1] - positions[0] == len(positions) - 1 and np.all(np.diff(positions) == 1):
+        return slice(int(positions[0]), int(positions[-1]) + 1)
+    return positions

@@ -1,0 +1,20 @@
+"""Errors meant for a person: one message that says what, what was got, what is allowed, and the nearest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ToileError(Exception):
+    """Something the user can mend. The CLI prints its message, no traceback, and exits with 1."""
+
+
+class Misuse(ToileError):
+    """The command or a file it reads asks for something impossible. The CLI exits with 2."""
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """`" (did you mean 'x'?)"` with the allowed name most like `name`, or nothing."""
+    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,82 @@
+"""Architectures: a name is a file. `strided-cnn` would be `strided_cnn.py`.
+
+A file has a docstring whose first line says what it is, an integer `REVISION` (raised whenever the same options would build
+another model) and `build(image_shape, classes, *, **options) -> keras.Model`, whose annotated keyword arguments *are* the
+options: their types and defaults are what a study is checked against. The model takes uint8 images, does its own
+preprocessing, and ends in a Softmax layer called "probabilities" (float32) on a layer of logits. It imports Keras inside
+`build`, because planning and reporting look at architectures and never train. A file may also offer
+`multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from toile.errors import Misuse, nearest
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """All architectures, by name."""
+    return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)))
+
+
+def load(name: str) -> ModuleType:
+    """The module of an architecture.
+
+    Raises:
+        Misuse: there is none of that name.
+    """
+    if name not in names():
+        raise Misuse(f"unknown architecture {name!r}{nearest(name, names())}; known: {', '.join(names())}")
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+@cache
+def options_model(name: str) -> type[BaseModel]:
+    """A strict model of an architecture's options, made from the signature of its `build`."""
+    signature = inspect.signature(load(name).build, eval_str=True)
+    fields: dict[str, Any] = {
+        key: (parameter.annotation, parameter.default)
+        for key, parameter in signature.parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return create_model(name, __config__=ConfigDict(extra="forbid", strict=True, frozen=True), **fields)
+
+
+def complete(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """All options of an architecture: those given, the rest by default, as JSON would hold them."""
+    return options_model(name).model_validate(options).model_dump(mode="json")
+
+
+def build(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> Any:
+    """An untrained model.
+
+    Args:
+        image_shape: (height, width, channels) of the uint8 images.
+        classes: number of classes, at least 2.
+        options: as `complete` gives them.
+
+    Raises:
+        Misuse: the options do not fit the images, such as more pooling than there are pixels.
+    """
+    checked = options_model(name).model_validate(options)
+    arguments = {key: getattr(checked, key) for key in type(checked).model_fields}
+    try:
+        return load(name).build(image_shape, classes, **arguments)
+    except ValueError as error:
+        raise Misuse(f"{name} cannot be built for {image_shape} images with {options}: {error}") from error
+
+
+def multiply_adds(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> int | None:
+    """Multiplications of one image's forward pass, or None where the architecture does not say."""
+    count = getattr(load(name), "multiply_adds", None)
+    checked = options_model(name).model_validate(options)
+    return count(image_shape, classes, **{k: getattr(checked, k) for k in type(checked).model_fields}) if count else None

@@ -1,0 +1,57 @@
+"""Stored models at work on new images: `python -m toile.learners.infer images.npy out.npz MODEL…`, a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from toile.errors import ToileError
+from toile.learners.process import environment
+
+
+def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.ndarray]:
+    """Probabilities of each model for the images, from a fresh process: the calling one never imports Keras.
+
+    Args:
+        models: `model.keras` files.
+        backend: Keras backend they were trained on.
+        images: uint8 `(n, height, width, channels)`.
+
+    Returns:
+        `(n, classes)` float32, one a model.
+
+    Raises:
+        ToileError: a model cannot be loaded; with the last lines that Keras said.
+    """
+    with tempfile.TemporaryDirectory(prefix="toile-") as folder:
+        given, answer = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
+        np.save(given, images, allow_pickle=False)
+        command = [sys.executable, "-m", "toile.learners.infer", str(given), str(answer), *map(str, models)]
+        done = subprocess.run(command, env=environment(backend, 1), capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = "\n".join(done.stderr.splitlines()[-5:])
+            raise ToileError(f"the models could not be used: {last}")
+        with np.load(answer, allow_pickle=False) as stored:
+            return [stored[str(i)] for i in range(len(models))]
+
+
+def main(arguments: list[str]) -> None:
+    """Entry point of the process."""
+    given, answer, *models = map(Path, arguments)
+    import keras
+
+    images = np.load(given, allow_pickle=False)
+    outputs = {}
+    for i, path in enumerate(models):
+        model = keras.models.load_model(path, compile=False)
+        outputs[str(i)] = np.asarray(model.predict(images, batch_size=500, verbose=0), dtype=np.float32)
+    np.savez(answer, **outputs)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,41 @@
+"""Pieces that architectures share: options that are one for all or one each, activations, initialisers, penalties."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def each(value: T | tuple[T, ...], count: int, name: str) -> tuple[T, ...]:
+    """`value` for each of `count` blocks: repeated if there is one, as it is if there are as many.
+
+    Raises:
+        ValueError: another number of values.
+    """
+    if not isinstance(value, tuple):
+        return (value,) * count
+    if len(value) != count:
+        raise ValueError(f"{name} has {len(value)} values for {count} layers; one for all or one each is wanted")
+    return value
+
+
+def activation_layer(name: str) -> Any:
+    """An activation as a layer of its own."""
+    from keras import layers
+
+    if name == "leaky-relu":
+        return layers.LeakyReLU(negative_slope=0.01)
+    return layers.Activation(name)
+
+
+def initializer_for(name: str) -> str:
+    """Keras's name of an initialiser."""
+    return name.replace("-", "_")
+
+
+def l2_penalty(strength: float) -> Any:
+    """Keras's L2 regulariser, which adds strength * sum(w^2) to the loss; None for strength 0."""
+    from keras import regularizers
+
+    return regularizers.L2(strength) if strength else None

@@ -1,0 +1,50 @@
+"""The worker as a process: the environment it starts in, and how it ends when the one who started it is gone."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+# Set before the process starts, because the libraries read them when they are loaded.
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+
+
+def environment(backend: str, threads: int) -> dict[str, str]:
+    """The environment of a fresh process that runs Keras on `backend` with `threads` threads.
+
+    The number of threads changes the order of sums and so the last bits of a result; it is pinned, and recorded.
+    """
+    pinned = {variable: str(threads) for variable in _THREAD_VARIABLES}
+    if backend == "jax" and threads == 1:
+        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        pinned["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+    return {
+        **os.environ,
+        **pinned,
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "3",  # else TensorFlow's greetings drown the last lines of a failure
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def end_with_parent() -> None:
+    """End this process when its standard input closes.
+
+    The parent holds the other end and never writes; the system closes it however the parent dies, SIGKILL included. What
+    was checkpointed is safe, and nothing else is worth keeping.
+    """
+
+    def watch() -> None:
+        # Not sys.stdin: a thread that waits in Python's own buffer aborts the interpreter's shutdown.
+        while os.read(0, 1):
+            pass
+        os._exit(3)
+
+    threading.Thread(target=watch, name="end with parent", daemon=True).start()

@@ -1,0 +1,161 @@
+"""A Matplotlib figure as one inline SVG: the same bytes each time, right in light and dark, at home on any page."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from toile.reports.palette import INK, MUTED, RULE, STAND_INS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# One unit of an SVG is one CSS pixel at its natural size: 72 dots an inch makes Matplotlib's points the same.
+DPI = 72
+FONT = 10.5
+
+STYLE = {
+    "svg.hashsalt": "toile",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",  # comes with Matplotlib: the layout is the same on every machine
+    "font.size": FONT,
+    "text.color": INK,
+    "text.parse_math": False,  # a class called "$5" is a class, not mathematics
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": FONT + 1,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelsize": FONT - 0.5,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": FONT - 0.5,
+    "ytick.labelsize": FONT - 0.5,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": FONT - 0.5,
+    "lines.solid_capstyle": "round",
+    "path.simplify": False,
+}
+
+
+@contextmanager
+def drawing_style() -> Iterator[None]:
+    """Matplotlib's own defaults and `STYLE`, whatever the user's matplotlibrc says; everything is put back after."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(), warnings.catch_warnings():
+        # The browser's fonts show the text. That DejaVu has no glyph for a class name in Chinese costs nothing.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def panel(width: float, height: float, left: float = 42, right: float = 12, top: float = 28, bottom: float = 34):
+    """A figure with one axes; sizes and margins are in CSS pixels.
+
+    Returns:
+        `(figure, axes)`.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    FigureCanvasSVG(figure)
+    figure.patch.set_visible(False)
+    rectangle = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    axes = figure.add_axes(rectangle)
+    axes.patch.set_visible(False)
+    return figure, axes
+
+
+def horizontal(axes: Axes, labels: list[str], size: float | None = None) -> None:
+    """Give the y axis one label a row, the first on top, and only vertical grid lines."""
+    axes.set_yticks(range(len(labels)), labels, color=INK, **({} if size is None else {"fontsize": size}))
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+
+
+def shortened(text: str, length: int = 16) -> str:
+    """The text, or its two ends around an ellipsis: names of a sweep differ in their last characters."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) * 2 // 5
+    return text[: length - 1 - tail].rstrip() + "…" + text[len(text) - tail :].lstrip()
+
+
+def margin(labels: list[str], size: float = FONT - 0.5) -> float:
+    """Pixels that the longest label needs beside an axis. Generous: the browser's font is not Matplotlib's."""
+    return 10 + 0.62 * size * max((len(label) for label in labels), default=0)
+
+
+def svg(draw: Callable[[Any], Figure], data: Any, prefix: str, title: str, description: str) -> str:
+    """Draw the data and return the picture as an `<svg>` element for an HTML page.
+
+    Args:
+        draw: makes a figure of the data.
+        data: what to draw.
+        prefix: goes before every id, so that pictures on one page do not collide.
+        title: the picture's title, for screen readers and as a tooltip.
+        description: what a screen reader says instead of the picture.
+    """
+    text = io.StringIO()
+    with drawing_style():
+        draw(data).savefig(text, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None}, transparent=True)
+    return inline(text.getvalue(), prefix, title, description)
+
+
+def inline(document: str, prefix: str, title: str, description: str) -> str:
+    """Turn Matplotlib's SVG document into an element that can stand in a page beside others like it."""
+    view_box = re.search(r'viewBox="([^"]+)"', document).group(1)
+    body = document[document.index(">", document.index("<svg")) + 1 : document.rindex("</svg>")]
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    # Its style sheet speaks of `*`, which in an HTML page is every element of the page.
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<defs>\s*</defs>", "", body)
+    body = body.replace("xlink:href=", "href=")
+
+    used = set(re.findall(r'href="#([^"]+)"', body)) | set(re.findall(r"url\(#([^)]+)\)", body))
+
+    def renamed(match: re.Match[str]) -> str:
+        return f' id="{prefix}-{match.group(1)}"' if match.group(1) in used else ""
+
+    body = re.sub(r'\sid="([^"]+)"', renamed, body)
+    body = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
+    body = re.sub(r"font-family: [^;\"]+; ?", "", body)
+    for colour, variable in STAND_INS.items():
+        body = body.replace(colour, variable)
+    body = re.sub(r"\s*\n\s*", "\n", body).replace("<g/>", "")
+    empty = 1
+    while empty:
+        body, empty = re.subn(r"<g>\s*</g>\s*", "", body)
+
+    width = view_box.split()[2]
+    return (
+        f'<svg viewBox="{view_box}" role="img" aria-label="{escape(description)}" data-picture="{prefix}" '
+        f'style="max-width:{float(width) * 1.35:g}px;stroke-linejoin:round;stroke-linecap:butt">'
+        f"<title>{escape(title)}</title>{body}</svg>"
+    )

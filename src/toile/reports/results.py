@@ -1,0 +1,73 @@
+"""What a report is made of: everything about a study that the store knows, read once, before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from toile.data.dataset import Dataset, Images
+from toile.store.run import Run
+from toile.study.spec import StudySpec
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial of the study and, if it has been run, its run.
+
+    `name` is unique in the study: the trial's name, with " (seed 1)" or " (fold 2)" behind it where there are several.
+    """
+
+    name: str
+    fingerprint: str
+    trial: dict[str, Any]
+    published: dict[str, Any]
+    run: Run | None
+
+    @property
+    def test(self) -> dict[str, Any]:
+        return self.run.metrics.get("test", {}) if self.run else {}
+
+    @property
+    def validation(self) -> dict[str, Any]:
+        return self.run.metrics.get("validation", {}) if self.run else {}
+
+
+@dataclass(frozen=True)
+class CommitteeResult:
+    """A committee whose members are all stored.
+
+    `test` are the metrics of the combined probabilities. `mean_of_members` are the means of the members' own figures,
+    which is another thing: no set of probabilities has them.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    rule: str
+    weights: tuple[float, ...] | None
+    probabilities: np.ndarray
+    test: dict[str, Any]
+    mean_of_members: dict[str, float]
+    published: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """All of a study.
+
+    `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
+    `toile.data.audit.audit` found (a dictionary), `test` are the images that `probabilities` of the runs speak of.
+    """
+
+    study: StudySpec
+    reference: str
+    dataset: Dataset
+    audit: dict[str, Any]
+    test: Images
+    trials: tuple[TrialResult, ...]
+    committees: tuple[CommitteeResult, ...]
+
+    @property
+    def stored(self) -> tuple[TrialResult, ...]:
+        return tuple(trial for trial in self.trials if trial.run)

@@ -1,0 +1,47 @@
+"""The figures of a study as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toile.reports.results import StudyResults
+from toile.reports.text import MEAN_OF_MEMBERS, count, duration, figure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FIGURES = ("accuracy", "loss", "precision", "recall")
+
+
+def print_summary(results: StudyResults, console: Console) -> None:
+    """Print the models and the committees with what was measured and, below it, what was published."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    name, tested = escape(results.dataset.name), "no" if results.test is None else f"{len(results.test):,}"
+    table = Table(title=f"{escape(results.study.title)} · {name}, {tested} test images", title_justify="left")
+    table.add_column("model or committee", overflow="fold")
+    for column in (*FIGURES, "parameters", "epochs", "training"):
+        table.add_column(column, justify="right", no_wrap=True)
+
+    def row(label: str, figures: dict, *rest: str, style: str = "", section: bool = False) -> None:
+        cells = [figure(figures.get(key)) for key in FIGURES]
+        table.add_row(escape(label), *cells, *(rest or ("", "", "")), style=style, end_section=section)
+
+    for trial in results.trials:
+        if trial.run is None:
+            table.add_row(escape(trial.name), "not run yet", style="dim")
+            continue
+        facts = trial.run.provenance
+        seconds = facts.get("seconds", {}).get("train")
+        row(trial.name, trial.test, count(facts.get("parameters")), count(facts.get("epochs_run")), duration(seconds))
+        if published := (trial.published or {}).get("test"):
+            row("  published", published, style="dim")
+    if results.committees and table.rows:
+        table.rows[-1].end_section = True
+    for committee in results.committees:
+        row(f"{committee.name} ({committee.rule})", committee.test, style="bold")
+        row(f"  {MEAN_OF_MEMBERS}", committee.mean_of_members, style="dim")
+        if published := (committee.published or {}).get("test"):
+            row("  published", published, style="dim")
+    console.print(table)

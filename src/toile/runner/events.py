@@ -1,0 +1,20 @@
+"""What happens while trials run, as the executor tells it and as progress shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a trial.
+
+    `kind`: `started`, `waiting` (another process trains it), `epoch` (fields of the history's row), `done`, `failed`
+    (field `error`, and `output`: the worker's last lines), `stopped` (Ctrl-C).
+    """
+
+    kind: Literal["started", "waiting", "epoch", "done", "failed", "stopped"]
+    name: str
+    fingerprint: str
+    fields: dict[str, Any] = field(default_factory=dict)

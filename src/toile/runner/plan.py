@@ -1,0 +1,176 @@
+"""From a study to its trials: what would train, what is stored already, how long the rest is likely to take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any
+
+from toile.data.dataset import Dataset
+from toile.data.splits import split
+from toile.errors import Misuse, nearest
+from toile.learners import architectures
+from toile.store.run import Run
+from toile.store.store import Store
+from toile.study.expand import Variant, variants
+from toile.study.spec import Published, StudySpec
+from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+
+# Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
+_OPERATIONS_PER_SECOND = 3e10
+_OPERATIONS_PER_MULTIPLICATION = 6
+_SECONDS_PER_STEP = 4e-4
+_SECONDS_TO_START = 8.0
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial of a study, by the name that it has there.
+
+    `line` is the name in the study file; `name` adds seed and fold where there are several.
+    """
+
+    name: str
+    line: str
+    trial: Trial
+    published: Published | None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return self.trial.fingerprint
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trials of a study over a data set, and what the store has of them.
+
+    Two names may mean one trial; it is trained once. `counts` are the images of each part (of the first fold).
+    """
+
+    study: StudySpec
+    reference: str
+    dataset: Dataset
+    counts: dict[str, int]
+    trials: tuple[PlannedTrial, ...]
+    store: Store
+
+    def run_of(self, planned: PlannedTrial) -> Run | None:
+        """The trial's run, if it is stored."""
+        return self.store.get(planned.fingerprint)
+
+    def state(self, planned: PlannedTrial) -> str:
+        """`stored`, `begun` (there is a checkpoint) or `missing`."""
+        if self.run_of(planned):
+            return "stored"
+        return "begun" if (self.store.work(planned.fingerprint) / "checkpoint.npz").is_file() else "missing"
+
+    def pending(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
+        """What is to train, each fingerprint once, the longest first: so the last core is not left alone with it.
+
+        Args:
+            only: patterns (`model-*`); a trial counts if its name or its line matches one. Empty: all trials.
+
+        Raises:
+            Misuse: a pattern matches nothing.
+        """
+        chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.run_of(p)}
+        return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
+
+    def matching(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
+        """The trials whose name or line matches one of the patterns, in the study's order."""
+        patterns = list(only)
+        for pattern in patterns:
+            if not any(_matches(planned, pattern) for planned in self.trials):
+                names = [planned.name for planned in self.trials]
+                raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {', '.join(names)}")
+        return [p for p in self.trials if not patterns or any(_matches(p, pattern) for pattern in patterns)]
+
+    def seconds(self, planned: PlannedTrial) -> float:
+        """About how long the trial takes, in seconds on one core: by stored runs of its like, else by its arithmetic."""
+        trial = planned.trial
+        total = self.counts["train"] * trial.recipe.epochs
+        if speed := self._speeds.get(_kind(trial.model_dump(mode="json"))):
+            return _SECONDS_TO_START + total / speed
+        work = architectures.multiply_adds(
+            trial.architecture.name, trial.dataset.image_shape, trial.dataset.classes, trial.architecture.options
+        )
+        per_image = (work or 0) * _OPERATIONS_PER_MULTIPLICATION / _OPERATIONS_PER_SECOND
+        return _SECONDS_TO_START + total * (per_image + _SECONDS_PER_STEP / trial.recipe.batch_size)
+
+    def seconds_left(self, pending: list[PlannedTrial], workers: int) -> float:
+        """About how long `workers` processes need for `pending`, in seconds."""
+        loads = [0.0] * max(workers, 1)
+        for planned in pending:
+            loads[loads.index(min(loads))] += self.seconds(planned)
+        return max(loads)
+
+    @cached_property
+    def _speeds(self) -> dict[str, float]:
+        """Images a second of stored runs, by what decides speed."""
+        return {_kind(run.trial): run.provenance["images_per_second"] for run in self.store.runs()}
+
+
+def make(study: StudySpec, reference: str, dataset: Dataset, store: Store) -> Plan:
+    """Plan a study.
+
+    Args:
+        reference: what the user calls it.
+        dataset: what the study's `dataset` means, as `toile.data.load` gives it.
+
+    Raises:
+        DataError: the data set cannot be split so.
+        Misuse: a trial stops early on a validation split that the study does not have.
+    """
+    folds: Iterable[int | None] = [None] if study.split.folds is None else range(study.split.folds)
+    # An impossible split fails here, before anything trains.
+    counts = split(dataset, study.split, None if study.split.folds is None else 0).counts()
+    lines = variants(study)
+    trials = []
+    for line in lines:
+        _check(line, study)
+        architecture = TrialArchitecture(
+            name=line.architecture.name,
+            options=architectures.complete(line.architecture.name, line.architecture.options),
+            revision=architectures.load(line.architecture.name).REVISION,
+        )
+        for seed in line.seeds:
+            for fold in folds:
+                trial = Trial(
+                    dataset=TrialDataset(
+                        content=dataset.content, classes=dataset.classes, image_shape=tuple(dataset.image_shape)
+                    ),
+                    split=study.split,
+                    fold=fold,
+                    architecture=architecture,
+                    recipe=line.recipe,
+                    seed=seed,
+                    backend=study.backend,
+                )
+                trials.append(PlannedTrial(_name(line, seed, fold), line.name, trial, line.published))
+    return Plan(study, reference, dataset, counts, tuple(trials), store)
+
+
+def _name(line: Variant, seed: int, fold: int | None) -> str:
+    parts = [f"seed {seed}"] if len(line.seeds) > 1 else []
+    parts += [f"fold {fold + 1}"] if fold is not None else []
+    return f"{line.name} ({', '.join(parts)})" if parts else line.name
+
+
+def _check(line: Variant, study: StudySpec) -> None:
+    if line.recipe.early_stopping and study.split.validation == 0 and study.split.folds is None:
+        raise Misuse(f"trial {line.name!r} stops early on the validation split, and the study has none (split.validation = 0)")
+
+
+def _matches(planned: PlannedTrial, pattern: str) -> bool:
+    return any(name == pattern or fnmatchcase(name, pattern) for name in (planned.name, planned.line))
+
+
+def _kind(trial: dict[str, Any]) -> str:
+    """What decides how fast a trial trains."""
+    architecture, recipe = trial["architecture"], trial["recipe"]
+    return repr((
+        architecture["name"], sorted(architecture["options"].items()), trial["dataset"]["image_shape"],
+        recipe["batch_size"], recipe["precision"], trial["backend"],
+    ))  # fmt: skip

@@ -1,0 +1,111 @@
+"""Progress as a person sees it: bars on a terminal, one plain line an event elsewhere; always on standard error."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from toile.runner.events import Event
+from toile.runner.plan import Plan, PlannedTrial
+
+
+def spoken(seconds: float) -> str:
+    """`75` as "1 min 15 s"."""
+    seconds = max(round(seconds), 0)
+    minutes, hours = seconds // 60, seconds // 3600
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+class Left:
+    """About how long is left: the plan's estimate, corrected by the speed that each trial shows."""
+
+    def __init__(self, plan: Plan, pending: list[PlannedTrial], workers: int) -> None:
+        self.workers, self.images = max(workers, 1), plan.counts["train"]
+        self.seconds = {planned.fingerprint: plan.seconds(planned) for planned in pending}
+
+    def note(self, event: Event) -> None:
+        if event.kind == "epoch":
+            epochs_left = event.fields["epochs"] - event.fields["epoch"]
+            self.seconds[event.fingerprint] = epochs_left * self.images / event.fields["images_per_second"]
+        elif event.kind in ("done", "failed"):
+            self.seconds.pop(event.fingerprint, None)
+
+    def estimate(self) -> float:
+        """Seconds: no sooner than the longest trial, nor than all of them spread over the workers."""
+        return max([sum(self.seconds.values()) / self.workers, *self.seconds.values()], default=0.0)
+
+
+class Show:
+    """Call it with events; use it as a context."""
+
+    def __init__(self, plan: Plan, pending: list[PlannedTrial], workers: int) -> None:
+        self.console = Console(stderr=True)
+        self.left, self.total, self.done = Left(plan, pending, workers), len(pending), 0
+        self.width = max((len(planned.name) for planned in pending), default=0)
+        self.tasks: dict[str, TaskID] = {}
+        self.bars = None
+        if self.console.is_terminal and pending:
+            self.bars = Progress(
+                TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[said]}"),
+                TimeElapsedColumn(), console=self.console,
+            )  # fmt: skip
+            self.all = self.bars.add_task("all trials", total=self.total, said="")
+
+    def __enter__(self) -> Self:
+        if self.bars:
+            self.bars.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.bars:
+            self.bars.stop()
+
+    def __call__(self, event: Event) -> None:
+        self.left.note(event)
+        self.done += event.kind in ("done", "failed")
+        said = _said(event)
+        if event.kind in ("done", "epoch"):
+            said += f"; {spoken(self.left.estimate())} left in all" if self.left.seconds else ""
+        if self.bars:
+            self._bar(event, _said(event))
+        else:
+            print(f"{event.name:<{self.width}}  {said}", file=sys.stderr, flush=True)
+        if event.kind == "failed":
+            for line in event.fields.get("output", []):
+                self.console.print(f"  | {line}", markup=False, highlight=False)
+
+    def _bar(self, event: Event, said: str) -> None:
+        if event.kind == "started":
+            self.tasks[event.fingerprint] = self.bars.add_task(event.name, total=None, said=said)
+        task = self.tasks[event.fingerprint]
+        if event.kind == "epoch":
+            self.bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], said=said)
+        elif event.kind == "done":
+            self.bars.update(task, total=1, completed=1, said=said)
+        else:
+            self.bars.update(task, said=said)
+        self.bars.update(self.all, completed=self.done, said=f"{spoken(self.left.estimate())} left")
+
+
+def _said(event: Event) -> str:
+    fields = event.fields
+    if event.kind == "epoch":
+        validation = fields.get("validation_accuracy")
+        return (
+            f"epoch {fields['epoch']}/{fields['epochs']}  loss {fields['loss']:.4f}  accuracy {fields['accuracy']:.4f}"
+            + (f"  validation {validation:.4f}" if validation is not None else "")
+            + f"  {fields['images_per_second']:,.0f} images/s"
+        )
+    return {
+        "started": "started",
+        "waiting": "another process trains this trial; waiting for it",
+        "done": "done",
+        "failed": f"failed: {fields.get('error')}",
+        "stopped": "stopped; the next run goes on from its last epoch",
+    }[event.kind]

@@ -1,0 +1,64 @@
+"""Carry a plan out: train what is missing, keep what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from toile.errors import ToileError
+from toile.runner import local
+from toile.runner.events import Event
+from toile.runner.plan import Plan
+
+
+class TrialsFailed(ToileError):
+    """Some trials failed; the others are stored.
+
+    `errors` has a message for each failed fingerprint.
+    """
+
+    def __init__(self, errors: dict[str, str], names: dict[str, str]) -> None:
+        self.errors = errors
+        count = "1 trial" if len(errors) == 1 else f"{len(errors)} trials"
+        lines = [f"  {names[fingerprint]}: {error}" for fingerprint, error in errors.items()]
+        super().__init__("\n".join([f"{count} failed:", *lines]))
+
+
+def run(
+    plan: Plan,
+    *,
+    only: Iterable[str] = (),
+    workers: int | None = None,
+    threads: int = 1,
+    tell: Callable[[Event], None] = lambda event: None,
+) -> list[str]:
+    """Train every trial of the plan that is not stored. The same call again goes on where this one ended.
+
+    Args:
+        only: name patterns; empty for all.
+        workers: processes at once; None for one a core divided by `threads`. One thread a trial and as many trials as
+            cores is faster than several threads a trial on all but the largest models.
+        threads: of each process. They change the last bits of a result, so a different number than at the start of an
+            interrupted training gives a run that is as good and not bit-identical.
+        tell: told of every event.
+
+    Returns:
+        Fingerprints of the runs that were made.
+
+    Raises:
+        TrialsFailed: after all others are done.
+    """
+    plan.store.prepare()
+    pending = plan.pending(only)
+    if not pending:
+        return []
+    plan.store.keep(plan.dataset, plan.study.dataset)
+    errors = local.execute(
+        pending,
+        plan.store,
+        workers=workers or max(1, local.cores() // threads),
+        threads=threads,
+        tell=tell,
+    )
+    if errors:
+        raise TrialsFailed(errors, {planned.fingerprint: planned.name for planned in pending})
+    return [planned.fingerprint for planned in pending]

@@ -1,0 +1,49 @@
+"""Writes that either happened or did not: to a temporary name, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` last through a loss of power. (Windows has no such call; its renames are journaled.)"""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of `path` last through a loss of power."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Replace `path` by `content` in one step. A reader sees the old file or the new one, whole.
+
+    Raises:
+        OSError: the disk is full, or the folder is not there or not writable; the old file is untouched.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """`write` of readable JSON. NaN is refused: JSON has none."""
+    write(path, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")

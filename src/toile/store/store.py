@@ -1,0 +1,198 @@
+"""The store: the folder of runs.
+
+    STORE/runs/<fingerprint>/    complete runs, and only those: a folder comes here by one rename
+    STORE/work/<fingerprint>/    runs in the making: the checkpoint, the worker's output, `run/` with the finished files
+    STORE/work/<fingerprint>.lock   held by the process that works there; the system drops it when that process dies
+    STORE/data/<content>/        each data set that was trained on, once, as memory-mapped arrays
+    STORE/reports/               reports, where no other place was asked for
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from toile.data.dataset import Dataset
+from toile.errors import Misuse, ToileError
+from toile.store import atomic
+from toile.store.run import FILES, Run
+from toile.study.spec import DatasetSpec
+
+DEFAULT = "toile-runs"
+
+
+class Store:
+    """A folder of runs, made when it is first written to."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+        self.runs_folder = self.root / "runs"
+        self.work_folder = self.root / "work"
+        self.data_folder = self.root / "data"
+        self.reports_folder = self.root / "reports"
+
+    @classmethod
+    def at(cls, path: Path | str | None = None) -> Store:
+        """The store at `path`, else at `$TOILE_STORE`, else `./toile-runs`."""
+        return cls(Path(path or os.environ.get("TOILE_STORE") or DEFAULT))
+
+    def prepare(self) -> None:
+        """Make the folders, so that a store that cannot be written to is an error before anything trains."""
+        try:
+            for folder in (self.runs_folder, self.work_folder, self.data_folder, self.reports_folder):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ToileError(f"cannot write to the store {self.root}: {error.strerror or error}") from None
+
+    # Runs
+
+    def get(self, fingerprint: str) -> Run | None:
+        """The run with this fingerprint, or None. (A folder in `runs/` is complete by construction.)"""
+        folder = self.runs_folder / fingerprint
+        return Run(folder) if folder.is_dir() else None
+
+    def runs(self) -> list[Run]:
+        """All runs, by fingerprint."""
+        if not self.runs_folder.is_dir():
+            return []
+        return [Run(folder) for folder in sorted(self.runs_folder.iterdir()) if re.fullmatch(r"[0-9a-f]{64}", folder.name)]
+
+    def find(self, prefix: str) -> Run:
+        """The one run whose fingerprint begins with `prefix` (at least 6 digits).
+
+        Raises:
+            Misuse: no run begins so, or several do.
+        """
+        found = [run for run in self.runs() if len(prefix) >= 6 and run.fingerprint.startswith(prefix)]
+        if len(found) == 1:
+            return found[0]
+        why = f"{len(found)} runs begin so" if found else "at least 6 digits of the fingerprint of a stored run are wanted"
+        raise Misuse(f"no single run {prefix!r} in {self.root}: {why}")
+
+    def work(self, fingerprint: str) -> Path:
+        """The folder in which the run is made."""
+        return self.work_folder / fingerprint
+
+    @contextmanager
+    def claim(self, fingerprint: str, waiting: Callable[[], None] = lambda: None) -> Iterator[Path]:
+        """Hold the only right to work on `fingerprint`; gives its work folder, with whatever an earlier try left in it.
+
+        The lock is the operating system's: it ends with the process that holds it, however that ends.
+
+        Args:
+            waiting: called once if somebody else holds it; then it waits for that one to end.
+        """
+        lock = FileLock(self.work_folder / f"{fingerprint}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            folder = self.work(fingerprint)
+            (folder / "run").mkdir(parents=True, exist_ok=True)
+            yield folder
+        finally:
+            if self.get(fingerprint):
+                shutil.rmtree(self.work(fingerprint), ignore_errors=True)
+            lock.release()
+
+    def commit(self, fingerprint: str) -> Run:
+        """Turn `work/<fingerprint>/run` into a run: everything to the disk, then one rename.
+
+        The checkpoint lies beside that folder and goes only after the rename, when the claim ends, so no moment loses both.
+
+        Raises:
+            ToileError: a file is missing. Nothing is renamed then.
+        """
+        made, run = self.work(fingerprint) / "run", self.runs_folder / fingerprint
+        if missing := [name for name in FILES if not (made / name).is_file()]:
+            raise ToileError(f"run {fingerprint[:12]} is not complete: {', '.join(missing)} missing in {made}")
+        for path in made.iterdir():
+            if path.name in FILES:
+                atomic.sync_file(path)
+            else:
+                path.unlink()  # what a write that was cut off left behind
+        atomic.sync_folder(made)
+        made.rename(run)
+        atomic.sync_folder(self.runs_folder)
+        return Run(run)
+
+    def unfinished(self) -> list[str]:
+        """Fingerprints with a work folder: being trained, interrupted or failed."""
+        if not self.work_folder.is_dir():
+            return []
+        return sorted(path.name for path in self.work_folder.iterdir() if path.is_dir())
+
+    # Data sets
+
+    def keep(self, dataset: Dataset, spec: DatasetSpec) -> None:
+        """Keep a data set's images once, under the hash of its content, and remember by what words it was asked for."""
+        folder = self.data_folder / dataset.content
+        if not folder.is_dir():
+            dataset.save(folder)
+        asked, answer = self._asked(), {"content": dataset.content, "name": dataset.name, "classes": dataset.class_names}
+        if asked.get(_words(spec)) != json.loads(json.dumps(answer)):
+            atomic.write_json(self.data_folder / "asked.json", {**asked, _words(spec): answer})
+
+    def dataset(self, content: str) -> Dataset:
+        """The kept data set, memory-mapped.
+
+        Raises:
+            ToileError: it was never kept here.
+        """
+        folder = self.data_folder / content
+        if not folder.is_dir():
+            raise ToileError(f"the store {self.root} has no data set {content[:12]}; `toile run` keeps it there")
+        return Dataset.open(folder)
+
+    def kept(self, spec: DatasetSpec) -> Dataset | None:
+        """The data set that `spec` meant when it was last trained on, or None."""
+        answer = self._asked().get(_words(spec))
+        if answer is None or not (self.data_folder / answer["content"]).is_dir():
+            return None
+        # Names are no part of the content: the same images may have been kept under others.
+        return replace(self.dataset(answer["content"]), name=answer["name"], class_names=tuple(answer["classes"]))
+
+    def _asked(self) -> dict[str, dict[str, Any]]:
+        try:
+            return json.loads((self.data_folder / "asked.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+
+    # Cleaning
+
+    def garbage(self) -> list[Path]:
+        """What no run needs: work that nobody holds, and data sets that no run was trained on."""
+        idle = []
+        for fingerprint in self.unfinished():
+            lock = FileLock(self.work_folder / f"{fingerprint}.lock", timeout=0)
+            try:
+                with lock:
+                    idle.append(self.work(fingerprint))
+            except Timeout:
+                continue
+        used = {run.trial["dataset"]["content"] for run in self.runs()}
+        unused = [p for p in self._data_folders() if p.name not in used]
+        return idle + unused
+
+    def remove(self, path: Path) -> None:
+        """Delete one piece of garbage."""
+        shutil.rmtree(path)
+        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+
+    def _data_folders(self) -> list[Path]:
+        return sorted(path for path in self.data_folder.iterdir() if path.is_dir()) if self.data_folder.is_dir() else []
+
+
+def _words(spec: DatasetSpec) -> str:
+    return spec.model_dump_json(exclude_defaults=True)

@@ -1,0 +1,102 @@
+"""The packaged studies, and the way from what a user calls a study to a StudySpec checked against all registered names."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toile.data import formats, sources
+from toile.errors import Misuse, nearest
+from toile.learners import architectures
+from toile.study import file
+from toile.study.spec import DatasetSpec, StudySpec
+
+PACKAGED = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class LoadedStudy:
+    """A study and what the user called it: `reference` is a short name, for messages and file names."""
+
+    spec: StudySpec
+    reference: str
+
+
+def names() -> tuple[str, ...]:
+    """The packaged studies, by name."""
+    return tuple(sorted(path.stem for path in PACKAGED.glob("*.toml")))
+
+
+def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
+    """A study by the name of a packaged one or by path.
+
+    Args:
+        dataset: a registered data set to run it on instead of its own. The study's published figures speak of its own
+            data and are left out then; its title says which data it is.
+
+    Raises:
+        StudyError: the file has mistakes.
+        Misuse: there is no such study or data set.
+    """
+    path = _path(study)
+    spec = file.read(path, catalogue())
+    spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent)})
+    if dataset is not None and dataset != spec.dataset.name:
+        spec = _on(spec, dataset)
+    return LoadedStudy(spec, path.stem)
+
+
+def catalogue() -> file.Catalogue:
+    """Every name that a study may use."""
+    from toile.committee.rules import RULES
+
+    return file.Catalogue(
+        datasets=sources.names(),
+        formats=formats.names(),
+        rules=tuple(RULES),
+        architectures={name: architectures.options_model(name) for name in architectures.names()},
+    )
+
+
+def _path(study: str | Path) -> Path:
+    path = Path(study)
+    if path.suffix == ".toml" or path.is_file():
+        if not path.is_file():
+            raise Misuse(f"no study file {path}")
+        return path
+    if str(study) not in names():
+        raise Misuse(
+            f"no study {str(study)!r}{nearest(str(study), names())}: it is the path of a .toml file or one of the packaged "
+            f"studies: {', '.join(names())}"
+        )
+    return PACKAGED / f"{study}.toml"
+
+
+def _anchored(dataset: DatasetSpec, folder: Path) -> DatasetSpec:
+    """Paths made absolute, so that they mean the same from every folder."""
+    changes: dict[str, Any] = {
+        key: str((folder / Path(value).expanduser()).resolve())
+        for key in ("path", "test_path")
+        if (value := getattr(dataset, key)) is not None
+    }
+    return dataset.model_copy(update=changes)
+
+
+def _on(spec: StudySpec, dataset: str) -> StudySpec:
+    if dataset not in sources.names():
+        raise Misuse(f"unknown data set {dataset!r}{nearest(dataset, sources.names())}; known: {', '.join(sources.names())}")
+    return spec.model_copy(
+        update={
+            "title": f"{spec.title}, on {dataset}",
+            "dataset": DatasetSpec(name=dataset),
+            "trial": tuple(trial.model_copy(update={"published": None}) for trial in spec.trial),
+            "committee": tuple(committee.model_copy(update={"published": None}) for committee in spec.committee),
+        }
+    )
+
+
+def title(name: str) -> str:
+    """The title of a packaged study."""
+    return tomllib.loads((PACKAGED / f"{name}.toml").read_text("utf-8"))["title"]

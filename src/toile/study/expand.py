@@ -1,0 +1,80 @@
+"""From what a study says to the trainings it means: recipes merged, grids multiplied out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, StudySpec, SweepSpec
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One line of a study before data, seeds and folds are known."""
+
+    name: str
+    architecture: ArchitectureSpec
+    recipe: RecipeSpec
+    seeds: tuple[int, ...]
+    published: Published | None
+
+
+def merge(base: RecipeSpec, changes: dict[str, Any]) -> RecipeSpec:
+    """`base` with `changes` in its place, key by key; a table such as `early_stopping` is replaced whole.
+
+    Raises:
+        pydantic.ValidationError: a key or a value that a recipe cannot have.
+    """
+    return RecipeSpec.model_validate({**base.model_dump(), **changes})
+
+
+def leaves(grid: dict[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """`{"recipe": {"batch_size": [16, 32]}}` as `(("recipe", "batch_size"), [16, 32])`, in the order written."""
+    for key, value in grid.items():
+        path = (*prefix, *key.split("."))
+        if isinstance(value, dict) and len(path) < 2:
+            yield from leaves(value, path)
+        else:
+            yield path, value
+
+
+def combinations(sweep: SweepSpec, base: RecipeSpec) -> Iterator[Variant]:
+    """Every combination of a sweep's grid, the last key changing fastest."""
+    axes = list(leaves(sweep.grid))
+    for values in itertools.product(*(values for _, values in axes)):
+        recipe, options, label = dict(sweep.recipe), dict(sweep.architecture.options), []
+        for (path, _), value in zip(axes, values, strict=True):
+            (recipe if path[0] == "recipe" else options)[path[1]] = value
+            label.append(f"{path[1]}={_short(value)}")
+        yield Variant(
+            name=f"{sweep.name}: {', '.join(label)}",
+            architecture=ArchitectureSpec(name=sweep.architecture.name, options=options),
+            recipe=merge(base, recipe),
+            seeds=sweep.seeds or (),
+            published=None,
+        )
+
+
+def variants(study: StudySpec) -> list[Variant]:
+    """All lines of a study: its trials, then its sweeps."""
+    lines = [
+        Variant(t.name, t.architecture, merge(study.recipe, t.recipe), t.seeds or study.seeds, t.published)
+        for t in study.trial
+    ]
+    for sweep in study.sweep:
+        for variant in combinations(sweep, study.recipe):
+            lines.append(
+                Variant(variant.name, variant.architecture, variant.recipe, variant.seeds or study.seeds, None)
+            )
+    return lines
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        rest = [f"{key}={_short(option)}" for key, option in value.items() if key != "name"]
+        return " ".join([str(value.get("name", "")), *rest]).strip()
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return str(value)

@@ -1,0 +1,109 @@
+"""Learning-rate schedules: what a study may ask for, and the factor on the optimizer's learning rate that it means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Schedule(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+        """Factor on the learning rate at each position.
+
+        Args:
+            position: `(steps,)` float: epochs done before the step; 1.5 is the middle of the second epoch.
+            epochs: how many epochs the recipe has at most.
+
+        Returns:
+            `(steps,)` float64, each at least 0.
+        """
+        raise NotImplementedError
+
+
+class Constant(_Schedule):
+    """The learning rate as it is."""
+
+    name: Literal["constant"] = "constant"
+
+    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+        return np.ones_like(position, dtype=np.float64)
+
+
+class HoldThenDecay(_Schedule):
+    """Constant for `hold` epochs, then multiplied by `factor` at the start of each further epoch."""
+
+    name: Literal["hold-then-decay"]
+    hold: Annotated[int, Field(ge=0)] = 10
+    factor: Positive = 0.9048374180359595
+
+    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+        return self.factor ** np.maximum(np.floor(position) - self.hold + 1, 0.0)
+
+
+class Exponential(_Schedule):
+    """Multiplied by `factor` after each epoch; smoothly, step by step, unless `staircase`."""
+
+    name: Literal["exponential"]
+    factor: Positive = 0.95
+    staircase: bool = False
+
+    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+        return self.factor ** (np.floor(position) if self.staircase else position)
+
+
+class Cosine(_Schedule):
+    """Half a cosine from 1 to `minimum` over all epochs, after a linear warm-up (Loshchilov & Hutter 2017)."""
+
+    name: Literal["cosine"]
+    minimum: Share = 0.0
+    warmup: Annotated[float, Field(ge=0)] = Field(0.0, description="epochs")
+
+    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+        rest = max(epochs - self.warmup, 1e-12)
+        share = np.clip((position - self.warmup) / rest, 0.0, 1.0)
+        down = self.minimum + (1 - self.minimum) * 0.5 * (1 + np.cos(np.pi * share))
+        return np.where(position < self.warmup, position / max(self.warmup, 1e-12), down)
+
+
+class CosineRestarts(_Schedule):
+    """Cosine annealing with warm restarts: SGDR (Loshchilov & Hutter, ICLR 2017)."""
+
+    name: Literal["cosine-restarts"]
+    period: Positive = Field(10.0, description="epochs to the first restart")
+    multiplier: Annotated[float, Field(ge=1)] = Field(1.0, description="each period is this many times the one before")
+    minimum: Share = 0.0
+
+    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+        if self.multiplier == 1:
+            share = np.mod(position, self.period) / self.period
+        else:
+            # The k-th period begins at period * (multiplier^k - 1) / (multiplier - 1).
+            k = np.floor(np.log1p(position / self.period * (self.multiplier - 1)) / np.log(self.multiplier) + 1e-12)
+            start = self.period * (self.multiplier**k - 1) / (self.multiplier - 1)
+            share = np.clip((position - start) / (self.period * self.multiplier**k), 0.0, 1.0)
+        return self.minimum + (1 - self.minimum) * 0.5 * (1 + np.cos(np.pi * share))
+
+
+class OneCycle(_Schedule):
+    """Up from `start` to 1 over the first `rise` of all epochs, then down to `end`; both linear (Smith & Topin 2018)."""
+
+    name: Literal["one-cycle"]
+    rise: Share = 0.3
+    start: Share = 0.04
+    end: Share = 0.0
+
+    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+        share = np.clip(position / epochs, 0.0, 1.0)
+        return np.interp(share, [0.0, max(self.rise, 1e-12), 1.0], [self.start, 1.0, self.end])
+
+
+Schedule = Annotated[
+    Constant | HoldThenDecay | Exponential | Cosine | CosineRestarts | OneCycle, Field(discriminator="name")
+]

@@ -1,0 +1,238 @@
+"""Pictures of every kind, made here; the object is a bright rectangle, 40 x 60, off the centre of 100 x 80."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from toile.errors import ToileError
+from toile.serving.image import ImageError, prepare
+
+SHAPE = (28, 28, 1)
+
+
+def encoded(image: Image.Image, format: str = "PNG", **options) -> bytes:
+    file = io.BytesIO()
+    if format == "JPEG":
+        options["quality"] = 95  # the halos of the default quality are wider than the background's tolerance
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def garment(background: int = 0, foreground: int = 200) -> Image.Image:
+    pixels = np.full((80, 100), background, np.uint8)
+    pixels[10:70, 50:90] = foreground
+    return Image.fromarray(pixels)
+
+
+def said(prepared, words: str) -> bool:
+    return any(words in step for step in prepared.steps)
+
+
+def test_a_picture_of_the_models_size_is_not_touched(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    pixels[[0, -1]] = pixels[:, [0, -1]] = 0
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    for source in (tmp_path / "one.png", (tmp_path / "one.png").read_bytes()):
+        prepared = prepare(source, SHAPE)
+        np.testing.assert_array_equal(prepared.pixels[:, :, 0], pixels)
+        assert prepared.pixels.dtype == np.uint8
+        assert prepared.steps == ("taken as it is",)
+
+
+def test_the_object_fills_the_height_and_is_centred():
+    prepared = prepare(encoded(garment()), SHAPE)
+    assert prepared.steps == (
+        "trimmed the margins from 100 x 80 to 40 x 60",
+        "resized from 40 x 60 to 19 x 28 and centred in 28 x 28",
+    )
+    pixels = prepared.pixels[:, :, 0]
+    columns = np.flatnonzero(pixels.any(axis=0))
+    assert (columns[0], columns[-1]) == (4, 22)
+    assert (pixels[:, 4:23] == 200).all()
+
+
+def test_inverted_and_upright_pictures_come_out_the_same():
+    plain = prepare(encoded(garment(0, 200)), SHAPE)
+    inverted = prepare(encoded(garment(255, 55)), SHAPE)
+    np.testing.assert_array_equal(plain.pixels, inverted.pixels)
+    assert said(inverted, "inverted, because its border is bright")
+    assert not said(plain, "inverted")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "I", "F"])
+def test_every_mode_of_grey_comes_out_the_same(mode):
+    grey = garment(0, 255)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    elif mode == "F":
+        image = Image.fromarray(np.asarray(grey).astype(np.float32) / 255)
+    else:
+        image = grey.convert("RGB").convert(mode) if mode in ("P", "CMYK") else grey.convert(mode)
+    prepared = prepare(encoded(image, "PNG" if mode in ("1", "L", "P", "RGB", "RGBA", "LA", "I;16") else "TIFF"), SHAPE)
+    np.testing.assert_array_equal(prepared.pixels, prepare(encoded(grey), SHAPE).pixels)
+    assert not said(prepared, "converted colour")
+    assert said(prepared, "scaled") == (mode in ("I;16", "I", "F"))
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_every_format(format):
+    prepared = prepare(encoded(garment(), format), SHAPE)
+    expected = prepare(encoded(garment()), SHAPE)
+    assert np.abs(prepared.pixels.astype(int) - expected.pixels).mean() < 8
+
+
+def test_colour_becomes_grey_and_says_so():
+    red = Image.merge("RGB", (garment(), garment(0, 20), garment(0, 20)))
+    prepared = prepare(encoded(red), SHAPE)
+    assert prepared.steps[0] == "converted colour to grey"
+    assert prepared.pixels.shape == SHAPE
+
+
+@pytest.mark.parametrize(("garment_is", "ground"), [(220, "black"), (40, "white")])
+def test_transparency_goes_where_the_garment_stands_out(garment_is, ground):
+    alpha = garment(0, 255)
+    image = Image.merge("LA", (Image.new("L", alpha.size, garment_is), alpha))
+    prepared = prepare(encoded(image), SHAPE)
+    assert said(prepared, f"put what is transparent on {ground}")
+    assert prepared.pixels[14, 14, 0] > 127
+    assert prepared.pixels[14, 0, 0] == 0
+
+
+def test_a_transparent_palette_colour_counts_as_transparent():
+    image = garment(7, 220).convert("P")
+    prepared = prepare(encoded(image, transparency=7), SHAPE)
+    assert said(prepared, "put what is transparent on black")
+    assert prepared.pixels[14, 0, 0] == 0
+
+
+def test_a_wholly_transparent_picture_is_an_error():
+    with pytest.raises(ImageError, match="wholly transparent"):
+        prepare(encoded(Image.new("RGBA", (30, 30))), SHAPE)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_exif_rotation_is_undone(format):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying: to be turned by 90 degrees clockwise
+    lying = garment().transpose(Image.Transpose.ROTATE_90)
+    prepared = prepare(encoded(lying, format, exif=exif), SHAPE)
+    assert prepared.steps[0] == "turned upright, as its EXIF orientation says"
+    expected = prepare(encoded(garment()), SHAPE)
+    assert np.abs(prepared.pixels.astype(int) - expected.pixels).mean() < 8
+
+
+def test_of_several_frames_the_first():
+    frames = [garment(0, light) for light in (200, 100, 50)]
+    prepared = prepare(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), SHAPE)
+    assert prepared.steps[0] == "took the first of 3 frames"
+    assert prepared.pixels.max() == 200
+
+
+def test_off_white_paper_is_padded_with_itself():
+    prepared = prepare(encoded(garment(240, 40)), SHAPE)
+    assert prepared.pixels[14, 0, 0] == 15
+    assert prepared.pixels[14, 14, 0] == 215
+
+
+def test_a_blank_picture_says_so():
+    prepared = prepare(encoded(Image.new("L", (60, 40))), SHAPE)
+    assert said(prepared, "found nothing that stands out")
+    assert not prepared.pixels.any()
+
+
+def test_colour_models_keep_colour_background_and_margins():
+    red = Image.merge("RGB", (garment(255, 200), garment(255, 20), garment(255, 20)))
+    prepared = prepare(encoded(red), (32, 32, 3))
+    assert prepared.pixels.shape == (32, 32, 3)
+    assert prepared.steps == ("resized from 100 x 80 to 32 x 26 and centred in 32 x 32",)
+    assert prepared.pixels[0, 0].tolist() == [255, 255, 255]
+    assert prepared.pixels[16, 22].tolist() == [200, 20, 20]
+    assert prepare(encoded(garment()), (32, 32, 3)).steps[0] == "repeated grey in three channels"
+
+
+def test_what_the_model_knows_can_be_said():
+    left = prepare(encoded(garment(255, 55)), SHAPE, light_on_black=False)
+    assert left.pixels[0, 0, 0] == 255
+    assert not said(left, "inverted")
+    assert not said(left, "trimmed")
+
+
+@given(
+    size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3])),
+    mode=st.sampled_from(["L", "RGB", "RGBA", "LA"]),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_size_comes_out_in_shape(size, shape, mode, seed):
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    pixels = np.random.default_rng(seed).integers(1, 256, (size[1], size[0], channels), dtype=np.uint8)
+    source = encoded(Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels))
+    prepared = prepare(source, shape)
+    assert prepared.pixels.shape == shape
+    assert prepared.pixels.dtype == np.uint8
+    assert prepared.steps
+    np.testing.assert_array_equal(prepared.pixels, prepare(source, shape).pixels)
+
+
+def test_no_picture_no_file_and_broken_files_are_told_apart(tmp_path):
+    with pytest.raises(ImageError, match=r"the picture is not a picture.*allowed: PNG, JPEG"):
+        prepare(b"not a picture at all", SHAPE)
+    with pytest.raises(ImageError, match=r"gone\.png cannot be read: No such file"):
+        prepare(tmp_path / "gone.png", SHAPE)
+    with pytest.raises(ImageError, match="cannot be read: Is a directory"):
+        prepare(tmp_path, SHAPE)
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90), dtype=np.uint8)
+    for format in ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP"):
+        whole = encoded(Image.fromarray(noise), format)
+        with pytest.raises(ImageError, match=r"broken|not a picture|cannot be read"):
+            prepare(whole[: len(whole) // 2], SHAPE)
+    assert issubclass(ImageError, ToileError)
+
+
+def test_a_format_that_is_not_allowed():
+    with pytest.raises(ImageError, match="of another format"):
+        prepare(encoded(garment(), "PPM"), SHAPE)
+
+
+@given(st.binary(max_size=200), st.integers(0, 150))
+@settings(max_examples=100, deadline=None)
+def test_damaged_bytes_end_in_an_image_error_or_a_picture(noise, at):
+    whole = encoded(garment())
+    for damaged in (noise, whole[:at] + noise + whole[at + len(noise) :]):
+        try:
+            assert prepare(damaged, SHAPE).pixels.shape == SHAPE
+        except ImageError as error:
+            assert str(error)
+
+
+def huge(width: int, height: int) -> bytes:
+    """The header of a PNG, and nothing behind it: whoever decodes it first says that it is broken, not too large."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + b"\0\0\0\0IDAT"
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("size", [(2001, 2000), (10_000, 10_000), (60_000, 60_000)])
+def test_too_large_is_seen_in_the_header(size):
+    limit = Image.MAX_IMAGE_PIXELS
+    with pytest.raises(ImageError, match=r"too large.*allowed are 4"):
+        prepare(huge(*size), SHAPE)
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_exactly_four_megapixels_is_allowed():
+    assert prepare(encoded(Image.new("1", (2000, 2000))), SHAPE).pixels.shape == SHAPE
+
+
+def test_a_model_of_two_channels_is_told():
+    with pytest.raises(ImageError, match="2 channels"):
+        prepare(encoded(garment()), (28, 28, 2))
