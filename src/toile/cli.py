@@ -22,7 +22,11 @@ DataDir = Annotated[Path | None, Parameter(name="--data-dir", help="folder to lo
 OnDataset = Annotated[str | None, Parameter(name="--dataset", help="registered data set to use instead of the study's")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="one JSON document on standard output")]
 
-app = App(name="toile", help="A workbench for classifying small images. STUDY is a packaged study's name or a .toml file.")
+app = App(
+    name="toile",
+    help="A workbench for classifying small images. STUDY is a packaged study's name or a .toml file.",
+    suppress_keyboard_interrupt=False,
+)
 
 
 @app.command(name="list")

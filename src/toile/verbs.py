@@ -38,17 +38,17 @@ def plan(study: str | Path, *, store: Folder = None, data_dir: Folder = None, da
         DataError: the data set cannot be had, or not be split so.
     """
     loaded = studies.load(study, dataset)
-    data = load_dataset(loaded.spec.dataset, Path(data_dir) if data_dir else None, progress=progress)
-    return plans.make(loaded.spec, loaded.reference, data, Store.at(store))
+    data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
+    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, Store.at(store))
 
 
 def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None) -> Plan:
     """The same plan, with the data set as the store keeps it; loaded anew only if nothing was trained on it yet."""
     loaded, place = studies.load(study, dataset), Store.at(store)
-    data = place.kept(loaded.spec.dataset)
+    data = place.kept(loaded.dataset)
     if data is None:
-        data = load_dataset(loaded.spec.dataset, Path(data_dir) if data_dir else None)
-    return plans.make(loaded.spec, loaded.reference, data, place)
+        data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None)
+    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place)
 
 
 def run(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None,
@@ -82,9 +82,10 @@ def report(study: str | Path, *, output: Folder = None, **where: Any) -> Path:
 
 
 def default_report(found: StudyResults, store: Store) -> Path:
-    """Where a report goes if nothing else is said; on another data set than the study's own, under a name that says so."""
-    own = studies.load(found.reference).spec.dataset if found.reference in studies.names() else found.study.dataset
-    suffix = "" if own == found.study.dataset else f"-{found.dataset.name}"
+    """Where a report goes if nothing else is said; on a stand-in data set, under a name that says so."""
+    from toile.reports.html import stand_in
+
+    suffix = f"-{found.dataset.name}" if stand_in(found) else ""
     return store.reports_folder / f"{found.reference}{suffix}.html"
 
 

@@ -58,17 +58,20 @@ def save(path: Path, model: Any, optimizer: Any, progress: Progress) -> None:
 def restore(path: Path, model: Any, optimizer: Any, progress: Progress) -> bool:
     """Bring model, optimizer and progress to where the checkpoint at `path` was made; False if there is none.
 
-    A file that is not a whole checkpoint (of a disk that lost it) counts as none: the training begins anew.
+    A file that is not a whole checkpoint (of a disk that lost it), or one whose arrays another version of Keras laid out in
+    another way, counts as none: the training begins anew, from the model and optimizer as they are.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         state = json.loads(arrays.pop("state").tobytes())
+        groups: dict[str, list[np.ndarray]] = {"weights": [], "optimizer": [], "best": []}
+        for name in sorted(arrays):
+            groups[name.split("/")[0]].append(arrays[name])
     except (FileNotFoundError, zipfile.BadZipFile, KeyError, ValueError, EOFError):
         return False
-    groups: dict[str, list[np.ndarray]] = {"weights": [], "optimizer": [], "best": []}
-    for name in sorted(arrays):
-        groups[name.split("/")[0]].append(arrays[name])
+    if not (_fit(groups["weights"], model.weights) and _fit(groups["optimizer"], optimizer.variables)):
+        return False
     model.set_weights(groups["weights"])
     for variable, value in zip(optimizer.variables, groups["optimizer"], strict=True):
         variable.assign(value)
@@ -76,6 +79,10 @@ def restore(path: Path, model: Any, optimizer: Any, progress: Progress) -> bool:
     progress.best = groups["best"] or None
     progress.patience.best, progress.patience.best_epoch, progress.patience.waited = state["patience"]
     return True
+
+
+def _fit(arrays: list[np.ndarray], variables: list[Any]) -> bool:
+    return [array.shape for array in arrays] == [tuple(variable.shape) for variable in variables]
 
 
 def _numpy(variable: Any) -> np.ndarray:

@@ -55,6 +55,14 @@ def epoch_seeds(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.SeedSequence([seed, epoch, 0x70117E]).generate_state(2 * count).reshape(count, 2)
 
 
+def generators(model: Any) -> list[Any]:
+    """The states of a model's random generators, one Keras variable each, in the order of its layers.
+
+    They are among `model.variables` and not among `model.weights`: Keras saves no generator with a model.
+    """
+    return [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
+
+
 @dataclass
 class Patience:
     """Early stopping's memory. Ties and improvements of at most `min_delta` count as none, as in Keras."""
@@ -69,14 +77,14 @@ class Patience:
 
         Args:
             epoch: from 1.
-            figures: `validation_loss` and `validation_accuracy`.
+            figures: `validation_loss` and `validation_accuracy`, both finite, so that the first epoch is always an
+                improvement.
         """
         if self.spec is None:
             return False
         value = figures[f"validation_{self.spec.monitor}"]
         value = -value if self.spec.monitor == "accuracy" else value
-        # The first epoch is the best so far even if its loss is not a number.
-        if value < self.best - self.spec.min_delta or self.best_epoch == 0:
+        if value < self.best - self.spec.min_delta:
             self.best, self.best_epoch, self.waited = value, epoch, 0
             return True
         self.waited += 1
@@ -84,4 +92,5 @@ class Patience:
 
     @property
     def exhausted(self) -> bool:
-        return self.spec is not None and self.best_epoch > 0 and self.waited >= max(self.spec.patience, 1)
+        """Whether to stop. A patience of 0 and of 1 both mean: at the first epoch without improvement."""
+        return self.spec is not None and self.waited >= max(self.spec.patience, 1)

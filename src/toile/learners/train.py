@@ -69,7 +69,7 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
             batch_size=batch_size,
             label_smoothing=trial.recipe.label_smoothing,
         )
-        generators = [v for v in model.variables if "seed_generator_state" in v.path]
+        generators = recipe.generators(model)
         progress = checkpoint.Progress(recipe.Patience(trial.recipe.early_stopping))
         checkpoint.restore(work / "checkpoint.npz", model, optimizer, progress)
         progress.sessions.append({"started": started, "from_epoch": progress.epochs, "threads": threads})
@@ -84,7 +84,8 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
             sums = learner.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
             seconds = time.perf_counter() - begun
             figures = {"epoch": epoch + 1, "learning_rate": float(learning_rates[0]), **sums.figures(images)}
-            if not np.isfinite(figures["loss"]):
+            # The loss is of before each step; the last step of an epoch shows only in the weights.
+            if not all(np.isfinite(values).all() for values in (figures["loss"], *model.get_weights())):
                 raise ToileError(f"the loss is not a number in epoch {epoch + 1}: try a smaller learning rate")
             if parts.validation is not None:
                 validation = progress_metrics(learner.predict(parts.validation.images), parts.validation.labels)
@@ -96,6 +97,9 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
             checkpoint.save(work / "checkpoint.npz", model, optimizer, progress)
             say("epoch", epochs=trial.recipe.epochs, images_per_second=images / seconds, **figures)
 
+        # Where the optimizer averages weights (`use_ema`), the averages are what was trained; as in Keras's `fit`, the best
+        # epoch's weights go before them.
+        optimizer.finalize_variable_values(model.trainable_variables)
         if progress.best is not None:
             model.set_weights(progress.best)
         _write_run(work / "run", trial, model, learner, parts, progress, threads)
@@ -159,9 +163,9 @@ def main(arguments: list[str] | None = None) -> int:
     def say(event: str, **fields: Any) -> None:
         print(json.dumps({"event": event, **fields}), file=events, flush=True)
 
-    trial = Trial.parse(options.trial.read_text("utf-8"))
-    os.environ.setdefault("KERAS_BACKEND", trial.backend)
     try:
+        trial = Trial.parse(options.trial.read_text("utf-8"))
+        os.environ.setdefault("KERAS_BACKEND", trial.backend)
         say("done", fingerprint=train(trial, Store(options.store), threads=options.threads, say=say))
     except ToileError as error:
         say("failed", error=str(error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from toile.evaluation.predictions import Predictions
+from toile.evaluation.significance import mcnemar
 from toile.reports.plots.accuracy import accuracies
 from toile.reports.results import CommitteeResult, StudyResults
 from toile.reports.text import figure, joined
@@ -62,12 +64,26 @@ def _committee(results: StudyResults, committee: CommitteeResult) -> str:
     if known and accuracy is not None:
         name = max(known, key=known.get)
         difference = accuracy - known[name]
-        if abs(difference) < 5e-5:
-            text += f" It is right as often as its best member, {name}."
-        else:
-            side = "above" if difference > 0 else "below"
-            text += (
-                f" It stands {abs(difference):.4f} {side} its best member, {name}. Whether such a difference is more than "
-                "chance, only a paired test can tell."
-            )
+        side = "as often right as" if abs(difference) < 5e-5 else f"{abs(difference):.4f} {_side(difference)}"
+        text += f" It is {side} its best member, {name}" + _tested(results, committee, name)
     return text
+
+
+def _side(difference: float) -> str:
+    return "above" if difference > 0 else "below"
+
+
+def _tested(results: StudyResults, committee: CommitteeResult, member: str) -> str:
+    """Whether the committee and its best member differ by more than chance, by a paired test."""
+    run = next(trial.run for trial in results.stored if trial.name == member)
+    if "test" not in run.splits():
+        return "."
+    labels = results.test.labels
+    test = mcnemar(
+        Predictions("test", committee.probabilities, labels), Predictions("test", run.probabilities("test"), labels)
+    )
+    verdict = "more than chance" if test.p_value < 0.05 else "no more than chance may do"
+    return (
+        f"; the committee alone is right on {test.only_a:,} images, {member} alone on {test.only_b:,}, which is {verdict} "
+        f"(McNemar’s exact test, p = {test.p_value:.2g}; one training each, so nothing is said of other seeds)."
+    )

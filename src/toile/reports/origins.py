@@ -21,6 +21,8 @@ def facts_of(provenance: dict[str, Any]) -> dict[str, str]:
         if key in ELSEWHERE:
             continue
         for name, item in ((f"{key}: {k}", v) for k, v in value.items()) if isinstance(value, dict) else ((key, value),):
+            if key == "sessions":  # how often it was begun or resumed
+                item = len(item)
             text = NOTHING if item is None else _moment(item) if key in OWN else brief(item)
             flat[name.replace("_", " ")] = text
     return flat

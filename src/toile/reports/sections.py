@@ -182,10 +182,11 @@ def committee_table(results: StudyResults) -> Table:
         note = f"{MEAN_OF_MEMBERS} (not a committee: no set of probabilities has these)"
         rows.append(["", note, *_figures(committee.mean_of_members)])
         published = committee.published or {}
-        if published.get("test"):
-            quiet.add(len(rows))
-            source = f"published ({published['source']})" if published.get("source") else "published"
-            rows.append(["", source, *_figures(published["test"])])
+        for key, what in (("mean_of_members", "published, means of the members’ figures"), ("test", "published")):
+            if published.get(key):
+                quiet.add(len(rows))
+                source = f" ({published['source']})" if published.get("source") else ""
+                rows.append(["", what + source, *_figures(published[key])])
     return Table("Committees on the test images", columns, rows, strong, quiet)
 
 

@@ -10,23 +10,28 @@ from toile.reports.text import MEAN_OF_MEMBERS, count, duration, figure
 if TYPE_CHECKING:
     from rich.console import Console
 
+# A narrower terminal gets the figures alone.
+WIDE = 104
 FIGURES = ("accuracy", "loss", "precision", "recall")
 
 
 def print_summary(results: StudyResults, console: Console) -> None:
     """Print the models and the committees with what was measured and, below it, what was published."""
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     name, tested = escape(results.dataset.name), "no" if results.test is None else f"{len(results.test):,}"
-    table = Table(title=f"{escape(results.study.title)} · {name}, {tested} test images", title_justify="left")
-    table.add_column("model or committee", overflow="fold")
-    for column in (*FIGURES, "parameters", "epochs", "training"):
+    title = f"{escape(results.study.title)} · {name}, {tested} test images"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("model or committee", overflow="fold", min_width=30)
+    wide = console.width >= WIDE
+    for column in (*FIGURES, *(("parameters", "epochs", "training") if wide else ())):
         table.add_column(column, justify="right", no_wrap=True)
 
-    def row(label: str, figures: dict, *rest: str, style: str = "", section: bool = False) -> None:
+    def row(label: str, figures: dict, *rest: str, style: str = "") -> None:
         cells = [figure(figures.get(key)) for key in FIGURES]
-        table.add_row(escape(label), *cells, *(rest or ("", "", "")), style=style, end_section=section)
+        table.add_row(escape(label), *cells, *(rest if wide else ()), style=style)
 
     for trial in results.trials:
         if trial.run is None:
@@ -37,11 +42,12 @@ def print_summary(results: StudyResults, console: Console) -> None:
         row(trial.name, trial.test, count(facts.get("parameters")), count(facts.get("epochs_run")), duration(seconds))
         if published := (trial.published or {}).get("test"):
             row("  published", published, style="dim")
-    if results.committees and table.rows:
-        table.rows[-1].end_section = True
+    if results.committees:
+        table.add_section()
     for committee in results.committees:
         row(f"{committee.name} ({committee.rule})", committee.test, style="bold")
         row(f"  {MEAN_OF_MEMBERS}", committee.mean_of_members, style="dim")
-        if published := (committee.published or {}).get("test"):
-            row("  published", published, style="dim")
+        for key, what in (("mean_of_members", "  published, as combined"), ("test", "  published")):
+            if published := (committee.published or {}).get(key):
+                row(what, published, style="dim")
     console.print(table)

@@ -15,7 +15,7 @@ from toile.learners import architectures
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
-from toile.study.spec import Published, StudySpec
+from toile.study.spec import DatasetSpec, Published, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 
 # Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
@@ -46,11 +46,12 @@ class PlannedTrial:
 class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
-    Two names may mean one trial; it is trained once. `counts` are the images of each part (of the first fold).
+    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. Two names may mean one trial; it is trained once. `counts` are the images of each part (of the first fold).
     """
 
     study: StudySpec
     reference: str
+    asked: DatasetSpec
     dataset: Dataset
     counts: dict[str, int]
     trials: tuple[PlannedTrial, ...]
@@ -112,12 +113,13 @@ class Plan:
         return {_kind(run.trial): run.provenance["images_per_second"] for run in self.store.runs()}
 
 
-def make(study: StudySpec, reference: str, dataset: Dataset, store: Store) -> Plan:
+def make(study: StudySpec, reference: str, asked: DatasetSpec, dataset: Dataset, store: Store) -> Plan:
     """Plan a study.
 
     Args:
         reference: what the user calls it.
-        dataset: what the study's `dataset` means, as `toile.data.load` gives it.
+        asked: the data set's words, the study's own or those of one that stands in for it.
+        dataset: what they mean, as `toile.data.load` gives it.
 
     Raises:
         DataError: the data set cannot be split so.
@@ -149,7 +151,7 @@ def make(study: StudySpec, reference: str, dataset: Dataset, store: Store) -> Pl
                     backend=study.backend,
                 )
                 trials.append(PlannedTrial(_name(line, seed, fold), line.name, trial, line.published))
-    return Plan(study, reference, dataset, counts, tuple(trials), store)
+    return Plan(study, reference, asked, dataset, counts, tuple(trials), store)
 
 
 def _name(line: Variant, seed: int, fold: int | None) -> str:

@@ -51,7 +51,7 @@ def run(
     pending = plan.pending(only)
     if not pending:
         return []
-    plan.store.keep(plan.dataset, plan.study.dataset)
+    plan.store.keep(plan.dataset, plan.asked)
     errors = local.execute(
         pending,
         plan.store,

@@ -22,7 +22,8 @@ def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
         seconds = 0.0 if state == "stored" else round(plan.seconds(one), 1)
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": state, "seconds": seconds})
     return {
-        "study": plan.study.title,
+        "study": plan.reference,
+        "title": plan.study.title,
         "dataset": {"name": plan.dataset.name, "content": plan.dataset.content, "images": plan.counts},
         "store": str(plan.store.root),
         "trials": trials,
@@ -41,13 +42,15 @@ def status(plan: Plan) -> dict[str, Any]:
         test = {name: run.metrics["test"][name] for name in ("accuracy", "loss")} if run and "test" in run.metrics else {}
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": plan.state(one), "test": test})
     count = {state: sum(t["state"] == state for t in trials) for state in ("stored", "begun", "missing")}
-    return {"study": plan.study.title, "dataset": plan.dataset.name, "trials": trials, **count}
+    return {
+        "study": plan.reference, "title": plan.study.title, "dataset": plan.dataset.name, "trials": trials, **count,
+    }  # fmt: skip
 
 
 def print_plan(found: dict[str, Any]) -> None:
     """The plan as a table on standard output."""
     images = ", ".join(f"{count:,} {part}" for part, count in found["dataset"]["images"].items())
-    table = Table(title=f"{found['study']} ({found['dataset']['name']}: {images})", title_justify="left")
+    table = Table(title=f"{found['title']} ({found['dataset']['name']}: {images})", title_justify="left")
     for column, justify in (("trial", "left"), ("fingerprint", "left"), ("state", "left"), ("about", "right")):
         table.add_column(column, justify=justify)
     for one in found["trials"]:
@@ -63,7 +66,7 @@ def print_plan(found: dict[str, Any]) -> None:
 
 def print_status(found: dict[str, Any]) -> None:
     """The state as a table on standard output."""
-    table = Table(title=f"{found['study']} ({found['dataset']})", title_justify="left")
+    table = Table(title=f"{found['title']} ({found['dataset']})", title_justify="left")
     for column, justify in (("trial", "left"), ("fingerprint", "left"), ("state", "left"), ("test accuracy", "right")):
         table.add_column(column, justify=justify)
     for one in found["trials"]:

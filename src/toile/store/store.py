@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,9 +89,14 @@ class Store:
         The lock is the operating system's: it ends with the process that holds it, however that ends.
 
         Args:
-            waiting: called once if somebody else holds it; then it waits for that one to end.
+            waiting: called once if somebody else holds it; then it waits for that one to end. (Who waited asks `get`
+                first: the other one may have finished the run.)
+
+        Raises:
+            ToileError: the store cannot be written to.
         """
-        lock = FileLock(self.work_folder / f"{fingerprint}.lock")
+        self.prepare()
+        lock = self._lock(fingerprint)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -111,15 +116,22 @@ class Store:
 
         The checkpoint lies beside that folder and goes only after the rename, when the claim ends, so no moment loses both.
 
+        A run that is there already stays as it is. To be called by who holds the claim.
+
         Raises:
             ToileError: a file is missing. Nothing is renamed then.
+            OSError: the disk is full or broken. Nothing is renamed then; the finished files lie where they were.
         """
         made, run = self.work(fingerprint) / "run", self.runs_folder / fingerprint
+        if run.is_dir():
+            return Run(run)
         if missing := [name for name in FILES if not (made / name).is_file()]:
             raise ToileError(f"run {fingerprint[:12]} is not complete: {', '.join(missing)} missing in {made}")
         for path in made.iterdir():
             if path.name in FILES:
                 atomic.sync_file(path)
+            elif path.is_dir():
+                shutil.rmtree(path)
             else:
                 path.unlink()  # what a write that was cut off left behind
         atomic.sync_folder(made)
@@ -172,23 +184,40 @@ class Store:
     # Cleaning
 
     def garbage(self) -> list[Path]:
-        """What no run needs: work that nobody holds, and data sets that no run was trained on."""
-        idle = []
+        """What no run needs: work that nobody holds, and data sets that no run and no work in progress was trained on."""
+        idle, used = [], set()
         for fingerprint in self.unfinished():
-            lock = FileLock(self.work_folder / f"{fingerprint}.lock", timeout=0)
             try:
-                with lock:
+                with self._lock(fingerprint).acquire(timeout=0):
                     idle.append(self.work(fingerprint))
             except Timeout:
-                continue
-        used = {run.trial["dataset"]["content"] for run in self.runs()}
-        unused = [p for p in self._data_folders() if p.name not in used]
-        return idle + unused
+                with suppress(FileNotFoundError):  # it has just begun, or is finished by now and a run
+                    trial = json.loads((self.work(fingerprint) / "trial.json").read_text("utf-8"))
+                    used.add(trial["dataset"]["content"])
+        # Asked last, so that work which is finished meanwhile counts as a run.
+        used |= {run.trial["dataset"]["content"] for run in self.runs()}
+        return idle + [folder for folder in self._data_folders() if folder.name not in used]
 
     def remove(self, path: Path) -> None:
-        """Delete one piece of garbage."""
-        shutil.rmtree(path)
-        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+        """Delete one piece of garbage.
+
+        Raises:
+            ToileError: somebody has begun to work there since `garbage` was asked.
+        """
+        if path.parent != self.work_folder:
+            shutil.rmtree(path)
+            return
+        lock = self._lock(path.name)
+        try:
+            with lock.acquire(timeout=0):
+                shutil.rmtree(path)
+                with suppress(OSError):  # Windows deletes no open file; an empty one does no harm
+                    Path(lock.lock_file).unlink()
+        except Timeout:
+            raise ToileError(f"{path} is being worked on; it stays") from None
+
+    def _lock(self, fingerprint: str) -> FileLock:
+        return FileLock(self.work_folder / f"{fingerprint}.lock")
 
     def _data_folders(self) -> list[Path]:
         return sorted(path for path in self.data_folder.iterdir() if path.is_dir()) if self.data_folder.is_dir() else []

@@ -18,10 +18,15 @@ PACKAGED = Path(__file__).parent
 
 @dataclass(frozen=True)
 class LoadedStudy:
-    """A study and what the user called it: `reference` is a short name, for messages and file names."""
+    """A study, a short name for messages and file names, and the data set to run it on: its own, or a stand-in."""
 
     spec: StudySpec
     reference: str
+    dataset: DatasetSpec
+
+    @property
+    def stands_in(self) -> bool:
+        return self.dataset != self.spec.dataset
 
 
 def names() -> tuple[str, ...]:
@@ -34,7 +39,7 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
 
     Args:
         dataset: a registered data set to run it on instead of its own. The study's published figures speak of its own
-            data and are left out then; its title says which data it is.
+            data and are left out then.
 
     Raises:
         StudyError: the file has mistakes.
@@ -43,9 +48,15 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
     path = _path(study)
     spec = file.read(path, catalogue())
     spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent)})
-    if dataset is not None and dataset != spec.dataset.name:
-        spec = _on(spec, dataset)
-    return LoadedStudy(spec, path.stem)
+    if dataset is None or dataset == spec.dataset.name:
+        return LoadedStudy(spec, path.stem, spec.dataset)
+    if dataset not in sources.names():
+        raise Misuse(f"unknown data set {dataset!r}{nearest(dataset, sources.names())}; known: {', '.join(sources.names())}")
+    unpublished = {
+        kind: tuple(line.model_copy(update={"published": None}) for line in getattr(spec, kind))
+        for kind in ("trial", "committee")
+    }
+    return LoadedStudy(spec.model_copy(update=unpublished), path.stem, DatasetSpec(name=dataset))
 
 
 def catalogue() -> file.Catalogue:
@@ -82,19 +93,6 @@ def _anchored(dataset: DatasetSpec, folder: Path) -> DatasetSpec:
         if (value := getattr(dataset, key)) is not None
     }
     return dataset.model_copy(update=changes)
-
-
-def _on(spec: StudySpec, dataset: str) -> StudySpec:
-    if dataset not in sources.names():
-        raise Misuse(f"unknown data set {dataset!r}{nearest(dataset, sources.names())}; known: {', '.join(sources.names())}")
-    return spec.model_copy(
-        update={
-            "title": f"{spec.title}, on {dataset}",
-            "dataset": DatasetSpec(name=dataset),
-            "trial": tuple(trial.model_copy(update={"published": None}) for trial in spec.trial),
-            "committee": tuple(committee.model_copy(update={"published": None}) for committee in spec.committee),
-        }
-    )
 
 
 def title(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,8 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from toile.errors import Misuse
+from toile.study import lines
 from toile.study.expand import combinations, leaves, merge
-from toile.study.mistakes import Location, Mistake, explain, line_of, tell, unknown
+from toile.study.lines import Location
+from toile.study.mistakes import Mistake, explain, spell, unknown
 from toile.study.spec import ArchitectureSpec, CommitteeSpec, RecipeSpec, Spec, StudySpec, SweepSpec, TrialSpec
 
 
@@ -29,7 +30,7 @@ class Catalogue:
 
 
 class StudyError(Misuse):
-    """A study file with mistakes: all of them, each with its line or its place in the file."""
+    """A study file with mistakes: all of them, each with its line and its place in the file."""
 
     def __init__(self, source: str, mistakes: list[str]) -> None:
         self.mistakes = mistakes
@@ -45,55 +46,57 @@ def read(path: Path, catalogue: Catalogue) -> StudySpec:
         Misuse: it cannot be read at all.
     """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"cannot read the study {path}: {error}") from None
+        text = path.read_text("utf-8-sig")  # some editors on Windows put a mark before the first character
+    except OSError as error:
+        raise Misuse(f"cannot read the study {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise Misuse(f"cannot read the study {path}: it is not text in UTF-8 (byte {error.start})") from None
     return parse(text, catalogue, source=path.name)
 
 
 def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
-    """A study from its text. See `read`."""
+    """A study from its text.
+
+    Args:
+        source: what to call the text in an error.
+
+    Raises:
+        StudyError: everything that is wrong with it.
+    """
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, tables a thousand deep
         raise StudyError(source, [f"not TOML: {error}"]) from None
-    mistakes = [*_shape(content), *_recipes(content)]
-    # Names are checked in whatever parts are whole, so that a file's mistakes come all at once.
-    mistakes += _names(content, catalogue)
-    mistakes += _members(content)
+    # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
+    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _members, _weights)
+    mistakes = [mistake for check in checks for mistake in check(content, catalogue)]
     if mistakes:
-        told = sorted((tell(text, location, what) for location, what in mistakes), key=line_of)
+        places = lines.positions(text)
+        found = [(lines.line(places, location) or 0, spell(location), what) for location, what in mistakes]
+        told = [
+            (f"line {line}: " if line else "") + (f"{path}: " if path else "") + what
+            for line, path, what in sorted(found, key=lambda mistake: mistake[0])
+        ]
         raise StudyError(source, list(dict.fromkeys(told)))
     return StudySpec.model_validate(content)
 
 
-def _shape(content: dict[str, Any]) -> Iterator[Mistake]:
+def _shape(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
     """What the models themselves refuse."""
     try:
         StudySpec.model_validate(content)
     except ValidationError as error:
         yield from explain(error, (), StudySpec)
+    if not content.get("trial") and not content.get("sweep"):
+        yield (), "a study has at least one [[trial]] or [[sweep]]"
 
 
-def _recipes(content: dict[str, Any]) -> Iterator[Mistake]:
+def _recipes(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
     """What a trial's or a sweep's own recipe gets wrong. (They are partial, so the models take them as they come.)"""
     for kind in ("trial", "sweep"):
-        lines = content.get(kind)
-        for i, line in enumerate(lines if isinstance(lines, list) else ()):
-            recipe = line.get("recipe", {}) if isinstance(line, dict) else {}
-            if isinstance(recipe, dict):
+        for i, table in _tables(content, kind):
+            if isinstance(recipe := table.get("recipe"), dict):
                 yield from _recipe(recipe, (kind, i, "recipe"))
-            grid = line.get("grid", {}) if isinstance(line, dict) else {}
-            if kind == "sweep" and isinstance(grid, dict):
-                for path, values in leaves(grid):
-                    place = (kind, i, "grid", *path)
-                    if len(path) != 2 or path[0] not in ("recipe", "architecture"):
-                        yield place, "a grid's keys are recipe.KEY and architecture.KEY"
-                    elif not isinstance(values, list) or not values:
-                        yield place, f"a list of values is wanted, got {values!r}"
-                    elif path[0] == "recipe":
-                        for value in values:
-                            yield from _recipe({path[1]: value}, (kind, i, "grid", "recipe"))
 
 
 def _recipe(recipe: dict[str, Any], place: Location) -> Iterator[Mistake]:
@@ -103,81 +106,148 @@ def _recipe(recipe: dict[str, Any], place: Location) -> Iterator[Mistake]:
         yield from explain(error, place, RecipeSpec)
 
 
-def _whole(content: dict[str, Any], kind: str, model: type[Spec]) -> Iterator[tuple[int, Any]]:
-    """The tables `[[kind]]` that are right in themselves, with their places."""
-    lines = content.get(kind)
-    for i, line in enumerate(lines if isinstance(lines, list) else ()):
-        with contextlib.suppress(ValidationError):
-            yield i, model.model_validate(line)
+def _grids(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
+    """Keys that no grid has, and values that a recipe cannot have."""
+    for i, table in _tables(content, "sweep"):
+        grid = table.get("grid")
+        for path, values in leaves(grid) if isinstance(grid, dict) else ():
+            place = ("sweep", i, "grid", *path)
+            if len(path) != 2 or path[0] not in ("recipe", "architecture"):
+                yield place, "a grid's keys are recipe.KEY and architecture.KEY"
+            elif not isinstance(values, list) or not values:
+                yield place, f"a list of values is wanted, got {values!r}"
+            elif path[0] == "recipe":
+                for value in values:
+                    yield from _recipe({path[1]: value}, place[:-1])
 
 
 def _names(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
-    """Names that nothing is registered under, and options that an architecture has not."""
+    """Data sets, formats and rules that nothing is registered under."""
     dataset = content.get("dataset")
-    dataset = {"name": dataset} if isinstance(dataset, str) else dataset if isinstance(dataset, dict) else {}
-    for key, known in (("name", catalogue.datasets), ("format", catalogue.formats)):
-        if isinstance(name := dataset.get(key), str) and name not in known:
-            yield ("dataset", key), unknown("data set" if key == "name" else key, name, known)
-    for kind, model in (("trial", TrialSpec), ("sweep", SweepSpec)):
-        for i, line in _whole(content, kind, model):
-            found = [((kind, i, "architecture"), what) for what in _architecture(line.architecture, catalogue)]
+    if isinstance(dataset, str):
+        where, dataset = ("dataset",), {"name": dataset}
+    else:
+        where, dataset = ("dataset", "name"), dataset if isinstance(dataset, dict) else {}
+    name, form = dataset.get("name"), dataset.get("format")
+    if isinstance(name, str) and name not in catalogue.datasets:
+        hint = f"; files of your own are given as {{ path = {name!r} }}" if set(name) & set("./\\") else ""
+        yield where, unknown("data set", name, catalogue.datasets) + hint
+    if isinstance(form, str) and form not in catalogue.formats:
+        yield ("dataset", "format"), unknown("format", form, catalogue.formats)
+    for i, table in _tables(content, "committee"):
+        if isinstance(rule := table.get("rule"), str) and rule not in catalogue.rules:
+            yield ("committee", i, "rule"), unknown("rule", rule, catalogue.rules)
+
+
+def _architectures(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
+    """Architectures that there are not, and options that an architecture has not."""
+    for kind in ("trial", "sweep"):
+        for i, table in _tables(content, kind):
+            try:
+                # Any model with an architecture takes it in the same short forms.
+                architecture = TrialSpec.model_validate({"name": kind, "architecture": table["architecture"]}).architecture
+            except (KeyError, ValidationError):
+                continue
+            found = list(_architecture(architecture, catalogue, (kind, i, "architecture")))
             yield from found
-            for path, values in leaves(line.grid) if kind == "sweep" and not found else ():
-                for value in values if path[0] == "architecture" and isinstance(values, list) else ():
-                    options = {**line.architecture.options, path[-1]: value}
-                    swept = ArchitectureSpec(name=line.architecture.name, options=options)
-                    yield from (((kind, i, "grid", *path), what) for what in _architecture(swept, catalogue))
-    for i, committee in _whole(content, "committee", CommitteeSpec):
-        if committee.rule not in catalogue.rules:
-            yield ("committee", i, "rule"), unknown("rule", committee.rule, catalogue.rules)
+            grid = table.get("grid") if kind == "sweep" and not found else None
+            for path, values in leaves(grid) if isinstance(grid, dict) else ():
+                if len(path) == 2 and path[0] == "architecture" and isinstance(values, list):
+                    for value in values:
+                        swept = ArchitectureSpec(name=architecture.name, options={**architecture.options, path[1]: value})
+                        yield from _architecture(swept, catalogue, (kind, i, "grid", "architecture"))
 
 
-def _architecture(architecture: ArchitectureSpec, catalogue: Catalogue) -> Iterator[str]:
+def _architecture(architecture: ArchitectureSpec, catalogue: Catalogue, place: Location) -> Iterator[Mistake]:
     known = catalogue.architectures
     if architecture.name not in known:
-        yield unknown("architecture", architecture.name, known)
+        yield place, unknown("architecture", architecture.name, known)
         return
+    model = known[architecture.name]
     try:
-        known[architecture.name].model_validate(architecture.options)
+        model.model_validate(architecture.options)
     except ValidationError as error:
-        for location, what in explain(error, (), known[architecture.name]):
-            yield f"{architecture.name}, option {'.'.join(map(str, location))}: {what}"
+        yield from ((where, f"{architecture.name}: {what}") for where, what in explain(error, place, model))
 
 
-def _members(content: dict[str, Any]) -> Iterator[Mistake]:
-    """Names used twice, and committees of trials that are not there or of weights that do not fit."""
-    names = [line.get("name") for line in content.get("trial") or () if isinstance(line, dict)]
-    with contextlib.suppress(ValidationError):
-        for _, sweep in _whole(content, "sweep", SweepSpec):
-            names += [variant.name for variant in combinations(sweep, RecipeSpec())]
-    committees = list(_whole(content, "committee", CommitteeSpec))
-    for kind, used in (("trial", names), ("committee", [committee.name for _, committee in committees])):
-        for name, count in Counter(used).items():
-            if count > 1 and isinstance(name, str):
-                yield (kind,), f"the name {name!r} is used {count} times; every {kind} has a name of its own"
-    if not names:
-        yield (), "a study has at least one [[trial]] or [[sweep]]"
-    for i, committee in committees:
-        place = ("committee", i)
-        for name, count in Counter(committee.members).items():
-            if name not in names:
-                yield (*place, "members"), unknown("trial", name, [n for n in names if isinstance(n, str)])
+def _twice(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
+    """Names used more than once."""
+    for kind, names in (("trial", _lines(content, catalogue)[0]), ("committee", _committee_names(content))):
+        for name, count in Counter(name for name, _ in names).items():
             if count > 1:
-                yield (*place, "members"), f"{name!r} is named {count} times; use weights instead"
-        yield from ((place, what) for what in _weights(committee))
-        split = content.get("split") if isinstance(content.get("split"), dict) else {}
-        if committee.weights == "fit" and split.get("validation") == 0 and split.get("folds") is None:
-            yield (*place, "weights"), "weights are fitted on the validation split, and the study has none"
+                place = [where for used, where in names if used == name][1]
+                yield place, f"the name {name!r} is used {count} times; every {kind} has a name of its own"
 
 
-def _weights(committee: CommitteeSpec) -> Iterator[str]:
-    weights, weighted = committee.weights, committee.rule == "weighted-mean"
-    if weighted and weights is None:
-        yield 'rule "weighted-mean" needs `weights`: one number a member, or "fit"'
-    if not weighted and weights is not None:
-        yield f"rule {committee.rule!r} takes no weights"
-    if isinstance(weights, tuple):
-        if len(weights) != len(committee.members):
-            yield f"{len(weights)} weights for {len(committee.members)} members"
-        if any(w < 0 for w in weights) or sum(weights) <= 0:
-            yield f"weights are at least 0 and not all 0, got {list(weights)}"
+def _members(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
+    """Committees of trials that are not there, or that are named twice."""
+    named, broken = _lines(content, catalogue)
+    names = [name for name, _ in named]
+    for i, table in _tables(content, "committee"):
+        members = table.get("members")
+        members = [name for name in members if isinstance(name, str)] if isinstance(members, list) else []
+        for name, count in Counter(members).items():
+            place = ("committee", i, "members", members.index(name))
+            if name not in names and not name.startswith(broken):
+                yield place, unknown("trial", name, names)
+            if count > 1:
+                yield place, f"{name!r} is named {count} times; `weights` says that one member counts more than another"
+
+
+def _weights(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
+    """Weights that do not fit their committee."""
+    split = content.get("split") if isinstance(content.get("split"), dict) else {}
+    for i, committee in _whole(content, "committee", CommitteeSpec):
+        place, weights = ("committee", i, "weights"), committee.weights
+        if committee.rule == "weighted-mean" and weights is None:
+            yield ("committee", i, "rule"), 'rule "weighted-mean" needs `weights`: one number a member, or "fit"'
+        if committee.rule != "weighted-mean" and weights is not None:
+            yield place, f'only the rule "weighted-mean" takes weights; the rule is {committee.rule!r}'
+        if weights == "fit" and split.get("validation") == 0 and split.get("folds") is None:
+            yield place, "weights are fitted on the validation split, and the study has none (split.validation = 0)"
+        if isinstance(weights, tuple):
+            if len(weights) != len(committee.members):
+                yield place, f"one number a member is wanted, got {len(weights)} for {len(committee.members)} members"
+            if any(weight < 0 for weight in weights) or sum(weights) <= 0:
+                yield place, f"weights are at least 0 and not all 0, got {list(weights)}"
+
+
+def _tables(content: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The tables `[[kind]]`, with their positions."""
+    tables = content.get(kind)
+    for i, table in enumerate(tables if isinstance(tables, list) else ()):
+        if isinstance(table, dict):
+            yield i, table
+
+
+def _whole(content: dict[str, Any], kind: str, model: type[Spec]) -> Iterator[tuple[int, Any]]:
+    """The tables `[[kind]]` that are right in themselves, as their models, with their positions."""
+    for i, table in _tables(content, kind):
+        try:
+            yield i, model.model_validate(table)
+        except ValidationError:
+            continue
+
+
+def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:
+    """The names of all trials, those of sweeps too, with their places; and what names of unreadable sweeps begin with."""
+    names: list[tuple[str, Location]] = [
+        (name, ("trial", i, "name")) for i, table in _tables(content, "trial") if isinstance(name := table.get("name"), str)
+    ]
+    broken = []
+    for i, table in _tables(content, "sweep"):
+        try:
+            sweep = SweepSpec.model_validate(table)
+            if any(_grids({"sweep": [table]}, catalogue)):
+                raise ValueError
+            names += [(variant.name, ("sweep", i, "name")) for variant in combinations(sweep, RecipeSpec())]
+        except ValueError:
+            broken.append(f"{table['name']}: " if isinstance(table.get("name"), str) else "")
+    return names, tuple(broken)
+
+
+def _committee_names(content: dict[str, Any]) -> list[tuple[str, Location]]:
+    return [
+        (name, ("committee", i, "name")) for i, table in _tables(content, "committee")
+        if isinstance(name := table.get("name"), str)
+    ]  # fmt: skip

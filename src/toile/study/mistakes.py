@@ -3,55 +3,121 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from toile.errors import nearest
+from toile.study.lines import Location
 
-Location = tuple[str | int, ...]
 Mistake = tuple[Location, str]
+
+# pydantic's types of error that say "another kind of value", by the kind that is wanted.
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "none_required": "nothing",
+}
+# Those that say "not this value", by what is said of it.
+_BOUNDS = {
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "finite_number": "a finite number",
+    "string_too_short": "text of at least {min_length} character",
+    "string_too_long": "text of at most {max_length} characters",
+    "too_short": "at least {min_length} value",
+}
 
 
 def explain(error: ValidationError, place: Location, model: type[BaseModel]) -> Iterator[Mistake]:
-    """pydantic's mistakes in toile's words: what, got, allowed, nearest."""
-    for mistake in error.errors(include_url=False):
-        location = (*place, *(part for part in mistake["loc"] if not _internal(part)))
-        got = mistake.get("input")
-        if mistake["type"] == "extra_forbidden":
-            allowed = _keys(model, mistake["loc"][:-1])
-            what = f"unknown key{nearest(str(location[-1]), allowed)}; known: {', '.join(sorted(allowed))}"
-        elif mistake["type"] == "missing":
-            what = "is missing"
-        elif mistake["type"] in ("union_tag_invalid", "literal_error"):
-            context = mistake["ctx"]
-            expected = context.get("expected_tags") or context["expected"]
-            got = got.get("name") if isinstance(got, dict) else got
-            names = re.findall(r"'([^']*)'", expected)
-            what = unknown(str(location[-1]) if location else "name", str(got), names)
-        elif mistake["type"] == "value_error":
-            what = str(mistake["ctx"]["error"])
-        else:
-            what = f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}, got {_short(got)}"
-        yield location, what
+    """pydantic's mistakes in toile's words: what, got, allowed, nearest.
+
+    Args:
+        place: where in the study file `model` was to be read.
+    """
+    found = [(_location(model, mistake["loc"]), mistake) for mistake in error.errors(include_url=False)]
+    for location in dict.fromkeys(location for location, _ in found):
+        here = [mistake for at, mistake in found if at == location]
+        # Where one of several kinds of value may stand, pydantic says of each why it is not that one. What is wrong
+        # inside the kind that was meant says more than that it is not of another kind.
+        inside = any(len(at) > len(location) and at[: len(location)] == location for at, _ in found)
+        of_kind = [mistake for mistake in here if mistake["type"] not in _KINDS]
+        if len(here) > 1 or inside:
+            of_kind = [mistake for mistake in of_kind if mistake["type"] != "literal_error"]
+        for mistake in of_kind:
+            yield (*place, *location), _say(mistake, location, model)
+        if not of_kind and not inside:
+            yield (*place, *location), _kinds(here)
 
 
-def _internal(part: str | int) -> bool:
-    """Parts of a location that pydantic adds: the names of its validators."""
-    return isinstance(part, str) and bool(re.search(r"[\[(]|^(tuple|literal|function)", part))
+def _say(mistake: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
+    """One mistake that is no matter of kind."""
+    kind, got, context = mistake["type"], mistake.get("input"), mistake.get("ctx", {})
+    if kind == "extra_forbidden":
+        allowed = sorted({key for choice in _choices(model, mistake["loc"][:-1]) for key in choice.model_fields})
+        return f"unknown key{nearest(str(location[-1]), allowed)}; known: {', '.join(allowed)}"
+    if kind == "missing":
+        return "is missing"
+    if kind == "union_tag_not_found":
+        return f"a `name` is wanted, got {_short(got)}"
+    if kind == "union_tag_invalid":
+        return unknown(str(location[-1]), str(context["tag"]), _quoted(context["expected_tags"]))
+    if kind == "literal_error":
+        return unknown(str(location[-1]), str(got), _quoted(context["expected"]))
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _BOUNDS:
+        # Not "below 1.0": whoever reads it writes 1.
+        bounds = {key: int(bound) if bound == int(bound) else bound for key, bound in context.items() if _is_number(bound)}
+        return f"{_BOUNDS[kind].format(**bounds)} is wanted, got {_short(got)}"
+    return f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}, got {_short(got)}"
 
 
-def _keys(model: type[BaseModel], location: Location) -> set[str]:
-    """The keys that are allowed at `location` of `model`."""
+def _kinds(mistakes: list[ErrorDetails]) -> str:
+    """Mistakes at one place, each saying what kind of value it might have been."""
+    got, words = mistakes[0].get("input"), []
+    for mistake in mistakes:
+        literal = mistake["type"] == "literal_error"
+        words += [f'"{name}"' for name in _quoted(mistake["ctx"]["expected"])] if literal else [_KINDS[mistake["type"]]]
+    near = nearest(got, [word.strip('"') for word in words if word.startswith('"')]) if isinstance(got, str) else ""
+    return f"{' or '.join(dict.fromkeys(words))} is wanted, got {_short(got)}{near}"
+
+
+def _location(model: type[BaseModel], loc: Location) -> Location:
+    """pydantic's location without what it adds: the kind of value it tried, the name by which it chose a model."""
+    kept: list[str | int] = []
+    for i, part in enumerate(loc):
+        choices = _choices(model, loc[:i])
+        is_key = any(part in choice.model_fields for choice in choices)
+        is_tag = any(_tag(choice) == part for choice in choices)
+        is_kind = isinstance(part, str) and bool(re.search(r"[\[(]|^(int|float|bool|str|constrained-\w+)$", part))
+        if is_key or not (is_tag or is_kind):
+            kept.append(part)
+    return tuple(kept)
+
+
+def _choices(model: type[BaseModel], location: Location) -> list[type[BaseModel]]:
+    """The models that may stand at `location` of `model`."""
     choices = [model]
     for part in location:
-        if isinstance(part, int) or _internal(part):
-            continue
         tagged = [choice for choice in choices if _tag(choice) == part]
-        inside = [m for choice in choices if part in choice.model_fields for m in _models(choice.model_fields[part])]
-        choices = tagged or inside
-    return {key for choice in choices for key in choice.model_fields}
+        fields = [choice.model_fields[part] for choice in choices if part in choice.model_fields]
+        if tagged and not fields:
+            choices = tagged
+        elif fields:
+            choices = [inner for field in fields for inner in _models(field)]
+    return choices
 
 
 def _tag(model: type[BaseModel]) -> str | None:
@@ -69,39 +135,26 @@ def _models(field: Any) -> Iterator[type[BaseModel]]:
         yield from _models(argument)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
+def _quoted(text: str) -> list[str]:
+    return re.findall(r"'([^']*)'", text)
+
+
 def _short(value: Any) -> str:
-    text = repr(value)
+    """A value as its author wrote it, more or less, and no longer than a line."""
+    text = str(value).lower() if isinstance(value, bool) else repr(list(value) if isinstance(value, tuple) else value)
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def tell(text: str, location: Location, what: str) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    line = _line(text, location)
-    return f"{f'line {line}: ' if line else ''}{f'{path}: ' if path else ''}{what}"
+def spell(location: Location) -> str:
+    """`("trial", 0, "name")` as `trial[0].name`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 
-def _line(text: str, location: Location) -> int | None:
-    """The line of the deepest part of `location` that can be found by its key, counting array tables as they come."""
-    lines, at, found = text.splitlines(), 0, None
-    for i, part in enumerate(location):
-        if isinstance(part, int):
-            continue
-        index = location[i + 1] if i + 1 < len(location) and isinstance(location[i + 1], int) else None
-        key = re.escape(part)
-        pattern = rf"\s*(\[\[{key}\]\]|\[([\w-]+\.)*{key}\]|{key}\s*[.=]|.*[{{,.]\s*{key}\s*=)"
-        hits = [n for n in range(at, len(lines)) if re.match(pattern, lines[n])]
-        if not hits:
-            break
-        at = hits[min(index or 0, len(hits) - 1)]
-        found = at + 1
-    return found
-
-
-def unknown(kind: str, name: str, allowed: Any) -> str:
-    return f"unknown {kind} {name!r}{nearest(name, allowed)}; known: {', '.join(allowed)}"
-
-
-def line_of(told: str) -> int:
-    """The line that a told mistake names, for sorting; 0 where it names none."""
-    found = re.match(r"line (\d+):", told)
-    return int(found[1]) if found else 0
+def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
+    """`name` is not among `allowed`; what is nearest; what there is."""
+    allowed = list(allowed)
+    return f"unknown {kind} {name!r}{nearest(name, allowed)}; known: {', '.join(allowed) or 'none'}"

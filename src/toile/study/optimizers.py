@@ -7,6 +7,9 @@ Source: https://keras.io/api/optimizers/
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 from toile.errors import nearest
 
 Option = bool | int | float | None
@@ -64,7 +67,7 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
         "muon_a": 3.4445,
         "muon_b": -4.775,
         "muon_c": 2.0315,
-        "adam_lr_ratio": 1,
+        "adam_lr_ratio": 1.0,
         "momentum": 0.95,
         "ns_steps": 5,
         "nesterov": True,
@@ -77,38 +80,59 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
     "sgd": _COMMON | {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
 }
 
-_WHOLE = {"ema_overwrite_frequency", "gradient_accumulation_steps", "ns_steps", "warmup_steps"}
+# Options that count something, and the least they may be.
+_WHOLE = {"ema_overwrite_frequency": 1, "gradient_accumulation_steps": 2, "ns_steps": 1, "warmup_steps": 0}
+# Options that Keras refuses outside 0..1.
+_SHARES = {"sgd": ("momentum", "ema_momentum")}
 
 
-def complete(name: str, options: dict[str, Option]) -> dict[str, Option]:
+def complete(name: str, options: dict[str, Any]) -> dict[str, Option]:
     """All options of the optimizer `name`: those given, the rest by default.
 
     Numbers get the type that Keras's default has, so that `learning_rate = 1` and `1.0` are one trial.
 
     Raises:
-        ValueError: an option the optimizer has not, or of the wrong kind, or a learning rate that is not positive.
+        ValueError: all that is wrong: an option the optimizer has not, or of the wrong kind, or a value that Keras would
+            refuse when training begins.
     """
     defaults = OPTIMIZERS[name]
-    complete = dict(defaults)
+    complete, wrong = dict(defaults), []
     for key, value in options.items():
         if key not in defaults:
-            raise ValueError(
-                f"optimizer {name!r} has no option {key!r}{nearest(key, defaults)}; it has {', '.join(sorted(defaults))}"
-            )
-        if value is None and defaults[key] is None:
+            known = ", ".join(sorted(defaults))
+            wrong.append(f"optimizer {name!r} has no option {key!r}{nearest(key, defaults)}; it has {known}")
             continue
-        if isinstance(defaults[key], bool):
-            if not isinstance(value, bool):
-                raise ValueError(f"option {key!r} of {name!r} is true or false, got {value!r}")
-        elif isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"option {key!r} of {name!r} is a number, got {value!r}")
-        elif key in _WHOLE:
-            if value != int(value) or value < 0:
-                raise ValueError(f"option {key!r} of {name!r} is a whole number, got {value!r}")
-            value = int(value)
-        else:
-            value = float(value)
-        complete[key] = value
+        try:
+            complete[key] = _value(name, key, value, defaults[key])
+        except ValueError as error:
+            wrong.append(str(error))
     if not complete["learning_rate"] > 0:
-        raise ValueError(f"learning_rate of {name!r} is above 0, got {complete['learning_rate']!r}")
+        wrong.append(f"option 'learning_rate' of {name!r} is above 0, got {complete['learning_rate']!r}")
+    for key in _SHARES.get(name, ("ema_momentum",)):
+        if not 0 <= complete[key] <= 1:
+            wrong.append(f"option {key!r} of {name!r} is from 0 to 1, got {complete[key]!r}")
+    clips = [key for key in ("clipnorm", "clipvalue", "global_clipnorm") if complete[key] is not None]
+    if len(clips) > 1:
+        wrong.append(f"only one of clipnorm, clipvalue and global_clipnorm may be set, got {', '.join(clips)}")
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return complete
+
+
+def _value(name: str, key: str, value: Any, default: Option) -> Option:
+    """`value` as the kind of number that the option is."""
+    if value is None and default is None:
+        return None
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ValueError(f"option {key!r} of {name!r} is true or false, got {value!r}")
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"option {key!r} of {name!r} is a number, got {value!r}")
+    if abs(value) > sys.float_info.max or value != value:
+        raise ValueError(f"option {key!r} of {name!r} is a finite number, got {value!r:.20}")
+    if key not in _WHOLE:
+        return float(value)
+    if value != int(value) or value < _WHOLE[key]:
+        raise ValueError(f"option {key!r} of {name!r} is a whole number of at least {_WHOLE[key]}, got {value!r}")
+    return int(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from toile.errors import nearest
 from toile.study.optimizers import OPTIMIZERS, complete
@@ -16,9 +16,9 @@ from toile.study.schedules import Constant, Schedule
 
 
 class Spec(BaseModel):
-    """Base of every model here: no unknown key, no silent conversion, no change after it is made."""
+    """Base of every model here: no unknown key, no silent conversion, no NaN, no change after it is made."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def listed(value: Any) -> Any:
@@ -26,19 +26,46 @@ def listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _tables(value: Any, info: ValidationInfo) -> Any:
+    """`[trial]` where `[[trial]]` was meant is the commonest slip in TOML."""
+    if isinstance(value, dict):
+        raise ValueError(f"is written [[{info.field_name}]], in double brackets: there may be several")
+    return listed(value)
+
+
 def _named(value: Any) -> Any:
     """`x = "name"` is short for `x = { name = "name" }`."""
+    if not isinstance(value, (str, dict, BaseModel)):
+        raise ValueError(f"a name or a table is wanted, got {value!r}")
     return {"name": value} if isinstance(value, str) else value
 
 
 def _off(value: Any) -> Any:
     """TOML has no null: `false` takes a table of the study's recipe away."""
+    if value is True:
+        raise ValueError("a table or `false` is wanted, got true; `{}` is the table of all defaults")
     return None if value is False else value
+
+
+def _flat(value: Any) -> Any:
+    """Options beside the name, as in `{ name = "sgd", momentum = 0.9 }`, are put into a table of their own."""
+    if isinstance(value, dict) and "options" not in value:
+        name = {"name": value["name"]} if "name" in value else {}
+        return {**name, "options": {key: option for key, option in value.items() if key != "name"}}
+    return value
+
+
+def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError(f"every seed once is wanted, got {list(value)}")
+    return value
 
 
 Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
 Floats = Annotated[tuple[float, ...], BeforeValidator(listed)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_distinct)]
 Name = Annotated[str, Field(min_length=1, max_length=120)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -68,33 +95,33 @@ class SplitSpec(Spec):
     method: Literal["tail", "random", "stratified"] = Field(
         "tail", description="`tail`: the last fraction, unshuffled, as Keras's validation_split"
     )
-    validation: Fraction = Field(0.2, description="fraction of the training images; 0 for none")
+    validation: Fraction = Field(
+        0.2, description="fraction of the training images (of all images where `test` is above 0); 0 for none"
+    )
     test: Fraction = Field(0.0, description="fraction of all images, for a data set that has no test images of its own")
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="of `random` and `stratified`")
+    seed: Seed = Field(0, description="of `random` and `stratified`")
     folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
         None, description="k-fold cross-validation instead of `validation`: each trial becomes k, fold i held out"
     )
-    shuffle: bool = Field(True, description="whether `random` and `stratified` shuffle before cutting folds")
+    shuffle: bool = Field(True, description="whether `random` and `stratified` shuffle before they cut folds")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.validation + self.test >= 1:
-            raise ValueError(f"`validation` + `test` is {self.validation + self.test:g}; nothing is left to train on")
+        # Folds take the place of `validation`.
+        held = self.test if self.folds else self.validation + self.test
+        if held >= 1:
+            raise ValueError(f"`validation` + `test` is {held:g}; nothing is left to train on")
         return self
 
 
 class OptimizerSpec(Spec):
     """A Keras optimizer, its options complete: what Keras would fill in is filled in here, so it is in the fingerprint."""
 
-    name: Name
-    options: dict[str, bool | int | float | None] = Field(default_factory=dict)
+    name: Name = Field(description="as Keras spells it, in lower case")
+    # `complete` checks them: it knows what each one may be.
+    options: dict[str, Any] = Field(default_factory=dict, description="written beside the name; Keras's names and defaults")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _flat(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "options" not in value:
-            value = {"name": value.get("name"), "options": {k: v for k, v in value.items() if k != "name"}}
-        return value
+    _beside = model_validator(mode="before")(_flat)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -124,7 +151,7 @@ class RecipeSpec(Spec):
         Constant(), description="factor on the optimizer's learning rate over time"
     )
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(20, description="at most")
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(32)
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(32, description="images a step; an epoch's last may have fewer")
     label_smoothing: Fraction = Field(0.0, description="share of the target spread evenly over all classes")
     early_stopping: Annotated[EarlyStopping | None, BeforeValidator(_off)] = Field(
         None, description="`false` in a trial where the study's recipe has it"
@@ -135,15 +162,10 @@ class RecipeSpec(Spec):
 class ArchitectureSpec(Spec):
     """An architecture by name and its options. The options are checked against its `build` when a study is loaded."""
 
-    name: Name
-    options: dict[str, Any] = Field(default_factory=dict)
+    name: Name = Field(description="as `toile list` shows it")
+    options: dict[str, Any] = Field(default_factory=dict, description="written beside the name")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _flat(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "options" not in value:
-            value = {"name": value.get("name"), "options": {k: v for k, v in value.items() if k != "name"}}
-        return value
+    _beside = model_validator(mode="before")(_flat)
 
 
 Figures = dict[str, float]
@@ -152,62 +174,70 @@ Figures = dict[str, float]
 class Published(Spec):
     """Figures that a document publishes for a trial or a committee, by split."""
 
-    train: Figures = {}
-    validation: Figures = {}
-    test: Figures = {}
-    cross_validation: Figures = {}
-    mean_of_members: Figures = {}
-    parameters: int | None = None
-    trainable_parameters: int | None = None
-    epochs_run: int | None = None
-    source: str | None = None
+    train: Figures = Field({}, description="metric = figure, as `accuracy = 0.9017`")
+    validation: Figures = Field({}, description="likewise")
+    test: Figures = Field({}, description="likewise")
+    cross_validation: Figures = Field({}, description="likewise: means over the folds")
+    mean_of_members: Figures = Field({}, description="of a committee: means of its members' own figures on the test split")
+    parameters: int | None = Field(None, description="how many weights the model has")
+    trainable_parameters: int | None = Field(None, description="how many of them training changes")
+    epochs_run: int | None = Field(None, description="epochs until training ended")
+    source: str | None = Field(None, description="where it is published")
 
 
 class TrialSpec(Spec):
     """One training, or as many as there are seeds and folds."""
 
-    name: Name
-    architecture: Annotated[ArchitectureSpec, BeforeValidator(_named)]
+    name: Name = Field(description="no other trial of the study has it")
+    architecture: Annotated[ArchitectureSpec, BeforeValidator(_named)] = Field(
+        description='`"cnn"`, or with options: `{ name = "cnn", filters = [32, 64] }`'
+    )
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
-    seeds: Integers | None = Field(None, description="instead of the study's seeds")
-    published: Published | None = None
-    note: str | None = None
+    seeds: Seeds | None = Field(None, description="instead of the study's seeds")
+    published: Published | None = Field(None, description="figures to be shown beside the measured ones")
+    note: str | None = Field(None, description="what a reader of the report should know")
 
 
 class SweepSpec(Spec):
     """A grid: every combination of the listed values is a trial."""
 
-    name: Name
-    architecture: Annotated[ArchitectureSpec, BeforeValidator(_named)]
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    grid: dict[str, Any] = Field(description="`recipe.KEY = [values]` or `architecture.KEY = [values]`")
-    seeds: Integers | None = None
-    note: str | None = None
+    name: Name = Field(description="its trials are called `name: key=value, …`")
+    architecture: Annotated[ArchitectureSpec, BeforeValidator(_named)] = Field(description="as in [[trial]]")
+    recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
+    grid: Annotated[dict[str, Any], Field(min_length=1)] = Field(
+        description="`recipe.KEY = [values]` or `architecture.KEY = [values]`"
+    )
+    seeds: Seeds | None = Field(None, description="instead of the study's seeds")
+    note: str | None = Field(None, description="what a reader of the report should know")
 
 
 class CommitteeSpec(Spec):
     """Stored runs combined at the level of probabilities. (Also called an ensemble.)"""
 
-    name: Name
-    members: Annotated[Strings, Field(min_length=1)]
-    rule: Name = "mean"
+    name: Name = Field(description="no other committee of the study has it")
+    members: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials")
+    rule: Name = Field("mean", description="how probabilities become one, as `toile list` shows the rules")
     weights: Annotated[Floats | Literal["fit"] | None, BeforeValidator(listed)] = Field(
         None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
     )
-    published: Published | None = None
-    note: str | None = None
+    published: Published | None = Field(None, description="figures to be shown beside the measured ones")
+    note: str | None = Field(None, description="what a reader of the report should know")
 
 
 class StudySpec(Spec):
     """A question and the trials that answer it."""
 
-    title: Name
-    question: str | None = None
-    dataset: Annotated[DatasetSpec, BeforeValidator(_named)]
-    split: SplitSpec = SplitSpec()
-    seeds: Annotated[Integers, Field(min_length=1)] = (0,)
+    title: Name = Field(description="heads the report")
+    question: str | None = Field(None, description="what the study is to find out")
+    dataset: Annotated[DatasetSpec, BeforeValidator(_named)] = Field(
+        description='a registered name, `"fashion-mnist"`, or files of your own, `{ path = "images.npz" }`'
+    )
+    split: SplitSpec = Field(SplitSpec(), description="how the images fall into parts")
+    seeds: Seeds = Field((0,), description="every trial is trained once with each")
     backend: Literal["tensorflow", "jax", "torch"] = Field("tensorflow", description="Keras's backend")
-    recipe: RecipeSpec = RecipeSpec()
-    trial: Annotated[tuple[TrialSpec, ...], BeforeValidator(listed)] = ()
-    sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(listed)] = ()
-    committee: Annotated[tuple[CommitteeSpec, ...], BeforeValidator(listed)] = ()
+    recipe: RecipeSpec = Field(RecipeSpec(), description="how models are trained, where a trial does not say otherwise")
+    trial: Annotated[tuple[TrialSpec, ...], BeforeValidator(_tables)] = Field((), description="trainings, one by one")
+    sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(_tables)] = Field((), description="trainings, by grids")
+    committee: Annotated[tuple[CommitteeSpec, ...], BeforeValidator(_tables)] = Field(
+        (), description="trials to be combined; nothing trains for them"
+    )

@@ -7,6 +7,8 @@ import json
 from functools import cached_property
 from typing import Any, Literal
 
+from pydantic import Field
+
 from toile.study.spec import RecipeSpec, Spec, SplitSpec
 
 # Raised when the meaning of a field changes, so that old runs are not taken for new ones.
@@ -16,30 +18,30 @@ FORMAT = 1
 class TrialDataset(Spec):
     """The images, by what they are and not by where they lie or what they are called."""
 
-    content: str
-    classes: int
-    image_shape: tuple[int, int, int]
+    content: str = Field(description="SHA-256 of all images and labels, after the class map")
+    classes: int = Field(description="how many")
+    image_shape: tuple[int, int, int] = Field(description="height, width, channels")
 
 
 class TrialArchitecture(Spec):
     """An architecture with all its options, and the revision of the code that builds it."""
 
-    name: str
-    options: dict[str, Any]
-    revision: int
+    name: str = Field(description="as `toile list` shows it")
+    options: dict[str, Any] = Field(description="all of them, defaults too, as JSON holds them")
+    revision: int = Field(description="raised whenever the same options would build another model")
 
 
 class Trial(Spec):
     """Everything that decides a training's result, and nothing else. Names, paths and worker counts are not in it."""
 
-    dataset: TrialDataset
-    split: SplitSpec
-    fold: int | None = None
-    learner: Literal["keras"] = "keras"
-    architecture: TrialArchitecture
-    recipe: RecipeSpec
-    seed: int
-    backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    dataset: TrialDataset = Field(description="the images")
+    split: SplitSpec = Field(description="how they fall into parts")
+    fold: int | None = Field(None, description="which fold is held out, from 0; none without folds")
+    learner: Literal["keras"] = Field("keras", description="what trains")
+    architecture: TrialArchitecture = Field(description="what is trained")
+    recipe: RecipeSpec = Field(description="how it is trained")
+    seed: int = Field(description="of the first weights, dropout and the order of the images")
+    backend: Literal["tensorflow", "jax", "torch"] = Field("tensorflow", description="Keras's backend")
 
     @cached_property
     def fingerprint(self) -> str:
@@ -49,27 +51,33 @@ class Trial(Spec):
     def canonical(self) -> str:
         """The trial as JSON: keys sorted, no spaces, every default written out, nothing that plays no part.
 
-        A seed that a tail split never draws from, or a validation share that folds replace, would make two names for
-        one training; they are set to a fixed value here.
+        A seed that nothing is drawn with, or a validation share that folds replace, would make two names for one
+        training; they are set to a fixed value here.
         """
         content = self.model_dump(mode="json")
         split = content["split"]
-        if split["folds"] is None:
-            split["shuffle"] = True
-        else:
+        folds, drawn = split["folds"] is not None, split["method"] != "tail"
+        if folds:
             split["validation"] = 0.0
-        draws = split["method"] != "tail" and (split["folds"] is None or split["shuffle"])
-        if not draws:
-            split["seed"] = 0
-        if split["method"] == "tail":
+        if not (folds and drawn):
             split["shuffle"] = True
+        # Folds that are cut unshuffled still draw the test images where the data set brings none.
+        draws = split["shuffle"] or split["test"] > 0 if folds else split["validation"] + split["test"] > 0
+        if not (drawn and draws):
+            split["seed"] = 0
         return json.dumps({"format": FORMAT, **content}, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def parse(cls, text: str) -> Trial:
-        """The trial that `canonical` wrote. (Lists become tuples again.)"""
+        """The trial that `canonical` wrote. (Lists become tuples again.)
+
+        Raises:
+            ValueError: it is not a trial, or one of another format.
+        """
         content = json.loads(text)
-        if content.pop("format") != FORMAT:
-            raise ValueError(f"a trial of another format than {FORMAT}; it was written by another version of toile")
+        if not isinstance(content, dict) or "format" not in content:
+            raise ValueError("not a trial: a JSON object with a `format` is wanted")
+        if (found := content.pop("format")) != FORMAT:
+            raise ValueError(f"a trial of format {found!r}, where {FORMAT} is read; another version of toile wrote it")
         content["dataset"]["image_shape"] = tuple(content["dataset"]["image_shape"])
         return cls.model_validate(content)

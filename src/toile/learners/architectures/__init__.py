@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -67,16 +68,27 @@ def build(name: str, image_shape: tuple[int, int, int], classes: int, options: d
     Raises:
         Misuse: the options do not fit the images, such as more pooling than there are pixels.
     """
-    checked = options_model(name).model_validate(options)
-    arguments = {key: getattr(checked, key) for key in type(checked).model_fields}
-    try:
-        return load(name).build(image_shape, classes, **arguments)
-    except ValueError as error:
-        raise Misuse(f"{name} cannot be built for {image_shape} images with {options}: {error}") from error
+    return _call(load(name).build, name, image_shape, classes, options)
 
 
 def multiply_adds(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> int | None:
-    """Multiplications of one image's forward pass, or None where the architecture does not say."""
-    count = getattr(load(name), "multiply_adds", None)
+    """Multiplications of one image's forward pass, or None where the architecture does not say.
+
+    Raises:
+        Misuse: the options do not fit the images. A plan asks, so it is known before anything trains.
+    """
+    if (count := getattr(load(name), "multiply_adds", None)) is None:
+        return None
+    return _call(count, name, image_shape, classes, options)
+
+
+def _call(
+    function: Callable[..., Any], name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]
+) -> Any:
+    """`build` or `multiply_adds` of an architecture with its options checked."""
     checked = options_model(name).model_validate(options)
-    return count(image_shape, classes, **{k: getattr(checked, k) for k in type(checked).model_fields}) if count else None
+    arguments = {key: getattr(checked, key) for key in type(checked).model_fields}
+    try:
+        return function(image_shape, classes, **arguments)
+    except ValueError as error:
+        raise Misuse(f"{name} cannot be built for {image_shape} images with {options}: {error}") from error

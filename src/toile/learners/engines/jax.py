@@ -32,14 +32,15 @@ class Engine:
             logits = logits.astype(jnp.float32)
             soft = target * (1 - label_smoothing) + label_smoothing / classes
             loss = -(soft * jax.nn.log_softmax(logits)).sum(axis=1).mean() + sum(penalties)
-            return loss, (logits, fixed)
+            # `stateless_apply` takes the scale out of the gradients again.
+            return optimizer.scale_loss(loss), (loss, logits, fixed)
 
         def step(state: Any, inputs: Any) -> Any:
             trainable, fixed, slots = state
             index, learning_rate = inputs
             target = jax.nn.one_hot(all_labels[index], classes)
             gradient = jax.value_and_grad(loss_of, has_aux=True)
-            (loss, (logits, fixed)), gradients = gradient(trainable, fixed, all_images[index], target)
+            (_, (loss, logits, fixed)), gradients = gradient(trainable, fixed, all_images[index], target)
             slots = [learning_rate if i == rate_at else slot for i, slot in enumerate(slots)]
             trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
             sure = (jax.nn.softmax(logits) > 0.5).astype(jnp.float32)

@@ -45,7 +45,8 @@ class Engine:
                 logits = tf.cast(to_logits(batch, training=True), tf.float32)
                 losses = tf.nn.softmax_cross_entropy_with_logits(soft, logits)
                 loss = tf.add_n([tf.reduce_mean(losses), *model.losses])
-            optimizer.apply(tape.gradient(loss, weights), model.trainable_variables)
+                scaled = optimizer.scale_loss(loss)  # `apply` takes the scale out of the gradients again
+            optimizer.apply(tape.gradient(scaled, weights), model.trainable_variables)
             sure = tf.cast(tf.nn.softmax(logits) > 0.5, tf.float32)
             hits = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
             size = tf.cast(tf.shape(index)[0], tf.float32)

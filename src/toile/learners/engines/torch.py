@@ -40,7 +40,7 @@ class Engine:
         self.to_logits.zero_grad()
         logits = self.to_logits(batch, training=True).float()
         loss = functional.cross_entropy(logits, target, label_smoothing=self.smoothing) + sum(self.model.losses)
-        loss.backward()
+        self.optimizer.scale_loss(loss).backward()  # `apply` takes the scale out of the gradients again
         variables = self.model.trainable_variables
         with torch.no_grad():
             self.optimizer.apply([variable.value.grad for variable in variables], variables)

@@ -1,0 +1,67 @@
+# Two commands for a newcomer:
+#   make committee   trains three CNNs on Fashion-MNIST, combines them, writes a report and says where it is
+#   make test        runs all tests
+# Both make their own environment in .venv first. Any Python from 3.11 to 3.13 will do; name one with PYTHON=…
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c '$(FITS)' 2>/dev/null && { echo "$$p"; break; }; done)
+BIN := .venv/bin
+STORE ?= toile-runs
+WORKERS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help committee test lint clean
+.ONESHELL:
+
+help:
+	@sed -n '1,5s/^# \{0,1\}//p' Makefile
+
+.venv/installed: pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then
+	  echo "toile needs Python 3.11, 3.12 or 3.13, and none was found. Install one, or say: make PYTHON=/path/to/python" >&2
+	  exit 1
+	fi
+	echo "Making an environment in .venv with $$($(PYTHON) --version); TensorFlow is some 250 MB to download"
+	$(PYTHON) -m venv .venv || {
+	  echo "venv is missing; on Debian and Ubuntu: apt install python3-venv" >&2; rm -rf .venv; exit 1; }
+	$(PIP) install --upgrade 'pip>=25.1'
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	@$(PIP) install --constraint constraints.txt --group test
+	touch $@
+
+committee: .venv/installed
+	@export TOILE_STORE='$(STORE)'
+	ON=()
+	if ! $(BIN)/toile fetch fashion-mnist; then
+	  printf '\n%s\n' \
+	    '************************************************************************' \
+	    '*  Fashion-MNIST can be neither found nor downloaded (see above).      *' \
+	    '*  What follows runs the same study on DIGITS instead: 1,797 images    *' \
+	    '*  that come with scikit-learn. Its figures say nothing about          *' \
+	    '*  Fashion-MNIST. With the four files in ./data/fashion-mnist, or a    *' \
+	    '*  network, the same command runs the real thing.                      *' \
+	    '************************************************************************'
+	  ON=(--dataset digits)
+	fi
+	$(BIN)/toile run committee "$${ON[@]}" $(if $(WORKERS),--workers $(WORKERS))
+	$(BIN)/toile report committee "$${ON[@]}"
+
+test: .venv/installed-test
+	@$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 10
+
+lint: .venv/installed-test
+	@$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+clean:
+	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,68 @@
+"""The rules of the house that a machine can check: rooms, what may import what, sizes, names."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import toile
+
+SOURCE = Path(toile.__file__).parent
+# In the order in which the work flows; a room imports only from rooms above it.
+ROOMS = ("study", "data", "store", "evaluation", "committee", "learners", "runner", "reports", "serving", "studies")
+TRAINERS = {"keras", "tensorflow", "jax", "torch"}
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{name.name}" for name in node.names if node.module == "toile"}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_room_imports_only_from_rooms_above(path: Path) -> None:
+    room = path.relative_to(SOURCE).parts[0]
+    if room not in ROOMS:
+        assert path.parent == SOURCE, f"{room} is no room"
+        return
+    allowed = {*ROOMS[: ROOMS.index(room) + 1], "errors"}
+    inside = {name.split(".")[1] for name in imports(path) if name.startswith("toile.")}
+    # What is only needed by a type checker is no dependency of the code: reports name the API's types so.
+    typed = {"verbs"} if "TYPE_CHECKING" in path.read_text("utf-8") else set()
+    assert inside <= allowed | typed, f"{room} imports from below: {sorted(inside - allowed)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_learners_import_a_trainer(path: Path) -> None:
+    if path.relative_to(SOURCE).parts[0] != "learners":
+        assert not {name.split(".")[0] for name in imports(path)} & TRAINERS
+
+
+def test_no_file_is_two() -> None:
+    sizes = {str(path.relative_to(SOURCE)): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    assert not {name: lines for name, lines in sizes.items() if lines > 300}
+
+
+def test_no_room_without_a_noun() -> None:
+    assert not [path.name for path in FILES if path.stem in {"utils", "helpers", "common", "misc", "manager"}]
+
+
+@pytest.mark.parametrize("verb", [["--help"], ["list"], ["plan", "committee", "--dataset", "digits"]])
+def test_the_parent_never_imports_a_trainer(verb: list[str], tmp_path: Path) -> None:
+    script = (
+        "import sys; from toile.cli import main; main(sys.argv[1:]); "
+        f"loaded = set(sys.modules) & {TRAINERS}; assert not loaded, loaded"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *verb], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
