@@ -6,7 +6,7 @@ import typing
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,6 +33,7 @@ def at(schedule, *positions: float, epochs: int = 20) -> list[float]:
     return schedule.factors(np.array(positions, dtype=float), epochs).tolist()
 
 
+@settings(deadline=None)
 @given(schedule=ANY, epochs=st.integers(1, 40), steps=st.integers(1, 30))
 def test_factors_are_one_a_step_and_shares_of_the_learning_rate(schedule, epochs: int, steps: int) -> None:
     position = np.arange(epochs * steps) / steps
@@ -43,6 +44,7 @@ def test_factors_are_one_a_step_and_shares_of_the_learning_rate(schedule, epochs
     assert np.all((result >= 0) & (result <= 1 + 1e-12))
 
 
+@settings(deadline=None)
 @given(schedule=ANY, epochs=st.integers(1, 40), cut=st.integers(0, 40))
 def test_a_step_has_the_same_factor_whichever_steps_it_is_asked_with(schedule, epochs: int, cut: int) -> None:
     # A resumed training asks for the rest of its epochs only.
@@ -50,11 +52,13 @@ def test_a_step_has_the_same_factor_whichever_steps_it_is_asked_with(schedule, e
     np.testing.assert_array_equal(schedule.factors(position, epochs)[cut:], schedule.factors(position[cut:], epochs))
 
 
+@settings(deadline=None)
 @given(schedule=ANY)
 def test_a_schedule_survives_json(schedule) -> None:
     assert TypeAdapter(Schedule).validate_python(schedule.model_dump(mode="json")) == schedule
 
 
+@settings(deadline=None)
 @given(minimum=shares, warmup=st.floats(0, 5))
 def test_cosine_falls_from_one_to_its_minimum_after_the_warm_up(minimum: float, warmup: float) -> None:
     schedule = Cosine(name="cosine", minimum=minimum, warmup=warmup)

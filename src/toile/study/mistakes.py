@@ -156,5 +156,5 @@ def spell(location: Location) -> str:
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     """`name` is not among `allowed`; what is nearest; what there is."""
-    allowed = list(allowed)
+    allowed = list(dict.fromkeys(allowed))
     return f"unknown {kind} {name!r}{nearest(name, allowed)}; known: {', '.join(allowed) or 'none'}"

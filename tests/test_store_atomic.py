@@ -1,0 +1,103 @@
+"""A write happened or did not; a failure leaves what was there before, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toile.store import atomic
+
+
+def broken(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(("content", "stored"), [("é\n", "é\n".encode()), (b"\x00\xff", b"\x00\xff"), ("", b"")])
+def test_write_makes_and_replaces(tmp_path: Path, content: str | bytes, stored: bytes) -> None:
+    path = tmp_path / "file"
+    for _ in range(2):
+        atomic.write(path, content)
+        assert path.read_bytes() == stored
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(("place", "call"), [(os, "fsync"), (Path, "replace"), (Path, "open")])
+@pytest.mark.parametrize("before", [None, "old"])
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: object, call: str, before: str | None
+) -> None:
+    path = tmp_path / "file"
+    if before is not None:
+        path.write_text(before)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, call, broken)
+        with pytest.raises(OSError, match="No space left"):
+            atomic.write(path, "new")
+    assert names(tmp_path) == ([] if before is None else ["file"])
+    assert before is None or path.read_text() == before
+    atomic.write(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "file"
+    path.write_text("old")
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        atomic.write(path, "new")
+    assert (names(tmp_path), path.read_text()) == (["file"], "old")
+
+
+def test_the_content_reaches_the_disk_before_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (order.append("fsync"), fsync(descriptor)))
+    monkeypatch.setattr(Path, "replace", lambda self, target: (order.append("rename"), replace(self, target))[1])
+    atomic.write(tmp_path / "file", "x")
+    # The file, its name, and the folder that holds the name.
+    assert order == ["fsync", "rename", "fsync"]
+
+
+def test_nowhere_to_write(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        atomic.write(tmp_path / "no" / "file", "x")
+    assert names(tmp_path) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(JSON)
+def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, content: object) -> None:
+    path = tmp_path_factory.mktemp("json") / "file.json"
+    # A lone surrogate is no text that a file can hold.
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return
+    atomic.write_json(path, content)
+    assert json.loads(path.read_text("utf-8")) == content
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_has_no_nan(tmp_path: Path, value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        atomic.write_json(tmp_path / "file.json", {"loss": value})
+    assert names(tmp_path) == []
