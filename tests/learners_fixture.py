@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -95,14 +96,18 @@ def work(trial: Trial, store: Store) -> list[dict[str, Any]]:
         return list(events(process))
 
 
-def python(code: str, *arguments: str | Path, backend: str = "tensorflow") -> str:
-    """What a fresh interpreter prints that runs `code` (with the tests' folder to import from); fails the test if it fails."""
+def python(code: str, *arguments: str | Path, backend: str = "tensorflow", ends: int = 0) -> str:
+    """What a fresh interpreter prints that runs `code`, which may import from the tests' folder.
+
+    Args:
+        ends: the exit status that it has to have.
+    """
     prelude = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
     done = subprocess.run(
         [sys.executable, "-c", prelude + code, *map(str, arguments)],
         env=environment(backend, 1), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == ends, done.stderr
     return done.stdout
 
 
@@ -123,3 +128,16 @@ def assert_same_result(store: Store, other: Store, trial: Trial) -> None:
     assert ours
     assert [{**row, "seconds": 0} for row in run.history] == [{**row, "seconds": 0} for row in twin.history]
     assert run.trial == twin.trial
+
+
+def some_images(shape: tuple[int, int, int], count: int = 5) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def counted(model: Any) -> int:
+    """Multiplications of convolutions and dense layers, from the shapes that Keras computed."""
+    total = 0
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+    return total

@@ -25,7 +25,7 @@ def everything() -> dict[str, dict[str, str]]:
         "rules": {name: _line(rule) for name, rule in RULES.items()},
         "metrics": {name: metric.title for name, metric in METRICS.items()},
         "schedules": {kind.model_fields["name"].annotation.__args__[0]: _line(kind) for kind in schedule_types},
-        "optimizers": {name: f"learning rate {options['learning_rate']:g} unless given" for name, options in OPTIMIZERS.items()},
+        "optimizers": {name: f"learning rate {o['learning_rate']:g} unless given" for name, o in OPTIMIZERS.items()},
     }
 
 

@@ -49,7 +49,7 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: DataDir = None) -> None:
     """Find a data set, or download it into the per-user cache, and check it."""
     from toile.data import sources
 
-    with _downloads() as progress:
+    with _Downloads() as progress:
         found = sources.load(dataset, data_dir, progress)
     test = 0 if found.test is None else len(found.test)
     print(f"{found.name}: {len(found.train):,} training and {test:,} test images, content {found.content[:12]}")
@@ -192,11 +192,11 @@ def _plan(study: str, **where: Any) -> Plan:
     """The plan, with a bar for a download if there is one."""
     from toile import verbs
 
-    with _downloads() as progress:
+    with _Downloads() as progress:
         return verbs.plan(study, progress=progress, **where)
 
 
-class _downloads:  # noqa: N801 - used as a function
+class _Downloads:
     """Context that shows a download's progress on standard error, once there is one."""
 
     def __enter__(self) -> Any:

@@ -55,7 +55,9 @@ def load(
         dataset = map_classes(dataset, spec.class_map)
         if spec.class_names is not None and not names_are_old:
             dataset = _renamed(dataset, spec.class_names)
-    return dataset
+    if spec.pool:
+        dataset = _pooled(dataset)
+    return dataset if spec.draw is None else _drawn(dataset, spec.draw, spec.draw_seed)
 
 
 def map_classes(dataset: Dataset, class_map: tuple[int, ...]) -> Dataset:
@@ -84,6 +86,23 @@ def map_classes(dataset: Dataset, class_map: tuple[int, ...]) -> Dataset:
     train = Images(dataset.train.images, table[dataset.train.labels])
     test = Images(dataset.test.images, table[dataset.test.labels]) if dataset.test is not None else None
     return Dataset(dataset.name, train, test, names)
+
+
+def _pooled(dataset: Dataset) -> Dataset:
+    """Training images and test images as one set of training images, in this order."""
+    if dataset.test is None:
+        raise DataError(f"data set {dataset.name!r} has no test images to pool; leave out `pool`")
+    both = (dataset.train, dataset.test)
+    joined = Images(np.concatenate([b.images for b in both]), np.concatenate([b.labels for b in both]))
+    return replace(dataset, train=joined, test=None)
+
+
+def _drawn(dataset: Dataset, count: int, seed: int) -> Dataset:
+    """`count` of the training images, drawn without replacement and put in a random order."""
+    if count > len(dataset.train):
+        raise DataError(f"draw = {count:,}, data set {dataset.name!r} has {len(dataset.train):,} images to draw from")
+    chosen = np.random.default_rng(seed).permutation(len(dataset.train))[:count]
+    return replace(dataset, train=dataset.train[chosen])
 
 
 def _new_classes(class_map: tuple[int, ...]) -> int:

@@ -50,6 +50,8 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
     With folds, what is not test is cut by scikit-learn's `KFold` (`StratifiedKFold` where `stratified`), seeded where
     `spec.shuffle` is set, never shuffled for `tail`; the held-out fold is the validation part.
 
+    `spec.fraction` then keeps a share of each class of the training part, in its order, and nothing else is cut by it.
+
     Args:
         dataset: what to cut.
         spec: how.
@@ -83,7 +85,7 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
         train, validation, drawn = _three(everything, labels, spec)
     else:
         train, validation = _cut(everything, labels, spec, spec.validation)
-    indices = {"train": train}
+    indices = {"train": train if spec.fraction == 1 else _share(train, labels[train], spec.fraction)}
     if spec.folds is not None or spec.validation > 0:
         indices["validation"] = validation
     if drawn is not None:
@@ -149,6 +151,16 @@ def _fold(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fold: int,
     )
     train, held = list(folds.split(positions, labels))[fold]
     return positions[train], positions[held]
+
+
+def _share(positions: np.ndarray, labels: np.ndarray, fraction: float) -> np.ndarray:
+    """The first `fraction` of each class, at least one image, in the order of `positions`."""
+    rank = np.zeros(len(positions), np.int64)
+    sizes = np.zeros(len(positions))
+    for label in np.unique(labels):
+        where = np.flatnonzero(labels == label)
+        rank[where], sizes[where] = np.arange(len(where)), len(where)
+    return positions[rank < np.maximum(np.round(sizes * fraction), 1)]
 
 
 def _slice(positions: np.ndarray) -> np.ndarray | slice:

@@ -2,13 +2,15 @@
 
 Keras's own BackupAndRestore is neither atomic nor complete (the state of dropout's generators is not in it). Here the
 generators are not saved either: they are seeded anew from (seed, epoch) at the start of every epoch.
+
+The file is an `.npz` with its SHA-256 behind it, which readers of zip files do not mind.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ import numpy as np
 
 from toile.learners.recipe import Patience
 from toile.store import atomic
+
+_DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass
@@ -52,24 +56,28 @@ def save(path: Path, model: Any, optimizer: Any, progress: Progress) -> None:
     }
     buffer = io.BytesIO()
     np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), dtype=np.uint8), **arrays)
+    buffer.write(hashlib.sha256(buffer.getbuffer()).digest())
     atomic.write(path, buffer.getvalue())
 
 
 def restore(path: Path, model: Any, optimizer: Any, progress: Progress) -> bool:
     """Bring model, optimizer and progress to where the checkpoint at `path` was made; False if there is none.
 
-    A file that is not a whole checkpoint (of a disk that lost it), or one whose arrays another version of Keras laid out in
-    another way, counts as none: the training begins anew, from the model and optimizer as they are.
+    A file that is not the whole checkpoint that was written (of a disk that lost some), or one whose arrays another version
+    of Keras laid out in another way, counts as none: the training begins anew, from the model and optimizer as they are.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        state = json.loads(arrays.pop("state").tobytes())
-        groups: dict[str, list[np.ndarray]] = {"weights": [], "optimizer": [], "best": []}
-        for name in sorted(arrays):
-            groups[name.split("/")[0]].append(arrays[name])
-    except (FileNotFoundError, zipfile.BadZipFile, KeyError, ValueError, EOFError):
+        content = path.read_bytes()
+    except FileNotFoundError:
         return False
+    if hashlib.sha256(memoryview(content)[:-_DIGEST]).digest() != content[-_DIGEST:]:
+        return False
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    state = json.loads(arrays.pop("state").tobytes())
+    groups: dict[str, list[np.ndarray]] = {"weights": [], "optimizer": [], "best": []}
+    for name in sorted(arrays):
+        groups[name.split("/")[0]].append(arrays[name])
     if not (_fit(groups["weights"], model.weights) and _fit(groups["optimizer"], optimizer.variables)):
         return False
     model.set_weights(groups["weights"])

@@ -55,6 +55,25 @@ def epoch_seeds(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.SeedSequence([seed, epoch, 0x70117E]).generate_state(2 * count).reshape(count, 2)
 
 
+def reseed(model: Any, seed: int, epoch: int) -> None:
+    """Start everything random in a model from (seed, epoch): an epoch draws the same after a resume as without one.
+
+    Args:
+        epoch: from 0.
+    """
+    from keras import backend
+
+    states = generators(model)
+    *seeds, own = epoch_seeds(seed, epoch, 1 + len(states))
+    for variable, state in zip(states, seeds, strict=True):
+        variable.assign(state)
+    if backend.backend() == "torch":
+        import torch
+
+        # Keras's Dropout ignores its own generator on PyTorch, and draws from PyTorch's global one.
+        torch.manual_seed(int(own[0]) << 32 | int(own[1]))
+
+
 def generators(model: Any) -> list[Any]:
     """The states of a model's random generators, one Keras variable each, in the order of its layers.
 

@@ -8,6 +8,7 @@ local processes and cluster workers start it the same way. Standard output carri
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -69,7 +70,6 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
             batch_size=batch_size,
             label_smoothing=trial.recipe.label_smoothing,
         )
-        generators = recipe.generators(model)
         progress = checkpoint.Progress(recipe.Patience(trial.recipe.early_stopping))
         checkpoint.restore(work / "checkpoint.npz", model, optimizer, progress)
         progress.sessions.append({"started": started, "from_epoch": progress.epochs, "threads": threads})
@@ -77,8 +77,7 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
         images, steps = len(parts.train), recipe.steps_per_epoch(len(parts.train), batch_size)
         while progress.epochs < trial.recipe.epochs and not progress.patience.exhausted:
             epoch = progress.epochs
-            for variable, state in zip(generators, recipe.epoch_seeds(trial.seed, epoch, len(generators)), strict=True):
-                variable.assign(state)
+            recipe.reseed(model, trial.seed, epoch)
             learning_rates = recipe.learning_rates(trial.recipe, epoch, steps)
             begun = time.perf_counter()
             sums = learner.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
@@ -157,23 +156,24 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.attached:
         end_with_parent()
-    # Whatever prints must not get between the events.
-    events, sys.stdout = sys.stdout, sys.stderr
+    events = sys.stdout
 
     def say(event: str, **fields: Any) -> None:
         print(json.dumps({"event": event, **fields}), file=events, flush=True)
 
-    try:
-        trial = Trial.parse(options.trial.read_text("utf-8"))
-        os.environ.setdefault("KERAS_BACKEND", trial.backend)
-        say("done", fingerprint=train(trial, Store(options.store), threads=options.threads, say=say))
-    except ToileError as error:
-        say("failed", error=str(error))
-        return 1
-    except Exception:
-        traceback.print_exc()
-        say("failed", error=traceback.format_exc(limit=0).strip())
-        return 1
+    # Whatever prints must not get between the events.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            trial = Trial.parse(options.trial.read_text("utf-8"))
+            os.environ.setdefault("KERAS_BACKEND", trial.backend)
+            say("done", fingerprint=train(trial, Store(options.store), threads=options.threads, say=say))
+        except ToileError as error:
+            say("failed", error=str(error))
+            return 1
+        except Exception:
+            traceback.print_exc()
+            say("failed", error=traceback.format_exc(limit=0).strip())
+            return 1
     return 0
 
 

@@ -16,9 +16,7 @@ def findings(results: StudyResults) -> list[str]:
         return [f"None of the {len(results.trials)} trials of this study has been run yet, so there is nothing to report."]
     paragraphs = [_models(results), *(_committee(results, committee) for committee in results.committees)]
     if missing:
-        paragraphs.append(
-            f"Not run yet: {len(missing)} of {len(results.trials)} trials. Everything here is about the others."
-        )
+        paragraphs.append(f"Not run yet: {len(missing)} of {len(results.trials)} trials. Everything here is about the others.")
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
@@ -79,9 +77,7 @@ def _tested(results: StudyResults, committee: CommitteeResult, member: str) -> s
     if "test" not in run.splits():
         return "."
     labels = results.test.labels
-    test = mcnemar(
-        Predictions("test", committee.probabilities, labels), Predictions("test", run.probabilities("test"), labels)
-    )
+    test = mcnemar(Predictions("test", committee.probabilities, labels), Predictions("test", run.probabilities("test"), labels))
     verdict = "more than chance" if test.p_value < 0.05 else "no more than chance may do"
     return (
         f"; the committee alone is right on {test.only_a:,} images, {member} alone on {test.only_b:,}, which is {verdict} "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
@@ -50,15 +49,14 @@ def gather(plan: Plan) -> StudyResults:
 
 def groups(plan: Plan, spec: CommitteeSpec) -> list[tuple[list[PlannedTrial], str]]:
     """The committee's members, once for each seed and fold that all of them have, with what that adds to its name."""
-    lines = {
-        member: {(p.trial.seed, p.trial.fold): p for p in plan.trials if p.line == member} for member in spec.members
-    }
+    lines = {member: {(p.trial.seed, p.trial.fold): p for p in plan.trials if p.line == member} for member in spec.members}
     shared = [key for key in next(iter(lines.values())) if all(key in line for line in lines.values())]
     if not shared:  # members with different single seeds still make one committee
         return [([next(iter(line.values())) for line in lines.values()], "")]
+    several = len({seed for seed, _ in shared}) > 1
     suffixes = [
-        ", ".join(itertools.chain([f"seed {s}"] if len({k[0] for k in shared}) > 1 else [], [f"fold {f + 1}"] if f is not None else []))
-        for s, f in shared
+        ", ".join(([f"seed {seed}"] if several else []) + ([f"fold {fold + 1}"] if fold is not None else []))
+        for seed, fold in shared
     ]
     return [
         ([line[key] for line in lines.values()], f" ({suffix})" if suffix else "")

@@ -71,8 +71,7 @@ def figures_table(results: StudyResults) -> Table:
                 row.append(figure(published.get(name)))
         rows.append([*row, figure(trial.validation.get("accuracy"))])
     return Table(
-        "Models on the test images. Precision and recall are Keras’s: micro-averaged over the one-hot labels at "
-        "threshold 0.5",
+        "Models on the test images. Precision and recall are Keras’s: micro-averaged over the one-hot labels at threshold 0.5",
         columns,
         rows,
         quiet=quiet,
@@ -139,7 +138,8 @@ def recipe_table(results: StudyResults) -> Table:
         optimizer, schedule = recipe["optimizer"], dict(recipe["schedule"])
         usual = OPTIMIZERS.get(optimizer["name"], {})
         given = {
-            key: value for key, value in optimizer.get("options", {}).items()
+            key: value
+            for key, value in optimizer.get("options", {}).items()
             if key == "learning_rate" or key not in usual or value != usual[key]
         }
         stopping = recipe.get("early_stopping")
@@ -156,8 +156,16 @@ def recipe_table(results: StudyResults) -> Table:
                 recipe.get("precision", "float32"),
             ]
         )
-    labels = {"architecture": WIDE, "optimizer": WIDE, "schedule": WIDE, "batch": NUMBER, "epochs at most": NUMBER,
-              "early stopping": WIDE, "label smoothing": NUMBER, "precision": TEXT}
+    labels = {
+        "architecture": WIDE,
+        "optimizer": WIDE,
+        "schedule": WIDE,
+        "batch": NUMBER,
+        "epochs at most": NUMBER,
+        "early stopping": WIDE,
+        "label smoothing": NUMBER,
+        "precision": TEXT,
+    }
     columns = [Column("model", TEXT), *(Column(label, kind) for label, kind in labels.items())]
     # What all have in common is said once, below: the table shows where they differ.
     shared = [i for i in range(2, len(columns)) if len(rows) > 1 and len({row[i] for row in rows}) == 1]
@@ -202,8 +210,13 @@ def members_table(results: StudyResults) -> Table:
                 share = "equal"
             first = number == 0
             rows.append([committee.name if first else "", committee.rule if first else "", member, share, figure(accuracy)])
-    columns = [Column("committee", TEXT), Column("rule", TEXT), Column("member", TEXT), Column("weight"),
-               Column("own accuracy")]
+    columns = [
+        Column("committee", TEXT),
+        Column("rule", TEXT),
+        Column("member", TEXT),
+        Column("weight"),
+        Column("own accuracy"),
+    ]
     return Table("Members of the committees", columns, rows)
 
 
@@ -214,7 +227,8 @@ def _figures(figures: dict[str, Any]) -> list[str]:
 def _without_empty(table: Table, keep: int) -> Table:
     """The table without those columns behind the first `keep` (and published ones anywhere) that say nothing."""
     full = [
-        index for index, column in enumerate(table.columns)
+        index
+        for index, column in enumerate(table.columns)
         if (index < keep and column.label != "published") or any(row[index] != NOTHING for row in table.rows)
     ]
     return Table(table.caption, [table.columns[i] for i in full], [[row[i] for i in full] for row in table.rows])

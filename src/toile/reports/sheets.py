@@ -124,7 +124,11 @@ def disputed(results: StudyResults, count: int = 12) -> list[DisputedImage]:
             choice = int(row.argmax())
             votes.append(
                 Vote(
-                    voter.name, names[choice], float(row[choice]), float(row[truth]), choice == truth,
+                    voter.name,
+                    names[choice],
+                    float(row[choice]),
+                    float(row[truth]),
+                    choice == truth,
                     voter.kind == "committee",
                 )
             )

@@ -1,4 +1,4 @@
-"""The local executor: each trial in a fresh process, several at once, each with its threads pinned."""
+"""The local executor: each job in a fresh process, several at once, each with its threads pinned."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toile.learners.process import environment
 from toile.runner.events import Event
-from toile.runner.plan import PlannedTrial
+from toile.runner.jobs import Job
 from toile.store import atomic
 from toile.store.store import Store
 
@@ -23,28 +23,34 @@ _SECONDS_TO_STOP = 10
 
 
 def execute(
-    pending: list[PlannedTrial], store: Store, *, workers: int, threads: int, tell: Callable[[Event], None]
+    jobs: Sequence[Job], store: Store, *, workers: int, threads: int, tell: Callable[[Event], None]
 ) -> dict[str, str]:
-    """Train `pending`, at most `workers` at once, and wait for all of them.
+    """Carry out `jobs`, at most `workers` at once, and wait for all of them.
 
     Workers return fingerprints: a run travels through the store and never through a pipe. A worker that dies fails its
-    own trial; the others go on. On KeyboardInterrupt all workers are stopped; what they checkpointed stays.
+    own job; the others go on. A job that begins with another's run waits for it. On KeyboardInterrupt all workers are
+    stopped; what they checkpointed stays.
 
     Args:
         threads: of each worker.
         tell: called in this thread with every event.
 
     Returns:
-        Error messages by fingerprint; empty if all went well.
+        Error messages by the fingerprint of the job; empty if all went well.
     """
     events: queue.Queue[Event] = queue.Queue()
-    waiting, running, errors = list(pending), {}, {}
+    waiting, running, errors = list(jobs), {}, {}
     try:
         while waiting or running:
-            while waiting and len(running) < workers:
-                worker = Worker(waiting.pop(0), store, threads, events)
-                running[worker.planned.fingerprint] = worker
-                tell(worker.event("started"))
+            for job in [job for job in waiting if not job.after or store.get(job.after)][: workers - len(running)]:
+                waiting.remove(job)
+                running[job.fingerprint] = Worker(job, store, threads, events)
+                tell(running[job.fingerprint].event("started"))
+            if not running:
+                for job in waiting:
+                    errors[job.fingerprint] = f"the run that it begins with, {job.after[:12]}, is not stored"
+                    tell(Event("failed", job.name, job.fingerprint, {"error": errors[job.fingerprint]}))
+                break
             event = events.get()
             if event.kind in ("done", "failed"):
                 running.pop(event.fingerprint).close()
@@ -60,23 +66,24 @@ def execute(
 
 
 class Worker:
-    """A process that trains one trial, and the thread that reads what it says."""
+    """A process that carries out one job, and the thread that reads what it says."""
 
-    def __init__(self, planned: PlannedTrial, store: Store, threads: int, events: queue.Queue[Event]) -> None:
-        self.planned, self.events = planned, events
-        folder = store.work(planned.fingerprint)
+    def __init__(self, job: Job, store: Store, threads: int, events: queue.Queue[Event]) -> None:
+        self.job, self.events = job, events
+        folder = store.work(job.fingerprint)
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / "trial.json"
-        atomic.write(trial, planned.trial.canonical())
+        atomic.write(trial, job.longest.trial.canonical())
+        also = [str(shorter.trial.recipe.epochs) for shorter in job.trials[:-1]]
         self.output = folder / "output.log"
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "toile.learners.train", str(trial), str(store.root), "--attached",
-                 "--threads", str(threads)],
+                 "--threads", str(threads), *(["--also", ",".join(also)] if also else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment(planned.trial.backend, threads),
+                env=environment(job.longest.trial.backend, threads),
                 # A Ctrl-C in the terminal goes to the parent alone, which stops its workers in order.
                 start_new_session=True,
             )  # fmt: skip
@@ -84,7 +91,7 @@ class Worker:
         self.thread.start()
 
     def event(self, kind: str, **fields: object) -> Event:
-        return Event(kind, self.planned.name, self.planned.fingerprint, fields)
+        return Event(kind, self.job.name, self.job.fingerprint, fields)
 
     def _read(self) -> None:
         """Pass the worker's events on; however it ends, end with exactly one `done` or `failed`."""

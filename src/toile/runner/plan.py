@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,7 +16,7 @@ from toile.learners import architectures
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
-from toile.study.spec import DatasetSpec, Published, StudySpec
+from toile.study.spec import DatasetSpec, Published, SplitSpec, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 
 # Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
@@ -23,6 +24,9 @@ _OPERATIONS_PER_SECOND = 3e10
 _OPERATIONS_PER_MULTIPLICATION = 6
 _SECONDS_PER_STEP = 4e-4
 _SECONDS_TO_START = 8.0
+
+# Options that change no weight's shape: a warm start may change them.
+_SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,15 @@ class PlannedTrial:
 class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
-    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. Two names may mean one trial; it is trained once. `counts` are the images of each part (of the first fold).
+    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. `counts` are the images of each part of
+    each split (of its first fold). Two names may mean one trial; it is trained once.
     """
 
     study: StudySpec
     reference: str
     asked: DatasetSpec
     dataset: Dataset
-    counts: dict[str, int]
+    counts: dict[SplitSpec, dict[str, int]]
     trials: tuple[PlannedTrial, ...]
     store: Store
 
@@ -76,7 +81,15 @@ class Plan:
         Raises:
             Misuse: a pattern matches nothing.
         """
+        by_fingerprint = {p.fingerprint: p for p in reversed(self.trials)}
         chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.run_of(p)}
+        # What a trial begins with is trained too, whether it was asked for or not.
+        needed = [p.trial.warm_start for p in chosen.values() if p.trial.warm_start]
+        while needed:
+            parent = by_fingerprint[needed.pop()]
+            if parent.fingerprint not in chosen and not self.run_of(parent):
+                chosen[parent.fingerprint] = parent
+                needed += [parent.trial.warm_start] if parent.trial.warm_start else []
         return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
 
     def matching(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
@@ -91,7 +104,7 @@ class Plan:
     def seconds(self, planned: PlannedTrial) -> float:
         """About how long the trial takes, in seconds on one core: by stored runs of its like, else by its arithmetic."""
         trial = planned.trial
-        total = self.counts["train"] * trial.recipe.epochs
+        total = self.counts[trial.split]["train"] * trial.recipe.epochs
         if speed := self._speeds.get(_kind(trial.model_dump(mode="json"))):
             return _SECONDS_TO_START + total / speed
         work = architectures.multiply_adds(
@@ -99,13 +112,6 @@ class Plan:
         )
         per_image = (work or 0) * _OPERATIONS_PER_MULTIPLICATION / _OPERATIONS_PER_SECOND
         return _SECONDS_TO_START + total * (per_image + _SECONDS_PER_STEP / trial.recipe.batch_size)
-
-    def seconds_left(self, pending: list[PlannedTrial], workers: int) -> float:
-        """About how long `workers` processes need for `pending`, in seconds."""
-        loads = [0.0] * max(workers, 1)
-        for planned in pending:
-            loads[loads.index(min(loads))] += self.seconds(planned)
-        return max(loads)
 
     @cached_property
     def _speeds(self) -> dict[str, float]:
@@ -123,35 +129,72 @@ def make(study: StudySpec, reference: str, asked: DatasetSpec, dataset: Dataset,
 
     Raises:
         DataError: the data set cannot be split so.
-        Misuse: a trial stops early on a validation split that the study does not have.
+        Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, or
+            begins with the weights of a trial of another shape.
     """
-    folds: Iterable[int | None] = [None] if study.split.folds is None else range(study.split.folds)
-    # An impossible split fails here, before anything trains.
-    counts = split(dataset, study.split, None if study.split.folds is None else 0).counts()
     lines = variants(study)
-    trials = []
-    for line in lines:
-        _check(line, study)
+    # An impossible split or architecture fails here, before anything trains.
+    counts = {line.split: split(dataset, line.split, 0 if line.split.folds else None).counts() for line in lines}
+    trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
+    for line in _parents_first(lines):
+        _check(line, dataset)
         architecture = TrialArchitecture(
             name=line.architecture.name,
             options=architectures.complete(line.architecture.name, line.architecture.options),
             revision=architectures.load(line.architecture.name).REVISION,
         )
-        for seed in line.seeds:
-            for fold in folds:
-                trial = Trial(
-                    dataset=TrialDataset(
-                        content=dataset.content, classes=dataset.classes, image_shape=tuple(dataset.image_shape)
-                    ),
-                    split=study.split,
-                    fold=fold,
-                    architecture=architecture,
-                    recipe=line.recipe,
-                    seed=seed,
-                    backend=study.backend,
-                )
-                trials.append(PlannedTrial(_name(line, seed, fold), line.name, trial, line.published))
-    return Plan(study, reference, asked, dataset, counts, tuple(trials), store)
+        for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
+            parent = _parent(line, architecture, seed, fold, trials)
+            trial = Trial(
+                dataset=TrialDataset(content=dataset.content, classes=dataset.classes, image_shape=dataset.image_shape),
+                split=line.split,
+                fold=fold,
+                architecture=architecture,
+                recipe=line.recipe,
+                seed=seed,
+                backend=study.backend,
+                warm_start=parent.fingerprint if parent else None,
+            )
+            trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published)
+    order = [line.name for line in lines]
+    planned = sorted(trials.values(), key=lambda one: order.index(one.line))
+    return Plan(study, reference, asked, dataset, counts, tuple(planned), store)
+
+
+def _parents_first(lines: list[Variant]) -> list[Variant]:
+    """A line after the one it begins with. (A study file has no circles.)"""
+    done: dict[str, Variant] = {}
+    while len(done) < len(lines):
+        done |= {line.name: line for line in lines if line.name not in done and line.warm_start in (None, *done)}
+    return list(done.values())
+
+
+def _parent(
+    line: Variant,
+    architecture: TrialArchitecture,
+    seed: int,
+    fold: int | None,
+    trials: dict[tuple[str, int, int | None], PlannedTrial],
+) -> PlannedTrial | None:
+    """The trial with whose weights a line's trial begins: of the same seed, or of the parent's first."""
+    if line.warm_start is None:
+        return None
+    of_parent = {key[1:]: planned for key, planned in trials.items() if key[0] == line.warm_start}
+    found = of_parent.get((seed, fold)) or next((one for key, one in of_parent.items() if key[1] == fold), None)
+    if found is None:
+        raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise: it has no such fold")
+    theirs = found.trial.architecture
+    differing = {
+        key for key in {*architecture.options, *theirs.options} - _SHAPELESS
+        if architecture.options.get(key) != theirs.options.get(key)
+    }  # fmt: skip
+    if architecture.name != theirs.name or differing:
+        what = f"differs in {', '.join(sorted(differing))}" if differing else f"is {theirs.name!r}"
+        raise Misuse(
+            f"trial {line.name!r} cannot begin with the weights of {line.warm_start!r}: that architecture {what}; "
+            f"only {', '.join(sorted(_SHAPELESS))} may differ"
+        )
+    return found
 
 
 def _name(line: Variant, seed: int, fold: int | None) -> str:
@@ -160,9 +203,11 @@ def _name(line: Variant, seed: int, fold: int | None) -> str:
     return f"{line.name} ({', '.join(parts)})" if parts else line.name
 
 
-def _check(line: Variant, study: StudySpec) -> None:
-    if line.recipe.early_stopping and study.split.validation == 0 and study.split.folds is None:
-        raise Misuse(f"trial {line.name!r} stops early on the validation split, and the study has none (split.validation = 0)")
+def _check(line: Variant, dataset: Dataset) -> None:
+    if line.recipe.early_stopping and line.split.validation == 0 and line.split.folds is None:
+        raise Misuse(f"trial {line.name!r} stops early on the validation split, and it has none (split.validation = 0)")
+    options = architectures.complete(line.architecture.name, line.architecture.options)
+    architectures.multiply_adds(line.architecture.name, dataset.image_shape, dataset.classes, options)
 
 
 def _matches(planned: PlannedTrial, pattern: str) -> bool:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from toile.runner.events import Event
+from toile.runner.jobs import Job, jobs
 from toile.runner.plan import Plan, PlannedTrial
 
 
@@ -25,14 +26,15 @@ def spoken(seconds: float) -> str:
 class Left:
     """About how long is left: the plan's estimate, corrected by the speed that each trial shows."""
 
-    def __init__(self, plan: Plan, pending: list[PlannedTrial], workers: int) -> None:
-        self.workers, self.images = max(workers, 1), plan.counts["train"]
-        self.seconds = {planned.fingerprint: plan.seconds(planned) for planned in pending}
+    def __init__(self, plan: Plan, work: list[Job], workers: int) -> None:
+        self.workers = max(workers, 1)
+        self.images = {job.fingerprint: plan.counts[job.longest.trial.split]["train"] for job in work}
+        self.seconds = {job.fingerprint: plan.seconds(job.longest) for job in work}
 
     def note(self, event: Event) -> None:
         if event.kind == "epoch":
             epochs_left = event.fields["epochs"] - event.fields["epoch"]
-            self.seconds[event.fingerprint] = epochs_left * self.images / event.fields["images_per_second"]
+            self.seconds[event.fingerprint] = epochs_left * self.images[event.fingerprint] / event.fields["images_per_second"]
         elif event.kind in ("done", "failed"):
             self.seconds.pop(event.fingerprint, None)
 
@@ -46,8 +48,9 @@ class Show:
 
     def __init__(self, plan: Plan, pending: list[PlannedTrial], workers: int) -> None:
         self.console = Console(stderr=True)
-        self.left, self.total, self.done = Left(plan, pending, workers), len(pending), 0
-        self.width = max((len(planned.name) for planned in pending), default=0)
+        work = jobs(pending)
+        self.left, self.total, self.done = Left(plan, work, workers), len(work), 0
+        self.width = max((len(job.name) for job in work), default=0)
         self.tasks: dict[str, TaskID] = {}
         self.bars = None
         if self.console.is_terminal and pending:

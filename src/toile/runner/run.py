@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from toile.errors import ToileError
 from toile.runner import local
 from toile.runner.events import Event
+from toile.runner.jobs import jobs
 from toile.runner.plan import Plan
 
 
@@ -42,7 +43,7 @@ def run(
         tell: told of every event.
 
     Returns:
-        Fingerprints of the runs that were made.
+        Fingerprints of the runs that were made, those that were read on the way of longer ones too.
 
     Raises:
         TrialsFailed: after all others are done.
@@ -53,7 +54,7 @@ def run(
         return []
     plan.store.keep(plan.dataset, plan.asked)
     errors = local.execute(
-        pending,
+        jobs(pending),
         plan.store,
         workers=workers or max(1, local.cores() // threads),
         threads=threads,

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from toile.runner import local
+from toile.runner.jobs import jobs, seconds_left
 from toile.runner.plan import Plan
 from toile.runner.progress import spoken
 
@@ -16,6 +17,7 @@ def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
     """The plan as JSON: each trial with its state and estimate, and what is left in all."""
     workers = workers or local.cores()
     pending = plan.pending()
+    work = jobs(pending)
     trials = []
     for one in plan.trials:
         state = plan.state(one)
@@ -24,13 +26,15 @@ def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
     return {
         "study": plan.reference,
         "title": plan.study.title,
-        "dataset": {"name": plan.dataset.name, "content": plan.dataset.content, "images": plan.counts},
+        "dataset": {"name": plan.dataset.name, "content": plan.dataset.content, "images": next(iter(plan.counts.values()))},
         "store": str(plan.store.root),
         "trials": trials,
         "distinct": len({one.fingerprint for one in plan.trials}),
         "to_train": len(pending),
+        "trainings": len(work),
+        "seconds_saved": round(sum(map(plan.seconds, pending)) - sum(plan.seconds(job.longest) for job in work), 1),
         "workers": workers,
-        "seconds_left": round(plan.seconds_left(pending, workers), 1),
+        "seconds_left": round(seconds_left(plan, pending, workers), 1),
     }
 
 
@@ -58,10 +62,13 @@ def print_plan(found: dict[str, Any]) -> None:
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
     console = Console()
     console.print(table)
-    shared = len(found["trials"]) - found["distinct"]
-    saved = f"; {shared} of {len(found['trials'])} trials are the same as others" if shared else ""
     left = f", about {spoken(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
-    console.print(f"{found['to_train']} to train{left}{saved}", highlight=False)
+    console.print(f"{found['to_train']} to train{left}", highlight=False)
+    if same := len(found["trials"]) - found["distinct"]:
+        console.print(f"{same} of {len(found['trials'])} trials are others under another name", highlight=False)
+    if read := found["to_train"] - found["trainings"]:
+        saved = spoken(found["seconds_saved"])
+        console.print(f"{read} are the first epochs of longer ones and are read on their way; saves {saved}", highlight=False)
 
 
 def print_status(found: dict[str, Any]) -> None:

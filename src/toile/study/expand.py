@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, StudySpec, SweepSpec
+from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, SplitSpec, StudySpec, SweepSpec, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Variant:
     architecture: ArchitectureSpec
     recipe: RecipeSpec
     seeds: tuple[int, ...]
+    split: SplitSpec
+    warm_start: str | None
     published: Published | None
 
 
@@ -40,35 +42,38 @@ def leaves(grid: dict[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple
             yield path, value
 
 
-def combinations(sweep: SweepSpec, base: RecipeSpec) -> Iterator[Variant]:
-    """Every combination of a sweep's grid, the last key changing fastest."""
+def combinations(sweep: SweepSpec) -> Iterator[TrialSpec]:
+    """Every combination of a sweep's grid as a trial, the last key changing fastest."""
     axes = list(leaves(sweep.grid))
     for values in itertools.product(*(values for _, values in axes)):
         recipe, options, label = dict(sweep.recipe), dict(sweep.architecture.options), []
         for (path, _), value in zip(axes, values, strict=True):
             (recipe if path[0] == "recipe" else options)[path[1]] = value
             label.append(f"{path[1]}={_short(value)}")
-        yield Variant(
-            name=f"{sweep.name}: {', '.join(label)}",
+        yield TrialSpec(
+            name=f"{sweep.name}: {', '.join(label)}"[:120],
             architecture=ArchitectureSpec(name=sweep.architecture.name, options=options),
-            recipe=merge(base, recipe),
-            seeds=sweep.seeds or (),
-            published=None,
+            recipe=recipe,
+            split=sweep.split,
+            seeds=sweep.seeds,
         )
 
 
 def variants(study: StudySpec) -> list[Variant]:
     """All lines of a study: its trials, then its sweeps."""
-    lines = [
-        Variant(t.name, t.architecture, merge(study.recipe, t.recipe), t.seeds or study.seeds, t.published)
-        for t in study.trial
+    trials = [*study.trial, *(trial for sweep in study.sweep for trial in combinations(sweep))]
+    return [
+        Variant(
+            name=trial.name,
+            architecture=trial.architecture,
+            recipe=merge(study.recipe, trial.recipe),
+            seeds=trial.seeds or study.seeds,
+            split=trial.split or study.split,
+            warm_start=trial.warm_start,
+            published=trial.published,
+        )
+        for trial in trials
     ]
-    for sweep in study.sweep:
-        for variant in combinations(sweep, study.recipe):
-            lines.append(
-                Variant(variant.name, variant.architecture, variant.recipe, variant.seeds or study.seeds, None)
-            )
-    return lines
 
 
 def _short(value: Any) -> str:

@@ -68,7 +68,7 @@ def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
     except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, tables a thousand deep
         raise StudyError(source, [f"not TOML: {error}"]) from None
     # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
-    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _members, _weights)
+    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _members, _weights, _parents)
     mistakes = [mistake for check in checks for mistake in check(content, catalogue)]
     if mistakes:
         places = lines.positions(text)
@@ -212,6 +212,23 @@ def _weights(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
                 yield place, f"weights are at least 0 and not all 0, got {list(weights)}"
 
 
+def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
+    """Warm starts from trials that are not there, or in a circle."""
+    names = [name for name, _ in _lines(content, catalogue)[0]]
+    trials = [(i, trial.name, trial.warm_start) for i, trial in _whole(content, "trial", TrialSpec) if trial.warm_start]
+    parents = {name: parent for _, name, parent in trials}
+    for i, name, parent in trials:
+        place = ("trial", i, "warm_start")
+        if parent not in names:
+            yield place, unknown("trial", parent, names)
+        passed = {name}
+        while parent is not None and parent not in passed:
+            passed.add(parent)
+            parent = parents.get(parent)
+        if parent == name:
+            yield place, "a trial cannot begin with the weights that it ends with itself, nor can several in a circle"
+
+
 def _tables(content: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The tables `[[kind]]`, with their positions."""
     tables = content.get(kind)
@@ -240,7 +257,7 @@ def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[st
             sweep = SweepSpec.model_validate(table)
             if any(_grids({"sweep": [table]}, catalogue)):
                 raise ValueError
-            names += [(variant.name, ("sweep", i, "name")) for variant in combinations(sweep, RecipeSpec())]
+            names += [(trial.name, ("sweep", i, "name")) for trial in combinations(sweep)]
         except ValueError:
             broken.append(f"{table['name']}: " if isinstance(table.get("name"), str) else "")
     return names, tuple(broken)

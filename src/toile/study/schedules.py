@@ -104,6 +104,4 @@ class OneCycle(_Schedule):
         return np.interp(share, [0.0, max(self.rise, 1e-12), 1.0], [self.start, 1.0, self.end])
 
 
-Schedule = Annotated[
-    Constant | HoldThenDecay | Exponential | Cosine | CosineRestarts | OneCycle, Field(discriminator="name")
-]
+Schedule = Annotated[Constant | HoldThenDecay | Exponential | Cosine | CosineRestarts | OneCycle, Field(discriminator="name")]

@@ -79,6 +79,9 @@ class DatasetSpec(Spec):
     format: Name | None = Field(None, description="format of `path`; guessed from its ending where left out")
     class_names: Strings | None = Field(None, description="what the labels 0, 1, … mean")
     class_map: Integers | None = Field(None, description="new label for each old one; several may share one")
+    pool: bool = Field(False, description="join its training and test images into one set, for `split.test` to draw from")
+    draw: Annotated[int, Field(ge=1)] | None = Field(None, description="keep only so many of its training images, at random")
+    draw_seed: Seed = Field(0, description="of `draw`")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -104,6 +107,9 @@ class SplitSpec(Spec):
         None, description="k-fold cross-validation instead of `validation`: each trial becomes k, fold i held out"
     )
     shuffle: bool = Field(True, description="whether `random` and `stratified` shuffle before they cut folds")
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="share of the training part that is trained on: the first of each class; for a first look"
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -141,6 +147,28 @@ class EarlyStopping(Spec):
     restore_best: bool = Field(False, description="end with the weights of the best epoch instead of the last")
 
 
+class Elastic(Spec):
+    """Elastic distortion: every pixel is displaced by a smoothed random field (Simard, Steinkraus & Platt 2003)."""
+
+    alpha: Annotated[tuple[float, float], BeforeValidator(listed)] = Field(
+        (10.0, 12.0), description="how strong, in pixels before smoothing: drawn from this range for each batch"
+    )
+    sigma: Annotated[float, Field(gt=0)] = Field(3.0, description="of the Gaussian that smooths the field, in pixels")
+
+
+class Augmentation(Spec):
+    """Random changes of each training image, drawn anew every time it is seen. Validation and test images stay as they are."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="degrees, at most, either way")
+    zoom: Fraction = Field(0.0, description="0.1: between 0.9 and 1.1 times the size")
+    shear: Annotated[float, Field(ge=0, lt=90)] = Field(0.0, description="degrees, at most, either way")
+    shift: Annotated[tuple[Fraction, Fraction], BeforeValidator(listed)] = Field(
+        (0.0, 0.0), description="vertical and horizontal, at most, either way, as fractions of height and width"
+    )
+    flip: Literal["none", "horizontal", "vertical", "both"] = Field("none", description="mirrored half of the time")
+    elastic: Elastic | None = Field(None, description="elastic distortion, after the others")
+
+
 class RecipeSpec(Spec):
     """How a model is trained."""
 
@@ -155,6 +183,13 @@ class RecipeSpec(Spec):
     label_smoothing: Fraction = Field(0.0, description="share of the target spread evenly over all classes")
     early_stopping: Annotated[EarlyStopping | None, BeforeValidator(_off)] = Field(
         None, description="`false` in a trial where the study's recipe has it"
+    )
+    augmentation: Annotated[Augmentation | None, BeforeValidator(_off)] = Field(
+        None, description="random changes of the training images; `false` as with `early_stopping`"
+    )
+    scaling: Literal["pixels", "min-max"] = Field(
+        "pixels",
+        description="`pixels`: divided by 255; `min-max`: each pixel by its own range in the training part, to 0..1",
     )
     precision: Literal["float32", "bfloat16"] = Field("float32", description="of the arithmetic; weights stay float32")
 
@@ -193,7 +228,9 @@ class TrialSpec(Spec):
         description='`"cnn"`, or with options: `{ name = "cnn", filters = [32, 64] }`'
     )
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
+    split: SplitSpec | None = Field(None, description="instead of the study's [split]")
     seeds: Seeds | None = Field(None, description="instead of the study's seeds")
+    warm_start: Name | None = Field(None, description="begin with the weights that this trial of the study ends with")
     published: Published | None = Field(None, description="figures to be shown beside the measured ones")
     note: str | None = Field(None, description="what a reader of the report should know")
 
@@ -204,6 +241,7 @@ class SweepSpec(Spec):
     name: Name = Field(description="its trials are called `name: key=value, …`")
     architecture: Annotated[ArchitectureSpec, BeforeValidator(_named)] = Field(description="as in [[trial]]")
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
+    split: SplitSpec | None = Field(None, description="instead of the study's [split]")
     grid: Annotated[dict[str, Any], Field(min_length=1)] = Field(
         description="`recipe.KEY = [values]` or `architecture.KEY = [values]`"
     )

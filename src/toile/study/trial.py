@@ -37,11 +37,12 @@ class Trial(Spec):
     dataset: TrialDataset = Field(description="the images")
     split: SplitSpec = Field(description="how they fall into parts")
     fold: int | None = Field(None, description="which fold is held out, from 0; none without folds")
-    learner: Literal["keras"] = Field("keras", description="what trains")
+    learner: Literal["keras", "scratch", "classical"] = Field("keras", description="what trains")
     architecture: TrialArchitecture = Field(description="what is trained")
     recipe: RecipeSpec = Field(description="how it is trained")
     seed: int = Field(description="of the first weights, dropout and the order of the images")
     backend: Literal["tensorflow", "jax", "torch"] = Field("tensorflow", description="Keras's backend")
+    warm_start: str | None = Field(None, description="fingerprint of the run whose weights it begins with")
 
     @cached_property
     def fingerprint(self) -> str:

@@ -87,8 +87,14 @@ def draw_accuracies(data: dict[str, Any]) -> Figure:
             axes.plot(row["published"], index, marker="D", markersize=5.5, color=MUTED, markerfacecolor=SURFACE)
             published = True
         axes.annotate(
-            f"{row['accuracy']:.4f}", (1, index), (10, 0), xycoords=("axes fraction", "data"), color=INK,
-            textcoords="offset points", va="center", fontweight="bold" if row["kind"] == "committee" else "normal",
+            f"{row['accuracy']:.4f}",
+            (1, index),
+            (10, 0),
+            xycoords=("axes fraction", "data"),
+            color=INK,
+            textcoords="offset points",
+            va="center",
+            fontweight="bold" if row["kind"] == "committee" else "normal",
         )
     horizontal(axes, labels)
     axes.margins(x=0.06)

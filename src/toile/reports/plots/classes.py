@@ -104,8 +104,16 @@ def draw_class_bars(data: dict[str, Any]) -> Figure:
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1"])
     axes.set_title(shortened(data["title"], 44), pad=22)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=3, handlelength=1.2, columnspacing=1.2, borderpad=0,
-                labelcolor=INK, fontsize=FONT - 1)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.99),
+        ncols=3,
+        handlelength=1.2,
+        columnspacing=1.2,
+        borderpad=0,
+        labelcolor=INK,
+        fontsize=FONT - 1,
+    )
     return figure
 
 

@@ -35,9 +35,7 @@ def learning_curves(results: StudyResults) -> list[dict[str, Any]]:
                 rows = [(row["epoch"], row[key]) for row in trial.run.history if key in row]
                 if rows:
                     epochs, values = np.array(rows, dtype=float).T
-                    lines.append(
-                        {"name": trial.name, "series": index, "split": split, "epochs": epochs, "values": values}
-                    )
+                    lines.append({"name": trial.name, "series": index, "split": split, "epochs": epochs, "values": values})
         if lines:
             last = ", ".join(f"{line['name']} {line['values'][-1]:.4f}" for line in lines if line["split"] == "validation")
             panels.append(

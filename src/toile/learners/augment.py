@@ -1,0 +1,89 @@
+"""Augmentation inside the training graph: random changes of the images, by Keras's own layers where it has them.
+
+The layers stand before the model while it trains and are no part of it, so saved models have none. Their random generators
+are seeded from (seed, epoch) like dropout's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from keras import layers, ops, random
+
+from toile.study.spec import Augmentation, Elastic
+
+_FLIPS = {"horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
+
+
+def augmenting(spec: Augmentation) -> list[Any]:
+    """The layers that carry out an augmentation, in the order rotation, zoom, shear, shift, flip, elastic distortion.
+
+    What comes in from outside of the image repeats its edge, as in Keras's ImageDataGenerator, which the documents used.
+    """
+    found: list[Any] = []
+    if spec.rotation:
+        found.append(layers.RandomRotation(spec.rotation / 360, fill_mode="nearest"))
+    if spec.zoom:
+        zoom = (-spec.zoom, spec.zoom)
+        found.append(layers.RandomZoom(zoom, zoom, fill_mode="nearest"))
+    if spec.shear:
+        tangent = float(np.tan(np.radians(spec.shear)))
+        found.append(layers.RandomShear(x_factor=tangent, fill_mode="nearest"))
+    if any(spec.shift):
+        found.append(layers.RandomTranslation(*spec.shift, fill_mode="nearest"))
+    if spec.flip != "none":
+        found.append(layers.RandomFlip(_FLIPS[spec.flip]))
+    if spec.elastic:
+        found.append(ElasticDistortion(spec.elastic))
+    return found
+
+
+class ElasticDistortion(layers.Layer):
+    """Moves every pixel by a smoothed random field (Simard, Steinkraus & Platt, ICDAR 2003, section 2).
+
+    Both components of the field are drawn from -1..1 for each pixel, smoothed by a Gaussian of `sigma` pixels and
+    multiplied by `alpha`; grey values between pixels are interpolated linearly. Keras's RandomElasticTransform is
+    another thing: its field has neither this `alpha` nor this `sigma`. Edges are repeated where the field points out.
+
+    Input and output are `(batch, height, width, channels)` float, in any range.
+    """
+
+    def __init__(self, spec: Elastic, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.spec = spec
+        self.generator = random.SeedGenerator(0)
+        radius = int(np.ceil(3 * spec.sigma))
+        bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / spec.sigma) ** 2)
+        self.bell, self.radius = (bell / bell.sum()).astype("float32"), radius
+
+    def field(self, size: Any, height: int, width: int) -> Any:
+        """Displacements in pixels, `(2 * size, height, width, 1)` float32: first all vertical, then all horizontal ones."""
+        drawn = random.uniform((2 * size, height, width, 1), -1.0, 1.0, seed=self.generator)
+        pad = [[0, 0], [self.radius, self.radius], [self.radius, self.radius], [0, 0]]
+        drawn = ops.pad(drawn, pad, mode="symmetric")  # scipy's gaussian_filter calls it "reflect"
+        drawn = ops.conv(drawn, self.bell.reshape(-1, 1, 1, 1), padding="valid")
+        drawn = ops.conv(drawn, self.bell.reshape(1, -1, 1, 1), padding="valid")
+        return drawn * random.uniform((), *self.spec.alpha, seed=self.generator)
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """The images, distorted if `training`."""
+        if not training:
+            return images
+        size, (height, width) = ops.shape(images)[0], images.shape[1:3]
+        field = self.field(size, height, width)[..., 0]
+        rows = ops.clip(ops.arange(height, dtype="float32")[None, :, None] + field[:size], 0, height - 1)
+        columns = ops.clip(ops.arange(width, dtype="float32")[None, None, :] + field[size:], 0, width - 1)
+        top, left = ops.floor(rows), ops.floor(columns)
+        down, right = (rows - top)[..., None], (columns - left)[..., None]
+        top, left = ops.cast(top, "int32"), ops.cast(left, "int32")
+        below, beside = ops.minimum(top + 1, height - 1), ops.minimum(left + 1, width - 1)
+        flat = ops.reshape(images, (-1, images.shape[3]))
+        start = ops.arange(size, dtype="int32")[:, None, None] * (height * width)
+
+        def pixels(row: Any, column: Any) -> Any:
+            return ops.take(flat, start + row * width + column, axis=0)
+
+        upper = pixels(top, left) * (1 - right) + pixels(top, beside) * right
+        lower = pixels(below, left) * (1 - right) + pixels(below, beside) * right
+        return upper * (1 - down) + lower * down
