@@ -9,19 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from keras import layers, ops, random
+from keras import KerasTensor, layers, ops, random
 
 from toile.study.spec import Augmentation, Elastic
 
 _FLIPS = {"horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
 
 
-def augmenting(spec: Augmentation) -> list[Any]:
+def augmenting(spec: Augmentation | None) -> list[Any]:
     """The layers that carry out an augmentation, in the order rotation, zoom, shear, shift, flip, elastic distortion.
+
+    They take uint8 images and give uint8 images; there are none for None.
 
     What comes in from outside of the image repeats its edge, as in Keras's ImageDataGenerator, which the documents used.
     """
-    found: list[Any] = []
+    if spec is None:
+        return []
+    found: list[Any] = [layers.Rescaling(1.0)]  # to floating point
     if spec.rotation:
         found.append(layers.RandomRotation(spec.rotation / 360, fill_mode="nearest"))
     if spec.zoom:
@@ -36,7 +40,18 @@ def augmenting(spec: Augmentation) -> list[Any]:
         found.append(layers.RandomFlip(_FLIPS[spec.flip]))
     if spec.elastic:
         found.append(ElasticDistortion(spec.elastic))
-    return found
+    return [*found, ToPixels()]
+
+
+class ToPixels(layers.Layer):
+    """Back to uint8, as images are that nobody has changed."""
+
+    def call(self, images: Any) -> Any:
+        """Rounded, cut to 0..255."""
+        return ops.cast(ops.clip(ops.round(images), 0, 255), "uint8")
+
+    def compute_output_spec(self, images: Any) -> Any:
+        return KerasTensor(images.shape, "uint8")
 
 
 class ElasticDistortion(layers.Layer):

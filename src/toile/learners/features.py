@@ -20,8 +20,6 @@ from toile.data.dataset import Dataset, Images
 from toile.learners.architectures import transfer
 from toile.store import atomic
 
-_BATCHES_AT_ONCE = 16
-
 
 def frozen(model: Any) -> bool:
     """Whether the model has a backbone that does not train, so that `divide` can cut behind it."""
@@ -45,7 +43,7 @@ def divide(model: Any) -> tuple[Any, Any]:
     if not frozen(model):
         raise ValueError(f'model {model.name!r} has no frozen "backbone" with its "features"; there is nothing to divide')
     cut = model.get_layer("features")
-    to_features = keras.Model(model.inputs, cut.output, name="to_features")
+    to_features = keras.Model(model.input, cut.output, name="to_features")
     x = inputs = keras.Input(cut.output.shape[1:], dtype="float32", name="features_in")
     for layer in model.layers[model.layers.index(cut) + 1 :]:
         x = keras.layers.Softmax(dtype="float32", name=layer.name)(x) if layer.name == "probabilities" else layer(x)
@@ -161,15 +159,19 @@ def _write(
 ) -> None:
     for left in path.parent.glob(f"{path.name}.*.tmp"):
         left.unlink()  # of a process that was killed: the lock is ours
-    temporary, step = path.with_name(f"{path.name}.{os.getpid()}.tmp"), batch * _BATCHES_AT_ONCE
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
         with temporary.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-            for at in range(0, len(images), step):
-                features = model.predict(np.ascontiguousarray(images[at : at + step]), batch_size=batch, verbose=0)
-                file.write(np.ascontiguousarray(features, dtype="<f4").data)
-                progress(min(at + step, len(images)), len(images))
+            for at in range(0, len(images), batch):
+                some = images[at : at + batch]
+                # The last batch is filled up: another shape would be compiled anew, which takes longer than the batch.
+                filled = np.zeros((batch, *images.shape[1:]), dtype=np.uint8)
+                filled[: len(some)] = some
+                features = np.asarray(model.predict_on_batch(filled), dtype="<f4")[: len(some)]
+                file.write(np.ascontiguousarray(features).data)
+                progress(at + len(some), len(images))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -14,7 +14,7 @@ import os
 import sys
 import time
 import traceback
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,36 +22,38 @@ import numpy as np
 
 from toile.data.splits import Parts, split
 from toile.errors import ToileError
-from toile.evaluation.metrics import evaluate, progress_metrics
-from toile.learners import architectures, checkpoint, provenance, recipe
+from toile.evaluation.metrics import progress_metrics
+from toile.learners import architectures, checkpoint, recipe, record, scaling
 from toile.learners.engines import engine
 from toile.learners.process import end_with_parent
-from toile.store import atomic
 from toile.store.store import Store
 from toile.study.trial import Trial
 
 
-def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
+def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[int] = ()) -> str:
     """Train what `trial` says, from the last checkpoint if there is one, and commit the run to `store`.
 
     Args:
         threads: how many this process was started with; recorded.
         say: called with an event's name and its fields.
+        also: smaller numbers of epochs. The same trial with so many is committed as a run of its own on the way.
 
     Returns:
         The fingerprint.
 
     Raises:
-        ToileError: the loss is not a number, or the data set is not in the store.
+        ToileError: the loss is not a number, or the store has not the data set or the run that the trial begins with.
     """
     fingerprint = trial.fingerprint
     with store.claim(fingerprint, waiting=lambda: say("waiting")) as work:
         if store.get(fingerprint):
             return fingerprint
-        started = _now()
+        started = record.now()
         parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
 
         import keras
+
+        from toile.learners.augment import augmenting
 
         keras.utils.set_random_seed(trial.seed)
         if trial.recipe.precision == "bfloat16":
@@ -59,6 +61,9 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
         model = architectures.build(
             trial.architecture.name, trial.dataset.image_shape, trial.dataset.classes, trial.architecture.options
         )
+        scaling.fit(model, trial.recipe.scaling, parts.train.images)
+        if trial.warm_start:
+            model.set_weights(_weights(store, trial.warm_start))
         optimizer = recipe.optimizer(trial.recipe)
         batch_size = trial.recipe.batch_size
         learner = engine(
@@ -69,6 +74,7 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
             parts.train.labels,
             batch_size=batch_size,
             label_smoothing=trial.recipe.label_smoothing,
+            before=augmenting(trial.recipe.augmentation),
         )
         progress = checkpoint.Progress(recipe.Patience(trial.recipe.early_stopping))
         checkpoint.restore(work / "checkpoint.npz", model, optimizer, progress)
@@ -77,7 +83,7 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
         images, steps = len(parts.train), recipe.steps_per_epoch(len(parts.train), batch_size)
         while progress.epochs < trial.recipe.epochs and not progress.patience.exhausted:
             epoch = progress.epochs
-            recipe.reseed(model, trial.seed, epoch)
+            recipe.reseed(learner.training_model, trial.seed, epoch)
             learning_rates = recipe.learning_rates(trial.recipe, epoch, steps)
             begun = time.perf_counter()
             sums = learner.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
@@ -93,57 +99,48 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any) -> str:
             progress.history.append(figures)
             if progress.patience.improved(epoch + 1, figures) and progress.patience.spec.restore_best:
                 progress.best = model.get_weights()
+            if progress.epochs in also:
+                shorter = _with_epochs(trial, progress.epochs)
+                with store.claim(shorter.fingerprint, waiting=lambda: say("waiting")) as beside:
+                    if not store.get(shorter.fingerprint):
+                        _finish(beside / "run", shorter, model, optimizer, learner, parts, progress, threads)
+                        store.commit(shorter.fingerprint)
             checkpoint.save(work / "checkpoint.npz", model, optimizer, progress)
             say("epoch", epochs=trial.recipe.epochs, images_per_second=images / seconds, **figures)
 
-        # Where the optimizer averages weights (`use_ema`), the averages are what was trained; as in Keras's `fit`, the best
-        # epoch's weights go before them.
-        optimizer.finalize_variable_values(model.trainable_variables)
-        if progress.best is not None:
-            model.set_weights(progress.best)
-        _write_run(work / "run", trial, model, learner, parts, progress, threads)
+        _finish(work / "run", trial, model, optimizer, learner, parts, progress, threads)
         store.commit(fingerprint)
     return fingerprint
 
 
-def _write_run(
-    folder: Path, trial: Trial, model: Any, learner: Any, parts: Parts, progress: checkpoint.Progress, threads: int
-) -> None:
-    """All files of a finished run."""
-    probabilities, metrics, evaluate_seconds = {}, {}, {}
-    for name, part in (("validation", parts.validation), ("test", parts.test)):
-        if part is not None:
-            begun = time.perf_counter()
-            probabilities[name] = learner.predict(part.images)
-            evaluate_seconds[name] = time.perf_counter() - begun
-            metrics[name] = evaluate(probabilities[name], part.labels)
-    train_seconds = sum(row["seconds"] for row in progress.history)
-    (folder / "trial.json").write_text(trial.canonical() + "\n", "utf-8")
-    columns = list(progress.history[0])
-    rows = [",".join(repr(row[column]) for column in columns) for row in progress.history]
-    (folder / "history.csv").write_text("\n".join([",".join(columns), *rows]) + "\n", "utf-8")
-    np.savez(folder / "probabilities.npz", **probabilities)
-    model.save(folder / "model.keras")
-    atomic.write_json(folder / "metrics.json", metrics)
-    facts = {
-        "parameters": model.count_params(),
-        "trainable_parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
-        "epochs_run": progress.epochs,
-        "best_epoch": progress.patience.best_epoch or None,
-        "images": parts.counts(),
-        "seconds": {"train": train_seconds, "evaluate": evaluate_seconds.get("test", sum(evaluate_seconds.values()))},
-        "images_per_second": progress.epochs * len(parts.train) / train_seconds,
-        "threads": threads,
-        "sessions": progress.sessions,
-        "started": progress.sessions[0]["started"],
-        "finished": _now(),
-        **provenance.collect(trial.backend),
-    }
-    atomic.write_json(folder / "provenance.json", facts)
+def _finish(folder: Path, trial: Trial, model: Any, optimizer: Any, learner: Any, parts: Parts,
+            progress: checkpoint.Progress, threads: int) -> None:  # fmt: skip
+    """Write the run that the training is now; what goes on training stays as it is.
+
+    Where the optimizer averages weights (`use_ema`), the averages are what was trained; as in Keras's `fit`, the best
+    epoch's weights go before them.
+    """
+    kept = model.get_weights()
+    optimizer.finalize_variable_values(model.trainable_variables)
+    if progress.best is not None:
+        model.set_weights(progress.best)
+    record.write(folder, trial, model, learner, parts, progress, threads)
+    model.set_weights(kept)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:
+    """The weights that a stored run ended with."""
+    import keras
+
+    if (parent := store.get(fingerprint)) is None:
+        raise ToileError(f"the run {fingerprint[:12]}, which the trial begins with, is not in the store")
+    return keras.models.load_model(parent.model_path, compile=False).get_weights()
+
+
+def _with_epochs(trial: Trial, epochs: int) -> Trial:
+    recipe_too = trial.recipe.model_copy(update={"epochs": epochs})
+    # Not `model_copy` of the trial, which would copy its cached fingerprint too.
+    return Trial(**{name: getattr(trial, name) for name in Trial.model_fields} | {"recipe": recipe_too})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -152,6 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("trial", type=Path, help="a trial's canonical JSON")
     parser.add_argument("store", type=Path)
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
+    parser.add_argument("--also", default="", help="smaller numbers of epochs to commit on the way, as 25,50")
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     if options.attached:
@@ -166,7 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             trial = Trial.parse(options.trial.read_text("utf-8"))
             os.environ.setdefault("KERAS_BACKEND", trial.backend)
-            say("done", fingerprint=train(trial, Store(options.store), threads=options.threads, say=say))
+            also = [int(epochs) for epochs in options.also.split(",") if epochs]
+            say("done", fingerprint=train(trial, Store(options.store), threads=options.threads, say=say, also=also))
         except ToileError as error:
             say("failed", error=str(error))
             return 1

@@ -29,6 +29,7 @@ class TrialArchitecture(Spec):
     name: str = Field(description="as `toile list` shows it")
     options: dict[str, Any] = Field(description="all of them, defaults too, as JSON holds them")
     revision: int = Field(description="raised whenever the same options would build another model")
+    weights: str | None = Field(None, description="SHA-256 of the file of weights that its options name, if they do")
 
 
 class Trial(Spec):

@@ -154,7 +154,7 @@ def _backbone(name: str, alpha: float, size: int, weights: str) -> Any:
     path = _imagenet(name, alpha, size) if weights == "imagenet" else None if weights == "none" else weights
     arguments = {"alpha": alpha} if known.alphas else {}
     model = getattr(keras.applications, known.function)(
-        include_top=False, weights=None, input_shape=(size, size, 3), name="backbone", **arguments
+        include_top=False, weights=None, input_shape=(size, size, 3), **arguments
     )
     if path is not None:
         try:
@@ -162,13 +162,15 @@ def _backbone(name: str, alpha: float, size: int, weights: str) -> Any:
         except (ValueError, KeyError, OSError) as error:
             # As many numbers as are wanted, and yet in other shapes.
             raise Misuse(f"{path} does not fit {name}: {str(error).strip().splitlines()[0]}") from error
-    model.trainable = False
     for layer in model.layers:
         # Keras hands `training` of the whole model down to a layer that was called with training=False. A frozen batch
         # normalisation does not mind; dropout would.
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
-    return model
+    # Renamed by another model around the same layers: EfficientNet looks up its plan by the name that it is given.
+    renamed = keras.Model(model.input, model.output, name="backbone")
+    renamed.trainable = False
+    return renamed
 
 
 def _imagenet(name: str, alpha: float, size: int) -> str:

@@ -4,6 +4,7 @@ An engine is made of a model, an optimizer and the training images, keeps what i
 
     epoch(order, learning_rates) -> Sums     one pass over the images in the given order
     predict(images) -> probabilities         `(n, classes)` float32
+    training_model                           what an epoch runs: augmentation and the model up to its logits
 
 Everything else (what to train, when to stop, what to store) is `toile.learners.train`'s, the same on every backend.
 """
@@ -11,6 +12,7 @@ Everything else (what to train, when to stop, what to store) is `toile.learners.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,14 +38,26 @@ class Sums(NamedTuple):
 
 
 def engine(backend: str, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-           label_smoothing: float) -> Any:  # fmt: skip
-    """The engine of the backend that this process runs Keras on."""
+           label_smoothing: float, before: Sequence[Any] = ()) -> Any:  # fmt: skip
+    """The engine of the backend that this process runs Keras on.
+
+    Args:
+        before: layers from uint8 to uint8 images that stand before the model while it trains (augmentation).
+    """
     module = importlib.import_module(f"{__name__}.{backend}")
-    return module.Engine(model, optimizer, images, labels, batch_size=batch_size, label_smoothing=label_smoothing)
+    return module.Engine(
+        model, optimizer, images, labels, batch_size=batch_size, label_smoothing=label_smoothing, before=before
+    )
 
 
-def logits_model(model: Any) -> Any:
+def training_model(model: Any, before: Sequence[Any] = ()) -> Any:
     """The same layers up to the logits, from which the loss is computed without losing digits to the softmax."""
     import keras
 
-    return keras.Model(model.inputs, model.get_layer("probabilities").input, name="logits")
+    to_logits = keras.Model(model.inputs, model.get_layer("probabilities").input, name="logits")
+    if not before:
+        return to_logits
+    x = images = keras.Input(model.input_shape[1:], dtype="uint8")
+    for layer in before:
+        x = layer(x)
+    return keras.Model(images, to_logits(x))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from toile.learners.engines import Sums, logits_model
+from toile.learners.engines import Sums, training_model
 
 PREDICT_BATCH = 500
 
@@ -17,16 +18,16 @@ class Engine:
     """See `toile.learners.engines`; arguments as of the TensorFlow engine."""
 
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float) -> None:  # fmt: skip
+                 label_smoothing: float, before: Sequence[Any] = ()) -> None:  # fmt: skip
         self.model, self.optimizer, self.batch_size = model, optimizer, batch_size
         optimizer.build(model.trainable_variables)
-        self.to_logits = logits_model(model)
+        self.training_model = training_model(model, before)
         classes = model.output_shape[-1]
         all_images, all_labels = jnp.asarray(images), jnp.asarray(labels, dtype=jnp.int32)
         rate_at = next(i for i, v in enumerate(optimizer.variables) if v is optimizer._learning_rate)
 
         def loss_of(trainable: Any, fixed: Any, batch: Any, target: Any) -> Any:
-            logits, fixed, penalties = self.to_logits.stateless_call(
+            logits, fixed, penalties = self.training_model.stateless_call(
                 trainable, fixed, batch, training=True, return_losses=True
             )
             logits = logits.astype(jnp.float32)
@@ -55,7 +56,7 @@ class Engine:
 
     def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:
         """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
-        kept = (self.to_logits.trainable_variables, self.to_logits.non_trainable_variables, self.optimizer.variables)
+        kept = (self.training_model.trainable_variables, self.training_model.non_trainable_variables, self.optimizer.variables)
         state = tuple([variable.value for variable in variables] for variables in kept)
         whole = len(order) // self.batch_size
         sums = np.zeros(4)

@@ -6,12 +6,13 @@ time on small models (`benchmarks/`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from toile.learners.engines import Sums, logits_model
+from toile.learners.engines import Sums, training_model
 
 PREDICT_BATCH = 500
 
@@ -26,13 +27,14 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
+        before: augmentation, as `toile.learners.engines.engine` takes it.
     """
 
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float) -> None:  # fmt: skip
+                 label_smoothing: float, before: Sequence[Any] = ()) -> None:  # fmt: skip
         self.model = model
         optimizer.build(model.trainable_variables)
-        to_logits = logits_model(model)
+        self.training_model = to_logits = training_model(model, before)
         classes = model.output_shape[-1]
         weights = [variable.value for variable in model.trainable_variables]
         all_images, all_labels = tf.constant(images), tf.constant(labels, dtype=tf.int32)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from toile.learners.engines import Sums, logits_model
+from toile.learners.engines import Sums, training_model
 
 PREDICT_BATCH = 500
 
@@ -17,10 +18,10 @@ class Engine:
     """See `toile.learners.engines`; arguments as of the TensorFlow engine."""
 
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float) -> None:  # fmt: skip
+                 label_smoothing: float, before: Sequence[Any] = ()) -> None:  # fmt: skip
         self.model, self.optimizer, self.batch_size, self.smoothing = model, optimizer, batch_size, label_smoothing
         optimizer.build(model.trainable_variables)
-        self.to_logits = logits_model(model)
+        self.training_model = training_model(model, before)
         self.device = model.trainable_variables[0].value.device
         # Copies, because torch refuses to look at read-only memory, which is what a memory-mapped file is.
         self.images = torch.tensor(np.array(images), device=self.device)
@@ -37,8 +38,8 @@ class Engine:
 
     def _step(self, batch: torch.Tensor, target: torch.Tensor, learning_rate: float) -> torch.Tensor:
         self.optimizer.learning_rate.assign(learning_rate)
-        self.to_logits.zero_grad()
-        logits = self.to_logits(batch, training=True).float()
+        self.training_model.zero_grad()
+        logits = self.training_model(batch, training=True).float()
         loss = functional.cross_entropy(logits, target, label_smoothing=self.smoothing) + sum(self.model.losses)
         self.optimizer.scale_loss(loss).backward()  # `apply` takes the scale out of the gradients again
         variables = self.model.trainable_variables

@@ -1,0 +1,63 @@
+"""What a finished training leaves: the files of its run."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toile.data.splits import Parts
+from toile.evaluation.metrics import evaluate
+from toile.learners import provenance
+from toile.learners.checkpoint import Progress
+from toile.store import atomic
+from toile.study.trial import Trial
+
+
+def write(
+    folder: Path, trial: Trial, model: Any, learner: Any, parts: Parts, progress: Progress, threads: int
+) -> None:
+    """Write all files of a run to `folder`.
+
+    Args:
+        model: what is saved, a Keras model.
+        learner: what predicts, an engine of that model.
+    """
+    probabilities, metrics, evaluate_seconds = {}, {}, {}
+    for name, part in (("validation", parts.validation), ("test", parts.test)):
+        if part is not None:
+            begun = time.perf_counter()
+            probabilities[name] = learner.predict(part.images)
+            evaluate_seconds[name] = time.perf_counter() - begun
+            metrics[name] = evaluate(probabilities[name], part.labels)
+    train_seconds = sum(row["seconds"] for row in progress.history)
+    (folder / "trial.json").write_text(trial.canonical() + "\n", "utf-8")
+    columns = list(progress.history[0])
+    rows = [",".join(repr(row[column]) for column in columns) for row in progress.history]
+    (folder / "history.csv").write_text("\n".join([",".join(columns), *rows]) + "\n", "utf-8")
+    np.savez(folder / "probabilities.npz", **probabilities)
+    model.save(folder / "model.keras")
+    atomic.write_json(folder / "metrics.json", metrics)
+    facts = {
+        "parameters": model.count_params(),
+        "trainable_parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+        "epochs_run": progress.epochs,
+        "best_epoch": progress.patience.best_epoch or None,
+        "images": parts.counts(),
+        "seconds": {"train": train_seconds, "evaluate": evaluate_seconds.get("test", sum(evaluate_seconds.values()))},
+        "images_per_second": progress.epochs * len(parts.train) / train_seconds,
+        "threads": threads,
+        "sessions": progress.sessions,
+        "started": progress.sessions[0]["started"],
+        "finished": now(),
+        **provenance.collect(trial.backend),
+    }
+    atomic.write_json(folder / "provenance.json", facts)
+
+
+def now() -> str:
+    """The time, as provenance has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
