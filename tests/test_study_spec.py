@@ -136,16 +136,15 @@ def test_a_grid_may_be_written_three_ways() -> None:
 
 
 def test_every_combination_the_last_key_fastest() -> None:
-    lines = list(combinations(sweep({"recipe": {"batch_size": [16, 32]}, "architecture": {"kernel": [3, 5]}}), BASE))
+    lines = list(combinations(sweep({"recipe": {"batch_size": [16, 32]}, "architecture": {"kernel": [3, 5]}})))
     assert [line.name for line in lines] == [
         "s: batch_size=16, kernel=3",
         "s: batch_size=16, kernel=5",
         "s: batch_size=32, kernel=3",
         "s: batch_size=32, kernel=5",
     ]
-    assert [line.recipe.batch_size for line in lines] == [16, 16, 32, 32]
+    assert [line.recipe["batch_size"] for line in lines] == [16, 16, 32, 32]
     assert [line.architecture.options for line in lines] == [{"kernel": 3}, {"kernel": 5}] * 2
-    assert {line.recipe.epochs for line in lines} == {7}
 
 
 def test_a_sweep_of_tables_lists_and_false_has_readable_names() -> None:
@@ -153,7 +152,7 @@ def test_a_sweep_of_tables_lists_and_false_has_readable_names() -> None:
         "recipe": {"optimizer": ["adam", {"name": "sgd", "momentum": 0.9}], "early_stopping": [False]},
         "architecture": {"filters": [[32, 64]]},
     }
-    names = [line.name for line in combinations(sweep(grid), BASE)]
+    names = [line.name for line in combinations(sweep(grid))]
     assert names == [
         "s: optimizer=adam, early_stopping=False, filters=32-64",
         "s: optimizer=sgd momentum=0.9, early_stopping=False, filters=32-64",
@@ -180,6 +179,6 @@ def test_a_sweeps_own_recipe_and_options_hold_in_every_combination() -> None:
     )
 )
 def test_as_many_lines_as_the_grid_has_cells_all_different(grid: dict[str, list[int]]) -> None:
-    lines = list(combinations(sweep({"recipe": grid}), RecipeSpec()))
-    assert [tuple(getattr(line.recipe, key) for key in grid) for line in lines] == list(itertools.product(*grid.values()))
+    lines = list(combinations(sweep({"recipe": grid})))
+    assert [tuple(line.recipe[key] for key in grid) for line in lines] == list(itertools.product(*grid.values()))
     assert len({line.name for line in lines}) == len(lines)

@@ -18,7 +18,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from toile.data.dataset import Images
-from toile.errors import Misuse, ToileError, nearest
+from toile.errors import Misuse, nearest
+from toile.learners.decisions import Calibration
+from toile.learners.features import hog, pixels, principal_components
 
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
@@ -62,8 +64,7 @@ class Fitted:
 class Model(NamedTuple):
     """A row of `MODELS`: the function, what it is for a list, and the features that it sees.
 
-    `features` takes uint8 images `(n, height, width, channels)` and those options that have its arguments' names, and returns
-    float32 `(n, features)`.
+    `features` is a function of `toile.learners.features`; it takes those options that have its arguments' names.
     """
 
     function: Callable[..., Any]
@@ -71,36 +72,7 @@ class Model(NamedTuple):
     features: Callable[..., np.ndarray]
 
 
-def pixels(images: np.ndarray) -> np.ndarray:
-    """All pixels in a row, 0..1."""
-    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-
-
-def hog(images: np.ndarray, *, orientations: int, cell: int, block: int) -> np.ndarray:
-    """Histograms of oriented gradients (Dalal & Triggs 2005), block-normalised by L2-Hys; of colours, the steepest counts.
-
-    Raises:
-        ToileError: scikit-image is not installed.
-        Misuse: the images are smaller than one block of cells.
-    """
-    try:
-        from skimage import feature
-    except ImportError as error:
-        raise ToileError(f"hog-svm needs scikit-image ({error}): pip install 'toile[classical]'") from error
-    if min(images.shape[1:3]) < cell * block:
-        height, width = images.shape[1:3]
-        raise Misuse(f"hog-svm: a block of {block} x {block} cells of {cell} pixels does not fit into {height}x{width} images")
-    colours = images.shape[3] > 1
-    return np.stack([
-        feature.hog(
-            image if colours else image[:, :, 0], orientations=orientations, pixels_per_cell=(cell, cell),
-            cells_per_block=(block, block), block_norm="L2-Hys", channel_axis=-1 if colours else None,
-        ).astype(np.float32)
-        for image in images
-    ])  # fmt: skip
-
-
-def logistic_regression(seed: int, *, c: Positive = 1.0, max_iterations: Count = 200) -> Any:
+def logistic_regression(seed: int, *, c: Positive = 1.0, max_iterations: Count = 1000) -> Any:
     """Softmax regression by L-BFGS with an L2 penalty of 1 / (2 c); starts from 0, so the seed decides nothing."""
     from sklearn.linear_model import LogisticRegression
 
@@ -147,7 +119,7 @@ def svm(seed: int, *, c: Positive = 10.0, gamma: Literal["scale", "auto"] | Posi
     """Support vector machine with an RBF kernel, one against one. The seed decides nothing."""
     from sklearn.svm import SVC
 
-    return SVC(C=c, gamma=gamma, cache_size=500)
+    return SVC(C=c, gamma=gamma, decision_function_shape="ovo", cache_size=500)
 
 
 def hog_svm(
@@ -194,9 +166,9 @@ def fit_predict(
 ) -> Fitted:  # fmt: skip
     """Train a model on `train`, and what it gives the images of each of `parts`.
 
-    A support vector machine gives decision values, which a softmax with a temperature turns into probabilities (Guo et al. 2017):
-    one number, fitted to the validation images, that leaves every decision what it was. Without validation images, the last fifth
-    of the training images in a stratified shuffle is kept from the machine for that. `details["calibration"]` says which.
+    A support vector machine gives decision values, which a `Calibration` turns into probabilities: two numbers, fitted to the
+    validation images. Without validation images, a fifth of the training images, drawn stratified, is kept from the machine for
+    it. `details["calibration"]` says which.
 
     Args:
         name: a key of `MODELS`.
@@ -234,7 +206,7 @@ def fit_predict(
         details["calibration"] = {"images": len(held), "of": "train" if validation is None else "validation"}
     features = row.features(train.images, **features_options)
     details["features"] = features.shape[1]
-    reduction = _principal_components(features, components, whiten, seed) if components else None
+    reduction = principal_components(features, components, whiten, seed) if components else None
     if reduction is not None:
         details |= {"components": components, "explained_variance": float(reduction.explained_variance_ratio_.sum())}
         features = reduction.transform(features)
@@ -244,27 +216,27 @@ def fit_predict(
     def outputs(images: np.ndarray) -> np.ndarray:
         seen = row.features(images, **features_options)
         seen = reduction.transform(seen) if reduction is not None else seen
-        if not calibrated:
-            return estimator.predict_proba(seen)
-        values = estimator.decision_function(seen)
-        return np.stack([-values, values], axis=1) / 2 if values.ndim == 1 else values
+        return estimator.decision_function(seen) if calibrated else estimator.predict_proba(seen)
 
-    sharpness = 1.0
-    kept: dict[int, np.ndarray] = {}
+    # What a machine said of the images that it is calibrated on need not be asked for again: asking is slow.
+    heard: dict[int, np.ndarray] = {}
     if calibrated:
-        kept[id(held)] = outputs(held.images)
-        sharpness = _sharpness(kept[id(held)], np.searchsorted(estimator.classes_, held.labels))
-        details["calibration"]["temperature"] = 1 / sharpness
+        heard[id(held)] = outputs(held.images)
+        calibration = Calibration(
+            heard[id(held)],
+            np.searchsorted(estimator.classes_, held.labels),
+            len(estimator.classes_),
+            pairs=getattr(estimator, "decision_function_shape", "") == "ovo",
+        )
+        details["calibration"] |= {"slope": calibration.slope, "temperature": calibration.temperature}
     train_seconds = time.perf_counter() - begun
 
     probabilities, evaluate_seconds = {}, {}
     for part, images in parts.items():
         begun = time.perf_counter()
-        # The validation images were seen in calibration: machines are slow enough to remember what they said.
-        values = kept[id(images)] if id(images) in kept else outputs(images.images)
-        values = _softmax(values * sharpness) if calibrated else values
+        said = heard[id(images)] if id(images) in heard else outputs(images.images)
         probabilities[part] = np.zeros((len(images), classes), np.float32)
-        probabilities[part][:, estimator.classes_] = values
+        probabilities[part][:, estimator.classes_] = calibration.probabilities(said) if calibrated else said
         evaluate_seconds[part] = time.perf_counter() - begun
     details["evaluate_seconds"] = evaluate_seconds
     return Fitted(
@@ -273,15 +245,6 @@ def fit_predict(
         _parameters(estimator, reduction),
         details,
     )
-
-
-def _principal_components(features: np.ndarray, components: int, whiten: bool, seed: int) -> Any:
-    from sklearn.decomposition import PCA
-
-    if components > min(features.shape):
-        images, width = features.shape
-        raise Misuse(f"components = {components}: {images} images of {width} features have at most {min(features.shape)}")
-    return PCA(components, whiten=whiten, random_state=seed).fit(features)
 
 
 def _hold_out(train: Images, seed: int) -> tuple[Images, Images]:
@@ -311,23 +274,6 @@ def _fit(estimator: Any, features: np.ndarray, labels: np.ndarray, details: dict
         details["support_vectors"] = len(estimator.support_)
     if hasattr(estimator, "estimators_"):
         details["nodes"] = sum(tree.tree_.node_count for tree in estimator.estimators_)
-
-
-def _sharpness(values: np.ndarray, labels: np.ndarray) -> float:
-    """One over the temperature: the factor on decision values at which their softmax loses least on `labels`."""
-    from scipy.optimize import minimize_scalar
-
-    rows = np.arange(len(labels))
-
-    def loss(logarithm: float) -> float:
-        return -float(np.log(np.maximum(_softmax(values * np.exp(logarithm))[rows, labels], 1e-12)).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-7, 7), method="bounded").x))
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(values - values.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def _parameters(estimator: Any, reduction: Any) -> int | None:

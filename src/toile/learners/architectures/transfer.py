@@ -6,6 +6,8 @@ images through it once and trains the head on what comes out.
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -157,11 +159,7 @@ def _backbone(name: str, alpha: float, size: int, weights: str) -> Any:
         include_top=False, weights=None, input_shape=(size, size, 3), **arguments
     )
     if path is not None:
-        try:
-            model.load_weights(str(path))
-        except (ValueError, KeyError, OSError) as error:
-            # As many numbers as are wanted, and yet in other shapes.
-            raise Misuse(f"{path} does not fit {name}: {str(error).strip().splitlines()[0]}") from error
+        _load(model, path, name)
     for layer in model.layers:
         # Keras hands `training` of the whole model down to a layer that was called with training=False. A frozen batch
         # normalisation does not mind; dropout would.
@@ -171,6 +169,24 @@ def _backbone(name: str, alpha: float, size: int, weights: str) -> Any:
     renamed = keras.Model(model.input, model.output, name="backbone")
     renamed.trainable = False
     return renamed
+
+
+def _load(model: Any, path: str, name: str) -> None:
+    """Bring the weights of a file into a backbone: all of them, or it is an error."""
+
+    def beginnings() -> list[bytes]:
+        return [kernel.ravel()[:100].tobytes() for kernel in model.get_weights() if kernel.ndim > 1]
+
+    drawn = beginnings()
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            model.load_weights(str(Path(path).expanduser()))
+    except (ValueError, KeyError, OSError) as error:
+        # As many numbers as are wanted, and yet in other shapes.
+        raise Misuse(f"{path} does not fit {name}: {str(error).strip().splitlines()[0]}") from error
+    # Where a file has none for a layer, Keras warns and leaves what was drawn at random.
+    if left := sum(was == is_now for was, is_now in zip(drawn, beginnings(), strict=True)):
+        raise Misuse(f"{path} does not fit {name}: it has nothing for {left} of {len(drawn)} kernels")
 
 
 def _imagenet(name: str, alpha: float, size: int) -> str:

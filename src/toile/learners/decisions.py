@@ -1,0 +1,60 @@
+"""From decision values, which is all that a support vector machine gives, to probabilities."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+
+class Calibration:
+    """A softmax of scores, with what little it needs fitted to images that the machine was not trained on.
+
+    From one value a class (one against the rest), the scores are the values. From one a pair of classes (one against one), the
+    score of a class is the sum of the logarithms of its chances against each other class, a chance being a sigmoid of the pair's
+    value: the product of the pairwise probabilities (Hastie & Tibshirani 1998). The votes of the pairs, which scikit-learn makes
+    of them, would say no more than how many duels were won.
+
+    Two numbers are fitted, by log loss: `slope` of the sigmoids (Platt 1999, without an offset; 1 where there are no pairs), and
+    `temperature` of the softmax (Guo et al. 2017). Neither knows the classes apart, so few images are enough; from one value a
+    class, no decision changes, and from pairs only such as are nearly ties of votes.
+
+    Args:
+        values: as `decision_function` gives them: `(n, classes)`, `(n, classes * (classes - 1) / 2)` in scikit-learn's order,
+            or `(n,)` for two classes, positive for the second.
+        labels: `(n,)`, 0..classes - 1.
+        classes: number of classes.
+        pairs: whether there is one value a pair.
+    """
+
+    def __init__(self, values: np.ndarray, labels: np.ndarray, classes: int, *, pairs: bool) -> None:
+        from scipy.optimize import minimize
+
+        self.classes, self.pairs = classes, pairs and classes > 2
+        self.slope = self.temperature = 1.0
+        rows = np.arange(len(labels))
+
+        def loss(logarithms: np.ndarray) -> float:
+            self.temperature, self.slope = float(np.exp(logarithms[0])), float(np.exp(logarithms[1:].sum()))
+            return -float(np.log(np.maximum(self.probabilities(values)[rows, labels], 1e-12)).mean())
+
+        start = np.zeros(2 if self.pairs else 1)
+        # Bounds, because of images that are all decided right the coldest softmax would be the best.
+        best = minimize(loss, start, method="Nelder-Mead", bounds=[(-5, 5)] * len(start), options={"xatol": 1e-3})
+        self.loss = loss(best.x)
+
+    def probabilities(self, values: np.ndarray) -> np.ndarray:
+        """`(n, classes)` float64, rows sum to 1, of decision values as they were fitted to."""
+        if values.ndim == 1:
+            values = np.stack([-values, values], axis=1) / 2
+        scores = (self._from_pairs(values) if self.pairs else values) / self.temperature
+        exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    def _from_pairs(self, values: np.ndarray) -> np.ndarray:
+        scores = np.zeros((len(values), self.classes))
+        for column, (first, second) in enumerate(combinations(range(self.classes), 2)):
+            value = self.slope * values[:, column]
+            scores[:, first] -= np.logaddexp(0, -value)
+            scores[:, second] -= np.logaddexp(0, value)
+        return scores
