@@ -137,8 +137,7 @@ def digits(pool: bool) -> Dataset:
 
 
 def planned(study: str, store: Path) -> Plan:
-    """The study over digits: pooled where the study pools its own data, and without its class map, which has ten classes to merge
-    and would merge digits that have nothing in common."""
+    """The study over digits: pooled where the study pools its own data, without its class map, which speaks of clothes."""
     asked = DatasetSpec(name="digits", pool=spec(study).dataset.pool)
     return plans.make(without_network(spec(study)), study, asked, digits(asked.pool), Store(store))
 
@@ -227,7 +226,8 @@ def test_tables_of_model_4_differ_in_one_thing_each():
         assert changed in ("optimizer", "batch_size", "epochs"), name
 
 
-def test_cross_validations_cut_the_folds_that_their_names_say():
+def test_cross_validations_cut_the_folds_that_their_names_say_in_the_order_of_the_images():
     for name, folds in (("5 folds", 5), ("10 folds", 10)):
-        line = lines("ann-cnn-study")[f"ann, 25 epochs, {name}"]
-        assert (line.split.folds, line.split.method, line.split.shuffle) == (folds, "stratified", False)
+        split = lines("ann-cnn-study")[f"ann, 25 epochs, {name}"].split
+        assert split.folds == folds
+        assert split.method == "tail" or not split.shuffle

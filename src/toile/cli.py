@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,10 +18,29 @@ from toile.errors import Misuse, ToileError
 if TYPE_CHECKING:
     from toile.runner.plan import Plan
 
-StoreDir = Annotated[Path | None, Parameter(name="--store", help="folder of runs (else $TOILE_STORE, else ./toile-runs)")]
-DataDir = Annotated[Path | None, Parameter(name="--data-dir", help="folder to look for data sets in first")]
-OnDataset = Annotated[str | None, Parameter(name="--dataset", help="registered data set to use instead of the study's")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="one JSON document on standard output")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Place:
+    """Where runs and data are."""
+
+    store: Annotated[Path | None, Parameter(help="folder of runs (else $TOILE_STORE, else ./toile-runs)")] = None
+    data_dir: Annotated[Path | None, Parameter(help="folder to look for data sets in first")] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Where(Place):
+    """Where runs and data are, and what of the study is meant."""
+
+    dataset: Annotated[str | None, Parameter(help="registered data set to use instead of the study's")] = None
+    fraction: Annotated[float, Parameter(help="this share of the training images only: a first look")] = 1.0
+    epochs_scale: Annotated[float, Parameter(help="this share of the epochs only: a first look")] = 1.0
+
+
+THERE, HERE = Place(), Where()
 
 app = App(
     name="toile",
@@ -45,7 +65,7 @@ def list_(*, json: Json = False) -> None:
 
 
 @app.command
-def fetch(dataset: str = "fashion-mnist", *, data_dir: DataDir = None) -> None:
+def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> None:
     """Find a data set, or download it into the per-user cache, and check it."""
     from toile.data import sources
 
@@ -56,13 +76,12 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: DataDir = None) -> None:
 
 
 @app.command
-def plan(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset: OnDataset = None,
-         workers: int | None = None, json: Json = False) -> None:  # fmt: skip
+def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: Json = False) -> None:
     """What a study would train, what is stored, and about how long the rest takes. Trains nothing."""
     from toile.data.audit import audit
     from toile.runner import show
 
-    made = _plan(study, store=store, data_dir=data_dir, dataset=dataset)
+    made = _plan(study, where)
     found = show.planned(made, workers) | {"warnings": audit(made.dataset)["warnings"]}
     for warning in found["warnings"]:
         _say(f"warning: {warning}")
@@ -70,8 +89,7 @@ def plan(study: str, *, store: StoreDir = None, data_dir: DataDir = None, datase
 
 
 @app.command
-def run(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset: OnDataset = None,
-        workers: int | None = None, threads: int = 1,
+def run(study: str, *, where: Where = HERE, workers: int | None = None, threads: int = 1,
         only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None) -> None:  # fmt: skip
     """Train what is missing. The same command resumes.
 
@@ -88,33 +106,32 @@ def run(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset
     from toile.runner import run as runs
 
     _at_least_1(workers=workers, threads=threads)
-    made = _plan(study, store=store, data_dir=data_dir, dataset=dataset)
+    made = _plan(study, where)
     workers = workers or max(1, local.cores() // threads)
     pending = made.pending(only or ())
     stored = len({p.fingerprint for p in made.matching(only or ())}) - len(pending)
-    _say(f"{made.study.title}: {len(pending)} to train, {stored} stored already, in {made.store.root}")
+    _say(f"{made.title}: {len(pending)} to train, {stored} stored already, in {made.store.root}")
     with progress.Show(made, pending, workers) as tell:
         runs.run(made, only=only or (), workers=workers, threads=threads, tell=tell)
     _say(f"done; `toile report {study}` shows it")
 
 
 @app.command
-def status(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset: OnDataset = None,
-           json: Json = False) -> None:  # fmt: skip
+def status(study: str, *, where: Where = HERE, json: Json = False) -> None:
     """What of a study is stored, begun or missing."""
     from toile import verbs
     from toile.runner import show
 
-    found = show.status(verbs.stored(study, store=store, data_dir=data_dir, dataset=dataset))
+    found = show.status(verbs.stored(study, **vars(where)))
     _print_json(found) if json else show.print_status(found)
 
 
 @app.command
-def show(run: str, *, store: StoreDir = None, data_dir: DataDir = None) -> None:
+def show(run: str, *, place: Place = THERE) -> None:
     """One stored run: RUN is the first digits of its fingerprint, or STUDY/TRIAL. Prints JSON."""
     from toile import verbs
 
-    found = verbs.find_run(run, store=store, data_dir=data_dir)
+    found = verbs.find_run(run, **vars(place))
     _print_json({
         "fingerprint": found.fingerprint, "folder": str(found.folder), "trial": found.trial, "metrics": found.metrics,
         "provenance": found.provenance,
@@ -122,27 +139,26 @@ def show(run: str, *, store: StoreDir = None, data_dir: DataDir = None) -> None:
 
 
 @app.command
-def combine(study: str, *, store: StoreDir = None, data_dir: DataDir = None, dataset: OnDataset = None) -> None:
+def combine(study: str, *, where: Where = HERE) -> None:
     """A study's committees from stored runs, beside the means of their members' figures. No training."""
     from toile import verbs
     from toile.reports.answers import print_committees
 
-    print_committees(verbs.results(study, store=store, data_dir=data_dir, dataset=dataset))
+    print_committees(verbs.results(study, **vars(where)))
 
 
 @app.command
-def compare(a: str, b: str, *, store: StoreDir = None, data_dir: DataDir = None, json: Json = False) -> None:
+def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None:
     """Whether two stored runs differ on the test images, by a paired test (McNemar's, exact)."""
     from toile import verbs
     from toile.reports.answers import print_comparison
 
-    found = verbs.compare(a, b, store=store, data_dir=data_dir)
+    found = verbs.compare(a, b, **vars(place))
     _print_json(found) if json else print_comparison(found)
 
 
 @app.command
-def report(study: str, *, output: Path | None = None, store: StoreDir = None, data_dir: DataDir = None,
-           dataset: OnDataset = None, json: Json = False) -> None:  # fmt: skip
+def report(study: str, *, output: Path | None = None, where: Where = HERE, json: Json = False) -> None:
     """Write a study's report: one HTML file that needs no network. With --json print its figures instead."""
     from rich.console import Console
 
@@ -151,19 +167,19 @@ def report(study: str, *, output: Path | None = None, store: StoreDir = None, da
     from toile.reports.tables import print_summary
     from toile.store.store import Store
 
-    found = verbs.results(study, store=store, data_dir=data_dir, dataset=dataset)
+    found = verbs.results(study, **vars(where))
     if json:
         if output is not None:
             verbs.write_report(found, output)
         return _print_json(summary(found))
-    written = verbs.write_report(found, output or verbs.default_report(found, Store.at(store)))
+    written = verbs.write_report(found, output or verbs.default_report(found, Store.at(where.store)))
     print_summary(found, Console())
     print(f"report: {written.resolve()}")
     return None
 
 
 @app.command
-def predict(run: str, /, *images: Path, store: StoreDir = None, data_dir: DataDir = None, json: Json = False) -> None:
+def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False) -> None:
     """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, or a STUDY with one committee."""
     from dataclasses import asdict
 
@@ -172,12 +188,21 @@ def predict(run: str, /, *images: Path, store: StoreDir = None, data_dir: DataDi
 
     if not images:
         raise Misuse("no image given: toile predict RUN IMAGE…")
-    answers = verbs.predict(run, images, store=store, data_dir=data_dir)
+    answers = verbs.predict(run, images, **vars(place))
     _print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
 
 
 @app.command
-def gc(*, store: StoreDir = None, delete: Annotated[bool, Parameter(negative="")] = False) -> None:
+def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path = Path("docs/reproduction.md")) -> None:
+    """Every published figure beside the measured one. Adds what the store has to the result files, then writes the ledger."""
+    from toile import verbs
+
+    added, found = verbs.ledger(results, output, **vars(where))
+    print(f"{added} results added to {results}; {len(found)} published lines in {output}")
+
+
+@app.command
+def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative="")] = False) -> None:
     """What no run needs: abandoned work (its checkpoints too) and unused data sets. Lists it; --delete removes it."""
     from toile.store.store import Store
 
@@ -188,12 +213,12 @@ def gc(*, store: StoreDir = None, delete: Annotated[bool, Parameter(negative="")
         print(f"{'removed' if delete else 'would remove'} {path}")
 
 
-def _plan(study: str, **where: Any) -> Plan:
+def _plan(study: str, where: Where) -> Plan:
     """The plan, with a bar for a download if there is one."""
     from toile import verbs
 
     with _Downloads() as progress:
-        return verbs.plan(study, progress=progress, **where)
+        return verbs.plan(study, progress=progress, **vars(where))
 
 
 class _Downloads:

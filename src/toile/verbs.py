@@ -2,7 +2,8 @@
 
 Wherever a study is wanted, it is given by the name of a packaged one or by the path of a TOML file. `store` is a folder
 (else `$TOILE_STORE`, else `./toile-runs`), `data_dir` a folder to look for data sets in first, and `dataset` the name of a
-registered data set to use instead of the study's own.
+registered data set to use instead of the study's own. `fraction` and `epochs_scale` make a study smaller for a first look:
+other trials, which say so. Functions that take `**where` take all of these.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from toile.runner import run as runs
 from toile.store import atomic
 from toile.store.run import Run
 from toile.store.store import Store
+from toile.study.reduction import Reduction
 
 if TYPE_CHECKING:
+    from toile.reports.ledger import Row
     from toile.reports.results import CommitteeResult, StudyResults
     from toile.runner.events import Event
     from toile.runner.plan import Plan
@@ -30,6 +33,7 @@ Folder = Path | str | None
 
 
 def plan(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None,
+         fraction: float = 1.0, epochs_scale: float = 1.0,
          progress: Callable[..., None] | None = None) -> Plan:  # fmt: skip
     """What a study would train and what of it is stored. Trains nothing; loads (and may download) the data.
 
@@ -39,31 +43,31 @@ def plan(study: str | Path, *, store: Folder = None, data_dir: Folder = None, da
     """
     loaded = studies.load(study, dataset)
     data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
-    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, Store.at(store))
+    reduction = Reduction(fraction, epochs_scale)
+    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, Store.at(store), reduction)
 
 
-def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None) -> Plan:
+def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None,
+           fraction: float = 1.0, epochs_scale: float = 1.0) -> Plan:  # fmt: skip
     """The same plan, with the data set as the store keeps it; loaded anew only if nothing was trained on it yet."""
     loaded, place = studies.load(study, dataset), Store.at(store)
     data = place.kept(loaded.dataset)
     if data is None:
         data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None)
-    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place)
+    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
 
 
-def run(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None,
-        only: Iterable[str] = (), workers: int | None = None, threads: int = 1,
-        tell: Callable[[Event], None] = lambda event: None) -> list[str]:  # fmt: skip
+def run(study: str | Path, *, only: Iterable[str] = (), workers: int | None = None, threads: int = 1,
+        tell: Callable[[Event], None] = lambda event: None, **where: Any) -> list[str]:  # fmt: skip
     """Train what is missing, and return the fingerprints of what was trained. See `toile.runner.run.run`."""
-    made = plan(study, store=store, data_dir=data_dir, dataset=dataset)
-    return runs.run(made, only=only, workers=workers, threads=threads, tell=tell)
+    return runs.run(plan(study, **where), only=only, workers=workers, threads=threads, tell=tell)
 
 
-def results(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None) -> StudyResults:
+def results(study: str | Path, **where: Any) -> StudyResults:
     """All figures of a study that the store has: its trials and its committees."""
     from toile.reports.gather import gather
 
-    return gather(stored(study, store=store, data_dir=data_dir, dataset=dataset))
+    return gather(stored(study, **where))
 
 
 def combine(study: str | Path, **where: Any) -> tuple[CommitteeResult, ...]:
@@ -85,7 +89,7 @@ def default_report(found: StudyResults, store: Store) -> Path:
     """Where a report goes if nothing else is said; on a stand-in data set, under a name that says so."""
     from toile.reports.html import stand_in
 
-    suffix = f"-{found.dataset.name}" if stand_in(found) else ""
+    suffix = (f"-{found.dataset.name}" if stand_in(found) else "") + ("-reduced" if found.reduced else "")
     return store.reports_folder / f"{found.reference}{suffix}.html"
 
 
@@ -98,6 +102,30 @@ def write_report(found: StudyResults, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, render(found))
     return path
+
+
+def ledger(results: Path, output: Path, **where: Any) -> tuple[int, list[Row]]:
+    """Write the ledger of all packaged studies; see `toile.reports.ledger`.
+
+    Args:
+        results: folder of result files; what the store has is added to it.
+        output: the ledger, Markdown.
+
+    Returns:
+        How many results were added, and the ledger's rows.
+    """
+    from toile.reports import ledger as ledgers
+    from toile.reports import measured
+
+    specs = {name: studies.load(name) for name in studies.names()}
+    place, added = Store.at(where.get("store")), 0
+    for name, loaded in specs.items():
+        if place.kept(loaded.dataset):
+            added += measured.write(stored(name, **where), results)
+    found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, measured.read(results))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(output, ledgers.render(found))
+    return added, found
 
 
 def find_run(reference: str, *, store: Folder = None, **where: Any) -> Run:

@@ -28,7 +28,7 @@ def print_committees(results: StudyResults) -> None:
         raise ToileError(f"the study {results.reference!r} has no [[committee]]")
     if not results.committees:
         raise ToileError(f"no committee's members are all stored; `toile run {results.reference}` trains what is missing")
-    table = Table(title=f"{results.study.title} ({results.dataset.name}, test images)", title_justify="left")
+    table = Table(title=f"{results.title} ({results.dataset.name}, test images)", title_justify="left")
     table.add_column("committee or member")
     for name in FIGURES:
         table.add_column(name, justify="right")

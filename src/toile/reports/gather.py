@@ -44,6 +44,7 @@ def gather(plan: Plan) -> StudyResults:
         test=_parts(plan, plan.trials[0], parts).test,
         trials=trials,
         committees=tuple(committees),
+        reduced=str(plan.reduction),
     )
 
 

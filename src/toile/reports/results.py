@@ -57,7 +57,8 @@ class StudyResults:
     """All of a study.
 
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
-    `toile.data.audit.audit` found (a dictionary), `test` are the images that `probabilities` of the runs speak of.
+    `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
+    `probabilities` of the runs speak of.
     """
 
     study: StudySpec
@@ -67,6 +68,12 @@ class StudyResults:
     test: Images
     trials: tuple[TrialResult, ...]
     committees: tuple[CommitteeResult, ...]
+    reduced: str = ""
+
+    @property
+    def title(self) -> str:
+        """The study's title, with how it is reduced if it is."""
+        return f"{self.study.title}, {self.reduced}" if self.reduced else self.study.title
 
     @property
     def stored(self) -> tuple[TrialResult, ...]:

@@ -19,7 +19,7 @@ def summary(results: StudyResults) -> dict[str, Any]:
     return plain(
         {
             "study": results.reference,
-            "title": results.study.title,
+            "title": results.title,
             "dataset": results.dataset.name,
             "test_images": 0 if results.test is None else len(results.test),
             "trials": [_trial(trial) for trial in results.trials],

@@ -22,7 +22,7 @@ def print_summary(results: StudyResults, console: Console) -> None:
     from rich.table import Table
 
     name, tested = escape(results.dataset.name), "no" if results.test is None else f"{len(results.test):,}"
-    title = f"{escape(results.study.title)} · {name}, {tested} test images"
+    title = f"{escape(results.title)} · {name}, {tested} test images"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("model or committee", overflow="fold", min_width=30)
     wide = console.width >= WIDE

@@ -22,9 +22,7 @@ LAST_LINES = 20
 _SECONDS_TO_STOP = 10
 
 
-def execute(
-    jobs: Sequence[Job], store: Store, *, workers: int, threads: int, tell: Callable[[Event], None]
-) -> dict[str, str]:
+def execute(jobs: Sequence[Job], store: Store, *, workers: int, threads: int, tell: Callable[[Event], None]) -> dict[str, str]:
     """Carry out `jobs`, at most `workers` at once, and wait for all of them.
 
     Workers return fingerprints: a run travels through the store and never through a pipe. A worker that dies fails its

@@ -16,6 +16,7 @@ from toile.learners import architectures
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
+from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, Published, SplitSpec, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 
@@ -51,16 +52,22 @@ class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
     `asked` are the words that mean `dataset`: the study's own, or a stand-in's. `counts` are the images of each part of
-    each split (of its first fold). Two names may mean one trial; it is trained once.
+    each split (of its first fold), after `reduction`. Two names may mean one trial; it is trained once.
     """
 
     study: StudySpec
     reference: str
     asked: DatasetSpec
+    reduction: Reduction
     dataset: Dataset
     counts: dict[SplitSpec, dict[str, int]]
     trials: tuple[PlannedTrial, ...]
     store: Store
+
+    @property
+    def title(self) -> str:
+        """The study's title, with how it is reduced if it is."""
+        return f"{self.study.title}, {self.reduction}" if self.reduction else self.study.title
 
     def run_of(self, planned: PlannedTrial) -> Run | None:
         """The trial's run, if it is stored."""
@@ -119,20 +126,28 @@ class Plan:
         return {_kind(run.trial): run.provenance["images_per_second"] for run in self.store.runs()}
 
 
-def make(study: StudySpec, reference: str, asked: DatasetSpec, dataset: Dataset, store: Store) -> Plan:
+def make(
+    study: StudySpec,
+    reference: str,
+    asked: DatasetSpec,
+    dataset: Dataset,
+    store: Store,
+    reduction: Reduction = Reduction(),  # noqa: B008 - it is frozen
+) -> Plan:
     """Plan a study.
 
     Args:
         reference: what the user calls it.
         asked: the data set's words, the study's own or those of one that stands in for it.
         dataset: what they mean, as `toile.data.load` gives it.
+        reduction: fewer images or epochs, for a first look.
 
     Raises:
         DataError: the data set cannot be split so.
         Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, or
             begins with the weights of a trial of another shape.
     """
-    lines = variants(study)
+    lines = [reduction.of(line) for line in variants(study)]
     # An impossible split or architecture fails here, before anything trains.
     counts = {line.split: split(dataset, line.split, 0 if line.split.folds else None).counts() for line in lines}
     trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
@@ -158,7 +173,7 @@ def make(study: StudySpec, reference: str, asked: DatasetSpec, dataset: Dataset,
             trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published)
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
-    return Plan(study, reference, asked, dataset, counts, tuple(planned), store)
+    return Plan(study, reference, asked, reduction, dataset, counts, tuple(planned), store)
 
 
 def _parents_first(lines: list[Variant]) -> list[Variant]:

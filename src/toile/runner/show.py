@@ -25,7 +25,7 @@ def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": state, "seconds": seconds})
     return {
         "study": plan.reference,
-        "title": plan.study.title,
+        "title": plan.title,
         "dataset": {"name": plan.dataset.name, "content": plan.dataset.content, "images": next(iter(plan.counts.values()))},
         "store": str(plan.store.root),
         "trials": trials,
@@ -47,7 +47,7 @@ def status(plan: Plan) -> dict[str, Any]:
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": plan.state(one), "test": test})
     count = {state: sum(t["state"] == state for t in trials) for state in ("stored", "begun", "missing")}
     return {
-        "study": plan.reference, "title": plan.study.title, "dataset": plan.dataset.name, "trials": trials, **count,
+        "study": plan.reference, "title": plan.title, "dataset": plan.dataset.name, "trials": trials, **count,
     }  # fmt: skip
 
 

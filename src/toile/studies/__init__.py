@@ -56,7 +56,9 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
         kind: tuple(line.model_copy(update={"published": None}) for line in getattr(spec, kind))
         for kind in ("trial", "committee")
     }
-    return LoadedStudy(spec.model_copy(update=unpublished), path.stem, DatasetSpec(name=dataset))
+    # A stand-in is pooled like the study's own data, so that the same split can draw its test images.
+    stand_in = DatasetSpec(name=dataset, pool=spec.dataset.pool)
+    return LoadedStudy(spec.model_copy(update=unpublished), path.stem, stand_in)
 
 
 def catalogue() -> file.Catalogue:

@@ -1,0 +1,162 @@
+"""The ledger: every figure that the documents publish, what was measured here, and whether the two agree.
+
+It is made from the packaged studies and from result files, so it can be made again from a clone, and is never edited.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from toile.reports.measured import Measured
+from toile.study.expand import Variant, variants
+from toile.study.spec import Figures, Published, StudySpec
+
+# Accuracies of one recipe over seeds spread by some 0.3 points on these images, and a document shows one seed, sometimes
+# stopped by hand: within a point counts as the same.
+CLOSE = 0.01
+REPRODUCED, DIFFERS, REDUCED, MISSING = "reproduced", "differs", "reduced", "not measured"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A published line of a study beside what was measured of it.
+
+    `split` is what both figures speak of: `test`, `validation` (means over folds too) or none if nothing is published.
+    """
+
+    study: str
+    line: str
+    parameters: int | None
+    split: str
+    published: Figures
+    n: int
+    measured: dict[str, float]
+    spread: dict[str, float]
+    kind: str
+    note: str
+
+    @property
+    def verdict(self) -> str:
+        """`reproduced`, `differs: why`, `reduced: how` or `not measured: why`."""
+        return f"{self.kind}: {self.note}" if self.note and self.kind != REPRODUCED else self.kind
+
+
+def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row]:
+    """A row for each line of the studies that a document publishes anything about.
+
+    Args:
+        studies: by name.
+        results: all result files. Those measured with another recipe than the study has now do not count.
+    """
+    by_line = defaultdict(list)
+    for one in results:
+        by_line[one.study, one.line].append(one)
+    found = []
+    for name, study in studies.items():
+        notes = {trial.name: trial.note or "" for trial in study.trial}
+        for line in variants(study):
+            if line.published is not None:
+                note = " ".join(notes.get(line.name, "").split())
+                found.append(_row(name, line, [m for m in by_line[name, line.name] if _is_of(m, line)], note))
+    return found
+
+
+def _is_of(measured: Measured, line: Variant) -> bool:
+    """Whether the result is of the line as it is now (the size of a reduced one aside)."""
+    trial, recipe, split = measured.trial, line.recipe, line.split
+    if measured.reduced:
+        recipe = recipe.model_copy(update={"epochs": trial.recipe.epochs})
+        split = split.model_copy(update={"fraction": trial.split.fraction})
+    options = {**trial.architecture.options, **line.architecture.options}
+    same = trial.architecture.name == line.architecture.name and _plain(options) == _plain(trial.architecture.options)
+    canonical = trial.model_copy(update={"split": split})
+    return same and trial.recipe == recipe and _split_of(canonical) == _split_of(trial) and trial.seed in line.seeds
+
+
+def _split_of(trial: Any) -> str:
+    return json.dumps(json.loads(trial.canonical())["split"])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
+    published = line.published or Published()
+    split, figures = _spoken_of(published)
+    full = [one for one in found if not one.reduced]
+    used = full or found
+    values: dict[str, list[float]] = defaultdict(list)
+    for one in used:
+        for metric, value in one.metrics.get(split or "test", {}).items():
+            values[metric].append(value)
+    measured = {metric: mean(all_) for metric, all_ in values.items()}
+    spread = {metric: stdev(all_) for metric, all_ in values.items() if len(all_) > 1}
+    parameters = used[0].facts.get("parameters") if used else published.parameters
+    folds = line.split.folds or 1
+    if not used:
+        kind = MISSING
+    elif not full:
+        kind, note = REDUCED, used[0].reduced.removeprefix("reduced ")
+    elif len(full) < folds:
+        kind, note = REDUCED, f"{len(full)} of {folds} folds"
+    elif "accuracy" in figures and abs(measured["accuracy"] - figures["accuracy"]) > CLOSE:
+        kind, note = DIFFERS, note or "why is not known"
+    else:
+        kind = REPRODUCED
+    return Row(study, line.name, parameters, split, figures, len(used), measured, spread, kind, note if kind != MISSING else "")
+
+
+def _spoken_of(published: Published) -> tuple[str, Figures]:
+    """Which of a run's splits the published figures are of, and the figures."""
+    if published.test:
+        return "test", published.test
+    if published.cross_validation:
+        return "validation", published.cross_validation
+    return ("validation", published.validation) if published.validation else ("", {})
+
+
+def render(found: Sequence[Row]) -> str:
+    """The ledger as Markdown."""
+    count = {kind: sum(row.kind == kind for row in found) for kind in (REPRODUCED, DIFFERS, REDUCED, MISSING)}
+    lines = [
+        "# The ledger",
+        "",
+        "Every figure that the five documents publish for a single training, beside what toile measured with the same",
+        "architecture and protocol. Made by `toile ledger` from `results/`; never edited by hand.",
+        "",
+        f"{len(found)} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
+        f"An accuracy within {CLOSE:.2f} of the published one counts as reproduced. Of several seeds or folds the mean is",
+        "given, ± the standard deviation. Losses are in nats.",
+    ]
+    for study in dict.fromkeys(row.study for row in found):
+        lines += [
+            "", f"## {study}", "",
+            "| trial | parameters | of | accuracy published | measured | loss published | measured | n | verdict |",
+            "| --- | --: | --- | --: | --: | --: | --: | --: | --- |",
+        ]  # fmt: skip
+        lines += [_markdown(row) for row in found if row.study == study]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown(row: Row) -> str:
+    def published(metric: str) -> str:
+        return f"{row.published[metric]:.4f}" if metric in row.published else "–"
+
+    def measured(metric: str) -> str:
+        spread = f" ± {row.spread[metric]:.4f}" if metric in row.spread else ""
+        return f"{row.measured[metric]:.4f}{spread}" if metric in row.measured else "–"
+
+    parameters = f"{row.parameters:,}" if row.parameters else "–"
+    cells = [
+        row.line, parameters, row.split or "test", published("accuracy"), measured("accuracy"), published("loss"),
+        measured("loss"), str(row.n or "–"), row.verdict.replace("|", "\\|"),
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"

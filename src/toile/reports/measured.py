@@ -1,0 +1,100 @@
+"""Small result files: what a run measured, without its weights and probabilities, for a ledger that lives with the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toile.runner.plan import Plan
+from toile.store import atomic
+from toile.store.run import Run
+from toile.study.trial import Trial
+
+# Provenance that a reader of the ledger may ask for.
+FACTS = (
+    "parameters", "trainable_parameters", "epochs_run", "best_epoch", "images", "seconds", "images_per_second", "threads",
+    "versions", "machine", "commit", "finished",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One result file.
+
+    `metrics` has numbers only, by split; `last` is the last row of the history (training figures); `reduced` says how the
+    study was made smaller, empty at full protocol.
+    """
+
+    study: str
+    line: str
+    name: str
+    reduced: str
+    trial: Trial
+    metrics: dict[str, dict[str, float]]
+    last: dict[str, float]
+    facts: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.trial.fingerprint
+
+
+def write(plan: Plan, folder: Path) -> int:
+    """Write a result file for every stored run of a plan that has none yet; how many were written."""
+    written = 0
+    for planned in plan.trials:
+        run, path = plan.run_of(planned), folder / plan.reference / f"{_slug(planned.name)}-{planned.fingerprint[:12]}.json"
+        if run is None or path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "study": plan.reference,
+            "line": planned.line,
+            "name": planned.name,
+            "reduced": str(plan.reduction),
+            "fingerprint": planned.fingerprint,
+            "trial": json.loads(planned.trial.canonical()),
+            "metrics": {split: _numbers(metrics) for split, metrics in run.metrics.items()},
+            "last": _last(run),
+            "facts": {key: run.provenance[key] for key in FACTS if key in run.provenance},
+        }
+        atomic.write_json(path, content)
+        written += 1
+    return written
+
+
+def read(folder: Path) -> list[Measured]:
+    """All result files below a folder, in the order of their paths.
+
+    Raises:
+        ValueError: a file whose trial has another fingerprint than it says: it was edited.
+    """
+    return list(_read(sorted(folder.rglob("*.json"))))
+
+
+def _read(paths: Iterable[Path]) -> Iterable[Measured]:
+    for path in paths:
+        content = json.loads(path.read_text("utf-8"))
+        trial = Trial.parse(json.dumps(content["trial"]))
+        if trial.fingerprint != content["fingerprint"]:
+            raise ValueError(f"{path} is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
+        yield Measured(
+            content["study"], content["line"], content["name"], content["reduced"], trial, content["metrics"],
+            content["last"], content["facts"],
+        )  # fmt: skip
+
+
+def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+
+
+def _last(run: Run) -> dict[str, float]:
+    return run.history[-1] if run.history else {}
+
+
+def _slug(name: str) -> str:
+    kept = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in name.lower())
+    return "-".join(part for part in kept.split("-") if part)[:80]
