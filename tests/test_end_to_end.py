@@ -165,10 +165,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(store: Path, tmp_path:
     resumed = [len(json.loads(path.read_text())["sessions"]) for path in tmp_path.glob("runs/*/provenance.json")]
     assert sorted(resumed) == [1, 2], "one trial was interrupted, the other never begun"
     for folder in (store / "runs").iterdir():
-        with np.load(folder / "probabilities.npz") as whole:
-            with np.load(tmp_path / "runs" / folder.name / "probabilities.npz") as again:
-                for split in whole.files:
-                    np.testing.assert_array_equal(whole[split], again[split])
+        again = tmp_path / "runs" / folder.name / "probabilities.npz"
+        with np.load(folder / "probabilities.npz") as whole, np.load(again) as resumed_one:
+            for split in whole.files:
+                np.testing.assert_array_equal(whole[split], resumed_one[split])
 
 
 def test_a_trial_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:

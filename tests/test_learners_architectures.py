@@ -21,7 +21,7 @@ SHAPES = [((28, 28, 1), 10), ((32, 32, 3), 5)]
 
 @cache
 def default_model(name: str, shape: tuple[int, int, int], classes: int) -> Any:
-    return architectures.build(name, shape, classes, {})
+    return architectures.build(name, shape, classes, getattr(architectures.load(name), "WITHOUT_NETWORK", {}))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -62,22 +62,23 @@ def test_gradients_are_those_of_keras(activation: str, initial: str, loss_scale:
         loss += l2 * sum(tf.reduce_sum(v**2) for v in model.trainable_variables if v.path.endswith("kernel"))
     theirs = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
 
-    outputs = network.forward(train.images.reshape(BATCH, -1) * (1 / 255))
-    assert learner.loss.value(outputs, targets) + penalty(network, l2) == pytest.approx(float(loss), rel=1e-8)
+    # Keras's Rescaling takes 1/255 from float32 in whatever precision.
+    outputs = network.forward(train.images.reshape(BATCH, -1) * float(np.float32(1 / 255)))
+    assert learner.loss.value(outputs, targets) + penalty(network, l2) == pytest.approx(float(loss), rel=1e-9)
     network.backward(learner.loss.delta(outputs, targets))
     add_penalty_gradient(network, l2)
     ours = [array for layer in network.linear for array in (layer.kernel_gradient, layer.bias_gradient)]
     assert len(ours) == len(theirs) == 6
-    # Asked for: 1e-5. In float64 nothing stands between the two but Keras's Rescaling, which takes 1/255 from float32.
-    assert max(relative(a, b.numpy()) for a, b in zip(ours, theirs, strict=True)) < 1e-6
+    # Asked for: 1e-5. In float64 nothing stands between the two but the order of sums; and TensorFlow's leak is a float32.
+    tolerance = 1e-7 if activation == "leaky-relu" else 1e-10
+    assert max(relative(a, b.numpy()) for a, b in zip(ours, theirs, strict=True)) < tolerance
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-6), (np.float32, 1e-4)])
-def test_an_epoch_is_one_of_keras(dtype: type, tolerance: float) -> None:
+def test_an_epoch_is_one_of_keras() -> None:
     import keras
 
-    l2, (order,) = 0.003, orders(1)
-    learner = training(l2=l2, loss_scale="batch", dtype=dtype)
+    l2, tolerance, (order,) = 0.003, 1e-4, orders(1)
+    learner = training(l2=l2, loss_scale="batch")
     model = learner.to_keras()
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dense):
@@ -185,7 +186,7 @@ def test_resumed_is_uninterrupted_bit_by_bit() -> None:
         whole.epoch(order, rates)
     first.epoch(orders(1)[0], rates)
     second.set_weights(first.get_weights())
-    second.restore(first.state())
+    second.optimizer.variables[0].assign(np.asarray(first.optimizer.variables[0]))
     for order in orders(3)[1:]:
         second.epoch(order, rates)
     assert [w.tobytes() for w in second.get_weights()] == [w.tobytes() for w in whole.get_weights()]
@@ -194,7 +195,7 @@ def test_resumed_is_uninterrupted_bit_by_bit() -> None:
 
 def test_what_is_handed_out_is_a_copy() -> None:
     learner = training()
-    weights, state = learner.get_weights(), learner.state()
+    weights, state = learner.get_weights(), [np.asarray(slot) for slot in learner.optimizer.variables]
     kept = [array.copy() for array in (*weights, *state)]
     run(learner)
     assert all(np.array_equal(a, b) for a, b in zip((*weights, *state), kept, strict=True))
@@ -295,8 +296,8 @@ def test_weights_of_another_network() -> None:
     learner, other = training(), training(hidden=(5,))
     with pytest.raises(ValueError, match="shapes"):
         learner.set_weights(other.get_weights())
-    with pytest.raises(ValueError, match="shapes"):
-        learner.restore(other.state())
+    with pytest.raises(ValueError, match="shape"):
+        learner.optimizer.variables[0].assign(np.asarray(other.optimizer.variables[0]))
 
 
 def test_divergence_is_quiet_and_seen() -> None:

@@ -68,8 +68,9 @@ def list_(*, json: Json = False) -> None:
 def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> None:
     """Find a data set, or download it into the per-user cache, and check it."""
     from toile.data import sources
+    from toile.runner.progress import Downloads
 
-    with _Downloads() as progress:
+    with Downloads() as progress:
         found = sources.load(dataset, data_dir, progress)
     test = 0 if found.test is None else len(found.test)
     print(f"{found.name}: {len(found.train):,} training and {test:,} test images, content {found.content[:12]}")
@@ -193,6 +194,27 @@ def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False
 
 
 @app.command
+def pack(study: str, output: Path, *, where: Where = HERE) -> None:
+    """Write a study's stored runs to one archive, to move them to another machine."""
+    from toile import verbs
+    from toile.store import pack as packs
+
+    made = verbs.stored(study, **vars(where))
+    runs = {planned.fingerprint: run for planned in made.trials if (run := made.run_of(planned))}
+    print(f"{packs.pack(runs.values(), output)} runs in {output}")
+
+
+@app.command
+def unpack(archive: Path, *, store: Path | None = None) -> None:
+    """Bring an archive's runs into the store, after every file was checked by its hash."""
+    from toile.store import pack as packs
+    from toile.store.store import Store
+
+    place = Store.at(store)
+    print(f"{len(packs.unpack(archive, place))} runs new in {place.root}")
+
+
+@app.command
 def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path = Path("docs/reproduction.md")) -> None:
     """Every published figure beside the measured one. Adds what the store has to the result files, then writes the ledger."""
     from toile import verbs
@@ -216,33 +238,10 @@ def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative=
 def _plan(study: str, where: Where) -> Plan:
     """The plan, with a bar for a download if there is one."""
     from toile import verbs
+    from toile.runner.progress import Downloads
 
-    with _Downloads() as progress:
+    with Downloads() as progress:
         return verbs.plan(study, progress=progress, **vars(where))
-
-
-class _Downloads:
-    """Context that shows a download's progress on standard error, once there is one."""
-
-    def __enter__(self) -> Any:
-        self.bars, self.tasks = None, {}
-        return self.tell
-
-    def tell(self, name: str, done: int, total: int | None) -> None:
-        from rich.console import Console
-        from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-        if self.bars is None:
-            columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
-            self.bars = Progress(*columns, console=Console(stderr=True))
-            self.bars.start()
-        if name not in self.tasks:
-            self.tasks[name] = self.bars.add_task(f"downloading {name}", total=total)
-        self.bars.update(self.tasks[name], completed=done, total=total)
-
-    def __exit__(self, *error: object) -> None:
-        if self.bars is not None:
-            self.bars.stop()
 
 
 def _at_least_1(**numbers: int | None) -> None:

@@ -25,22 +25,25 @@ def augmenting(spec: Augmentation | None) -> list[Any]:
     """
     if spec is None:
         return []
-    found: list[Any] = [layers.Rescaling(1.0)]  # to floating point
+    # In float32 whatever the model's precision: a pixel's place between its neighbours takes more than bfloat16's 8 bits.
+    kept: dict[str, Any] = {"dtype": "float32"}
+    found: list[Any] = [layers.Rescaling(1.0, **kept)]
     if spec.rotation:
-        found.append(layers.RandomRotation(spec.rotation / 360, fill_mode="nearest"))
+        found.append(layers.RandomRotation(spec.rotation / 360, fill_mode="nearest", **kept))
     if spec.zoom:
         zoom = (-spec.zoom, spec.zoom)
-        found.append(layers.RandomZoom(zoom, zoom, fill_mode="nearest"))
+        found.append(layers.RandomZoom(zoom, zoom, fill_mode="nearest", **kept))
     if spec.shear:
         tangent = float(np.tan(np.radians(spec.shear)))
-        found.append(layers.RandomShear(x_factor=tangent, fill_mode="nearest"))
+        found.append(shear := layers.RandomShear(fill_mode="nearest", **kept))
+        shear.x_factor = (-tangent, tangent)  # as an argument it may be at most 1, which is 45 degrees
     if any(spec.shift):
-        found.append(layers.RandomTranslation(*spec.shift, fill_mode="nearest"))
+        found.append(layers.RandomTranslation(*spec.shift, fill_mode="nearest", **kept))
     if spec.flip != "none":
-        found.append(layers.RandomFlip(_FLIPS[spec.flip]))
+        found.append(layers.RandomFlip(_FLIPS[spec.flip], **kept))
     if spec.elastic:
-        found.append(ElasticDistortion(spec.elastic))
-    return [*found, ToPixels()]
+        found.append(ElasticDistortion(spec.elastic, **kept))
+    return [*found, ToPixels(**kept)]
 
 
 class ToPixels(layers.Layer):
@@ -75,8 +78,10 @@ class ElasticDistortion(layers.Layer):
     def field(self, size: Any, height: int, width: int) -> Any:
         """Displacements in pixels, `(2 * size, height, width, 1)` float32: first all vertical, then all horizontal ones."""
         drawn = random.uniform((2 * size, height, width, 1), -1.0, 1.0, seed=self.generator)
-        pad = [[0, 0], [self.radius, self.radius], [self.radius, self.radius], [0, 0]]
-        drawn = ops.pad(drawn, pad, mode="symmetric")  # scipy's gaussian_filter calls it "reflect"
+        for axis, length in ((1, height), (2, width)):
+            # Mirrored as scipy's gaussian_filter does in mode "reflect", again and again where the Gaussian is wider than the
+            # image (which `ops.pad` cannot).
+            drawn = ops.take(drawn, np.pad(np.arange(length), self.radius, mode="symmetric"), axis=axis)
         drawn = ops.conv(drawn, self.bell.reshape(-1, 1, 1, 1), padding="valid")
         drawn = ops.conv(drawn, self.bell.reshape(1, -1, 1, 1), padding="valid")
         return drawn * random.uniform((), *self.spec.alpha, seed=self.generator)

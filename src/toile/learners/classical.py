@@ -190,7 +190,9 @@ def fit_predict(
     try:
         checked = dict(options_model(name).model_validate(options))
     except ValidationError as error:
-        raise Misuse(f"{name}: " + "; ".join(f"{e['loc'][0]}: {e['msg']}, got {e['input']!r}" for e in error.errors())) from error
+        wrong = (f"{e['loc'][0]} = {e['input']!r}: {e['msg']}" for e in error.errors())
+        known = ", ".join(options_model(name).model_fields)
+        raise Misuse(f"{name}: {'; '.join(wrong)}; its options: {known}") from error
     classes = int(train.labels.max()) + 1 if classes is None else classes
     if len(np.unique(train.labels)) < 2:
         raise Misuse(f"{name}: the training images are all of one class; two at least are wanted")
@@ -221,10 +223,13 @@ def fit_predict(
     # What a machine said of the images that it is calibrated on need not be asked for again: asking is slow.
     heard: dict[int, np.ndarray] = {}
     if calibrated:
-        heard[id(held)] = outputs(held.images)
+        said = heard[id(held)] = outputs(held.images)
+        known = np.isin(held.labels, estimator.classes_)
+        if not known.any():
+            raise Misuse(f"{name}: none of the {len(held)} images to calibrate on is of a class that it was trained on")
         calibration = Calibration(
-            heard[id(held)],
-            np.searchsorted(estimator.classes_, held.labels),
+            said[known],
+            np.searchsorted(estimator.classes_, held.labels[known]),
             len(estimator.classes_),
             pairs=getattr(estimator, "decision_function_shape", "") == "ovo",
         )
@@ -250,12 +255,12 @@ def fit_predict(
 def _hold_out(train: Images, seed: int) -> tuple[Images, Images]:
     from sklearn.model_selection import train_test_split
 
-    counts = np.bincount(train.labels)
+    counts = np.unique(train.labels, return_counts=True)[1]
+    # A class with one image cannot be on both sides, nor can all classes be where there are fewer places.
+    possible = counts.min() > 1 and HELD_OUT * len(train) >= len(counts)
     rest, held = train_test_split(
-        np.arange(len(train)), test_size=HELD_OUT, random_state=seed,
-        # A class with one image cannot be on both sides.
-        stratify=train.labels if counts[counts > 0].min() > 1 else None,
-    )  # fmt: skip
+        np.arange(len(train)), test_size=HELD_OUT, random_state=seed, stratify=train.labels if possible else None
+    )
     return train[rest], train[held]
 
 

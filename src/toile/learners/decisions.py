@@ -10,14 +10,17 @@ import numpy as np
 class Calibration:
     """A softmax of scores, with what little it needs fitted to images that the machine was not trained on.
 
-    From one value a class (one against the rest), the scores are the values. From one a pair of classes (one against one), the
-    score of a class is the sum of the logarithms of its chances against each other class, a chance being a sigmoid of the pair's
-    value: the product of the pairwise probabilities (Hastie & Tibshirani 1998). The votes of the pairs, which scikit-learn makes
-    of them, would say no more than how many duels were won.
+    From one value a class (one against the rest), the scores are the values. From one a pair of classes (one against one),
+    the score of a class is the sum of the logarithms of its chances against each other class, a chance being a sigmoid of the
+    pair's value: the product of the pairwise probabilities (Hastie & Tibshirani 1998). The votes of the pairs, which
+    scikit-learn makes of them, would say little more than how many duels were won.
 
-    Two numbers are fitted, by log loss: `slope` of the sigmoids (Platt 1999, without an offset; 1 where there are no pairs), and
-    `temperature` of the softmax (Guo et al. 2017). Neither knows the classes apart, so few images are enough; from one value a
-    class, no decision changes, and from pairs only such as are nearly ties of votes.
+    Two numbers are fitted, by log loss: `slope` of the sigmoids (Platt 1999, without an offset; 1 where there are no pairs),
+    and `temperature` of the softmax (Guo et al. 2017). Neither knows the classes apart, so few images are enough; from one
+    value a class, no decision changes, and from pairs only such as were close.
+
+    Of few images a machine may decide every one right, for which certainty would be best. So the labels count as though one
+    image more had been of all classes alike: smoothed by 1 / (n + 1), in the spirit of Platt's targets.
 
     Args:
         values: as `decision_function` gives them: `(n, classes)`, `(n, classes * (classes - 1) / 2)` in scikit-learn's order,
@@ -25,6 +28,8 @@ class Calibration:
         labels: `(n,)`, 0..classes - 1.
         classes: number of classes.
         pairs: whether there is one value a pair.
+
+    `loss` is what is left of the log loss on these images, their labels smoothed.
     """
 
     def __init__(self, values: np.ndarray, labels: np.ndarray, classes: int, *, pairs: bool) -> None:
@@ -32,24 +37,29 @@ class Calibration:
 
         self.classes, self.pairs = classes, pairs and classes > 2
         self.slope = self.temperature = 1.0
-        rows = np.arange(len(labels))
+        smoothing = 1 / (len(labels) + 1)
+        targets = (1 - smoothing) * np.eye(classes)[labels] + smoothing / classes
 
         def loss(logarithms: np.ndarray) -> float:
             self.temperature, self.slope = float(np.exp(logarithms[0])), float(np.exp(logarithms[1:].sum()))
-            return -float(np.log(np.maximum(self.probabilities(values)[rows, labels], 1e-12)).mean())
+            return -float((targets * self._logarithms(values)).sum(axis=1).mean())
 
-        start = np.zeros(2 if self.pairs else 1)
-        # Bounds, because of images that are all decided right the coldest softmax would be the best.
-        best = minimize(loss, start, method="Nelder-Mead", bounds=[(-5, 5)] * len(start), options={"xatol": 1e-3})
+        numbers = 2 if self.pairs else 1
+        # Its own first steps from 0 would be so small that it took the start for the end.
+        steps = {"initial_simplex": np.vstack([np.zeros(numbers), np.eye(numbers)]), "xatol": 1e-3, "fatol": 1e-6}
+        best = minimize(loss, np.zeros(numbers), method="Nelder-Mead", bounds=[(-7, 7)] * numbers, options=steps)
         self.loss = loss(best.x)
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
         """`(n, classes)` float64, rows sum to 1, of decision values as they were fitted to."""
+        return np.exp(self._logarithms(values))
+
+    def _logarithms(self, values: np.ndarray) -> np.ndarray:
         if values.ndim == 1:
             values = np.stack([-values, values], axis=1) / 2
         scores = (self._from_pairs(values) if self.pairs else values) / self.temperature
-        exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        scores = scores - scores.max(axis=1, keepdims=True)
+        return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
 
     def _from_pairs(self, values: np.ndarray) -> np.ndarray:
         scores = np.zeros((len(values), self.classes))

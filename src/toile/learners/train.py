@@ -20,11 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from toile.data.splits import Parts, split
 from toile.errors import ToileError
 from toile.evaluation.metrics import progress_metrics
-from toile.learners import architectures, checkpoint, recipe, record, scaling
-from toile.learners.engines import engine
+from toile.learners import checkpoint, recipe, record
+from toile.learners.learner import KerasLearner, ScratchLearner, learner
 from toile.learners.process import end_with_parent
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -49,51 +48,26 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[
         if store.get(fingerprint):
             return fingerprint
         started = record.now()
-        parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
-
-        import keras
-
-        from toile.learners.augment import augmenting
-
-        keras.utils.set_random_seed(trial.seed)
-        if trial.recipe.precision == "bfloat16":
-            keras.config.set_dtype_policy("mixed_bfloat16")
-        model = architectures.build(
-            trial.architecture.name, trial.dataset.image_shape, trial.dataset.classes, trial.architecture.options
-        )
-        scaling.fit(model, trial.recipe.scaling, parts.train.images)
-        if trial.warm_start:
-            model.set_weights(_weights(store, trial.warm_start))
-        optimizer = recipe.optimizer(trial.recipe)
-        batch_size = trial.recipe.batch_size
-        learner = engine(
-            trial.backend,
-            model,
-            optimizer,
-            parts.train.images,
-            parts.train.labels,
-            batch_size=batch_size,
-            label_smoothing=trial.recipe.label_smoothing,
-            before=augmenting(trial.recipe.augmentation),
-        )
+        made = learner(trial, store)
+        parts, model = made.parts, made.model
         progress = checkpoint.Progress(recipe.Patience(trial.recipe.early_stopping))
-        checkpoint.restore(work / "checkpoint.npz", model, optimizer, progress)
+        checkpoint.restore(work / "checkpoint.npz", model, made.optimizer, progress)
         progress.sessions.append({"started": started, "from_epoch": progress.epochs, "threads": threads})
 
-        images, steps = len(parts.train), recipe.steps_per_epoch(len(parts.train), batch_size)
+        images, steps = len(parts.train), recipe.steps_per_epoch(len(parts.train), trial.recipe.batch_size)
         while progress.epochs < trial.recipe.epochs and not progress.patience.exhausted:
             epoch = progress.epochs
-            recipe.reseed(learner.training_model, trial.seed, epoch)
+            made.begin(epoch)
             learning_rates = recipe.learning_rates(trial.recipe, epoch, steps)
             begun = time.perf_counter()
-            sums = learner.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
+            sums = made.engine.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
             seconds = time.perf_counter() - begun
             figures = {"epoch": epoch + 1, "learning_rate": float(learning_rates[0]), **sums.figures(images)}
             # The loss is of before each step; the last step of an epoch shows only in the weights.
             if not all(np.isfinite(values).all() for values in (figures["loss"], *model.get_weights())):
                 raise ToileError(f"the loss is not a number in epoch {epoch + 1}: try a smaller learning rate")
             if parts.validation is not None:
-                validation = progress_metrics(learner.predict(parts.validation.images), parts.validation.labels)
+                validation = progress_metrics(made.engine.predict(parts.validation.images), parts.validation.labels)
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
             figures["seconds"] = seconds
             progress.history.append(figures)
@@ -103,38 +77,30 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[
                 shorter = _with_epochs(trial, progress.epochs)
                 with store.claim(shorter.fingerprint, waiting=lambda: say("waiting")) as beside:
                     if not store.get(shorter.fingerprint):
-                        _finish(beside / "run", shorter, model, optimizer, learner, parts, progress, threads)
+                        _finish(beside / "run", shorter, made, progress, threads)
                         store.commit(shorter.fingerprint)
-            checkpoint.save(work / "checkpoint.npz", model, optimizer, progress)
+            checkpoint.save(work / "checkpoint.npz", model, made.optimizer, progress)
             say("epoch", epochs=trial.recipe.epochs, images_per_second=images / seconds, **figures)
 
-        _finish(work / "run", trial, model, optimizer, learner, parts, progress, threads)
+        _finish(work / "run", trial, made, progress, threads)
         store.commit(fingerprint)
     return fingerprint
 
 
-def _finish(folder: Path, trial: Trial, model: Any, optimizer: Any, learner: Any, parts: Parts,
-            progress: checkpoint.Progress, threads: int) -> None:  # fmt: skip
+def _finish(
+    folder: Path, trial: Trial, made: KerasLearner | ScratchLearner, progress: checkpoint.Progress, threads: int
+) -> None:
     """Write the run that the training is now; what goes on training stays as it is.
 
     Where the optimizer averages weights (`use_ema`), the averages are what was trained; as in Keras's `fit`, the best
     epoch's weights go before them.
     """
-    kept = model.get_weights()
-    optimizer.finalize_variable_values(model.trainable_variables)
+    kept = made.model.get_weights()
+    made.finalize()
     if progress.best is not None:
-        model.set_weights(progress.best)
-    record.write(folder, trial, model, learner, parts, progress, threads)
-    model.set_weights(kept)
-
-
-def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:
-    """The weights that a stored run ended with."""
-    import keras
-
-    if (parent := store.get(fingerprint)) is None:
-        raise ToileError(f"the run {fingerprint[:12]}, which the trial begins with, is not in the store")
-    return keras.models.load_model(parent.model_path, compile=False).get_weights()
+        made.model.set_weights(progress.best)
+    record.write(folder, trial, made.saved(), made.engine, made.parts, progress, threads)
+    made.model.set_weights(kept)
 
 
 def _with_epochs(trial: Trial, epochs: int) -> Trial:

@@ -34,7 +34,7 @@ def execute(jobs: Sequence[Job], store: Store, *, workers: int, threads: int, te
         tell: called in this thread with every event.
 
     Returns:
-        Error messages by the fingerprint of the job; empty if all went well.
+        Error messages by the fingerprint of each trial that could not be made; empty if all went well.
     """
     events: queue.Queue[Event] = queue.Queue()
     waiting, running, errors = list(jobs), {}, {}
@@ -46,14 +46,20 @@ def execute(jobs: Sequence[Job], store: Store, *, workers: int, threads: int, te
                 tell(running[job.fingerprint].event("started"))
             if not running:
                 for job in waiting:
-                    errors[job.fingerprint] = f"the run that it begins with, {job.after[:12]}, is not stored"
-                    tell(Event("failed", job.name, job.fingerprint, {"error": errors[job.fingerprint]}))
+                    error = f"the run that it begins with, {job.after[:12]}, is not stored"
+                    errors |= dict.fromkeys(_missing(job, store), error)
+                    tell(Event("failed", job.name, job.fingerprint, {"error": error}))
                 break
             event = events.get()
             if event.kind in ("done", "failed"):
-                running.pop(event.fingerprint).close()
-            if event.kind == "failed":
-                errors[event.fingerprint] = event.fields["error"]
+                worker = running.pop(event.fingerprint)
+                worker.close()
+                missing = _missing(worker.job, store)
+                if event.kind == "failed":
+                    errors |= dict.fromkeys(missing, event.fields["error"])
+                elif shorter := tuple(one for one in worker.job.trials[:-1] if one.fingerprint in missing):
+                    # It went on from a checkpoint beyond their epochs, and so did not pass them.
+                    waiting.append(Job(shorter))
             tell(event)
     except KeyboardInterrupt:
         for worker in running.values():
@@ -67,7 +73,7 @@ class Worker:
     """A process that carries out one job, and the thread that reads what it says."""
 
     def __init__(self, job: Job, store: Store, threads: int, events: queue.Queue[Event]) -> None:
-        self.job, self.events = job, events
+        self.job, self.store, self.events = job, store, events
         folder = store.work(job.fingerprint)
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / "trial.json"
@@ -106,7 +112,8 @@ class Worker:
                 self.events.put(self.event(kind, **fields))
         code = self.process.wait()
         if end is None:  # it died without a word; a run that was committed is a run however its process ended
-            end = self.event("failed", error=_death(code))
+            stored = self.store.get(self.job.fingerprint)
+            end = self.event("done", fingerprint=stored.fingerprint) if stored else self.event("failed", error=_death(code))
         if end.kind == "failed":
             end.fields["output"] = _last_lines(self.output)
         self.events.put(end)
@@ -131,6 +138,10 @@ class Worker:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _missing(job: Job, store: Store) -> list[str]:
+    return [one.fingerprint for one in job.trials if not store.get(one.fingerprint)]
 
 
 def _death(code: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from toile.data.dataset import Dataset
@@ -16,8 +17,9 @@ from toile.learners import architectures
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
+from toile.study.optimizers import complete
 from toile.study.reduction import Reduction
-from toile.study.spec import DatasetSpec, Published, SplitSpec, StudySpec
+from toile.study.spec import DatasetSpec, Published, RecipeSpec, SplitSpec, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 
 # Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
@@ -34,13 +36,15 @@ _SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "d
 class PlannedTrial:
     """A trial of a study, by the name that it has there.
 
-    `line` is the name in the study file; `name` adds seed and fold where there are several.
+    `line` is the name in the study file; `name` adds seed and fold where there are several. `weights` is the file whose
+    content the trial's architecture begins with, if it names one.
     """
 
     name: str
     line: str
     trial: Trial
     published: Published | None
+    weights: Path | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -153,11 +157,7 @@ def make(
     trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
     for line in _parents_first(lines):
         _check(line, dataset)
-        architecture = TrialArchitecture(
-            name=line.architecture.name,
-            options=architectures.complete(line.architecture.name, line.architecture.options),
-            revision=architectures.load(line.architecture.name).REVISION,
-        )
+        architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
             parent = _parent(line, architecture, seed, fold, trials)
             trial = Trial(
@@ -165,12 +165,15 @@ def make(
                 split=line.split,
                 fold=fold,
                 architecture=architecture,
+                learner=getattr(architectures.load(architecture.name), "LEARNER", "keras"),
                 recipe=line.recipe,
                 seed=seed,
                 backend=study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )
-            trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published)
+            trials[line.name, seed, fold] = PlannedTrial(
+                _name(line, seed, fold), line.name, trial, line.published, weights
+            )
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
     return Plan(study, reference, asked, reduction, dataset, counts, tuple(planned), store)
@@ -218,11 +221,41 @@ def _name(line: Variant, seed: int, fold: int | None) -> str:
     return f"{line.name} ({', '.join(parts)})" if parts else line.name
 
 
+def _architecture(line: Variant) -> tuple[TrialArchitecture, Path | None]:
+    """The line's architecture in full. A file of weights is known by its content: the path stands beside it."""
+    module = architectures.load(line.architecture.name)
+    options = architectures.complete(line.architecture.name, line.architecture.options)
+    content, path = None, None
+    if hasattr(module, "weights_content") and (content := module.weights_content(options)):
+        path, options = Path(options["weights"]), {**options, "weights": "file"}
+    name, revision = line.architecture.name, module.REVISION
+    return TrialArchitecture(name=name, options=options, revision=revision, weights=content), path
+
+
 def _check(line: Variant, dataset: Dataset) -> None:
     if line.recipe.early_stopping and line.split.validation == 0 and line.split.folds is None:
         raise Misuse(f"trial {line.name!r} stops early on the validation split, and it has none (split.validation = 0)")
     options = architectures.complete(line.architecture.name, line.architecture.options)
-    architectures.multiply_adds(line.architecture.name, dataset.image_shape, dataset.classes, options)
+    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options)
+    if line.recipe.scaling != "pixels" and "preprocessing" in options:
+        raise Misuse(f"trial {line.name!r}: a backbone has its own preprocessing, and no place for {line.recipe.scaling!r}")
+    if getattr(architectures.load(line.architecture.name), "LEARNER", "keras") == "scratch":
+        _check_scratch(line)
+
+
+def _check_scratch(line: Variant) -> None:
+    """The NumPy network is what its document describes; the rest of a recipe is not in it."""
+    known = {"learning_rate", "momentum"}
+    usual = complete("sgd", {})
+    other = {key for key, value in line.recipe.optimizer.options.items() if key not in known and value != usual.get(key)}
+    if line.recipe.optimizer.name != "sgd" or other:
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} learns by sgd with learning_rate and momentum only")
+    plain = RecipeSpec()
+    for key in ("augmentation", "label_smoothing", "precision", "scaling"):
+        if getattr(line.recipe, key) != getattr(plain, key):
+            raise Misuse(f"trial {line.name!r}: {line.architecture.name} knows no {key}")
+    if line.warm_start:
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} begins with weights of its own")
 
 
 def _matches(planned: PlannedTrial, pattern: str) -> bool:
@@ -234,5 +267,5 @@ def _kind(trial: dict[str, Any]) -> str:
     architecture, recipe = trial["architecture"], trial["recipe"]
     return repr((
         architecture["name"], sorted(architecture["options"].items()), trial["dataset"]["image_shape"],
-        recipe["batch_size"], recipe["precision"], trial["backend"],
+        recipe["batch_size"], recipe["precision"], recipe.get("augmentation"), trial["backend"],
     ))  # fmt: skip

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)  # fmt: skip
 
 from toile.runner.events import Event
 from toile.runner.jobs import Job, jobs
@@ -28,7 +36,7 @@ class Left:
 
     def __init__(self, plan: Plan, work: list[Job], workers: int) -> None:
         self.workers = max(workers, 1)
-        self.images = {job.fingerprint: plan.counts[job.longest.trial.split]["train"] for job in work}
+        self.images = {one.fingerprint: plan.counts[one.trial.split]["train"] for job in work for one in job.trials}
         self.seconds = {job.fingerprint: plan.seconds(job.longest) for job in work}
 
     def note(self, event: Event) -> None:
@@ -84,7 +92,7 @@ class Show:
                 self.console.print(f"  | {line}", markup=False, highlight=False)
 
     def _bar(self, event: Event, said: str) -> None:
-        if event.kind == "started":
+        if event.fingerprint not in self.tasks:  # what it begins with may fail before it is started
             self.tasks[event.fingerprint] = self.bars.add_task(event.name, total=None, said=said)
         task = self.tasks[event.fingerprint]
         if event.kind == "epoch":
@@ -112,3 +120,24 @@ def _said(event: Event) -> str:
         "failed": f"failed: {fields.get('error')}",
         "stopped": "stopped; the next run goes on from its last epoch",
     }[event.kind]
+
+
+class Downloads:
+    """Context that shows a download's progress on standard error, once there is one."""
+
+    def __enter__(self) -> Any:
+        self.bars, self.tasks = None, {}
+        return self.tell
+
+    def tell(self, name: str, done: int, total: int | None) -> None:
+        if self.bars is None:
+            columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
+            self.bars = Progress(*columns, console=Console(stderr=True))
+            self.bars.start()
+        if name not in self.tasks:
+            self.tasks[name] = self.bars.add_task(f"downloading {name}", total=total)
+        self.bars.update(self.tasks[name], completed=done, total=total)
+
+    def __exit__(self, *error: object) -> None:
+        if self.bars is not None:
+            self.bars.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from toile.errors import ToileError
+from toile.learners import architectures
 from toile.runner import local
 from toile.runner.events import Event
 from toile.runner.jobs import jobs
@@ -47,11 +48,19 @@ def run(
 
     Raises:
         TrialsFailed: after all others are done.
+        ToileError: before anything trains: weights that a trial needs cannot be had.
     """
     plan.store.prepare()
     pending = plan.pending(only)
     if not pending:
         return []
+    for planned in pending:
+        try:
+            architectures.obtainable(planned.trial.architecture.name, planned.trial.architecture.options)
+        except ToileError as error:
+            raise ToileError(f"trial {planned.name!r}: {error}\nOther trials can be run with --only.") from error
+        if planned.weights:
+            plan.store.keep_weights(planned.weights, planned.trial.architecture.weights)
     plan.store.keep(plan.dataset, plan.asked)
     errors = local.execute(
         jobs(pending),

@@ -4,6 +4,8 @@
     STORE/work/<fingerprint>/    runs in the making: the checkpoint, the worker's output, `run/` with the finished files
     STORE/work/<fingerprint>.lock   held by the process that works there; the system drops it when that process dies
     STORE/data/<content>/        each data set that was trained on, once, as memory-mapped arrays
+    STORE/weights/               files of weights that trials begin with, by the hash of their content
+    STORE/features/              what frozen backbones make of the images, computed once
     STORE/reports/               reports, where no other place was asked for
 """
 
@@ -38,6 +40,8 @@ class Store:
         self.runs_folder = self.root / "runs"
         self.work_folder = self.root / "work"
         self.data_folder = self.root / "data"
+        self.weights_folder = self.root / "weights"
+        self.features_folder = self.root / "features"
         self.reports_folder = self.root / "reports"
 
     @classmethod
@@ -48,7 +52,7 @@ class Store:
     def prepare(self) -> None:
         """Make the folders, so that a store that cannot be written to is an error before anything trains."""
         try:
-            for folder in (self.runs_folder, self.work_folder, self.data_folder, self.reports_folder):
+            for folder in (self.runs_folder, self.work_folder, self.data_folder, self.weights_folder, self.reports_folder):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ToileError(f"cannot write to the store {self.root}: {error.strerror or error}") from None
@@ -180,6 +184,17 @@ class Store:
             return json.loads((self.data_folder / "asked.json").read_text("utf-8"))
         except FileNotFoundError:
             return {}
+
+    # Weights
+
+    def keep_weights(self, path: Path, content: str) -> None:
+        """Keep a file of weights once, under the hash of its content."""
+        if not self.weights(content).is_file():
+            atomic.write(self.weights(content), path.read_bytes())
+
+    def weights(self, content: str) -> Path:
+        """Where a file of weights is kept."""
+        return self.weights_folder / f"{content}.weights.h5"
 
     # Cleaning
 

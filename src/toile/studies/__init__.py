@@ -5,13 +5,15 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from toile.data import formats, sources
 from toile.errors import Misuse, nearest
 from toile.learners import architectures
 from toile.study import file
-from toile.study.spec import DatasetSpec, StudySpec
+from toile.study.spec import DatasetSpec, StudySpec, SweepSpec, TrialSpec
+
+T = TypeVar("T", TrialSpec, SweepSpec)
 
 PACKAGED = Path(__file__).parent
 
@@ -47,7 +49,8 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
     """
     path = _path(study)
     spec = file.read(path, catalogue())
-    spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent)})
+    anchored = {kind: tuple(_with_weights(line, path.parent) for line in getattr(spec, kind)) for kind in ("trial", "sweep")}
+    spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent), **anchored})
     if dataset is None or dataset == spec.dataset.name:
         return LoadedStudy(spec, path.stem, spec.dataset)
     if dataset not in sources.names():
@@ -95,6 +98,15 @@ def _anchored(dataset: DatasetSpec, folder: Path) -> DatasetSpec:
         if (value := getattr(dataset, key)) is not None
     }
     return dataset.model_copy(update=changes)
+
+
+def _with_weights(line: T, folder: Path) -> T:
+    """The same for an architecture's file of weights."""
+    weights = line.architecture.options.get("weights")
+    if not isinstance(weights, str) or weights in ("imagenet", "none"):
+        return line
+    options = {**line.architecture.options, "weights": str((folder / Path(weights).expanduser()).resolve())}
+    return line.model_copy(update={"architecture": line.architecture.model_copy(update={"options": options})})
 
 
 def title(name: str) -> str:

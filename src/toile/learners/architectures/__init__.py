@@ -5,7 +5,8 @@ another model) and `build(image_shape, classes, *, **options) -> keras.Model`, w
 options: their types and defaults are what a study is checked against. The model takes uint8 images, does its own
 preprocessing, and ends in a Softmax layer called "probabilities" (float32) on a layer of logits. It imports Keras inside
 `build`, because planning and reporting look at architectures and never train. A file may also offer
-`multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time.
+`multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time; and, if it
+takes an option `weights`, `check(options, image_shape=None)` and `weights_content(options)`, as `transfer` does.
 """
 
 from __future__ import annotations
@@ -80,6 +81,32 @@ def multiply_adds(name: str, image_shape: tuple[int, int, int], classes: int, op
     if (count := getattr(load(name), "multiply_adds", None)) is None:
         return None
     return _call(count, name, image_shape, classes, options)
+
+
+def check(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> None:
+    """Whether the architecture can be built so, as far as that can be told without Keras and without the network.
+
+    Raises:
+        Misuse: it cannot.
+    """
+    multiply_adds(name, image_shape, classes, options)
+    if (checks := getattr(load(name), "check", None)) is None:
+        return
+    here = {**options, "weights": "none"} if options["weights"] == "imagenet" else options
+    try:
+        checks(here, image_shape)
+    except ValueError as error:
+        raise Misuse(f"{name} cannot be built for {image_shape} images with {options}: {error}") from error
+
+
+def obtainable(name: str, options: dict[str, Any]) -> None:
+    """Whether what the architecture needs from outside can be had now. Asks the network for a few seconds at most.
+
+    Raises:
+        ToileError: it cannot; with the way out.
+    """
+    if (checks := getattr(load(name), "check", None)) is not None and options["weights"] == "imagenet":
+        checks(options)
 
 
 def _call(

@@ -1,7 +1,7 @@
 """Transfer: a frozen backbone that was trained on ImageNet, and a head of dense layers that learns the classes at hand.
 
-The backbone is one layer, "backbone"; its output in a row is the layer "features". `toile.learners.features` runs the
-images through it once and trains the head on what comes out.
+The backbone is one layer, "backbone"; its output in a row is the layer "features". `toile.learners.backbone_features` runs
+the images through it once and trains the head on what comes out.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Engine:
 
         self._epoch = epoch
         self._predict = tf.function(
-            lambda batch: model(batch, training=False), input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.uint8)]
+            lambda batch: model(batch, training=False), input_signature=[tf.TensorSpec([None, *images.shape[1:]], images.dtype)]
         )
 
     def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from toile.learners.scratch.network import Network
@@ -21,6 +23,26 @@ def add_penalty_gradient(network: Network, l2: float) -> None:
         network.kernel_gradients[...] += 2 * l2 * network.kernels
 
 
+class Slot:
+    """An array that a checkpoint can read and write like a Keras variable."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._array, dtype=dtype)  # always a copy: the array goes on changing
+
+    def assign(self, value: np.ndarray) -> None:
+        """Put `value` into the array; ValueError if its shape is another."""
+        if np.shape(value) != self.shape:
+            raise ValueError(f"an array of shape {self.shape} is wanted, got {np.shape(value)}")
+        self._array[...] = value
+
+
 class MomentumSGD:
     """`velocity = momentum * velocity - learning_rate * gradient`, then `weights += velocity` (Polyak 1964; Keras's form).
 
@@ -37,6 +59,7 @@ class MomentumSGD:
     def __init__(self, network: Network, momentum: float = 0.9, l2: float = 0.0) -> None:
         self.network, self.l2 = network, l2
         self.velocity = np.zeros_like(network.values)
+        self.variables = [Slot(self.velocity)]
         # NumPy's own scalars, because Python's would be converted anew at every step.
         self._momentum = network.values.dtype.type(momentum)
 
@@ -53,6 +76,6 @@ class MomentumSGD:
         """Set velocities to 0 that can no longer move a weight.
 
         Those of pixels that are seldom lit decay towards 0 and, as the smallest float32 times 0.9 is rounded to itself, never
-        get there; arithmetic on such subnormal numbers is up to forty times slower.
+        get there; arithmetic on such subnormal numbers is many times slower.
         """
         self.velocity *= np.abs(self.velocity) > NEGLIGIBLE

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from toile.learners.engines import Sums
-from toile.learners.scratch.layers import SoftmaxCrossEntropy, cross_entropies, softmax
+from toile.learners.scratch.layers import LEAK, SoftmaxCrossEntropy, cross_entropies, softmax
 from toile.learners.scratch.network import build
 from toile.learners.scratch.optimise import MomentumSGD, penalty
 
@@ -112,6 +112,11 @@ class Training:
                 probabilities[at : at + PREDICT_BATCH] = softmax(self.network.forward(pixels))
         return probabilities
 
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """As `get_weights`: a Keras model has both."""
+        return self.get_weights()
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies, in Keras's order: kernel and bias of each layer."""
         return self.network.get_weights()
@@ -124,33 +129,22 @@ class Training:
         """
         self.network.set_weights(weights)
 
-    def state(self) -> list[np.ndarray]:
-        """Copies of what the optimizer remembers, beside the weights: with them, a training goes on as if uninterrupted."""
-        return [self.optimizer.velocity.copy()]
-
-    def restore(self, state: Sequence[np.ndarray]) -> None:
-        """As `state` gives it.
-
-        Raises:
-            ValueError: another number of arrays, or other shapes.
-        """
-        wanted, given = [self.optimizer.velocity.shape], [np.shape(array) for array in state]
-        if given != wanted:
-            raise ValueError(f"a state of the shapes {wanted} is wanted, got {given}")
-        self.optimizer.velocity[...] = state[0]
-
     def to_keras(self) -> Any:
         """A Keras model with the same weights, from uint8 images to probabilities, as the architecture `mlp` makes it."""
         from keras import Input, Model, layers
 
-        from toile.learners.layers import activation_layer
-
         dtype = self.dtype.name
+
+        def activation() -> Any:
+            if self.activation == "leaky-relu":
+                return layers.LeakyReLU(LEAK, dtype=dtype)
+            return layers.Activation(self.activation, dtype=dtype)
+
         inputs = Input(self.image_shape, dtype="uint8", name="images")
         x = layers.Flatten(dtype=dtype)(layers.Rescaling(1 / 255, name="scale", dtype=dtype)(inputs))
         *hidden, last = self.network.linear
         for layer in hidden:
-            x = activation_layer(self.activation)(layers.Dense(layer.bias.size, dtype=dtype)(x))
+            x = activation()(layers.Dense(layer.bias.size, dtype=dtype)(x))
         logits = layers.Dense(last.bias.size, name="logits", dtype=dtype)(x)
         model = Model(inputs, layers.Softmax(dtype="float32", name="probabilities")(logits))
         model.set_weights(self.get_weights())

@@ -1,0 +1,181 @@
+"""Features: what a frozen backbone makes of the images, computed once and kept, so that an epoch is the head's alone.
+
+The head on the features is the same mathematics as the whole model on the images: nothing before the head changes in
+training. It holds as long as the images are the same in every epoch, which is to say without augmentation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from toile.data.dataset import Dataset, Images
+from toile.learners.architectures import transfer
+from toile.store import atomic
+
+
+def frozen(model: Any) -> bool:
+    """Whether the model has a backbone that does not train, so that `divide` can cut behind it."""
+    names = {layer.name for layer in model.layers}
+    return {"backbone", "features"} <= names and not model.get_layer("backbone").trainable_variables
+
+
+def divide(model: Any) -> tuple[Any, Any]:
+    """A model cut in two behind the layer "features".
+
+    Returns:
+        to_features: from uint8 images `(n, height, width, channels)` to features `(n, features)`.
+        head: from features to probabilities. Its layers are the model's own: training the head trains the model. (The
+            softmax alone is another, so that `head.get_layer("probabilities").input` is the head's.)
+
+    Raises:
+        ValueError: the model has no frozen backbone.
+    """
+    import keras
+
+    if not frozen(model):
+        raise ValueError(f'model {model.name!r} has no frozen "backbone" with its "features"; there is nothing to divide')
+    cut = model.get_layer("features")
+    to_features = keras.Model(model.input, cut.output, name="to_features")
+    x = inputs = keras.Input(cut.output.shape[1:], dtype="float32", name="features_in")
+    for layer in model.layers[model.layers.index(cut) + 1 :]:
+        x = keras.layers.Softmax(dtype="float32", name=layer.name)(x) if layer.name == "probabilities" else layer(x)
+    return to_features, keras.Model(inputs, x, name="head")
+
+
+def content(model: Any) -> str:
+    """SHA-256 of all weights of the model's backbone: random ones of a seed, too, are known by it."""
+    digest = hashlib.sha256()
+    for array in model.get_layer("backbone").get_weights():
+        digest.update(f"|{array.shape}{array.dtype}|".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def key(
+    options: dict[str, Any], *, dataset: str, part: str, weights: str, backend: str, precision: str = "float32"
+) -> str:
+    """SHA-256 of everything that decides the features of a part of a data set.
+
+    Args:
+        options: of the architecture, complete. Those of the head play no part, nor does the weights' path.
+        dataset: hash of the data set's content.
+        part: "train" or "test", as the data set brings them, before any split.
+        weights: hash of the backbone's weights, as `content` gives it.
+        backend: Keras's; another one rounds otherwise.
+        precision: of the arithmetic.
+    """
+    decisive = {name: value for name, value in options.items() if name not in (*transfer.HEAD_OPTIONS, "weights")}
+    everything = {
+        "options": decisive, "revision": transfer.REVISION, "dataset": dataset, "part": part, "weights": weights,
+        "backend": backend, "precision": precision,
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+def cached(
+    model: Any,
+    images: np.ndarray,
+    folder: Path,
+    key: str,
+    *,
+    batch: int = 128,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:
+    """The features of the images, from `folder/<key>.npy`, computed if they are not there yet.
+
+    The file appears whole or not at all; of two processes at once, one computes and the other waits.
+
+    Args:
+        model: `to_features` of `divide`.
+        images: uint8 `(n, height, width, channels)`.
+        batch: images at a time.
+        progress: called with how many images are done, and how many there are.
+
+    Returns:
+        `(n, *features)` float32, memory-mapped, read-only.
+
+    Raises:
+        OSError: the disk is full or not writable; nothing half-written stays behind.
+    """
+    path, shape = folder / f"{key}.npy", (len(images), *model.output_shape[1:])
+    if (found := _open(path, shape)) is not None:
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{key}.lock"):
+        if (found := _open(path, shape)) is None:
+            _write(path, shape, model, images, batch, progress)
+            found = _open(path, shape)
+    return found
+
+
+def dataset_of_features(
+    model: Any,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    options: dict[str, Any],
+    backend: str,
+    precision: str = "float32",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Any, Dataset]:
+    """The model's head, and the data set as it sees it: features `(n, features)` float32 in the images' place.
+
+    Splits and folds are cut from it as from the images, so all of them share one pass through the backbone.
+
+    Args:
+        folder: where features are kept; for the rest see `key` and `cached`.
+    """
+    to_features, head = divide(model)
+    weights = content(model)
+
+    def part(name: str, images: Images | None) -> Images | None:
+        if images is None:
+            return None
+        named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
+        return Images(cached(to_features, images.images, folder, named, progress=progress), images.labels)
+
+    return head, Dataset(dataset.name, part("train", dataset.train), part("test", dataset.test), dataset.class_names)
+
+
+def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The kept features, or None if there are none that fit."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape and found.dtype == np.float32 else None
+
+
+def _write(
+    path: Path, shape: tuple[int, ...], model: Any, images: np.ndarray, batch: int, progress: Callable[[int, int], None]
+) -> None:
+    for left in path.parent.glob(f"{path.name}.*.tmp"):
+        left.unlink()  # of a process that was killed: the lock is ours
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
+        with temporary.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            for at in range(0, len(images), batch):
+                some = images[at : at + batch]
+                # The last batch is filled up: another shape would be compiled anew, which takes longer than the batch.
+                filled = np.zeros((batch, *images.shape[1:]), dtype=np.uint8)
+                filled[: len(some)] = some
+                features = np.asarray(model.predict_on_batch(filled), dtype="<f4")[: len(some)]
+                file.write(np.ascontiguousarray(features).data)
+                progress(at + len(some), len(images))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    atomic.sync_folder(path.parent)

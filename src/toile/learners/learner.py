@@ -1,0 +1,127 @@
+"""What the one training path trains: a Keras model on an engine, or the NumPy network. Both look the same from there.
+
+A learner has
+
+    parts       the images, as the trial splits them
+    engine      `epoch(order, learning_rates) -> Sums`, `predict(images)`; see `toile.learners.engines`
+    model       `weights`, `get_weights()`, `set_weights(…)`: what learns
+    optimizer   `variables`: what it remembers, for the checkpoint
+    begin(epoch)    seed everything random from (seed, epoch)
+    finalize()      make the weights what was trained, where the optimizer averages them
+    saved()         the whole Keras model that a run keeps
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from toile.data.splits import split
+from toile.errors import ToileError
+from toile.learners import architectures, backbone_features, recipe, scaling
+from toile.learners.engines import engine
+from toile.store.store import Store
+from toile.study.trial import Trial
+
+
+def learner(trial: Trial, store: Store) -> KerasLearner | ScratchLearner:
+    """The learner of a trial, untrained.
+
+    Raises:
+        ToileError: the store has not the data set, or not the run that the trial begins with.
+    """
+    return ScratchLearner(trial, store) if trial.learner == "scratch" else KerasLearner(trial, store)
+
+
+class KerasLearner:
+    """A Keras model. If it has a frozen backbone, `model` is the part that learns, and the images are its features."""
+
+    def __init__(self, trial: Trial, store: Store) -> None:
+        import keras
+
+        from toile.learners.augment import augmenting
+
+        self.seed = trial.seed
+        data = store.dataset(trial.dataset.content)
+        keras.utils.set_random_seed(trial.seed)
+        if trial.recipe.precision == "bfloat16":
+            keras.config.set_dtype_policy("mixed_bfloat16")
+        self.model = self.whole = _build(trial, store)
+        if trial.warm_start:
+            self.whole.set_weights(_weights(store, trial.warm_start))
+        if backbone_features.frozen(self.whole) and not trial.recipe.augmentation:
+            # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
+            self.model, data = backbone_features.dataset_of_features(
+                self.whole, data, store.features_folder, options=trial.architecture.options, backend=trial.backend,
+                precision=trial.recipe.precision,
+            )  # fmt: skip
+        self.parts = split(data, trial.split, trial.fold)
+        scaling.fit(self.model, trial.recipe.scaling, self.parts.train.images)
+        self.optimizer = recipe.optimizer(trial.recipe)
+        self.engine = engine(
+            trial.backend,
+            self.model,
+            self.optimizer,
+            self.parts.train.images,
+            self.parts.train.labels,
+            batch_size=trial.recipe.batch_size,
+            label_smoothing=trial.recipe.label_smoothing,
+            before=augmenting(trial.recipe.augmentation),
+        )
+
+    def begin(self, epoch: int) -> None:
+        recipe.reseed(self.engine.training_model, self.seed, epoch)
+
+    def finalize(self) -> None:
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def saved(self) -> Any:
+        return self.whole
+
+
+class ScratchLearner:
+    """The NumPy network. It has no generator, so an epoch depends on the order of the images alone."""
+
+    def __init__(self, trial: Trial, store: Store) -> None:
+        from toile.learners.scratch.training import Training
+
+        self.parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
+        options, optimizer = trial.architecture.options, trial.recipe.optimizer.options
+        self.model = self.engine = Training(
+            self.parts.train.images,
+            self.parts.train.labels,
+            trial.dataset.classes,
+            momentum=optimizer["momentum"],
+            learning_rate=optimizer["learning_rate"],
+            batch_size=trial.recipe.batch_size,
+            seed=trial.seed,
+            **options,
+        )
+        self.optimizer = self.engine.optimizer
+
+    def begin(self, epoch: int) -> None:
+        pass
+
+    def finalize(self) -> None:
+        pass
+
+    def saved(self) -> Any:
+        return self.engine.to_keras()
+
+
+def _build(trial: Trial, store: Store) -> Any:
+    """The trial's untrained model; a file of weights is the one that the store keeps under its hash."""
+    architecture, options = trial.architecture, trial.architecture.options
+    if architecture.weights:
+        options = {**options, "weights": str(store.weights(architecture.weights))}
+    return architectures.build(architecture.name, trial.dataset.image_shape, trial.dataset.classes, options)
+
+
+def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:
+    """The weights that a stored run ended with."""
+    import keras
+
+    if (parent := store.get(fingerprint)) is None:
+        raise ToileError(f"the run {fingerprint[:12]}, which the trial begins with, is not in the store")
+    return keras.models.load_model(parent.model_path, compile=False).get_weights()
