@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from toile.errors import Misuse, nearest
-from toile.evaluation.metrics import EPSILON
 from toile.evaluation.predictions import Predictions
 
+# `keras.config.epsilon()`.
+EPSILON = 1e-7
 Weights = Sequence[float] | np.ndarray | None
 
 # What the winner of a tied vote is ahead: small beside one vote, large beside the rounding of float32.

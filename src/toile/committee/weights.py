@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toile.committee.rules import stack
-from toile.evaluation.metrics import EPSILON
+from toile.committee.rules import EPSILON, stack
 from toile.evaluation.predictions import Predictions, fittable
 
 ITERATIONS = 20_000
@@ -35,7 +34,7 @@ def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
         fittable(member, "fit committee weights")
     probabilities = stack(members)
     labels = members[0].labels
-    # (members, images): what each gave the right class; clipped as the log loss is, so that no image weighs infinitely.
+    # (members, images): what each gave the right class; clipped, so that no image weighs infinitely.
     of_label = probabilities[:, np.arange(len(labels)), labels].astype(np.float64)
     of_label = np.clip(of_label, EPSILON, 1 - EPSILON)
     weights = np.full(len(members), 1 / len(members))

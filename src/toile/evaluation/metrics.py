@@ -18,8 +18,9 @@ from toile.evaluation.calibration import ece
 from toile.evaluation.predictions import checked
 from toile.evaluation.roc import roc_auc_ovo, roc_auc_ovr
 
-# `keras.config.epsilon()`: Keras clips probabilities to [1e-7, 1 - 1e-7] before it takes the logarithm.
-EPSILON = 1e-7
+# The smallest normal float32, 87.3 nats. Keras computes the loss of a model that ends in a softmax from its logits, without a
+# bound; the bound of 1e-7 that it has for bare probabilities would hide how sure a model is of its mistakes.
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ def right_per_image(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
 
 
 def loss_per_image(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """`(images,)` float64: cross-entropy in nats, computed as Keras does: rows divided by their sum, then clipped."""
+    """`(images,)` float64: cross-entropy in nats: -log of the label's share of the row, at most 87.3."""
     total = probabilities.sum(axis=1, dtype=np.float64)
     of_label = probabilities[np.arange(len(labels)), labels] / total
-    return -np.log(np.clip(of_label, EPSILON, 1 - EPSILON))
+    return -np.log(np.clip(of_label, SMALLEST, 1))
 
 
 def brier_per_image(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -57,7 +58,7 @@ def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Log loss (categorical cross-entropy) in nats, at most 16.1."""
+    """Log loss (categorical cross-entropy) in nats, as Keras computes it from logits; at most 87.3."""
     return float(loss_per_image(probabilities, labels).mean())
 
 
@@ -167,7 +168,7 @@ def _table() -> dict[str, Metric]:
     keras, sklearn = "Keras: one-hot, micro, threshold 0.5", "scikit-learn"
     return {
         "accuracy": Metric(accuracy, True, "Accuracy", sklearn),
-        "loss": Metric(loss, False, "Log loss", "Keras: natural logarithm, clipped at 1e-7"),
+        "loss": Metric(loss, False, "Log loss", "Keras, from logits: natural logarithm, no bound but float32's own"),
         "precision": Metric(precision, True, "Precision (threshold 0.5)", keras),
         "recall": Metric(recall, True, "Recall (threshold 0.5)", keras),
         "precision_macro": Metric(_averaged(0, "macro"), True, "Precision (macro)", sklearn),
