@@ -102,7 +102,7 @@ def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
     parameters = used[0].facts.get("parameters") if used else published.parameters
     folds = line.split.folds or 1
     if not used:
-        kind = MISSING
+        kind, note = MISSING, _why_missing(line)
     elif not full:
         kind, note = REDUCED, used[0].reduced.removeprefix("reduced ")
     elif len(full) < folds:
@@ -111,7 +111,12 @@ def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
         kind, note = DIFFERS, note or "why is not known"
     else:
         kind = REPRODUCED
-    return Row(study, line.name, parameters, split, figures, len(used), measured, spread, kind, note if kind != MISSING else "")
+    return Row(study, line.name, parameters, split, figures, len(used), measured, spread, kind, note)
+
+
+def _why_missing(line: Variant) -> str:
+    needs = line.architecture.name == "transfer" and line.architecture.options.get("weights", "imagenet") == "imagenet"
+    return "ImageNet weights not available here" if needs else ""
 
 
 def _spoken_of(published: Published) -> tuple[str, Figures]:

@@ -24,7 +24,7 @@ FACTS = (
 class Measured:
     """One result file.
 
-    `metrics` has numbers only, by split; `last` is the last row of the history (training figures); `reduced` says how the
+    `metrics` has numbers only, by split; `last` are the training figures of the last epoch; `reduced` says how the
     study was made smaller, empty at full protocol.
     """
 
@@ -92,7 +92,8 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
 
 
 def _last(run: Run) -> dict[str, float]:
-    return run.history[-1] if run.history else {}
+    """The training figures of the last epoch; those of the validation split are among the metrics."""
+    return {key: value for key, value in run.history[-1].items() if not key.startswith("validation_")}
 
 
 def _slug(name: str) -> str:

@@ -104,7 +104,7 @@ class Worker:
             try:
                 fields = json.loads(line)
                 kind = fields.pop("event")
-            except (ValueError, KeyError):
+            except (ValueError, KeyError, TypeError, AttributeError):  # something else that was printed
                 continue
             if kind in ("done", "failed"):
                 end = self.event(kind, **fields)

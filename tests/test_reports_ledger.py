@@ -1,0 +1,128 @@
+"""The ledger: result files that tell when they were touched, and verdicts that follow from them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from toile import studies
+from toile.reports import measured
+from toile.reports.ledger import render, rows
+from toile.reports.measured import Measured
+from toile.study.expand import variants
+from toile.study.reduction import Reduction
+from toile.study.spec import StudySpec
+from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def study(published: float = 0.9, note: str | None = None, folds: int | None = None) -> StudySpec:
+    kind = "cross_validation" if folds else "test"
+    return StudySpec.model_validate(
+        {
+            "title": "t",
+            "dataset": "digits",
+            "trial": [
+                {
+                    "name": "a",
+                    "architecture": {"name": "mlp", "hidden": [8]},
+                    "published": {kind: {"accuracy": published, "loss": 0.3}},
+                    "note": note,
+                    "split": {"folds": folds} if folds else None,
+                },
+                {"name": "unpublished", "architecture": "mlp"},
+            ],
+        }
+    )
+
+
+def result(
+    spec: StudySpec, accuracy: float, seed: int = 0, fold: int | None = None, reduction: Reduction | None = None
+) -> Measured:
+    line = variants(spec)[0]
+    line = reduction.of(line) if reduction else line
+    trial = Trial(
+        dataset=TrialDataset(content="0" * 64, classes=10, image_shape=(28, 28, 1)),
+        split=line.split,
+        fold=fold,
+        architecture=TrialArchitecture(name="mlp", options={"hidden": [8], "dropout": 0.0}, revision=1),
+        recipe=line.recipe,
+        seed=seed,
+    )
+    figures = {"accuracy": accuracy, "loss": 0.31}
+    metrics = {"test": figures, "validation": figures}
+    return Measured("s", "a", "a", str(reduction or ""), trial, metrics, {"loss": 0.1}, {"parameters": 7})
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "note", "verdict"),
+    [
+        (0.905, None, "reproduced"),
+        (0.905, "said once", "reproduced"),
+        (0.92, "the seed", "differs: the seed"),
+        (0.88, None, "differs: why is not known"),
+    ],
+)
+def test_a_verdict_follows_from_the_distance(accuracy: float, note: str | None, verdict: str) -> None:
+    spec = study(note=note)
+    (row,) = rows({"s": spec}, [result(spec, accuracy)])
+    assert row.verdict == verdict
+    assert row.measured["accuracy"] == accuracy
+    assert row.parameters == 7
+
+
+def test_nothing_measured_says_so() -> None:
+    (row,) = rows({"s": study()}, [])
+    assert (row.verdict, row.n, row.measured) == ("not measured", 0, {})
+
+
+def test_a_reduced_result_is_no_reproduction_and_gives_way_to_a_full_one() -> None:
+    spec = study()
+    small = result(spec, 0.9, reduction=Reduction(0.1, 0.1))
+    (row,) = rows({"s": spec}, [small])
+    assert row.verdict == "reduced: to 0.1 of the training images and 0.1 of the epochs"
+    (row,) = rows({"s": spec}, [small, result(spec, 0.901)])
+    assert (row.verdict, row.n) == ("reproduced", 1)
+
+
+def test_a_result_of_another_recipe_does_not_count() -> None:
+    spec = study()
+    other = result(spec, 0.9)
+    trial = Trial(**{name: getattr(other.trial, name) for name in Trial.model_fields} | {"seed": 5})
+    assert rows({"s": spec}, [replace(other, trial=trial)])[0].verdict == "not measured"
+
+
+def test_folds_are_a_mean_with_its_spread_and_all_are_wanted() -> None:
+    spec = study(folds=3)
+    two = [result(spec, 0.89, fold=0), result(spec, 0.91, fold=1)]
+    (row,) = rows({"s": spec}, two)
+    assert row.verdict == "reduced: 2 of 3 folds"
+    (row,) = rows({"s": spec}, [*two, result(spec, 0.90, fold=2)])
+    assert row.verdict == "reproduced"
+    assert row.measured["accuracy"] == pytest.approx(0.9)
+    assert row.spread["accuracy"] == pytest.approx(0.01)
+    assert "0.9000 ± 0.0100" in render([row])
+
+
+def test_a_result_file_that_was_edited_is_refused(tmp_path: Path) -> None:
+    one = result(study(), 0.9)
+    content = {
+        "study": "s", "line": "a", "name": "a", "reduced": "", "fingerprint": one.fingerprint,
+        "trial": json.loads(one.trial.canonical()), "metrics": one.metrics, "last": one.last, "facts": one.facts,
+    }  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert measured.read(tmp_path) == [one]
+    content["trial"]["seed"] = 1
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="not what was measured"):
+        measured.read(tmp_path)
+
+
+def test_the_ledger_in_the_docs_is_made_from_the_results_in_the_repository() -> None:
+    specs = {name: studies.load(name).spec for name in studies.names()}
+    made = render(rows(specs, measured.read(REPOSITORY / "results")))
+    assert made == (REPOSITORY / "docs" / "reproduction.md").read_text("utf-8"), "run `toile ledger`"
