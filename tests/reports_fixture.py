@@ -64,8 +64,12 @@ def write_run(store: Path, trial: dict[str, Any], labels: dict[str, np.ndarray],
             row: dict[str, float] = {"epoch": epoch, "learning_rate": 0.001}
             for before, rate in (("", 0.35), ("validation_", 0.25)):
                 left = np.exp(-rate * epoch) * (1 + 0.05 * np.sin(epoch + seed))
-                row |= {f"{before}loss": 0.3 + 1.5 * left, f"{before}accuracy": 0.92 - 0.5 * left,
-                        f"{before}precision": 0.94 - 0.4 * left, f"{before}recall": 0.9 - 0.6 * left}
+                row |= {
+                    f"{before}loss": 0.3 + 1.5 * left,
+                    f"{before}accuracy": 0.92 - 0.5 * left,
+                    f"{before}precision": 0.94 - 0.4 * left,
+                    f"{before}recall": 0.9 - 0.6 * left,
+                }
             rows.append(row | {"seconds": 1.5})
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

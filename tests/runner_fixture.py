@@ -17,7 +17,9 @@ from toile.store.store import Store
 from toile.study.spec import StudySpec
 
 
-def line(name: str, epochs: int = 1, architecture: Any = "mlp", recipe: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def line(
+    name: str, epochs: int = 1, architecture: Any = "mlp", recipe: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
     """A `[[trial]]` as a study file has it."""
     return {"name": name, "architecture": architecture, "recipe": {"epochs": epochs, **(recipe or {})}, **more}
 
@@ -65,7 +67,10 @@ if does in ("hang", "stubborn"):
     while sys.stdin.read(1) or does == "stubborn":
         pass
     sys.exit(3)
-(root / "runs" / name).mkdir(parents=True)
+run = root / "runs" / name
+run.mkdir(parents=True)
+(run / "trial.json").write_text(trial.read_text())
+(run / "provenance.json").write_text('{{"images_per_second": 100.0}}')
 if does == "commit and die":
     os.kill(os.getpid(), signal.SIGKILL)
 say("done", fingerprint=name)
@@ -73,7 +78,7 @@ say("done", fingerprint=name)
 
 
 class Pretenders:
-    """Workers that pretend: they say one epoch, and `train` (store an empty run) unless they are told otherwise.
+    """Workers that pretend: they say one epoch, and `train` (store a run with a trial and a speed, and nothing else) unless they are told otherwise.
 
     `fail`: say so. `exit`: end with code 7, 30 lines on standard error. `hang`: wait to be ended; `stubborn`: in spite of
     SIGTERM too. `commit and die`: by SIGKILL, with the run stored.

@@ -113,9 +113,7 @@ def test_the_test_labels_decide_nothing() -> None:
     train, validation, test = parts()
     wrong = Images(test.images, (test.labels + 1) % 10)
     for name in ("svm", "logistic-regression"):
-        ours, theirs = (
-            fit_predict(name, {}, train, {"test": images}, 0, validation=validation) for images in (test, wrong)
-        )
+        ours, theirs = (fit_predict(name, {}, train, {"test": images}, 0, validation=validation) for images in (test, wrong))
         assert ours.probabilities["test"].tobytes() == theirs.probabilities["test"].tobytes()
 
 
@@ -270,9 +268,7 @@ def test_one_class_is_none() -> None:
 def test_nothing_known_to_calibrate_on() -> None:
     train, validation, test = parts()
     with pytest.raises(Misuse, match="calibrate"):
-        fit_predict(
-            "svm", {}, train[train.labels < 5], {"test": test}, 0, validation=validation[validation.labels >= 5]
-        )
+        fit_predict("svm", {}, train[train.labels < 5], {"test": test}, 0, validation=validation[validation.labels >= 5])
 
 
 def test_looking_at_the_table_imports_no_scikit_learn() -> None:

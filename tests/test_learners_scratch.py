@@ -50,9 +50,7 @@ def test_gradients_are_those_of_keras(activation: str, initial: str, loss_scale:
     import tensorflow as tf
 
     l2, train = 0.01, dataset().train[:BATCH]
-    learner = training(
-        activation=activation, initial=initial, loss_scale=loss_scale, l2=l2, hidden=(50, 50), dtype=np.float64
-    )
+    learner = training(activation=activation, initial=initial, loss_scale=loss_scale, l2=l2, hidden=(50, 50), dtype=np.float64)
     model, network = learner.to_keras(), learner.network
     to_logits = keras.Model(model.input, model.get_layer("logits").output)
     targets = np.eye(dataset().classes)[train.labels]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from learners_fixture import assert_same_result, make_store
-from runner_fixture import Pretenders, line, make_plan
+from learners_fixture import assert_same_result, make_store, weights
+from runner_fixture import Pretenders, keep_run, line, make_plan
 from toile.errors import ToileError
 from toile.learners.train import train
 from toile.runner import local
@@ -91,8 +91,9 @@ def test_all_is_carried_out_at_most_so_many_at_once(store, pretenders):
 
 def test_one_after_the_other_in_order(store, pretenders):
     plan = four(store)
+    pending = [one.name for one in plan.pending()]
     _, told = carried_out(plan)
-    assert [event.name for event in told if event.kind == "started"] == [one.name for one in plan.pending()] or list("abcd")
+    assert [event.name for event in told if event.kind == "started"] == pending
     assert [event.kind for event in told] == ["started", "epoch", "done"] * 4
 
 
@@ -203,15 +204,13 @@ def test_shorter_trial_that_was_not_passed_is_trained_after_all(store, pretender
     plan = make_plan(store, *(line(str(epochs), epochs) for epochs in (2, 9, 5)), line("child", 1, warm_start="5"))
     errors, told = carried_out(plan)
     assert errors == {} and plan.pending() == []
-    assert [event.name for event in told if event.kind == "done"] == ["9 + 5 + 2", "5 + 2", "2", "child"] or [
-        event.name for event in told if event.kind == "done"
-    ] == ["9 + 5 + 2", "5 + 2", "child", "2"]
+    assert sorted(event.name for event in told if event.kind == "done") == ["2", "5 + 2", "9 + 5 + 2", "child"]
     assert len(pretenders.calls) == 4
 
 
 def test_failure_names_all_trials_of_the_job_that_are_not_stored(store, pretenders):
     plan = make_plan(store, *(line(str(epochs), epochs) for epochs in (2, 9, 5)))
-    (store.runs_folder / by_name(plan)["2"]).mkdir(parents=True)
+    keep_run(store, plan.trials[0])
     pretenders.tell({by_name(plan)["9"]: "fail"})
     assert carried_out(plan)[0] == {"9": "it would not learn", "5": "it would not learn"}
 
@@ -279,37 +278,6 @@ def test_run_uses_all_cores(store, monkeypatch, threads, cores, expected):
     assert asked["workers"] == 7
 
 
-# Real trainings
-
-
-def test_longer_training_makes_the_shorter_on_its_way_and_a_child_begins_with_it(tmp_path):
-    store = make_store(tmp_path / "store")
-    lines = {"dropout": 0.2, "hidden": [8]}
-    architecture = {"name": "mlp", **lines}
-    plan = make_plan(
-        store,
-        line("child", 1, architecture, {"optimizer": {"name": "sgd", "learning_rate": 1e-3}}, warm_start="shorter"),
-        line("shorter", 2, architecture),
-        line("longer", 3, architecture),
-        line("diverging", 1, architecture, {"optimizer": {"name": "sgd", "learning_rate": 1e30}}, warm_start="longer"),
-    )  # fmt: skip
-    child, shorter, longer, diverging = plan.trials
-    told: list[Event] = []
-    with pytest.raises(TrialsFailed, match="1 trial failed:\n  diverging: the loss is not a number in epoch 1"):
-        run(plan, workers=1, tell=told.append)
-    assert Counter(event.name for event in told if event.kind == "started") == {
-        "longer + shorter": 1, "child": 1, "diverging": 1
-    }  # fmt: skip
-    assert plan.pending() == [diverging]
-    alone = make_store(tmp_path / "alone")
-    for one in (shorter, longer):
-        train(one.trial, alone, threads=1, say=lambda event, **fields: None)
-        assert_same_result(store, alone, one.trial)
-    ends = store.get(shorter.fingerprint).history[-1]["loss"]
-    begins = store.get(child.fingerprint).history[0]["loss"]
-    assert begins == pytest.approx(ends, abs=0.4) and begins < store.get(shorter.fingerprint).history[0]["loss"] - 0.3
-
-
 def test_work_folder_holds_what_the_worker_was_asked_and_said(store, pretenders):
     plan = make_plan(store, line("a"))
     pretenders.tell({by_name(plan)["a"]: "exit"})
@@ -317,3 +285,27 @@ def test_work_folder_holds_what_the_worker_was_asked_and_said(store, pretenders)
     folder: Path = store.work(plan.trials[0].fingerprint)
     assert (folder / "trial.json").read_text("utf-8") == plan.trials[0].trial.canonical()
     assert len((folder / "output.log").read_text("utf-8").splitlines()) == 30
+
+
+# Real trainings
+
+
+def test_longer_training_makes_the_shorter_on_its_way_and_a_child_begins_with_it(tmp_path):
+    store, alone = make_store(tmp_path / "store"), make_store(tmp_path / "alone")
+    architecture, still = {"name": "mlp", "hidden": [8], "dropout": 0.2}, {"optimizer": {"name": "sgd", "learning_rate": 1e-30}}
+    plan = make_plan(
+        store,
+        line("child", 1, architecture, still, warm_start="shorter"),
+        line("shorter", 2, architecture),
+        line("longer", 3, architecture),
+    )
+    child, shorter, longer = plan.trials
+    told: list[Event] = []
+    assert set(run(plan, workers=1, tell=told.append)) == set(by_name(plan).values())
+    assert [event.name for event in told if event.kind == "started"] == ["longer + shorter", "child"]
+    train(shorter.trial, alone, threads=1, say=lambda event, **fields: None)
+    assert_same_result(store, alone, shorter.trial)
+    of_shorter, of_longer, of_child = (weights(plan.run_of(one).model_path) for one in (shorter, longer, child))
+    # The child was trained for an epoch in steps too small for float32.
+    assert [array.tobytes() for array in of_child] == [array.tobytes() for array in of_shorter]
+    assert any((ours != theirs).any() for ours, theirs in zip(of_longer, of_shorter, strict=True))

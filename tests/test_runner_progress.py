@@ -116,7 +116,11 @@ def test_time_left_is_never_negative_and_ends_at_nothing(plan, data, workers):
     fingerprints = [one.fingerprint for job in work for one in job.trials]
     for _ in range(data.draw(st.integers(0, 12))):
         epochs = data.draw(st.integers(1, 10))
-        fields = {"epochs": epochs, "epoch": data.draw(st.integers(1, epochs)), "images_per_second": data.draw(st.floats(0.1, 1e6))}
+        fields = {
+            "epochs": epochs,
+            "epoch": data.draw(st.integers(1, epochs)),
+            "images_per_second": data.draw(st.floats(0.1, 1e6)),
+        }
         kind = data.draw(st.sampled_from(["started", "waiting", "epoch", "epoch", "done", "failed", "stopped"]))
         left.note(Event(kind, "name", data.draw(st.sampled_from(fingerprints)), fields))
         assert left.estimate() >= 0

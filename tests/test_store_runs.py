@@ -104,9 +104,7 @@ def test_what_does_not_belong_to_a_run_does_not_get_into_it(store: Store) -> Non
 
 
 @pytest.mark.parametrize(("place", "call"), [(os, "fsync"), (Path, "rename")])
-def test_a_commit_that_fails_can_be_made_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch, place: object, call: str
-) -> None:
+def test_a_commit_that_fails_can_be_made_again(store: Store, monkeypatch: pytest.MonkeyPatch, place: object, call: str) -> None:
     def broken(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -82,7 +82,9 @@ rule = "maen"
     with pytest.raises(StudyError) as caught:
         parse(text, CATALOGUE, "s.toml")
     short = re.sub("; (known:|it has) .*", "", str(caught.value))
-    assert short == """\
+    assert (
+        short
+        == """\
 s.toml has 19 mistakes:
   title: is missing
   line 1: titel: unknown key (did you mean 'title'?)
@@ -103,6 +105,7 @@ s.toml has 19 mistakes:
   line 26: trial[2].architecture: unknown architecture 'cmn' (did you mean 'cnn'?)
   line 30: committee[0].members[1]: unknown trial 'aa' (did you mean 'a'?)
   line 31: committee[0].rule: unknown rule 'maen' (did you mean 'mean'?)"""
+    )
     for known in ("known: tail, random, stratified", "known: dropout, filters, kernel", "known: a, b"):
         assert any(mistake.endswith(known) for mistake in caught.value.mistakes)
 

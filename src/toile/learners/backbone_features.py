@@ -59,9 +59,7 @@ def content(model: Any) -> str:
     return digest.hexdigest()
 
 
-def key(
-    options: dict[str, Any], *, dataset: str, part: str, weights: str, backend: str, precision: str = "float32"
-) -> str:
+def key(options: dict[str, Any], *, dataset: str, part: str, weights: str, backend: str, precision: str = "float32") -> str:
     """SHA-256 of everything that decides the features of a part of a data set.
 
     Args:

@@ -17,9 +17,7 @@ from toile.store import atomic
 from toile.study.trial import Trial
 
 
-def write(
-    folder: Path, trial: Trial, model: Any, learner: Any, parts: Parts, progress: Progress, threads: int
-) -> None:
+def write(folder: Path, trial: Trial, model: Any, learner: Any, parts: Parts, progress: Progress, threads: int) -> None:
     """Write all files of a run to `folder`.
 
     Args:

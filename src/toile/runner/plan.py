@@ -171,9 +171,7 @@ def make(
                 backend=study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )
-            trials[line.name, seed, fold] = PlannedTrial(
-                _name(line, seed, fold), line.name, trial, line.published, weights
-            )
+            trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
     return Plan(study, reference, asked, reduction, dataset, counts, tuple(planned), store)

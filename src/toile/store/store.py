@@ -1,12 +1,12 @@
 """The store: the folder of runs.
 
-    STORE/runs/<fingerprint>/    complete runs, and only those: a folder comes here by one rename
-    STORE/work/<fingerprint>/    runs in the making: the checkpoint, the worker's output, `run/` with the finished files
-    STORE/work/<fingerprint>.lock   held by the process that works there; the system drops it when that process dies
-    STORE/data/<content>/        each data set that was trained on, once, as memory-mapped arrays
-    STORE/weights/               files of weights that trials begin with, by the hash of their content
-    STORE/features/              what frozen backbones make of the images, computed once
-    STORE/reports/               reports, where no other place was asked for
+STORE/runs/<fingerprint>/    complete runs, and only those: a folder comes here by one rename
+STORE/work/<fingerprint>/    runs in the making: the checkpoint, the worker's output, `run/` with the finished files
+STORE/work/<fingerprint>.lock   held by the process that works there; the system drops it when that process dies
+STORE/data/<content>/        each data set that was trained on, once, as memory-mapped arrays
+STORE/weights/               files of weights that trials begin with, by the hash of their content
+STORE/features/              what frozen backbones make of the images, computed once
+STORE/reports/               reports, where no other place was asked for
 """
 
 from __future__ import annotations

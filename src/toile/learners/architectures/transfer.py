@@ -118,7 +118,7 @@ def check(options: dict[str, Any], image_shape: tuple[int, int, int] | None = No
         if image_shape[2] not in (1, 3):
             raise ValueError(f"a backbone takes images of 1 or 3 channels, got {image_shape[2]}")
         if options["fit"] == "pad" and max(image_shape[:2]) > options["size"]:
-            raise ValueError(f"images of {image_shape[:2]} pixels cannot be padded to {options['size']}; fit = \"resize\" can")
+            raise ValueError(f'images of {image_shape[:2]} pixels cannot be padded to {options["size"]}; fit = "resize" can')
     rates = options["dense_dropout"]
     each(tuple(rates) if isinstance(rates, list) else rates, len(options["dense"]), "dense_dropout")
     backbones.check(options["backbone"], options["alpha"], options["size"], options["weights"])
