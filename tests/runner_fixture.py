@@ -78,10 +78,11 @@ say("done", fingerprint=name)
 
 
 class Pretenders:
-    """Workers that pretend: they say one epoch, and `train` (store a run with a trial and a speed, and nothing else) unless they are told otherwise.
+    """Workers that pretend: they say one epoch, and then do as they are told.
 
-    `fail`: say so. `exit`: end with code 7, 30 lines on standard error. `hang`: wait to be ended; `stubborn`: in spite of
-    SIGTERM too. `commit and die`: by SIGKILL, with the run stored.
+    `train`, if they are told nothing: store a run with a trial and a speed, and nothing else. `fail`: say so. `exit`: end
+    with code 7, after 30 lines on standard error. `hang`: wait to be ended; `stubborn`: in spite of SIGTERM too. `commit and
+    die`: by SIGKILL, with the run stored.
     """
 
     def __init__(self, folder: Path, monkeypatch: Any) -> None:

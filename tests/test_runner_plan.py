@@ -224,8 +224,8 @@ def test_larger_models_take_longer(store):
 def test_estimates_use_the_speed_of_stored_runs_of_their_like(store):
     lines = [
         line("stored", 1, SMALL), line("like it", 10, SMALL), line("batches", 10, SMALL, {"batch_size": 64}),
-        line("augmented", 10, SMALL, {"augmentation": {"rotation": 10.0}}), line("precise", 10, SMALL, {"precision": "bfloat16"}),
-        line("model", 10, LARGE),
+        line("augmented", 10, SMALL, {"augmentation": {"rotation": 10.0}}),
+        line("precise", 10, SMALL, {"precision": "bfloat16"}), line("model", 10, LARGE),
     ]  # fmt: skip
     before = make_plan(store, *lines)
     unknown = [before.seconds(one) for one in before.trials]

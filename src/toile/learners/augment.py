@@ -13,7 +13,8 @@ from keras import KerasTensor, layers, ops, random
 
 from toile.study.spec import Augmentation, Elastic
 
-_FLIPS = {"horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
+# Keras's own "horizontal_and_vertical" throws one coin for both; its ImageDataGenerator threw two.
+_FLIPS = {"none": (), "horizontal": ("horizontal",), "vertical": ("vertical",), "both": ("horizontal", "vertical")}
 
 
 def augmenting(spec: Augmentation | None) -> list[Any]:
@@ -39,8 +40,7 @@ def augmenting(spec: Augmentation | None) -> list[Any]:
         shear.x_factor = (-tangent, tangent)  # as an argument it may be at most 1, which is 45 degrees
     if any(spec.shift):
         found.append(layers.RandomTranslation(*spec.shift, fill_mode="nearest", **kept))
-    if spec.flip != "none":
-        found.append(layers.RandomFlip(_FLIPS[spec.flip], **kept))
+    found += [layers.RandomFlip(mode, **kept) for mode in _FLIPS[spec.flip]]
     if spec.elastic:
         found.append(ElasticDistortion(spec.elastic, **kept))
     return [*found, ToPixels(**kept)]
