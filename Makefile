@@ -41,14 +41,14 @@ committee: .venv/installed
 	@export TOILE_STORE='$(STORE)'
 	ON=()
 	if ! $(BIN)/toile fetch fashion-mnist; then
-	  printf '\n%s\n' \
+	  printf '%s\n' '' \
 	    '************************************************************************' \
 	    '*  Fashion-MNIST can be neither found nor downloaded (see above).      *' \
 	    '*  What follows runs the same study on DIGITS instead: 1,797 images    *' \
 	    '*  that come with scikit-learn. Its figures say nothing about          *' \
 	    '*  Fashion-MNIST. With the four files in ./data/fashion-mnist, or a    *' \
 	    '*  network, the same command runs the real thing.                      *' \
-	    '************************************************************************'
+	    '************************************************************************' ''
 	  ON=(--dataset digits)
 	fi
 	$(BIN)/toile run committee "$${ON[@]}" $(if $(WORKERS),--workers $(WORKERS))

@@ -200,7 +200,7 @@ def test_warm_start_from_another_shape(store, architecture, says):
 
 @pytest.mark.parametrize(("theirs", "ours"), [({}, {"folds": 2}), ({"folds": 2}, {}), ({"folds": 2}, {"folds": 3})])
 def test_warm_start_from_a_fold_that_is_not_there(store, theirs, ours):
-    with pytest.raises(Misuse, match="'child' begins with 'parent', which is split otherwise: it has no such fold"):
+    with pytest.raises(Misuse, match="'child' begins with 'parent', which is split otherwise"):
         make_plan(store, line("parent", split=theirs), line("child", split=ours, warm_start="parent"))
 
 
@@ -302,3 +302,19 @@ def test_plan_and_status_as_tables(tmp_path, capsys):
     assert "0.7500" in said and "1 stored, 0 begun, 3 missing" in said
     for one in plan.trials:
         assert one.fingerprint[:12] in said
+
+
+@pytest.mark.parametrize("theirs", [{"validation": 0.3}, {"method": "random"}, {"method": "random", "seed": 1}])
+def test_warm_start_from_another_split_might_have_seen_the_validation_images(store, theirs):
+    with pytest.raises(Misuse, match="their splits must agree"):
+        make_plan(store, line("parent", split=theirs), line("child", warm_start="parent"))
+
+
+def test_warm_start_from_fewer_images_of_the_same_split(store):
+    plan = make_plan(store, line("parent", split={"fraction": 0.5}), line("child", warm_start="parent"))
+    assert plan.trials[1].trial.warm_start == plan.trials[0].fingerprint
+
+
+def test_warm_starts_in_a_circle_end_in_an_error(store):
+    with pytest.raises(Misuse, match="in a circle: 'a', 'b'"):
+        make_plan(store, line("a", warm_start="b"), line("b", warm_start="a"))

@@ -178,10 +178,14 @@ def make(
 
 
 def _parents_first(lines: list[Variant]) -> list[Variant]:
-    """A line after the one it begins with. (A study file has no circles.)"""
+    """A line after the one it begins with."""
     done: dict[str, Variant] = {}
     while len(done) < len(lines):
-        done |= {line.name: line for line in lines if line.name not in done and line.warm_start in (None, *done)}
+        ready = {line.name: line for line in lines if line.name not in done and line.warm_start in (None, *done)}
+        if not ready:
+            left = ", ".join(repr(line.name) for line in lines if line.name not in done)
+            raise Misuse(f"warm starts from trials that are not there, or in a circle: {left}")
+        done |= ready
     return list(done.values())
 
 
@@ -199,6 +203,10 @@ def _parent(
     found = of_parent.get((seed, fold)) or next((one for key, one in of_parent.items() if key[1] == fold), None)
     if found is None:
         raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise: it has no such fold")
+    # Or the parent may have learned from the child's validation or test images.
+    ours, its = (split.model_copy(update={"fraction": 1.0}) for split in (line.split, found.trial.split))
+    if ours != its:
+        raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise; their splits must agree")
     theirs = found.trial.architecture
     differing = {
         key for key in {*architecture.options, *theirs.options} - _SHAPELESS

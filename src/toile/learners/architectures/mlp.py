@@ -55,4 +55,5 @@ def build(
 
 def multiply_adds(image_shape: tuple[int, int, int], classes: int, **options: Any) -> int:
     """Multiplications of one image's forward pass."""
+    each(options["dropout"], len(options["hidden"]), "dropout")
     return sum(a * b for a, b in pairwise((prod(image_shape), *options["hidden"], classes)))
