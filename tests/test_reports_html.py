@@ -13,6 +13,7 @@ from reports_fixture import MODELS, PUBLISHED, make_results
 from toile.reports import sheets
 from toile.reports.findings import findings
 from toile.reports.html import render
+from toile.reports.lines import lines_table
 from toile.reports.plots import PLOTS
 from toile.reports.summary import plain, summary
 from toile.reports.tables import print_summary
@@ -234,3 +235,22 @@ def test_numbers_as_text():
     assert told == ["0.84 s", "12.3 s", "1 min 00 s", "2 min 05 s", "1 h 02 min"]
     assert options("cnn", {"filters": [32, 64], "batch_norm": True, "l2": None}) == "cnn (filters 32–64, batch norm yes)"
     assert brief(0.00012) == "0.00012" and joined(["a", "b", "c"]) == "a, b and c" and joined([]) == ""
+
+
+def test_lines_with_several_seeds_are_means_with_their_spread(tmp_path) -> None:
+    results = make_results(tmp_path)
+    trials = tuple(replace(trial, line="one line") for trial in results.trials)
+    several = replace(results, trials=trials, committees=())
+    (row,) = lines_table(several).rows
+    values = [trial.test["accuracy"] for trial in trials]
+    assert row[:3] == ["one line", "seeds", str(len(trials))]
+    assert row[3] == f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+    assert "Lines with several seeds or folds" in render(several)
+    assert "Lines with several seeds or folds" not in render(results)
+
+
+def test_validation_figures_of_other_folds_choose_nothing(tmp_path) -> None:
+    results = make_results(tmp_path)
+    assert "The validation images, which may choose" in " ".join(findings(results))
+    trials = [replace(trial, trial={**trial.trial, "fold": fold}) for fold, trial in enumerate(results.trials)]
+    assert "which may choose" not in " ".join(findings(replace(results, trials=tuple(trials))))

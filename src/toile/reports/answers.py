@@ -50,7 +50,9 @@ def print_comparison(found: dict[str, Any]) -> None:
     console = Console(highlight=False)
     for key, value in found.items():
         if key != "verdict":
-            console.print(f"{key:<12} {_plain(value)}", markup=False)
+            label = key.replace("_", " ")
+            shown = " to ".join(map(_plain, value)) if "interval" in key else _plain(value)
+            console.print(f"{label:<16} {shown}", markup=False)
     console.print(found["verdict"], markup=False, style="bold")
 
 
@@ -73,5 +75,5 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     if isinstance(value, (list, tuple)):
-        return " to ".join(map(_plain, value)) if len(value) == 2 else ", ".join(map(_plain, value))
+        return ", ".join(map(_plain, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -35,7 +35,8 @@ def _models(results: StudyResults) -> str:
         "be peeking."
     )
     chosen = [trial for trial in results.stored if trial.validation.get("accuracy") is not None]
-    if len(chosen) > 1:
+    held_out = {(str(trial.trial.get("split")), trial.trial.get("fold")) for trial in chosen}
+    if len(chosen) > 1 and len(held_out) == 1:  # figures of other validation images cannot choose between models
         pick = max(chosen, key=lambda trial: trial.validation["accuracy"])
         same = "the same model" if pick.name == best["name"] else pick.name
         text += f" The validation images, which may choose, choose {same}"

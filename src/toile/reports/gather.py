@@ -27,6 +27,7 @@ def gather(plan: Plan) -> StudyResults:
             trial=json.loads(planned.trial.canonical()),
             published=_published(planned.published),
             run=plan.run_of(planned),
+            line=planned.line,
         )
         for planned in plan.trials
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from toile.reports import audited, origins, palette, sections, sheets
+from toile.reports import audited, lines, origins, palette, sections, sheets
 from toile.reports.findings import findings
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import StudyResults
@@ -64,6 +64,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "tables": {
             "audit": audited.audit_table(results),
             "figures": sections.figures_table(results),
+            "lines": lines.lines_table(results),
             "measures": sections.measures_table(results),
             "training": sections.training_table(results),
             "recipes": sections.recipe_table(results),

@@ -16,7 +16,8 @@ from toile.study.spec import StudySpec
 class TrialResult:
     """A trial of the study and, if it has been run, its run.
 
-    `name` is unique in the study: the trial's name, with " (seed 1)" or " (fold 2)" behind it where there are several.
+    `name` is unique in the study: the trial's name, with " (seed 1)" or " (fold 2)" behind it where there are several;
+    `line` is the name without that.
     """
 
     name: str
@@ -24,6 +25,7 @@ class TrialResult:
     trial: dict[str, Any]
     published: dict[str, Any]
     run: Run | None
+    line: str = ""
 
     @property
     def test(self) -> dict[str, Any]:
