@@ -17,10 +17,10 @@ from learners_fixture import dataset, python
 from toile.data.dataset import Images
 from toile.errors import Misuse, ToileError
 from toile.evaluation.metrics import accuracy, loss
-from toile.learners import classical
-from toile.learners.classical import MODELS, Fitted, complete, fit_predict
-from toile.learners.decisions import Calibration
-from toile.learners.features import hog, pixels, principal_components
+from toile.learners.classical import models as classical
+from toile.learners.classical.decisions import Calibration
+from toile.learners.classical.features import hog, pixels, principal_components
+from toile.learners.classical.models import MODELS, Fitted, complete, fit_predict
 
 # Small ones, where the default would be slow.
 QUICK: dict[str, dict[str, Any]] = {
@@ -273,7 +273,7 @@ def test_nothing_known_to_calibrate_on() -> None:
 
 def test_looking_at_the_table_imports_no_scikit_learn() -> None:
     code = (
-        "import toile.learners.classical as c; [c.complete(n, {}) for n in c.MODELS]; "
+        "import toile.learners.classical.models as c; [c.complete(n, {}) for n in c.MODELS]; "
         "print({'sklearn', 'scipy', 'skimage', 'keras'} & set(sys.modules))"
     )
     assert python(code, backend="tensorflow").strip() == "set()"

@@ -14,10 +14,10 @@ import pytest
 from learners_fixture import python
 from toile.data.dataset import Dataset, Images
 from toile.errors import Misuse, ToileError
-from toile.learners import architectures, backbones, recipe
-from toile.learners import backbone_features as features
+from toile.learners import architectures, recipe
 from toile.learners.architectures import transfer
 from toile.learners.engines import engine
+from toile.learners.transfer import backbones, features
 from toile.study.spec import RecipeSpec
 
 SHAPE, CLASSES = (28, 28, 1), 4

@@ -19,8 +19,9 @@ import numpy as np
 
 from toile.data.splits import split
 from toile.errors import ToileError
-from toile.learners import architectures, backbone_features, recipe, scaling
+from toile.learners import architectures, recipe, scaling
 from toile.learners.engines import engine
+from toile.learners.transfer import features
 from toile.store.store import Store
 from toile.study.trial import Trial
 
@@ -50,9 +51,9 @@ class KerasLearner:
         self.model = self.whole = _build(trial, store)
         if trial.warm_start:
             self.whole.set_weights(_weights(store, trial.warm_start))
-        if backbone_features.frozen(self.whole) and not trial.recipe.augmentation:
+        if features.frozen(self.whole) and not trial.recipe.augmentation:
             # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
-            self.model, data = backbone_features.dataset_of_features(
+            self.model, data = features.dataset_of_features(
                 self.whole, data, store.features_folder, options=trial.architecture.options, backend=trial.backend,
                 precision=trial.recipe.precision,
             )  # fmt: skip

@@ -1,6 +1,6 @@
 """Transfer: a frozen backbone that was trained on ImageNet, and a head of dense layers that learns the classes at hand.
 
-The backbone is one layer, "backbone"; its output in a row is the layer "features". `toile.learners.backbone_features` runs
+The backbone is one layer, "backbone"; its output in a row is the layer "features". `toile.learners.transfer.features` runs
 the images through it once and trains the head on what comes out.
 """
 
@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from toile.errors import Misuse
-from toile.learners import backbones
 from toile.learners.layers import activation_layer, each
 from toile.learners.option_types import Activation, Count, Counts, RateOrEach
+from toile.learners.transfer import backbones
 
 REVISION = 1
 

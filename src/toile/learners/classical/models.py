@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from toile.data.dataset import Images
 from toile.errors import Misuse, nearest
-from toile.learners.decisions import Calibration
-from toile.learners.features import hog, pixels, principal_components
+from toile.learners.classical.decisions import Calibration
+from toile.learners.classical.features import hog, pixels, principal_components
 
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
@@ -64,7 +64,7 @@ class Fitted:
 class Model(NamedTuple):
     """A row of `MODELS`: the function, what it is for a list, and the features that it sees.
 
-    `features` is a function of `toile.learners.features`; it takes those options that have its arguments' names.
+    `features` is a function of `toile.learners.classical.features`; it takes those options that have its arguments' names.
     """
 
     function: Callable[..., Any]

@@ -1,0 +1,1 @@
+"""Classical models on pixels, HOG features or principal components, through scikit-learn."""
