@@ -14,7 +14,7 @@ from toile.reports.ledger import render, rows
 from toile.reports.measured import Measured
 from toile.study.expand import variants
 from toile.study.reduction import Reduction
-from toile.study.spec import StudySpec
+from toile.study.spec import Published, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 
 REPOSITORY = Path(__file__).parent.parent
@@ -73,6 +73,13 @@ def test_a_verdict_follows_from_the_distance(accuracy: float, note: str | None, 
     assert row.verdict == verdict
     assert row.measured["accuracy"] == accuracy
     assert row.parameters == 7
+
+
+def test_what_has_no_published_figure_is_not_reproduced() -> None:
+    spec = study()
+    bare = spec.trial[0].model_copy(update={"published": Published(parameters=7)})
+    spec = spec.model_copy(update={"trial": (bare,)})
+    assert rows({"s": spec}, [result(spec, 0.9)])[0].verdict == "measured: no figure is published"
 
 
 def test_nothing_measured_says_so() -> None:

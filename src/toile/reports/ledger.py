@@ -20,6 +20,7 @@ from toile.study.spec import Figures, Published, StudySpec
 # stopped by hand: within a point counts as the same.
 CLOSE = 0.01
 REPRODUCED, DIFFERS, REDUCED, MISSING = "reproduced", "differs", "reduced", "not measured"
+ALONE = "measured"  # and nothing published to lay it beside
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`reproduced`, `differs: why`, `reduced: how` or `not measured: why`."""
+        """`reproduced`, `differs: why`, `measured: …`, `reduced: how` or `not measured: why`."""
         return f"{self.kind}: {self.note}" if self.note and self.kind != REPRODUCED else self.kind
 
 
@@ -107,7 +108,9 @@ def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
         kind, note = REDUCED, used[0].reduced.removeprefix("reduced ")
     elif len(full) < folds:
         kind, note = REDUCED, f"{len(full)} of {folds} folds"
-    elif "accuracy" in figures and abs(measured["accuracy"] - figures["accuracy"]) > CLOSE:
+    elif "accuracy" not in figures:
+        kind, note = ALONE, "no figure is published"
+    elif abs(measured["accuracy"] - figures["accuracy"]) > CLOSE:
         kind, note = DIFFERS, note or "why is not known"
     else:
         kind = REPRODUCED
@@ -130,7 +133,7 @@ def _spoken_of(published: Published) -> tuple[str, Figures]:
 
 def render(found: Sequence[Row]) -> str:
     """The ledger as Markdown."""
-    count = {kind: sum(row.kind == kind for row in found) for kind in (REPRODUCED, DIFFERS, REDUCED, MISSING)}
+    count = {kind: sum(row.kind == kind for row in found) for kind in (REPRODUCED, DIFFERS, ALONE, REDUCED, MISSING)}
     lines = [
         "# The ledger",
         "",
