@@ -133,3 +133,13 @@ def test_the_ledger_in_the_docs_is_made_from_the_results_in_the_repository() -> 
     specs = {name: studies.load(name).spec for name in studies.names()}
     made = render(rows(specs, measured.read(REPOSITORY / "results")))
     assert made == (REPOSITORY / "docs" / "reproduction.md").read_text("utf-8"), "run `toile ledger`"
+
+
+def test_a_published_mean_of_members_is_laid_beside_the_same_mean() -> None:
+    committee = {"name": "c", "members": ["a"], "published": {"mean_of_members": {"accuracy": 0.9, "loss": 0.3}}}
+    content = study().model_dump(exclude_unset=True)
+    spec = StudySpec.model_validate({**content, "trial": list(content["trial"]), "committee": [committee]})
+    assert [row.verdict for row in rows({"s": spec}, [])] == ["not measured", "not measured"]
+    _, row = rows({"s": spec}, [result(spec, 0.95)])
+    assert row.measured["accuracy"] == pytest.approx(0.95)
+    assert row.verdict == "differs: a differs"

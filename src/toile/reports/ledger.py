@@ -14,7 +14,7 @@ from typing import Any
 
 from toile.reports.measured import Measured
 from toile.study.expand import Variant, variants
-from toile.study.spec import Figures, Published, StudySpec
+from toile.study.spec import CommitteeSpec, Figures, Published, StudySpec
 
 # Accuracies of one recipe over seeds spread by some 0.3 points on these images, and a document shows one seed, sometimes
 # stopped by hand: within a point counts as the same.
@@ -64,7 +64,23 @@ def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row
             if line.published is not None:
                 note = " ".join(notes.get(line.name, "").split())
                 found.append(_row(name, line, [m for m in by_line[name, line.name] if _is_of(m, line)], note))
+        found += [_means(name, spec, found) for spec in study.committee if spec.published]
     return found
+
+
+def _means(study: str, spec: CommitteeSpec, found: Sequence[Row]) -> Row:
+    """What a document publishes of a committee: the means of its members' figures, laid beside the same means here."""
+    members = [row for row in found if row.study == study and row.line in spec.members and row.n]
+    figures = spec.published.mean_of_members
+    whole = len(members) == len(spec.members)
+    measured = {metric: mean(row.measured[metric] for row in members) for metric in figures} if whole else {}
+    name = f"{spec.name}: the mean of its members' figures, which no committee has"
+    if not whole:
+        return Row(study, name, None, "test", figures, 0, {}, {}, MISSING, "")
+    close = abs(measured["accuracy"] - figures["accuracy"]) <= CLOSE
+    other = [row.line for row in members if row.kind == DIFFERS]
+    kind, note = (REPRODUCED, "") if close else (DIFFERS, f"{', '.join(other)} differs" if other else "why is not known")
+    return Row(study, name, None, "test", figures, 1, measured, {}, kind, note)
 
 
 def _is_of(measured: Measured, line: Variant) -> bool:
