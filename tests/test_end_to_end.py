@@ -104,6 +104,17 @@ def test_report_is_one_file_and_the_same_twice(store: Path, tmp_path: Path) -> N
     assert b"digits" in first
 
 
+@pytest.mark.parametrize("verb", ["report", "status", "combine"])
+def test_what_reads_the_store_never_imports_a_trainer(verb: str, store: Path) -> None:
+    script = (
+        "import sys; from toile.cli import main; main(sys.argv[1:]); "
+        "loaded = set(sys.modules) & {'keras', 'tensorflow', 'jax', 'torch'}; assert not loaded, loaded"
+    )
+    command = [sys.executable, "-c", script, verb, str(TINY), "--store", str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_plan_status_and_list_speak_json(store: Path) -> None:
     plan = json.loads(toile("plan", TINY, "--json", store=store).stdout)
     assert [trial["state"] for trial in plan["trials"]] == ["stored"] * 3
