@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from toile.study.spec import listed
 
@@ -28,3 +30,23 @@ Padding = Literal["valid", "same"]
 PaddingOrEach = Annotated[Padding | tuple[Padding, ...], BeforeValidator(listed)]
 InitializerOrEach = Annotated[Initializer | tuple[Initializer, ...], BeforeValidator(listed)]
 StringOrEach = Annotated[str | tuple[str, ...], BeforeValidator(listed)]
+
+
+class Options(BaseModel):
+    """Base of all models of options: no unknown one, no silent conversion, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+OptionsModel = TypeVar("OptionsModel", bound=Options)
+
+
+def options_of(name: str, function: Callable[..., Any], base: type[OptionsModel]) -> type[OptionsModel]:
+    """A model of the options that a function takes: its keyword-only arguments, beside the fields of `base`."""
+    signature = inspect.signature(function, eval_str=True)
+    fields: dict[str, Any] = {
+        key: (parameter.annotation, parameter.default)
+        for key, parameter in signature.parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return create_model(name, __base__=base, **fields)

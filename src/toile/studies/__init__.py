@@ -26,10 +26,6 @@ class LoadedStudy:
     reference: str
     dataset: DatasetSpec
 
-    @property
-    def stands_in(self) -> bool:
-        return self.dataset != self.spec.dataset
-
 
 def names() -> tuple[str, ...]:
     """The packaged studies, by name."""

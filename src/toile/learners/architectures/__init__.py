@@ -12,16 +12,16 @@ takes an option `weights`, `check(options, image_shape=None)` and `weights_conte
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel
 
 from toile.errors import Misuse, nearest
+from toile.learners.option_types import Options, options_of
 
 
 @cache
@@ -44,13 +44,7 @@ def load(name: str) -> ModuleType:
 @cache
 def options_model(name: str) -> type[BaseModel]:
     """A strict model of an architecture's options, made from the signature of its `build`."""
-    signature = inspect.signature(load(name).build, eval_str=True)
-    fields: dict[str, Any] = {
-        key: (parameter.annotation, parameter.default)
-        for key, parameter in signature.parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    return create_model(name, __config__=ConfigDict(extra="forbid", strict=True, frozen=True), **fields)
+    return options_of(name, load(name).build, Options)
 
 
 def complete(name: str, options: dict[str, Any]) -> dict[str, Any]:

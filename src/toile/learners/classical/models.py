@@ -15,12 +15,13 @@ from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field
 
 from toile.data.dataset import Images
 from toile.errors import Misuse, nearest
 from toile.learners.classical.decisions import Calibration
 from toile.learners.classical.features import hog, pixels, principal_components
+from toile.learners.option_types import Options, options_of
 
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
@@ -30,13 +31,11 @@ Strength = Annotated[float, Field(ge=0)]
 HELD_OUT = 0.2
 
 
-class Components(BaseModel):
+class Components(Options):
     """Options of every model: principal components in the place of the features.
 
     The components are those of the training images alone. `whiten` gives each of them variance 1.
     """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     components: Size = 0
     whiten: bool = False
@@ -146,13 +145,7 @@ def load(name: str) -> Model:
 @cache
 def options_model(name: str) -> type[Components]:
     """A strict model of a classical model's options, made from the signature of its function, with those of `Components`."""
-    signature = inspect.signature(load(name).function, eval_str=True)
-    fields: dict[str, Any] = {
-        key: (parameter.annotation, parameter.default)
-        for key, parameter in signature.parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    return create_model(name, __base__=Components, **fields)
+    return options_of(name, load(name).function, Components)
 
 
 def complete(name: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """TensorFlow: a whole epoch is one graph call over images that stay on the device.
 
 Beside `fit`, which goes back to Python and through an input pipeline for every batch, this saves a third to a half of the
-time on small models (`benchmarks/`).
+time on small models.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,23 +156,14 @@ def _write(
 ) -> None:
     for left in path.parent.glob(f"{path.name}.*.tmp"):
         left.unlink()  # of a process that was killed: the lock is ours
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
-        with temporary.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-            for at in range(0, len(images), batch):
-                some = images[at : at + batch]
-                # The last batch is filled up: another shape would be compiled anew, which takes longer than the batch.
-                filled = np.zeros((batch, *images.shape[1:]), dtype=np.uint8)
-                filled[: len(some)] = some
-                features = np.asarray(model.predict_on_batch(filled), dtype="<f4")[: len(some)]
-                file.write(np.ascontiguousarray(features).data)
-                progress(at + len(some), len(images))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    atomic.sync_folder(path.parent)
+    # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
+    with atomic.writing(path) as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for at in range(0, len(images), batch):
+            some = images[at : at + batch]
+            # The last batch is filled up: another shape would be compiled anew, which takes longer than the batch.
+            filled = np.zeros((batch, *images.shape[1:]), dtype=np.uint8)
+            filled[: len(some)] = some
+            features = np.asarray(model.predict_on_batch(filled), dtype="<f4")[: len(some)]
+            file.write(np.ascontiguousarray(features).data)
+            progress(at + len(some), len(images))
