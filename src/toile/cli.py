@@ -80,10 +80,12 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> No
 def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: Json = False) -> None:
     """What a study would train, what is stored, and about how long the rest takes. Trains nothing."""
     from toile.data.audit import audit
+    from toile.runner import run as runs
     from toile.runner import show
 
     made = _plan(study, where)
-    found = show.planned(made, workers) | {"warnings": audit(made.dataset)["warnings"]}
+    warnings = [*audit(made.dataset)["warnings"], *runs.unobtainable(one for one in made.trials if not made.run_of(one))]
+    found = show.planned(made, workers) | {"warnings": warnings}
     for warning in found["warnings"]:
         _say(f"warning: {warning}")
     _print_json(found) if json else show.print_plan(found)
@@ -220,12 +222,12 @@ def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path
     from toile import verbs
 
     added, found = verbs.ledger(results, output, **vars(where))
-    print(f"{added} results added to {results}; {len(found)} published lines in {output}")
+    print(f"{added} results added to {results}; {len(found)} lines in {output}")
 
 
 @app.command
 def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """What no run needs: abandoned work (its checkpoints too) and unused data sets. Lists it; --delete removes it."""
+    """What no run needs: abandoned work (its checkpoints too); data sets, weights and features. Lists; --delete removes."""
     from toile.store.store import Store
 
     place = Store.at(store)

@@ -9,6 +9,7 @@ other trials, which say so. Functions that take `**where` take all of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from toile import studies
 from toile.data.load import load as load_dataset
 from toile.errors import Misuse, ToileError, nearest
+from toile.learners.transfer.backbones import WeightsMissing
 from toile.runner import plan as plans
 from toile.runner import run as runs
 from toile.store import atomic
@@ -121,7 +123,9 @@ def ledger(results: Path, output: Path, **where: Any) -> tuple[int, list[Row]]:
     place, added = Store.at(where.get("store")), 0
     for name, loaded in specs.items():
         if place.kept(loaded.dataset):
-            added += measured.write(stored(name, **where), results)
+            # A study that begins with weights which are not here cannot say which runs are its own.
+            with suppress(WeightsMissing):
+                added += measured.write(stored(name, **where), results)
     found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, measured.read(results))
     output.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(output, ledgers.render(found))
