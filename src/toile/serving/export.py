@@ -82,8 +82,8 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
         raise Misuse(f"{output} is there already; a SavedModel is a folder that export makes")
     if SUFFIXES[to] and (output.suffix != SUFFIXES[to] or output.is_dir()):
         raise Misuse(f"{output} cannot be written as {to}: a file whose name ends in {SUFFIXES[to]} is wanted")
-    if without := [name for name, run in chosen.members.items() if not run.model_path.is_file()]:
-        raise ToileError(f"{', '.join(without)}: the run keeps no Keras model, which is what can be exported")
+    if classical := [name for name, run in chosen.members.items() if run.model_path.suffix != ".keras"]:
+        raise ToileError(f"{', '.join(classical)}: models of scikit-learn cannot be exported, only those that Keras can load")
     images, stored = _images(chosen)
     about = {METADATA_KEY: json.dumps(_about(chosen, to), ensure_ascii=False)}
     if samples and to == "onnx":
