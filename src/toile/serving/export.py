@@ -125,9 +125,9 @@ def compare(
         )
     undecided = _lead(expected) <= ROUNDING
     hung = (_lead(of_members) <= ROUNDING).any(axis=1) if rule == "vote" else np.zeros(len(expected), bool)
-    difference = max(float(np.abs(members - of_members).max()), float(np.abs(probabilities - expected)[~hung].max(initial=0)))
-    # Not `>`, which is False for NaN.
-    if not difference <= TOLERANCE:
+    differences = np.abs(members - of_members).max(), np.abs(probabilities - expected)[~hung].max(initial=0)
+    # NaN is larger than nothing: neither Python's max() nor `>` would see it.
+    if not (difference := float(np.max(differences))) <= TOLERANCE:
         raise ToileError(
             f"the export does not say what its models say: probabilities differ by up to {difference:.2g}, allowed is "
             f"{TOLERANCE:g}; nothing was kept"
