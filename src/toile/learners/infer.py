@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toile.errors import ToileError
-from toile.learners.process import environment
+from toile.learners.process import finish
 
 
 def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.ndarray]:
@@ -31,11 +29,7 @@ def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.n
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
         given, answer = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
         np.save(given, images, allow_pickle=False)
-        command = [sys.executable, "-m", "toile.learners.infer", str(given), str(answer), *map(str, models)]
-        done = subprocess.run(command, env=environment(backend, 1), capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = "\n".join(done.stderr.splitlines()[-5:])
-            raise ToileError(f"the models could not be used: {last}")
+        finish(["-m", "toile.learners.infer", given, answer, *models], backend, "the models could not be used")
         with np.load(answer, allow_pickle=False) as stored:
             return [stored[str(i)] for i in range(len(models))]
 

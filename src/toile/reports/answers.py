@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from toile.errors import ToileError
-from toile.reports.results import StudyResults
 from toile.reports.text import MEAN_OF_MEMBERS, figure
 
 if TYPE_CHECKING:
-    from toile.verbs import Answer
+    from toile.reports.results import StudyResults
+    from toile.verbs import Answer, Exported
 
 FIGURES = ("accuracy", "loss", "precision", "recall")
 
@@ -80,6 +80,16 @@ def print_answers(answers: Iterable[Answer]) -> None:
         for member, probabilities in answer.members.items():
             vote = max(probabilities, key=probabilities.__getitem__)
             console.print(f"  {member}: {vote} ({probabilities[vote]:.1%})", markup=False)
+
+
+def print_export(made: Exported) -> None:
+    """Where the file is, and how well it says what the stored models say."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{made.path.resolve()}", markup=False, style="bold")
+    undecided = f"; {made.undecided} of them equal but for rounding" if made.undecided else ""
+    console.print(f"largest difference {made.difference:.1e} on {made.images:,} images, the same class on all{undecided}")
+    if made.from_stored is not None:
+        console.print(f"from the probabilities that the store has: {made.from_stored:.1e}")
 
 
 def _plain(value: Any) -> str:
