@@ -79,11 +79,10 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> No
 @app.command
 def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: Json = False) -> None:
     """What a study would train, what is stored, and about how long the rest takes. Trains nothing."""
-    from toile.data.audit import audit
     from toile.runner import show
 
     made = _plan(study, where)
-    found = show.planned(made, workers) | {"warnings": audit(made.dataset)["warnings"]}
+    found = show.planned(made, workers) | {"warnings": made.store.audit(made.dataset)["warnings"]}
     for warning in found["warnings"]:
         _say(f"warning: {warning}")
     _print_json(found) if json else show.print_plan(found)

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from toile.committee.assemble import assemble
-from toile.data.audit import audit
 from toile.data.splits import Parts, split
 from toile.evaluation.predictions import Predictions
 from toile.reports.results import CommitteeResult, StudyResults, TrialResult
@@ -41,7 +40,7 @@ def gather(plan: Plan) -> StudyResults:
         study=plan.study,
         reference=plan.reference,
         dataset=plan.dataset,
-        audit=audit(plan.dataset),
+        audit=plan.store.audit(plan.dataset),
         test=_parts(plan, plan.trials[0], parts).test,
         trials=trials,
         committees=tuple(committees),
