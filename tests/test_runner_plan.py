@@ -264,7 +264,7 @@ def test_architecture_that_cannot_be_built(store, architecture):
 
 def test_split_that_the_data_set_cannot_have(store):
     with pytest.raises(DataError, match="brings 60 test images of its own"):
-        make_plan(store, line("a"), line("b", split={"test": 0.2}))
+        make_plan(store, line("a"), line("b", split={"test": 0.2})).checked()
 
 
 # As shown

@@ -47,7 +47,7 @@ def plan(study: str | Path, *, store: Folder = None, data_dir: Folder = None, da
     data = place.kept(loaded.dataset) if loaded.dataset.name and not data_dir else None
     if data is None:
         data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
-    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
+    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale)).checked()
 
 
 def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None,

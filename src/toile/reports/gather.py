@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from toile.committee.assemble import assemble
+from toile.data.dataset import Images
 from toile.data.splits import Parts, split
 from toile.evaluation.predictions import Predictions
 from toile.reports.results import CommitteeResult, StudyResults, TrialResult
@@ -41,11 +42,16 @@ def gather(plan: Plan) -> StudyResults:
         reference=plan.reference,
         dataset=plan.dataset,
         audit=plan.store.audit(plan.dataset),
-        test=_parts(plan, plan.trials[0], parts).test,
+        test=_test(plan, parts),
         trials=trials,
         committees=tuple(committees),
         reduced=str(plan.reduction),
     )
+
+
+def _test(plan: Plan, parts: dict[str, Parts]) -> Images | None:
+    """The study's test images: the data set's own, or those that its split draws."""
+    return plan.dataset.test or _parts(plan, plan.trials[0], parts).test
 
 
 def groups(plan: Plan, spec: CommitteeSpec) -> list[tuple[list[PlannedTrial], str]]:

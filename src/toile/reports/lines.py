@@ -13,6 +13,8 @@ from toile.reports.columns import TEXT, Column, Table
 from toile.reports.results import StudyResults, TrialResult
 from toile.reports.text import NOTHING, figure
 
+# Said of a figure that is not of the test images.
+OF_PART = {"test": "", "validation": " (validation or held-out folds)"}
 FIGURES = ("accuracy", "loss", "f1_micro", "roc_auc_ovo")
 
 

@@ -8,14 +8,13 @@ from typing import Any
 from toile.evaluation.metrics import METRICS
 from toile.reports.columns import NUMBER, TEXT, WIDE, Column, Table, without_empty
 from toile.reports.judged import close_up
-from toile.reports.lines import study_lines
+from toile.reports.lines import OF_PART, study_lines
 from toile.reports.results import StudyResults
 from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options
 from toile.study.optimizers import OPTIMIZERS
 
 FIGURES = ("accuracy", "loss", "precision", "recall")
 CLASS_MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "support": "images"}
-OF_PART = {"test": "", "validation": " (validation or held-out folds)"}
 
 
 def figures_table(results: StudyResults) -> Table:

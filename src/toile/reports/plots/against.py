@@ -79,7 +79,7 @@ def draw_accuracy_against(data: dict[str, Any]) -> Figure:
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.margins(0.08)
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(True)
     axes.set_xlabel(data["axis"] + (" (logarithmic)" if data["log"] else ""))
     axes.set_ylabel("accuracy")

@@ -40,6 +40,7 @@ STYLE = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 8,
+    "axes.titley": 1.0,  # where it is anyway; else Matplotlib measures all labels to find that out
     "axes.labelsize": FONT - 0.5,
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
