@@ -112,8 +112,8 @@ PLOTS = {
     "disagreement": Plot(
         matrices.disagreement,
         matrices.draw_disagreement,
-        "Share of the test images on which two models choose different classes. A committee gains from members that are "
-        "good and differ.",
+        "Share of the test images on which two models choose different classes; of more than ten models, between the ten most "
+        "accurate. A committee gains from members that are good and differ.",
     ),
     "reliability": Plot(
         accuracy.reliability,

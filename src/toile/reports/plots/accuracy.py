@@ -106,10 +106,10 @@ def draw_accuracies(data: dict[str, Any]) -> Figure:
     rows = data["rows"]
     # Names stand above their lines: beside them, long ones would leave no room on a phone.
     figure, axes = panel(360, 76 + 34 * len(rows), left=8, right=58, bottom=38)
-    above = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "bottom"}
+    above = {"transform": axes.get_yaxis_transform(), "va": "bottom", "color": INK, "fontsize": FONT - 0.5}
     for index, row in enumerate(rows):
         colour, bold = series(row["series"]), row["kind"] == "committee"
-        axes.annotate(shortened(row["name"], 50), (0, index), (0, 7), color=INK, fontsize=FONT - 0.5, **above)
+        axes.text(0, index - 0.2, shortened(row["name"], 50), **above)
         axes.plot([row["low"], row["high"]], [index, index], color=colour, linewidth=2.4)
         marker = "*" if bold else MARKERS[row["series"] % len(MARKERS)]
         axes.plot(row["accuracy"], index, marker=marker, color=colour, markersize=11 if bold else 7)

@@ -90,10 +90,8 @@ def draw_measure(data: dict[str, Any]) -> Figure:
     figure, axes = panel(left + 230, 62 + 18 * len(rows), left=left, right=84, bottom=26)
     for index, row in enumerate(rows):
         if "heading" in row:
-            place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
-            axes.annotate(
-                row["heading"], (0, index + 0.12), (5 - left, 0), color=INK, fontsize=FONT - 0.5, fontstyle="italic", **place
-            )
+            place = {"transform": axes.get_yaxis_transform(), "va": "center", "fontstyle": "italic"}
+            axes.text((5 - left) / axes.bbox.width, index + 0.12, row["heading"], color=INK, fontsize=FONT - 0.5, **place)
         else:
             at_right(axes, index, data["written"](row["value"]))
     bars = [(index, row) for index, row in enumerate(rows) if "value" in row]

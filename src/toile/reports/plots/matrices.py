@@ -11,7 +11,7 @@ from toile.committee.diversity import disagreement as pairwise_disagreement
 from toile.reports.judged import close_up, judged_models
 from toile.reports.palette import INK, MUTED, SURFACE, series
 from toile.reports.plots.accuracy import extremes
-from toile.reports.plots.svg import FONT, margin, panel, shortened
+from toile.reports.plots.svg import FONT, at_left, margin, panel, shortened
 from toile.reports.results import StudyResults
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def disagreement(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def draw_disagreement(data: dict[str, Any]) -> Figure:
-    labels = [shortened(name, 20) for name in data["names"]]
+    labels = [shortened(name, 30) for name in data["names"]]
     shares, size = data["shares"], len(labels)
     cell = 64 if size <= 4 else max(16, 400 / size)
     side, left = cell * size, margin(labels, FONT)
@@ -142,13 +142,13 @@ def _square(axes, labels: list[str]) -> None:
     axes.set_xlim(-0.5, size - 0.5)
     axes.set_ylim(size - 0.5, -0.5)
     small = FONT - 0.5 if size <= READABLE else max(4, FONT - 0.14 * size)
-    at = {"textcoords": "offset points", "color": INK, "fontsize": small}
     # Anchored at its end, a turned label ends at the axis in whatever font the browser has.
     turned = {"rotation": 90, "rotation_mode": "anchor", "ha": "right", "va": "center"}
     below = {"ha": "center", "va": "top"} if _fit(labels) else turned
     for place, label in enumerate(labels):
-        axes.annotate(label, (place, 0), (0, -4), xycoords=("data", "axes fraction"), **below, **at)
-        axes.annotate(label, (0, place), (-4, 0), xycoords=("axes fraction", "data"), ha="right", va="center", **at)
+        at = {"transform": axes.get_xaxis_transform(), "color": INK, "fontsize": small}
+        axes.text(place, -4 / axes.bbox.height, label, **below, **at)
+        at_left(axes, place, label, small)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
