@@ -79,13 +79,12 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> No
 @app.command
 def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: Json = False) -> None:
     """What a study would train, what is stored, and about how long the rest takes. Trains nothing."""
-    from toile.data.audit import audit
     from toile.runner import run as runs
     from toile.runner import show
 
     made = _plan(study, where)
-    warnings = [*audit(made.dataset)["warnings"], *runs.unobtainable(one for one in made.trials if not made.run_of(one))]
-    found = show.planned(made, workers) | {"warnings": warnings}
+    unobtainable = runs.unobtainable(one for one in made.trials if not made.run_of(one))
+    found = show.planned(made, workers) | {"warnings": [*made.store.audit(made.dataset)["warnings"], *unobtainable]}
     for warning in found["warnings"]:
         _say(f"warning: {warning}")
     _print_json(found) if json else show.print_plan(found)

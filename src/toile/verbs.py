@@ -41,14 +41,17 @@ def plan(study: str | Path, *, store: Folder = None, data_dir: Folder = None, da
          progress: Callable[..., None] | None = None) -> Plan:  # fmt: skip
     """What a study would train and what of it is stored. Trains nothing; loads (and may download) the data.
 
+    A registered data set is always the same images, so it is taken from the store if it is kept there.
+
     Raises:
         Misuse: the study has mistakes.
         DataError: the data set cannot be had, or not be split so.
     """
-    loaded = studies.load(study, dataset)
-    data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
-    reduction = Reduction(fraction, epochs_scale)
-    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, Store.at(store), reduction)
+    loaded, place = studies.load(study, dataset), Store.at(store)
+    data = place.kept(loaded.dataset) if loaded.dataset.name and not data_dir else None
+    if data is None:
+        data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
+    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale)).checked()
 
 
 def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None,

@@ -24,6 +24,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from toile.data.audit import REVISION, audit
 from toile.data.dataset import Dataset
 from toile.errors import Misuse, ToileError
 from toile.store import atomic
@@ -160,6 +161,19 @@ class Store:
         asked, answer = self._asked(), {"content": dataset.content, "name": dataset.name, "classes": dataset.class_names}
         if asked.get(_words(spec)) != json.loads(json.dumps(answer)):
             atomic.write_json(self.data_folder / "asked.json", {**asked, _words(spec): answer})
+
+    def audit(self, dataset: Dataset) -> dict[str, Any]:
+        """What `toile.data.audit.audit` finds in a data set: looked for once, and kept beside the images if they are kept."""
+        path = self.data_folder / dataset.content / "audit.json"
+        asked = {"revision": REVISION, "name": dataset.name, "class_names": list(dataset.class_names)}
+        with suppress(OSError, ValueError):
+            kept = json.loads(path.read_text("utf-8"))
+            if kept["asked"] == asked:
+                return kept["found"]
+        found = audit(dataset)
+        with suppress(OSError):  # not kept here, or a store that may only be read
+            atomic.write_json(path, {"asked": asked, "found": found})
+        return found
 
     def dataset(self, content: str) -> Dataset:
         """The kept data set, memory-mapped.
