@@ -18,7 +18,7 @@ def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.n
     """Probabilities of each model for the images, from a fresh process: the calling one never imports Keras.
 
     Args:
-        models: `model.keras` files.
+        models: `model.keras` or `model.skops` files.
         backend: Keras backend they were trained on.
         images: uint8 `(n, height, width, channels)`.
 
@@ -43,14 +43,19 @@ def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.n
 def main(arguments: list[str]) -> None:
     """Entry point of the process."""
     given, answer, *models = map(Path, arguments)
+    images = np.load(given, allow_pickle=False)
+    np.savez(answer, **{str(i): _predict(path, images) for i, path in enumerate(models)})
+
+
+def _predict(path: Path, images: np.ndarray) -> np.ndarray:
+    if path.suffix == ".skops":
+        from toile.learners.classical import model as classical
+
+        return classical.load(path).predict(images)
     import keras
 
-    images = np.load(given, allow_pickle=False)
-    outputs = {}
-    for i, path in enumerate(models):
-        model = keras.models.load_model(path, compile=False)
-        outputs[str(i)] = np.asarray(model.predict(images, batch_size=500, verbose=0), dtype=np.float32)
-    np.savez(answer, **outputs)
+    model = keras.models.load_model(path, compile=False)
+    return np.asarray(model.predict(images, batch_size=500, verbose=0), dtype=np.float32)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,17 @@ def print_comparison(found: dict[str, Any]) -> None:
     console.print(found["verdict"], markup=False, style="bold")
 
 
+def print_gradient_check(rows: Iterable[dict[str, Any]]) -> None:
+    """How far backpropagation and central differences lie apart, array by array."""
+    table = Table("layer", "array", title="Backpropagation against central differences", title_justify="left")
+    for name in ("weights", "checked", "relative error", "largest difference", "largest gradient"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        errors = (f"{row[key]:.2e}" for key in ("relative_error", "largest_difference", "largest_gradient"))
+        table.add_row(row["layer"], row["array"], f"{row['weights']:,}", f"{row['checked']:,}", *errors)
+    Console().print(table)
+
+
 def print_answers(answers: Iterable[Answer]) -> None:
     """For each image: what was done to it, what it is, how sure, and how the members voted."""
     console = Console(highlight=False)
