@@ -12,6 +12,7 @@ from typing import Any
 from toile.reports.columns import TEXT, Column, Table
 from toile.reports.results import StudyResults, TrialResult
 from toile.reports.text import NOTHING, figure
+from toile.study.expand import combinations, leaves
 
 # Said of a figure that is not of the test images.
 OF_PART = {"test": "", "validation": " (validation or held-out folds)"}
@@ -96,6 +97,22 @@ def comparisons(results: StudyResults) -> list[Comparison]:
     found = [one for one in found if one.lines]
     others = tuple((label, lines[of]) for label, of in rest)
     return [*found, *([Comparison("Others" if found else "", others)] if others else [])]
+
+
+def curves_of_sweeps(results: StudyResults) -> dict[str, dict[str, list[tuple[float, Line]]]]:
+    """Sweeps over one number alone: that number's name -> sweep -> its values, rising, with the line of each."""
+    lines = {line.name: line for line in study_lines(results)}
+    found: dict[str, dict[str, list[tuple[float, Line]]]] = {}
+    for sweep in results.study.sweep:
+        axes = list(leaves(sweep.grid))
+        if len(axes) == 1 and all(type(value) in (int, float) for value in axes[0][1]) and len(axes[0][1]) > 2:
+            (path, values) = axes[0]
+            named = zip(values, combinations(sweep), strict=True)
+            points = [(float(value), lines[trial.name]) for value, trial in named if trial.name in lines]
+            if points:
+                points.sort(key=lambda point: point[0])
+                found.setdefault(path[-1].replace("_", " "), {})[sweep.name] = points
+    return found
 
 
 def lines_table(results: StudyResults) -> Table:

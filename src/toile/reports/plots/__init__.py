@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
-from toile.reports.plots import accuracy, against, bars, classes, curves, matrices
+from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, sweeps
 from toile.reports.plots.svg import svg
 from toile.reports.results import StudyResults
 
@@ -78,6 +78,13 @@ PLOTS = {
         "begin at 0; hollow marks are published figures. Of cross-validations, means over the held-out folds; of several "
         "seeds, means. Published times are of other machines and compare with nothing, so they are not shown.",
         380,
+    ),
+    "sweeps": Plot(
+        sweeps.sweeps,
+        sweeps.draw_sweep,
+        "Along the numbers that the study sweeps over. A point is one training on the test images, or the mean of several.",
+        300,
+        legend=sweeps.sweeps_legend,
     ),
     "accuracy-against": Plot(
         against.accuracy_against,

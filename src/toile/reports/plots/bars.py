@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toile.reports.lines import Comparison, Line, comparisons
+from toile.reports.lines import Comparison, Line, comparisons, curves_of_sweeps
 from toile.reports.palette import INK, series
 from toile.reports.plots.accuracy import extremes
 from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, margin, panel, shortened
@@ -44,6 +44,8 @@ MEASURES = (
 def measures(results: StudyResults) -> list[dict[str, Any]]:
     """Accuracy, area under the curve, loss and times of every line, as the study lays them side by side.
 
+    What a sweep over one number comes to is drawn along that number instead.
+
     A line of several trainings shows their mean, a cross-validation that of its held-out folds. Of more than twelve lines
     in a comparison, the nine of the highest and three of the lowest accuracy are shown.
 
@@ -51,10 +53,9 @@ def measures(results: StudyResults) -> list[dict[str, Any]]:
         For each measure that some line has: `title`, `description`, `groups`, each with `name` and `rows` (`label`,
         `value`, `published` or None), and `written`, which writes a value.
     """
-    found = [
-        (one, extremes(list(one.lines), MOST, key=lambda entry: entry[1].mean("accuracy") or 0.0))
-        for one in comparisons(results)
-    ]
+    along = {name for found in curves_of_sweeps(results).values() for name in found}
+    side_by_side = [one for one in comparisons(results) if one.name not in along]
+    found = [(one, extremes(list(one.lines), MOST, key=lambda entry: entry[1].mean("accuracy") or 0.0)) for one in side_by_side]
     panels = []
     for measure in MEASURES:
         groups = [made for one, shown in found if (made := _group(one, shown, measure))["rows"]]
