@@ -235,6 +235,10 @@ def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative=
         print(f"{'removed' if delete else 'would remove'} {path}")
 
 
+# A path: imported when the command is called, or its line of help wanted.
+app.command("toile.serving.command:serve")
+
+
 def _plan(study: str, where: Where) -> Plan:
     """The plan, with a bar for a download if there is one."""
     from toile import verbs
