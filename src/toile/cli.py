@@ -235,8 +235,7 @@ def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative=
         print(f"{'removed' if delete else 'would remove'} {path}")
 
 
-# A path: imported when the command is called, or its line of help wanted.
-app.command("toile.serving.command:serve")
+app.command("toile.serving.command:serve", help="Answer for an exported model over HTTP, with a page to try it on.")
 
 
 def _plan(study: str, where: Where) -> Plan:

@@ -14,7 +14,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from toile.errors import Misuse, nearest
-from toile.serving import answers, bodies, occlusion
+from toile.serving import bodies, occlusion, schema
 from toile.serving.batching import Batcher
 from toile.serving.image import MAX_PIXELS, Prepared
 from toile.serving.limits import Limits
@@ -88,13 +88,13 @@ router = APIRouter()
 
 
 def _json(content: Any) -> Response:
-    # The models of `answers` describe these documents; validating each number of each answer again would cost more than the
+    # The models of `schema` describe these documents; validating each number of each answer again would cost more than the
     # model does. A test validates them instead.
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(text.encode(), media_type="application/json")
 
 
-@router.post("/v1/predict", responses={200: {"model": answers.Predictions}, **BODY_PROBLEMS}, openapi_extra=_schema())
+@router.post("/v1/predict", responses={200: {"model": schema.Predictions}, **BODY_PROBLEMS}, openapi_extra=_schema())
 async def predict(
     request: Request,
     pixels: Annotated[bool, Query(description="also answer what the model saw")] = False,
@@ -104,10 +104,10 @@ async def predict(
     service: Service = request.app.state.service
     prepared = await service.images(request, service.limits.batch, light_on_black)
     probabilities, members = await service.batcher.ask(np.stack([one.pixels for one in prepared]))
-    return _json(answers.predictions(service.predictor, prepared, probabilities, members, pixels=pixels))
+    return _json(schema.predictions(service.predictor, prepared, probabilities, members, pixels=pixels))
 
 
-@router.post("/v1/explain", responses={200: {"model": answers.Explanation}, **BODY_PROBLEMS}, openapi_extra=_schema())
+@router.post("/v1/explain", responses={200: {"model": schema.Explanation}, **BODY_PROBLEMS}, openapi_extra=_schema())
 async def explain(
     request: Request,
     class_name: Annotated[str | None, Query(alias="class", description="left out: the most probable", max_length=200)] = None,
@@ -134,13 +134,13 @@ async def explain(
     relevance = occlusion.relevance(whole[target] - np.concatenate(parts).astype(np.float64), where, shape)
     return _json({
         "class": classes[target],
-        "probability": round(float(whole[target]), answers.DIGITS),
+        "probability": round(float(whole[target]), schema.DIGITS),
         "patch": where.size,
-        "map": relevance.round(answers.DIGITS).tolist(),
+        "map": relevance.round(schema.DIGITS).tolist(),
     })  # fmt: skip
 
 
-@router.get("/v1/model", responses={200: {"model": answers.Model}})
+@router.get("/v1/model", responses={200: {"model": schema.Model}})
 async def model(request: Request) -> Response:
     """What is served: names of the classes, members, where it comes from, and what a request may hold."""
     service: Service = request.app.state.service
@@ -159,7 +159,7 @@ async def sample(request: Request, number: Annotated[int, Path(ge=0, le=9999)]) 
     return Response(base64.b64decode(samples[number]["png"]), media_type="image/png")
 
 
-@router.get("/healthz", responses={200: {"model": answers.Health}})
+@router.get("/healthz", responses={200: {"model": schema.Health}})
 async def health() -> Response:
     """Whether the server answers: the model is loaded before it listens."""
     return _json({"status": "ok"})

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 import toile
-from toile.serving import answers, api, pages, problem
+from toile.serving import api, pages, problem, schema
 from toile.serving.limits import Gate, Limits
 from toile.serving.predictor import Predictor
 from toile.serving.watch import Watch
@@ -65,6 +65,6 @@ def _name_problems(app: FastAPI) -> None:
     """Put the form of problems into the OpenAPI document, in place of FastAPI's own form of a validation error."""
     made = app.openapi()
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
-    schemas["ProblemDocument"] = answers.ProblemDocument.model_json_schema()
+    schemas["ProblemDocument"] = schema.ProblemDocument.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

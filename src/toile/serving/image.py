@@ -80,7 +80,7 @@ def prepare(source: Path | bytes, image_shape: tuple[int, int, int], *, light_on
 
 def _decode(source: Path | bytes) -> _Picture:
     """Upright, eight bits a channel, without transparency: mode L or RGB."""
-    name = "the picture" if isinstance(source, bytes) else str(source)
+    name = "the file" if isinstance(source, bytes) else str(source)
     try:
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     except UnidentifiedImageError:

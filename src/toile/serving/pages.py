@@ -7,6 +7,8 @@ from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from toile.reports import palette
+
 # Nothing but the files below: no inline script or style, no other host, no frame, no form that leaves the page.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -18,8 +20,9 @@ PACKAGE = files("toile.serving").joinpath("web")
 
 
 def router() -> APIRouter:
-    """A route for each file of `web/`, read once; the index is `/`."""
+    """A route for each file of `web/`, read once; the index is `/`. The colours are those of the reports."""
     made = APIRouter(include_in_schema=False)
+    made.add_api_route("/web/palette.css", _page(palette.css().encode(), TYPES[".css"]), methods=["GET"])
     for file in PACKAGE.iterdir():
         suffix = "." + file.name.rpartition(".")[2]
         if suffix in TYPES:
@@ -43,10 +46,11 @@ def _page(content: bytes, media_type: str):
 
 async def documentation(request: Request) -> Response:
     """The OpenAPI document as a page. FastAPI's own page loads its scripts from another host."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment
 
     app: FastAPI = request.app
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    # Most keys of an OpenAPI document may be missing, so that an undefined one is not a mistake here.
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(PACKAGE.joinpath("docs.html.j2").read_text("utf-8"))
     page = template.render(api=app.openapi(), model=app.state.service.predictor, address=str(request.base_url).rstrip("/"))
     return Response(page, media_type=TYPES[".html"], headers={"Content-Security-Policy": POLICY})

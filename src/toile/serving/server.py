@@ -46,7 +46,7 @@ def serve(
     listening = _listen(host, port)
     config = uvicorn.Config(
         app.make(predictor, limits), http=partial(Protocol, seconds=limits.seconds), ws="none", lifespan="off",
-        log_level="error", access_log=False, server_header=False,
+        log_level="error", access_log=False, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=round(2 * limits.seconds),
     )  # fmt: skip
     # uvicorn raises the signal again when all is answered. SIGTERM is how a server ends; it is no failure.

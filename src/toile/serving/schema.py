@@ -52,7 +52,7 @@ class Explanation(_Answer):
     probability: float = Field(description="of the class for the whole image", ge=0, le=1)
     patch: int = Field(description="pixels that a covering patch is wide and high")
     map: list[list[float]] = Field(
-        description="(height, width): by how much the probability fell when the pixel was covered, -1..1; above 0 spoke for the class"
+        description="(height, width): by how much the probability fell when the pixel was covered, -1..1; above 0 spoke for it"
     )
 
 
@@ -101,7 +101,8 @@ def predictions(
         members: `(images, members, classes)`.
         pixels: whether the answer shows what the model saw.
     """
-    classes, names = predictor.classes, [one["name"] for one in predictor.members] if len(predictor.members) > 1 else []
+    classes = predictor.classes
+    names = [one["name"] for one in predictor.members] if predictor.metadata.get("kind") == "committee" else []
     best, votes = probabilities.argmax(axis=1), members.argmax(axis=2)
     rows, member_rows = _rounded(probabilities), _rounded(members)
     answers = []
