@@ -150,6 +150,7 @@ class Server:
 
     address: str
     process: subprocess.Popen
+    client: httpx.Client
 
     @property
     def place(self) -> tuple[str, int]:
@@ -159,7 +160,7 @@ class Server:
 
     def metric(self, line: str) -> float:
         """The value of a line of /metrics, given as it begins."""
-        lines = httpx.get(f"{self.address}/metrics").text.splitlines()
+        lines = self.client.get("/metrics").text.splitlines()
         return sum(float(one.rpartition(" ")[2]) for one in lines if one.startswith(line))
 
     def raw(self, *pieces: bytes) -> bytes:
@@ -185,9 +186,11 @@ def serving(export: Path, *options: str) -> Iterator[Server]:
     try:
         said = process.stderr.readline()
         assert "http://" in said, said
-        yield Server(re.search(r"http://\S+", said).group(), process)
+        address = re.search(r"http://\S+", said).group()
+        with httpx.Client(base_url=address, timeout=30) as client:
+            yield Server(address, process, client)
     finally:
         process.terminate()
         rest = process.communicate(timeout=60)[1]
-    assert rest == ""
-    assert process.returncode == 0
+    assert rest == "", rest
+    assert process.returncode == 0, process.returncode

@@ -37,9 +37,8 @@ def server(export) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def client(server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.address) as made:
-        yield made
+def client(server) -> httpx.Client:
+    return server.client
 
 
 def images(count: int) -> np.ndarray:
@@ -108,7 +107,7 @@ def test_a_run_has_no_votes(tmp_path):
     members = [{"name": "only", "fingerprint": "f" * 64, "architecture": "by hand"}] * 3
     export = write_export(tmp_path / "run.onnx", about=metadata(kind="run", rule=None, members=members))
     with serving(export) as started:
-        found = httpx.post(f"{started.address}/v1/predict", content=png(images(1)[0])).json()["predictions"][0]
+        found = started.client.post("/v1/predict", content=png(images(1)[0])).json()["predictions"][0]
     assert found["members"] == []
     assert found["agreement"] is None
 
@@ -215,8 +214,8 @@ def test_metrics_are_prometheus(server, client):
 def test_many_clients_at_once_get_their_own_answers(server):
     pixels = images(120)
     probabilities = expected(pixels)[0]
-    with httpx.Client(base_url=server.address) as shared, ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda one: shared.post("/v1/predict", content=png(one)), pixels))
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda one: server.client.post("/v1/predict", content=png(one)), pixels))
     for answer, wanted in zip(answers, probabilities, strict=True):
         found = answer.json()["predictions"][0]["probabilities"]
         np.testing.assert_allclose([found[name] for name in CLASSES], wanted, atol=1e-6)
@@ -239,7 +238,7 @@ def test_sigterm_finishes_what_was_accepted(export):
         with socket.create_connection(started.place, timeout=30) as connection:
             connection.sendall(head + body[:-100])
             # Half a request is here: an answered one says that the server has read what came before it.
-            httpx.get(f"{started.address}/healthz")
+            started.client.get("/healthz")
             os.kill(started.process.pid, signal.SIGTERM)
             while listens(started):
                 pass

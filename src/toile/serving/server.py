@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -43,6 +45,7 @@ def serve(
         from toile.serving.protocol import Protocol
     except ImportError as error:
         raise ToileError(f"{error.name} is not installed; `pip install 'toile[serve]'` brings what a server needs") from None
+    _quiet()
     listening = _listen(host, port)
     config = uvicorn.Config(
         app.make(predictor, limits), http=partial(Protocol, seconds=limits.seconds), ws="none", lifespan="off",
@@ -62,6 +65,12 @@ def address(listening: socket.socket) -> str:
     """What to type into a browser."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _quiet() -> None:
+    """What is wrong with a client's body is told to the client, and counted. In a log it would be a way to fill a disk."""
+    warnings.simplefilter("ignore")  # Pillow's, of damaged pictures
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 def _listen(host: str, port: int) -> socket.socket:

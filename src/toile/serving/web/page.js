@@ -105,10 +105,11 @@ function explain() {
     const { image, answer } = current;
     const found = await server.explain(image, answer.class, signal);
     if (signal.aborted) return;
-    const { greatest, where } = peak(found.map);
-    const line = greatest > 0.0005
-      ? `Covering the ${where} lowers the probability of ${answer.class} most: on average by ${(100 * greatest).toFixed(1)} points.`
-      : `No part alone matters: covering any leaves the probability of ${answer.class} as it is.`;
+    const { mean, where } = peak(found.map);
+    const line = mean > 0.0005
+      ? `The ${where} matters most: covering parts of it lowers the probability of ${answer.class} by ${(100 * mean).toFixed(1)} `
+        + "points on average."
+      : `No part alone matters: covering any leaves the probability of ${answer.class} about as it is.`;
     heat(byId("heat"), found.map);
     byId("heat").setAttribute("aria-label", `What mattered. ${line}`);
     mattered(true);

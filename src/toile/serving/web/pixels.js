@@ -22,12 +22,13 @@ export function heat(canvas, rows) {
   });
 }
 
-/** Where a map is greatest, in words, and how great that is. */
+/** Of the nine parts of a map the one with the greatest mean, in words, and that mean. */
 export function peak(rows) {
-  const greatest = Math.max(...rows.flat());
-  const row = rows.findIndex((values) => values.includes(greatest));
-  const third = (index, size, names) => names[Math.min(2, Math.floor((3 * index) / size))];
-  const down = third(row, rows.length, ["upper", "middle", "lower"]);
-  const across = third(rows[row].indexOf(greatest), rows[row].length, ["left", "centre", "right"]);
-  return { greatest, where: `${down} ${across}`.replace("middle centre", "middle") };
+  const third = (index, size) => Math.min(2, Math.floor((3 * index) / size));
+  const parts = Array.from({ length: 9 }, () => []);
+  rows.forEach((row, y) => row.forEach((value, x) => parts[3 * third(y, rows.length) + third(x, row.length)].push(value)));
+  const means = parts.map((values) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length));
+  const part = means.indexOf(Math.max(...means));
+  const names = ["upper left", "upper centre", "upper right", "left", "middle", "right", "lower left", "lower centre", "lower right"];
+  return { mean: means[part], where: names[part] };
 }
