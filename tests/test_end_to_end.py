@@ -158,6 +158,30 @@ def test_predict_says_what_it_did_to_the_image(store: Path, tmp_path: Path) -> N
     assert "no.png" in toile("predict", f"{TINY}/both", tmp_path / "no.png", store=store, code=1).stderr
 
 
+def test_export_and_predict_from_the_file(store: Path, tmp_path: Path) -> None:
+    images = np.load(next((store / "data").glob("*/test-images.npy")))
+    for name in ("a", "b"):
+        Image.fromarray(images[ord(name), :, :, 0]).save(tmp_path / f"{name}.png")
+    pictures = (tmp_path / "a.png", tmp_path / "b.png")
+    for reference in ("both", "weighed", "convolution"):
+        file = tmp_path / f"{reference}.onnx"
+        done = toile("export", f"{TINY}/{reference}", "--output", file, store=store)
+        assert str(file) in done.stdout
+        assert "on 1,000 images, the same class on all" in done.stdout
+        ours, theirs = (
+            json.loads(toile("predict", asked, *pictures, "--json", store=store).stdout)
+            for asked in (file, f"{TINY}/{reference}")
+        )
+        for our, their in zip(ours, theirs, strict=True):
+            assert our["members"].keys() == their["members"].keys()
+            for mine, other in zip((our, *our["members"].values()), (their, *their["members"].values()), strict=True):
+                probabilities = (one.get("probabilities", one) for one in (mine, other))
+                assert next(probabilities) == pytest.approx(next(probabilities), abs=1e-5)
+            assert {key: our[key] for key in ("class_name", "image", "steps")} == {
+                key: their[key] for key in ("class_name", "image", "steps")
+            }
+
+
 def test_combine_prints_the_committee_and_the_means(store: Path) -> None:
     out = toile("combine", TINY, store=store).stdout
     assert "both (mean)" in out
@@ -218,6 +242,9 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path) -> None:
         (["rum"], 2, "rum"),
         (["report", TINY], 1, "nothing of 'tiny' is stored"),
         (["predict", f"{TINY}/both", "x.png"], 1, "stored"),
+        (["predict", "no.onnx", "x.png"], 1, "no.onnx"),
+        (["export", f"{TINY}/both"], 1, "stored"),
+        (["export", "abcdef"], 2, "no single run 'abcdef'"),
     ],
 )
 def test_misuse_is_told_in_one_message(arguments: list, code: int, said: str, tmp_path: Path) -> None:

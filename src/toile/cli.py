@@ -181,16 +181,34 @@ def report(study: str, *, output: Path | None = None, where: Where = HERE, json:
 
 @app.command
 def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False) -> None:
-    """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, or a STUDY with one committee."""
+    """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with one committee, or an
+    exported .onnx file."""
     from dataclasses import asdict
 
-    from toile import verbs
     from toile.reports.answers import print_answers
 
     if not images:
         raise Misuse("no image given: toile predict RUN IMAGE…")
-    answers = verbs.predict(run, images, **vars(place))
+    if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
+        from toile.serving.answer import from_export
+
+        answers = from_export(run, images)
+    else:
+        from toile import verbs
+
+        answers = verbs.predict(run, images, **vars(place))
     _print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
+
+
+@app.command
+def export(run: str, /, *, to: str = "onnx", output: Path | None = None, samples: bool = True, place: Place = THERE) -> None:
+    """Write a run or a committee (RUN as for predict) as one file: onnx, keras or savedmodel. It is kept only if it says what
+    the stored models say. With --samples an .onnx file brings ten images of the data set, for the page of `toile serve`."""
+    from toile import verbs
+    from toile.reports.answers import print_export
+
+    _say(f"exporting {run} to {to}, and comparing what was written with the stored models")
+    print_export(verbs.export(run, to=to, output=output, samples=samples, **vars(place)))
 
 
 @app.command

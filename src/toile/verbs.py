@@ -9,7 +9,6 @@ other trials, which say so. Functions that take `**where` take all of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from toile.reports.results import CommitteeResult, StudyResults
     from toile.runner.events import Event
     from toile.runner.plan import Plan
+    from toile.serving.answer import Answer
+    from toile.serving.chosen import Chosen
+    from toile.serving.export import Exported
 
 Folder = Path | str | None
 
@@ -157,26 +159,12 @@ def compare(a: str, b: str, *, store: Folder = None, **where: Any) -> dict[str, 
     return significance.compare(*predictions, (a, b))
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a run or a committee says of one image.
-
-    `probabilities` is `(classes,)`; `members` has each member's by name, empty for a single run; `steps` say what was done
-    to the image before a model saw it.
-    """
-
-    image: str
-    class_name: str
-    probabilities: dict[str, float]
-    members: dict[str, dict[str, float]]
-    steps: tuple[str, ...]
-
-
-def predict(reference: str, images: Sequence[Path | str], *, store: Folder = None, **where: Any) -> list[Answer]:
-    """Classes and probabilities of image files, by a stored run or by a study's committee.
+def predict(reference: str | Path, images: Sequence[Path | str], *, store: Folder = None, **where: Any) -> list[Answer]:
+    """Classes and probabilities of image files, by a stored run, by a study's committee or by an export.
 
     Args:
-        reference: a fingerprint's first digits, STUDY/TRIAL, STUDY/COMMITTEE, or a STUDY that has one committee.
+        reference: a fingerprint's first digits, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY that has one committee, or an exported
+            `.onnx` file.
 
     Raises:
         ToileError: a file is no image or too large, or what was asked for is not stored.
@@ -185,38 +173,52 @@ def predict(reference: str, images: Sequence[Path | str], *, store: Folder = Non
 
     from toile.committee.rules import RULES
     from toile.learners.infer import infer
-    from toile.serving.image import prepare
+    from toile.serving.answer import answers, from_export
 
-    place, members, rule, weights = Store.at(store), {}, None, None
+    if str(reference).endswith(".onnx"):
+        return from_export(reference, images)
+    chosen = _chosen(str(reference), store=store, **where)
+
+    def ask(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        said = np.stack(infer([run.model_path for run in chosen.members.values()], chosen.trial["backend"], pixels))
+        together = said[0] if chosen.rule is None else RULES[chosen.rule](said, chosen.weights)
+        return together, said.transpose(1, 0, 2)
+
+    members = list(chosen.members) if chosen.kind == "committee" else []
+    return answers(images, chosen.image_shape, chosen.dataset.class_names, members, ask)
+
+
+def export(reference: str, *, to: str = "onnx", output: Folder = None, samples: bool = True, **where: Any) -> Exported:
+    """Write a run or a committee as one file that other programs load, after it was loaded again and compared.
+
+    Args:
+        reference: as `predict` takes it, but for a file.
+        to: `onnx`, `keras` or `savedmodel`.
+        output, samples: see `toile.serving.export.write`.
+
+    Raises:
+        ToileError: what was asked for is not stored, or the export says something else than the stored models.
+    """
+    from toile.serving.export import write
+
+    return write(_chosen(reference, **where), to, Path(output) if output else None, samples=samples)
+
+
+def _chosen(reference: str, *, store: Folder = None, **where: Any) -> Chosen:
+    """The run or the committee that `reference` means."""
+    from toile.serving.chosen import Chosen
+
     if (found := _committee(reference, store=store, **where)) is not None:
         made, result = found
-        members = {p.name: made.run_of(p) for p in made.trials if p.name in result.members}
-        members = {name: members[name] for name in result.members}
-        rule, weights = RULES[result.rule], result.weights
-        names = made.dataset.class_names
-    else:
-        one = find_run(reference, store=store, **where)
-        members = {reference: one}
-        names = place.dataset(one.trial["dataset"]["content"]).class_names
-    first = next(iter(members.values())).trial
-    prepared = [prepare(Path(image), tuple(first["dataset"]["image_shape"])) for image in images]
-    pixels = np.stack([one.pixels for one in prepared])
-    said = np.stack(infer([m.model_path for m in members.values()], first["backend"], pixels))
-    combined = said[0] if rule is None else rule(said, weights)
-
-    def named(row: np.ndarray) -> dict[str, float]:
-        return {name: float(p) for name, p in zip(names, row, strict=True)}
-
-    return [
-        Answer(
-            image=str(image),
-            class_name=names[int(combined[i].argmax())],
-            probabilities=named(combined[i]),
-            members={} if rule is None else {name: named(said[m, i]) for m, name in enumerate(members)},
-            steps=prepared[i].steps,
-        )
-        for i, image in enumerate(images)
-    ]
+        runs = {planned.name: made.run_of(planned) for planned in made.trials}
+        members = {name: runs[name] for name in result.members}
+        return Chosen(
+            "committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test
+        )  # fmt: skip
+    run, (study, _, name) = find_run(reference, store=store, **where), reference.rpartition("/")
+    name = name if study else run.fingerprint[:12]
+    dataset = Store.at(store).dataset(run.trial["dataset"]["content"])
+    return Chosen("run", Path(study).stem or None, name, {name: run}, dataset, None, None, run.metrics.get("test", {}))
 
 
 def _within(reference: str, **where: Any) -> tuple[Plan, str]:

@@ -28,6 +28,8 @@ _OPERATIONS_PER_MULTIPLICATION = 6
 _SECONDS_PER_STEP = 4e-4
 _SECONDS_TO_START = 8.0
 
+_NO_RECIPE = RecipeSpec(epochs=1)
+
 # Options that change no weight's shape: a warm start may change them.
 _SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
@@ -156,7 +158,8 @@ def make(
     counts = {line.split: split(dataset, line.split, 0 if line.split.folds else None).counts() for line in lines}
     trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
     for line in _parents_first(lines):
-        _check(line, dataset)
+        _check(line, dataset, counts[line.split]["train"])
+        learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
             parent = _parent(line, architecture, seed, fold, trials)
@@ -165,10 +168,11 @@ def make(
                 split=line.split,
                 fold=fold,
                 architecture=architecture,
-                learner=getattr(architectures.load(architecture.name), "LEARNER", "keras"),
-                recipe=line.recipe,
+                learner=learner,
+                # Neither decides anything of a classical model, so both are at their defaults in its fingerprint.
+                recipe=_NO_RECIPE if learner == "classical" else line.recipe,
                 seed=seed,
-                backend=study.backend,
+                backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )
             trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
@@ -238,14 +242,18 @@ def _architecture(line: Variant) -> tuple[TrialArchitecture, Path | None]:
     return TrialArchitecture(name=name, options=options, revision=revision, weights=content), path
 
 
-def _check(line: Variant, dataset: Dataset) -> None:
+def _check(line: Variant, dataset: Dataset, images: int) -> None:
+    options = architectures.complete(line.architecture.name, line.architecture.options)
+    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options, images)
+    learner = architectures.learner(line.architecture.name)
+    if learner == "classical":
+        _check_classical(line)
+        return
     if line.recipe.early_stopping and line.split.validation == 0 and line.split.folds is None:
         raise Misuse(f"trial {line.name!r} stops early on the validation split, and it has none (split.validation = 0)")
-    options = architectures.complete(line.architecture.name, line.architecture.options)
-    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options)
     if line.recipe.scaling != "pixels" and "preprocessing" in options:
         raise Misuse(f"trial {line.name!r}: a backbone has its own preprocessing, and no place for {line.recipe.scaling!r}")
-    if getattr(architectures.load(line.architecture.name), "LEARNER", "keras") == "scratch":
+    if learner == "scratch":
         _check_scratch(line)
 
 
@@ -262,6 +270,15 @@ def _check_scratch(line: Variant) -> None:
             raise Misuse(f"trial {line.name!r}: {line.architecture.name} knows no {key}")
     if line.warm_start:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} begins with weights of its own")
+
+
+def _check_classical(line: Variant) -> None:
+    """scikit-learn's models are given by their options alone; the study's recipe is for the others."""
+    if line.own_recipe:
+        said = ", ".join(sorted(line.own_recipe))
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} has options and no recipe, got recipe.{said}")
+    if line.warm_start:
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} cannot begin with the weights of another trial")
 
 
 def _matches(planned: PlannedTrial, pattern: str) -> bool:

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from toile.data.dataset import Dataset
 from toile.errors import Misuse, ToileError
 from toile.store import atomic
-from toile.store.run import FILES, Run
+from toile.store.run import FILES, MODELS, Run, lacking
 from toile.study.spec import DatasetSpec
 
 DEFAULT = "toile-runs"
@@ -129,10 +129,10 @@ class Store:
         made, run = self.work(fingerprint) / "run", self.runs_folder / fingerprint
         if run.is_dir():
             return Run(run)
-        if missing := [name for name in FILES if not (made / name).is_file()]:
+        if missing := lacking([path.name for path in made.glob("*") if path.is_file()]):
             raise ToileError(f"run {fingerprint[:12]} is not complete: {', '.join(missing)} missing in {made}")
         for path in made.iterdir():
-            if path.name in FILES:
+            if path.name in FILES + MODELS:
                 atomic.sync_file(path)
             elif path.is_dir():
                 shutil.rmtree(path)
