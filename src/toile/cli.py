@@ -254,6 +254,9 @@ def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative=
         print(f"{'removed' if delete else 'would remove'} {path}")
 
 
+app.command("toile.serving.command:serve", help="Answer for an exported model over HTTP, with a page to try it on.")
+
+
 def _plan(study: str, where: Where) -> Plan:
     """The plan, with a bar for a download if there is one."""
     from toile import verbs
