@@ -86,11 +86,13 @@ def learner(name: str) -> str:
     return getattr(load(name), "LEARNER", "keras")
 
 
-def check(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any], images: int) -> None:
+def check(
+    name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any], images: Callable[[], int]
+) -> None:
     """Whether the architecture can be built so, as far as that can be told without Keras and without the network.
 
     Args:
-        images: how many train it.
+        images: gives how many train it; only a classical model asks.
 
     Raises:
         Misuse: it cannot.
@@ -99,7 +101,7 @@ def check(name: str, image_shape: tuple[int, int, int], classes: int, options: d
     checks = getattr(load(name), "check", None)
     try:
         if learner(name) == "classical":
-            pipeline.check(options, image_shape, images)
+            pipeline.check(options, image_shape, images())
         elif checks is not None:
             checks({**options, "weights": "none"} if options["weights"] == "imagenet" else options, image_shape)
     except ValueError as error:
