@@ -114,7 +114,7 @@ def test_a_sweep_over_a_number_is_a_curve(tmp_path):
     results = make_results(tmp_path, models=("model-1", *SWEPT), train=100, test=60)
     assert {key: list(found) for key, found in curves_of_sweeps(results).items()} == {"dropout": ["width"]}
     panels = {panel["title"]: panel for panel in sweeps(results)}
-    (curve,) = panels["accuracy against dropout"]["curves"]
+    (curve,) = panels["accuracy"]["curves"]
     assert curve["x"] == (0.0, 0.1, 0.2) and curve["y"] == tuple(trial.test["accuracy"] for trial in results.trials[1:])
     assert [group["name"] for group in measures(results)[0]["groups"]] == ["Others"], "it is drawn twice"
 
