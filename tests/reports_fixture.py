@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ from toile.study.spec import StudySpec
 
 NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 MODELS = ("model-1", "model-2", "model-3")
+# The lines of a sweep, which the study has if one of its models is among them.
+SWEPT = ("width: dropout=0.0", "width: dropout=0.1", "width: dropout=0.2")
+WIDTH = {"name": "width", "architecture": "cnn", "grid": {"architecture": {"dropout": [0.0, 0.1, 0.2]}}}
 PUBLISHED = {
     "model-1": {"loss": 0.3093, "accuracy": 0.9017, "precision": 0.9090, "recall": 0.8965},
     "model-2": {"loss": 0.5277, "accuracy": 0.8048, "precision": 0.8609, "recall": 0.7516},
@@ -103,8 +108,16 @@ def make_results(
     test: int = 500,
     committee: bool = True,
     title: str = "A committee of three CNNs",
+    lines: Mapping[str, str] = MappingProxyType({}),
+    folds: bool = False,
+    comparisons: Sequence[dict[str, Any]] = (),
 ) -> StudyResults:
-    """Results of a study of `models`, those in `missing` not run yet, written under `folder`."""
+    """Results of a study of `models`, those in `missing` not run yet, written under `folder`.
+
+    Args:
+        lines: the line of a model, if it is not the model itself.
+        folds: whether models of one line are its folds.
+    """
     classes = len(names)
     data = Dataset(dataset, make_images(train, 1, classes), make_images(test, 2, classes), names)
     labels = {"validation": data.train.labels[-train // 5 :], "test": data.test.labels}
@@ -114,7 +127,7 @@ def make_results(
             "format": 1,
             "dataset": {"content": data.content, "classes": classes, "image_shape": [28, 28, 1]},
             "split": {"method": "tail", "validation": 0.2},
-            "fold": None,
+            "fold": index if folds else None,
             "learner": "keras",
             "architecture": {
                 "name": "cnn",
@@ -137,7 +150,7 @@ def make_results(
         run = write_run(folder, trial, labels, index, 4.2 - 0.4 * (index % 4)) if stored else None
         published = {"test": PUBLISHED[name], "epochs_run": 11, "parameters": 298_058} if name in PUBLISHED else {}
         fingerprint = run.fingerprint if run else hashlib.sha256(name.encode()).hexdigest()
-        trials.append(TrialResult(name, fingerprint, trial, published, run))
+        trials.append(TrialResult(name, fingerprint, trial, published, run, lines.get(name, name)))
     committees = []
     if committee and not missing:
         probabilities = np.mean([trial.run.probabilities("test") for trial in trials], axis=0, dtype=np.float64)
@@ -158,6 +171,8 @@ def make_results(
             "title": title,
             "question": "Is a committee that averages the probabilities of three diverse networks better than its members?",
             "dataset": "fashion-mnist",
+            "sweep": [WIDTH] if set(SWEPT) & set(models) else [],
+            "comparison": comparisons,
         }
     )
     return StudyResults(study, "committee", data, audit(data), data.test, tuple(trials), tuple(committees))

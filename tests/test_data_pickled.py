@@ -138,7 +138,7 @@ def state(shape: tuple, data: bytes) -> bytes:
         (pickle.dumps(boxed({"features": np.ones(3)}), 3), "the keys features; expected"),
         (pickle.dumps(boxed({"features": np.array(["a"]), "target": np.ones(1)}), 3), "an array of"),
         (pickle.dumps(boxed({"features": np.array([{}, {}]), "target": np.ones(1)}), 3), r"array \(2,\) of objects"),
-        (pickle.dumps(boxed({"features": [1], "target": [1]}), 3), "not both numeric arrays"),
+        (pickle.dumps(boxed({"features": [1], "target": [1]}), 3), "not all numeric arrays"),
     ],
 )
 def test_bombs_and_damage(tmp_path, payload, says):

@@ -262,7 +262,7 @@ def test_hog_length_is_what_hog_makes(height: int, width: int, orientations: int
 )
 def test_impossible_options(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(Misuse, match=message):
-        architectures.check(name, (28, 28, 1), 10, architectures.complete(name, options), 160)
+        architectures.check(name, (28, 28, 1), 10, architectures.complete(name, options), lambda: 160)
 
 
 def test_one_class_is_none() -> None:
@@ -310,7 +310,7 @@ def test_looking_at_classical_architectures_imports_no_scikit_learn() -> None:
     code = (
         "from toile.learners import architectures as a\n"
         "for n in a.names():\n"
-        "    if a.learner(n) == 'classical': a.check(n, (28, 28, 1), 10, a.complete(n, {}), 100)\n"
+        "    if a.learner(n) == 'classical': a.check(n, (28, 28, 1), 10, a.complete(n, {}), lambda: 100)\n"
         "print({'sklearn', 'scipy', 'skimage', 'keras'} & set(sys.modules))"
     )
     assert python(code, backend="tensorflow").strip() == "set()"

@@ -19,8 +19,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_study_of_your_own_plans(tmp_path: Path) -> None:
-    (study,) = blocks("toml")
-    (tmp_path / "shoes.toml").write_text(study)
+    (tmp_path / "shoes.toml").write_text("\n".join(blocks("toml")))
     plan = toile.plan(tmp_path / "shoes.toml", dataset="digits", store=tmp_path / "store")
     assert [one.name for one in plan.trials] == [
         "dropout: dense_dropout=0.0 (seed 0)",

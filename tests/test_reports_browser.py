@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reports_fixture import make_results
+from reports_fixture import MODELS, SWEPT, make_results
 from toile.reports.html import render
 from toile.reports.plots import PLOTS
 
@@ -15,7 +15,7 @@ from toile.reports.plots import PLOTS
 def report(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     file = folder / "report.html"
-    file.write_text(render(make_results(folder / "store")), encoding="utf-8")
+    file.write_text(render(make_results(folder / "store", models=MODELS + SWEPT)), encoding="utf-8")
     return file
 
 

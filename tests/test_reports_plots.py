@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports_fixture import MODELS, NAMES, make_results
+from reports_fixture import MODELS, NAMES, SWEPT, make_results
 from toile.errors import Misuse
 from toile.reports import palette
 from toile.reports.judged import judged
@@ -26,12 +26,17 @@ def results(tmp_path_factory):
     return make_results(tmp_path_factory.mktemp("store"))
 
 
+@pytest.fixture(scope="module")
+def with_sweep(tmp_path_factory):
+    return make_results(tmp_path_factory.mktemp("store"), models=MODELS + SWEPT)
+
+
 @pytest.mark.parametrize("name", PLOTS)
-def test_contract_of_every_plot(name, results):
+def test_contract_of_every_plot(name, with_sweep):
     """Data first; then pictures that are well formed, byte-stable, coloured by the page alone and told apart by ids."""
-    panels = PLOTS[name].data(results)
+    panels = PLOTS[name].data(with_sweep)
     assert panels and all(panel["title"] and panel["description"] for panel in panels)
-    first, again = pictures(name, results), pictures(name, results)
+    first, again = pictures(name, with_sweep), pictures(name, with_sweep)
     assert first == again
     assert len(first) == len(panels)
     for picture in first:

@@ -28,6 +28,7 @@ CATALOGUE = Catalogue(("digits", "fashion-mnist"), ("csv", "npz"), ("mean", "med
 HEAD = 'title = "t"\ndataset = "digits"\n'
 TRIAL = '[[trial]]\nname = "a"\narchitecture = "cnn"\n'
 SWEEP = '[[sweep]]\nname = "s"\narchitecture = "cnn"\n'
+COMPARISON = '[[comparison]]\nname = "c"\ntrials = ["a"]\n'
 COMMITTEE = '[[committee]]\nname = "c"\nmembers = ["a"]\n'
 
 
@@ -238,6 +239,20 @@ ONE_MISTAKE = {
         "line 4: sweep[0].name: the name 's: batch_size=16' is used 2 times; every trial has a name of its own"
     ),
     # Committees
+    # Comparisons
+    HEAD + TRIAL + COMPARISON.replace('"a"', '"aa"'): (
+        "line 8: comparison[0].trials[0]: unknown trial 'aa' (did you mean 'a'?); known: a"
+    ),
+    HEAD + TRIAL + COMPARISON.replace('"a"', '"a", "a"'): (
+        "line 8: comparison[0].trials[0]: 'a' is named 2 times; once is enough"
+    ),
+    HEAD + TRIAL + COMPARISON + 'labels = ["x", "y"]\n': (
+        "line 6: comparison[0]: one label a trial is wanted, got 2 for 1 trials"
+    ),
+    HEAD + TRIAL + COMPARISON + COMPARISON: (
+        "line 10: comparison[1].name: the name 'c' is used 2 times; every comparison has a name of its own"
+    ),
+    # Committees
     HEAD + TRIAL + COMMITTEE.replace("[[committee]]", "[committee]"): (
         "line 6: committee: is written [[committee]], in double brackets: there may be several"
     ),
@@ -307,6 +322,7 @@ KEYS = {
     "trial": ["name", "architecture", "recipe", "seeds", "published", "note"],
     "sweep": ["name", "architecture", "recipe", "grid", "seeds", "note"],
     "committee": ["name", "members", "rule", "weights", "published", "note"],
+    "comparison": ["name", "trials", "labels"],
 }
 
 
@@ -317,6 +333,7 @@ def test_no_value_in_any_table_ends_in_another_error(kind: str, key: str, value:
         "trial": {"name": "'a'", "architecture": "'cnn'"},
         "sweep": {"name": "'s'", "architecture": "'cnn'", "grid": "{ recipe = { epochs = [1, 2] } }"},
         "committee": {"name": "'c'", "members": "['a']"},
+        "comparison": {"name": "'c'", "trials": "['a']"},
     }
     tables = {name: {**table, key: value} if name == kind else table for name, table in defaults.items()}
     text = HEAD + "".join(f"[[{name}]]\n" + "".join(f"{k} = {v}\n" for k, v in table.items()) for name, table in tables.items())

@@ -48,7 +48,7 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: J
     found = show.planned(made, workers) | {"warnings": [*made.store.audit(made.dataset)["warnings"], *unobtainable]}
     for warning in found["warnings"]:
         say(f"warning: {warning}")
-    print_json(found) if json else show.printplanned(found)
+    print_json(found) if json else show.print_plan(found)
 
 
 @app.command

@@ -14,10 +14,10 @@ from toile.data.dataset import Dataset
 from toile.data.splits import split
 from toile.errors import Misuse, nearest
 from toile.learners import architectures
+from toile.runner.checks import check
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
-from toile.study.optimizers import complete
 from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, Published, RecipeSpec, SplitSpec, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
@@ -77,21 +77,15 @@ class Plan:
             DataError: the data set cannot be split so.
         """
         splits = dict.fromkeys(one.trial.split for one in self.trials)
-        return {spec: split(self.dataset, spec, 0 if spec.folds else None).counts() for spec in splits}
+        return {spec: _counts(self.dataset, spec) for spec in splits}
 
     def checked(self) -> Plan:
-        """The plan itself, if every split can be cut and leaves enough to train on. (Reports of what is stored already need
-        not cut any.)
+        """The plan itself, if every split can be cut. (Reports of what is stored already need not cut any.)
 
         Raises:
             DataError: the data set cannot be split so.
-            Misuse: a model with more principal components than training images.
         """
-        for planned in self.trials:
-            images, trial = self.counts[planned.trial.split]["train"], planned.trial
-            if trial.learner == "classical":
-                name, shape = trial.architecture.name, trial.dataset.image_shape
-                architectures.check(name, shape, trial.dataset.classes, trial.architecture.options, images)
+        _ = self.counts
         return self
 
     @property
@@ -179,7 +173,7 @@ def make(
     lines = [reduction.of(line) for line in variants(study)]
     trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
     for line in _parents_first(lines):
-        _check(line, dataset)
+        check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
@@ -200,6 +194,10 @@ def make(
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
     return Plan(study, reference, asked, reduction, dataset, tuple(planned), store)
+
+
+def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:
+    return split(dataset, spec, 0 if spec.folds else None).counts()
 
 
 def _parents_first(lines: list[Variant]) -> list[Variant]:
@@ -261,45 +259,6 @@ def _architecture(line: Variant) -> tuple[TrialArchitecture, Path | None]:
         path, options = Path(options["weights"]), {**options, "weights": "file"}
     name, revision = line.architecture.name, module.REVISION
     return TrialArchitecture(name=name, options=options, revision=revision, weights=content), path
-
-
-def _check(line: Variant, dataset: Dataset) -> None:
-    options = architectures.complete(line.architecture.name, line.architecture.options)
-    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options)
-    learner = architectures.learner(line.architecture.name)
-    if learner == "classical":
-        _check_classical(line)
-        return
-    if line.recipe.early_stopping and line.split.validation == 0 and line.split.folds is None:
-        raise Misuse(f"trial {line.name!r} stops early on the validation split, and it has none (split.validation = 0)")
-    if line.recipe.scaling != "pixels" and "preprocessing" in options:
-        raise Misuse(f"trial {line.name!r}: a backbone has its own preprocessing, and no place for {line.recipe.scaling!r}")
-    if learner == "scratch":
-        _check_scratch(line)
-
-
-def _check_scratch(line: Variant) -> None:
-    """The NumPy network is what its document describes; the rest of a recipe is not in it."""
-    known = {"learning_rate", "momentum"}
-    usual = complete("sgd", {})
-    other = {key for key, value in line.recipe.optimizer.options.items() if key not in known and value != usual.get(key)}
-    if line.recipe.optimizer.name != "sgd" or other:
-        raise Misuse(f"trial {line.name!r}: {line.architecture.name} learns by sgd with learning_rate and momentum only")
-    plain = RecipeSpec()
-    for key in ("augmentation", "label_smoothing", "precision", "scaling"):
-        if getattr(line.recipe, key) != getattr(plain, key):
-            raise Misuse(f"trial {line.name!r}: {line.architecture.name} knows no {key}")
-    if line.warm_start:
-        raise Misuse(f"trial {line.name!r}: {line.architecture.name} begins with weights of its own")
-
-
-def _check_classical(line: Variant) -> None:
-    """scikit-learn's models are given by their options alone; the study's recipe is for the others."""
-    if line.own_recipe:
-        said = ", ".join(sorted(line.own_recipe))
-        raise Misuse(f"trial {line.name!r}: {line.architecture.name} has options and no recipe, got recipe.{said}")
-    if line.warm_start:
-        raise Misuse(f"trial {line.name!r}: {line.architecture.name} cannot begin with the weights of another trial")
 
 
 def _matches(planned: PlannedTrial, pattern: str) -> bool:

@@ -87,12 +87,12 @@ def learner(name: str) -> str:
 
 
 def check(
-    name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any], images: int | None = None
+    name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any], images: Callable[[], int]
 ) -> None:
     """Whether the architecture can be built so, as far as that can be told without Keras and without the network.
 
     Args:
-        images: how many train it, if that is known.
+        images: gives how many train it; only a classical model asks.
 
     Raises:
         Misuse: it cannot.

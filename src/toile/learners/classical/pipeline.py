@@ -5,6 +5,7 @@ An architecture with `LEARNER = "classical"` is a file beside the Keras ones, wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -37,12 +38,12 @@ def hog(orientations: int, cell: int, block: int) -> Any:
     return FunctionTransformer(features.hog, kw_args={"orientations": orientations, "cell": cell, "block": block})
 
 
-def check(options: dict[str, Any], image_shape: tuple[int, int, int], images: int | None = None) -> None:
+def check(options: dict[str, Any], image_shape: tuple[int, int, int], images: Callable[[], int]) -> None:
     """Whether there can be so many components, before anything is fitted.
 
     Args:
         options: of the architecture, complete.
-        images: training images; None where that is not known yet.
+        images: gives the number of training images; asked only where there are components.
 
     Raises:
         ValueError: HOG features that do not fit into the images, or more components than features or training images.
@@ -52,6 +53,7 @@ def check(options: dict[str, Any], image_shape: tuple[int, int, int], images: in
         width = features.hog_length(image_shape, *given)
     else:
         width = prod(image_shape)
-    if options["components"] > (most := width if images is None else min(width, images)):
-        of = "images" if images is None else f"{images:,} training images"
-        raise ValueError(f"components = {options['components']}, and {of} of {width:,} features have at most {most:,}")
+    if options["components"] and options["components"] > (most := min(width, count := images())):
+        raise ValueError(
+            f"components = {options['components']}, and {count:,} training images of {width:,} features have at most {most:,}"
+        )

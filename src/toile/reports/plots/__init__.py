@@ -99,7 +99,7 @@ PLOTS = {
         curves.learning_curves,
         curves.draw_learning_curves,
         "Learning curves. Training figures are means over an epoch while the weights still move (and with dropout "
-        "active); validation figures are taken at its end.",
+        "active); validation figures are taken at its end. The NumPy network's training loss holds its L2 penalty.",
         400,
         legend=curves.learning_curves_legend,
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from toile.reports.lines import comparisons
 from toile.reports.palette import MARKERS, MUTED, series
 from toile.reports.plots.curves import entries
-from toile.reports.plots.svg import PUBLISHED, panel
+from toile.reports.plots.svg import PUBLISHED, logarithmic, panel, spans_magnitudes
 from toile.reports.results import StudyResults
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def accuracy_against(results: StudyResults) -> list[dict[str, Any]]:
 
     Returns:
         For each of the three that two lines at least have: `title`, `description`, `axis` (what x is), `log` (whether its
-        axis is logarithmic), `points`, each with `name`, `series`, `x`, `accuracy` and `published` (`(x, accuracy)`
-        or None).
+        axis is logarithmic: where values are orders of magnitude apart), `points`, each with `name`, `series`, `x`,
+        `accuracy` and `published` (`(x, accuracy)` or None).
     """
     placed: dict[str, tuple[str, int, Any]] = {}
     found = comparisons(results)
@@ -35,7 +35,7 @@ def accuracy_against(results: StudyResults) -> list[dict[str, Any]]:
         for _, line in one.lines:
             placed.setdefault(line.name, (one.name, index, line) if several else (line.name, line.series, line))
     panels = []
-    for axis, log in (("loss", False), ("parameters", True), ("training time in seconds", True)):
+    for axis in ("loss", "parameters", "training time in seconds"):
         points = []
         for name, index, line in placed.values():
             x = {"loss": line.mean("loss"), "parameters": line.fact("parameters")}.get(axis, line.fact("seconds", "train"))
@@ -52,13 +52,19 @@ def accuracy_against(results: StudyResults) -> list[dict[str, Any]]:
                 f"Accuracy against {axis} of {len(points)} models; the highest, {best['accuracy']:.4f}, at {best['x']:.4g}"
             )
             panels.append(
-                {"title": f"accuracy against {axis}", "description": description, "axis": axis, "log": log, "points": points}
+                {
+                    "title": f"accuracy against {axis}",
+                    "description": description,
+                    "axis": axis,
+                    "log": spans_magnitudes(point["x"] for point in points),
+                    "points": points,
+                }
             )
     return panels
 
 
 def draw_accuracy_against(data: dict[str, Any]) -> Figure:
-    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
+    from matplotlib.ticker import MaxNLocator
 
     figure, axes = panel(340, 260, left=52, right=14, bottom=40)
     for name in dict.fromkeys(point["name"] for point in data["points"]):
@@ -72,10 +78,7 @@ def draw_accuracy_against(data: dict[str, Any]) -> Figure:
             axes.plot([point["x"], x], [point["accuracy"], accuracy], color=MUTED, linewidth=0.7)
             axes.plot(x, accuracy, **PUBLISHED)
     if data["log"]:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        logarithmic(axes, "x", [point["x"] for point in data["points"]])
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.margins(0.08)

@@ -9,7 +9,7 @@ import numpy as np
 from toile.reports.lines import Comparison, Line, comparisons
 from toile.reports.palette import MARKERS, SERIES, series
 from toile.reports.plots.accuracy import extremes
-from toile.reports.plots.svg import panel
+from toile.reports.plots.svg import logarithmic, panel, spans_magnitudes
 from toile.reports.results import StudyResults
 
 if TYPE_CHECKING:
@@ -84,10 +84,14 @@ def draw_learning_curves(data: dict[str, Any]) -> Figure:
     last = max(line["epochs"][-1] for line in data["lines"])
     axes.set_xlim(0.6, last + 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    values = [value for line in data["lines"] for value in line["values"]]
+    if log := spans_magnitudes(values):
+        logarithmic(axes, "y", values)
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y")
     axes.set_xlabel("epoch")
-    axes.set_title(data["title"])
+    axes.set_title(data["title"] + (" (logarithmic)" if log else ""))
     return figure
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from toile.reports.palette import INK, MUTED, RULE, STAND_INS, SURFACE
 
@@ -101,6 +101,24 @@ def horizontal(axes: Axes, labels: list[str]) -> None:
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
+
+
+def logarithmic(axes: Axes, which: Literal["x", "y"], values: Iterable[float]) -> None:
+    """Make the axis on which the values are logarithmic, with ticks that can be read: 200, 5k, 1M."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+
+    written, values = EngFormatter(sep=""), list(values)
+    axes.set(**{f"{which}scale": "log"})
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(values) < 50 * min(values) else (1,)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: written(value) if value >= 1 else f"{value:g}")
+
+
+def spans_magnitudes(values: Iterable[float]) -> bool:
+    """Whether values are so far apart that on an even axis the small ones could not be told from one another."""
+    values = list(values)
+    return min(values) > 0 and max(values) > 10 * min(values)
 
 
 def heading(axes: Axes, text: str) -> None:

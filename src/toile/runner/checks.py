@@ -1,0 +1,59 @@
+"""What no trial may ask for: combinations of architecture, recipe, split and images that cannot be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from toile.data.dataset import Dataset
+from toile.errors import Misuse
+from toile.learners import architectures
+from toile.study.expand import Variant
+from toile.study.optimizers import complete
+from toile.study.spec import RecipeSpec
+
+
+def check(line: Variant, dataset: Dataset, images: Callable[[], int]) -> None:
+    """Whether a line of a study can be trained on a data set.
+
+    Args:
+        images: gives how many train it.
+
+    Raises:
+        Misuse: it cannot.
+    """
+    options = architectures.complete(line.architecture.name, line.architecture.options)
+    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options, images)
+    learner = architectures.learner(line.architecture.name)
+    if learner == "classical":
+        _check_classical(line)
+        return
+    if line.recipe.early_stopping and line.split.validation == 0 and line.split.folds is None:
+        raise Misuse(f"trial {line.name!r} stops early on the validation split, and it has none (split.validation = 0)")
+    if line.recipe.scaling != "pixels" and "preprocessing" in options:
+        raise Misuse(f"trial {line.name!r}: a backbone has its own preprocessing, and no place for {line.recipe.scaling!r}")
+    if learner == "scratch":
+        _check_scratch(line)
+
+
+def _check_scratch(line: Variant) -> None:
+    """The NumPy network is what its document describes; the rest of a recipe is not in it."""
+    known = {"learning_rate", "momentum"}
+    usual = complete("sgd", {})
+    other = {key for key, value in line.recipe.optimizer.options.items() if key not in known and value != usual.get(key)}
+    if line.recipe.optimizer.name != "sgd" or other:
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} learns by sgd with learning_rate and momentum only")
+    plain = RecipeSpec()
+    for key in ("augmentation", "label_smoothing", "precision", "scaling"):
+        if getattr(line.recipe, key) != getattr(plain, key):
+            raise Misuse(f"trial {line.name!r}: {line.architecture.name} knows no {key}")
+    if line.warm_start:
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} begins with weights of its own")
+
+
+def _check_classical(line: Variant) -> None:
+    """scikit-learn's models are given by their options alone; the study's recipe is for the others."""
+    if line.own_recipe:
+        said = ", ".join(sorted(line.own_recipe))
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} has options and no recipe, got recipe.{said}")
+    if line.warm_start:
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} cannot begin with the weights of another trial")
