@@ -8,7 +8,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -163,6 +163,7 @@ def test_per_class_report_agrees_with_scikit_learn(tmp_path):
     assert row[1:] == [f"{value:.3f}" for value in expected[2]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=30), st.integers(1, 12), st.sampled_from([0.5, 0.75, 1.0]))
 def test_extremes_are_the_highest_and_the_lowest_in_their_order(values, most, top):
     rows = list(enumerate(values))

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports_fixture import MODELS, NAMES, SWEPT, make_results
@@ -136,6 +136,7 @@ def test_accuracies_with_published_beside(results):
         assert row["low"] <= row["accuracy"] <= row["high"]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_interval_agrees_with_scipy(pair):
     from scipy.stats import binomtest
