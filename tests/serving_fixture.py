@@ -1,13 +1,25 @@
-"""A small export made by hand, to the contract of `toile export --to onnx`, whose every number a test can work out."""
+"""A small export made by hand, to the contract of `toile export --to onnx`, whose every number a test can work out.
+
+And a server of it, as a user starts it.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -130,3 +142,55 @@ def write_export(
     helper.set_model_props(model, said)
     onnx.save(model, path)
     return path
+
+
+@dataclass
+class Server:
+    """A `toile serve` in a process of its own."""
+
+    address: str
+    process: subprocess.Popen
+    client: httpx.Client
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """(host, port), for whoever speaks to it without HTTP."""
+        url = urlsplit(self.address)
+        return url.hostname, url.port
+
+    def metric(self, line: str) -> float:
+        """The value of a line of /metrics, given as it begins."""
+        lines = self.client.get("/metrics").text.splitlines()
+        return sum(float(one.rpartition(" ")[2]) for one in lines if one.startswith(line))
+
+    def raw(self, *pieces: bytes) -> bytes:
+        """Everything that comes back for these bytes, until the server hangs up."""
+        with socket.create_connection(self.place, timeout=30) as connection:
+            try:
+                for piece in pieces:
+                    connection.sendall(piece)
+                    connection.settimeout(30)
+                answer = b""
+                while piece := connection.recv(65536):
+                    answer += piece
+            except ConnectionError:
+                pass
+            return answer
+
+
+@contextmanager
+def serving(export: Path, *options: str) -> Iterator[Server]:
+    """Start the command on a free port, stop it by SIGTERM; it must end well, and never have told of a mistake of its own."""
+    command = [sys.executable, "-m", "toile.cli", "serve", str(export), "--port", "0", *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        said = process.stderr.readline()
+        assert "http://" in said, said
+        address = re.search(r"http://\S+", said).group()
+        with httpx.Client(base_url=address, timeout=30) as client:
+            yield Server(address, process, client)
+    finally:
+        process.terminate()
+        rest = process.communicate(timeout=60)[1]
+    assert rest == "", rest
+    assert process.returncode == 0, process.returncode

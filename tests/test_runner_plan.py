@@ -281,7 +281,7 @@ def test_a_classical_model_has_options_and_no_recipe(store):
 
 def test_split_that_the_data_set_cannot_have(store):
     with pytest.raises(DataError, match="brings 60 test images of its own"):
-        make_plan(store, line("a"), line("b", split={"test": 0.2}))
+        make_plan(store, line("a"), line("b", split={"test": 0.2})).checked()
 
 
 # As shown

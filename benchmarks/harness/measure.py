@@ -45,8 +45,9 @@ class Case:
     Args:
         name: what is done, at what size.
         sides: by name, toile's first; the others are compared with it. One alone is only measured.
-        figure: which of the sides' figures counts. Every side has two without returning them: "seconds", of the whole
-            process with its start, and "peak_memory_mb".
+        figure: which of the sides' figures counts. Every side has three without returning them: "seconds", of the whole
+            process with its start; "core_seconds", which it and its children kept a core busy: where others use the machine
+            too, this is the steadier one; and "peak_memory_mb".
         more_is_better: whether the figure is a speed and not a time.
         target: how many times better than each other side toile's is to be, if there is a target.
         note: what a reader of the table should know.

@@ -9,12 +9,14 @@ other trials, which say so. Functions that take `**where` take all of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toile import studies
 from toile.data.load import load as load_dataset
 from toile.errors import Misuse, ToileError, nearest
+from toile.learners.transfer.backbones import WeightsMissing
 from toile.runner import plan as plans
 from toile.runner import run as runs
 from toile.store import atomic
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from toile.reports.ledger import Row
     from toile.reports.results import CommitteeResult, StudyResults
     from toile.runner.events import Event
-    from toile.runner.plan import Plan
+    from toile.runner.plan import Plan, PlannedTrial
     from toile.serving.answer import Answer
     from toile.serving.chosen import Chosen
     from toile.serving.export import Exported
@@ -39,14 +41,17 @@ def plan(study: str | Path, *, store: Folder = None, data_dir: Folder = None, da
          progress: Callable[..., None] | None = None) -> Plan:  # fmt: skip
     """What a study would train and what of it is stored. Trains nothing; loads (and may download) the data.
 
+    A registered data set is always the same images, so it is taken from the store if it is kept there.
+
     Raises:
         Misuse: the study has mistakes.
         DataError: the data set cannot be had, or not be split so.
     """
-    loaded = studies.load(study, dataset)
-    data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
-    reduction = Reduction(fraction, epochs_scale)
-    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, Store.at(store), reduction)
+    loaded, place = studies.load(study, dataset), Store.at(store)
+    data = place.kept(loaded.dataset) if loaded.dataset.name and not data_dir else None
+    if data is None:
+        data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
+    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale)).checked()
 
 
 def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None,
@@ -123,7 +128,9 @@ def ledger(results: Path, output: Path, **where: Any) -> tuple[int, list[Row]]:
     place, added = Store.at(where.get("store")), 0
     for name, loaded in specs.items():
         if place.kept(loaded.dataset):
-            added += measured.write(stored(name, **where), results)
+            # A study that begins with weights which are not here cannot say which runs are its own.
+            with suppress(WeightsMissing):
+                added += measured.write(stored(name, **where), results)
     found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, measured.read(results))
     output.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(output, ledgers.render(found))
@@ -135,12 +142,30 @@ def find_run(reference: str, *, store: Folder = None, **where: Any) -> Run:
     if "/" not in reference:
         return Store.at(store).find(reference)
     made, name = _within(reference, store=store, **where)
-    planned = {p.name: p for p in made.trials}
-    if name not in planned:
-        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
-    if (found := made.run_of(planned[name])) is None:
+    if (found := made.run_of(_planned(made, name))) is None:
         raise ToileError(f"{reference} is not stored; `toile run {made.reference} --only '{name}'` trains it")
     return found
+
+
+def check_gradients(reference: str, *, epsilon: float = 1e-5, samples: int = 100, **where: Any) -> list[dict[str, Any]]:
+    """Backpropagation of a NumPy network against central differences; see `toile.learners.scratch.check`.
+
+    Args:
+        reference: STUDY/TRIAL. It need not be stored: what is checked is the network before its training.
+        epsilon: step of the central differences.
+        samples: weights drawn from each array.
+
+    Raises:
+        Misuse: another architecture, whose gradients are Keras's.
+    """
+    from toile.data.splits import split
+    from toile.learners.scratch.check import check_trial
+
+    made, name = _within(reference, **where)
+    trial = _planned(made, name).trial
+    if trial.learner != "scratch":
+        raise Misuse(f"{reference} is of the architecture {trial.architecture.name!r}; only numpy-mlp has gradients of its own")
+    return check_trial(trial, split(made.dataset, trial.split, trial.fold).train, epsilon=epsilon, samples=samples)
 
 
 def compare(a: str, b: str, *, store: Folder = None, **where: Any) -> dict[str, Any]:
@@ -169,23 +194,41 @@ def predict(reference: str | Path, images: Sequence[Path | str], *, store: Folde
     Raises:
         ToileError: a file is no image or too large, or what was asked for is not stored.
     """
-    import numpy as np
-
-    from toile.committee.rules import RULES
-    from toile.learners.infer import infer
     from toile.serving.answer import answers, from_export
 
     if str(reference).endswith(".onnx"):
         return from_export(reference, images)
     chosen = _chosen(str(reference), store=store, **where)
-
-    def ask(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        said = np.stack(infer([run.model_path for run in chosen.members.values()], chosen.trial["backend"], pixels))
-        together = said[0] if chosen.rule is None else RULES[chosen.rule](said, chosen.weights)
-        return together, said.transpose(1, 0, 2)
-
     members = list(chosen.members) if chosen.kind == "committee" else []
-    return answers(images, chosen.image_shape, chosen.dataset.class_names, members, ask)
+    return answers(images, chosen.image_shape, chosen.dataset.class_names, members, chosen.ask)
+
+
+def submit(reference: str, source: Path | str, output: Path | str, *, first: int = 1, **where: Any) -> int:
+    """Classify a file of images without labels, and write what was found as Kaggle wants it: a CSV `id,target`.
+
+    Args:
+        reference: as for `predict`.
+        source: a `.npy` with 'features' and 'id', or a `.csv` with `id,pixel1,…`; see `toile.data.unlabelled`.
+        output: the CSV.
+        first: the target of the first class; the documents' data sets count from 1.
+
+    Returns:
+        How many images there are.
+
+    Raises:
+        ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
+    """
+    from toile.data.unlabelled import read
+    from toile.serving.predictor import Predictor
+
+    exported = str(reference).endswith(".onnx")
+    model = Predictor.from_file(reference) if exported else _chosen(reference, **where)
+    ids, images = read(Path(source), model.image_shape)
+    probabilities, _ = model.predict(images) if exported else model.ask(images)
+    targets = probabilities.argmax(axis=1) + first
+    lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
+    atomic.write(Path(output), ("\n".join(lines) + "\n").encode())
+    return len(ids)
 
 
 def export(reference: str, *, to: str = "onnx", output: Folder = None, samples: bool = True, **where: Any) -> Exported:
@@ -226,11 +269,18 @@ def _within(reference: str, **where: Any) -> tuple[Plan, str]:
     return stored(study, **where), name
 
 
+def _planned(made: Plan, name: str) -> PlannedTrial:
+    planned = {p.name: p for p in made.trials}
+    if name not in planned:
+        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
+    return planned[name]
+
+
 def _committee(reference: str, **where: Any) -> tuple[Plan, CommitteeResult] | None:
     """The committee that `reference` means, or None where it means a run."""
     from toile.reports.gather import gather
 
-    if "/" in reference:
+    if "/" in reference and not reference.endswith(".toml"):
         made, name = _within(reference, **where)
     elif reference in studies.names() or reference.endswith(".toml"):
         made, name = stored(reference, **where), None

@@ -61,8 +61,8 @@ class KerasLearner:
         if features.frozen(self.whole) and not trial.recipe.augmentation:
             # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
             self.model, data = features.dataset_of_features(
-                self.whole, data, store.features_folder, options=trial.architecture.options, backend=trial.backend,
-                precision=trial.recipe.precision,
+                self.whole, data, store.features_folder, fingerprint=trial.fingerprint,
+                options=trial.architecture.options, backend=trial.backend, precision=trial.recipe.precision,
             )  # fmt: skip
         self.parts = split(data, trial.split, trial.fold)
         scaling.fit(self.model, trial.recipe.scaling, self.parts.train.images)

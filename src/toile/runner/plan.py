@@ -57,8 +57,8 @@ class PlannedTrial:
 class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
-    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. `counts` are the images of each part of
-    each split (of its first fold), after `reduction`. Two names may mean one trial; it is trained once.
+    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. Two names may mean one trial; it is trained
+    once.
     """
 
     study: StudySpec
@@ -66,9 +66,33 @@ class Plan:
     asked: DatasetSpec
     reduction: Reduction
     dataset: Dataset
-    counts: dict[SplitSpec, dict[str, int]]
     trials: tuple[PlannedTrial, ...]
     store: Store
+
+    @cached_property
+    def counts(self) -> dict[SplitSpec, dict[str, int]]:
+        """The images of each part of each split (of its first fold), after `reduction`.
+
+        Raises:
+            DataError: the data set cannot be split so.
+        """
+        splits = dict.fromkeys(one.trial.split for one in self.trials)
+        return {spec: split(self.dataset, spec, 0 if spec.folds else None).counts() for spec in splits}
+
+    def checked(self) -> Plan:
+        """The plan itself, if every split can be cut and leaves enough to train on. (Reports of what is stored already need
+        not cut any.)
+
+        Raises:
+            DataError: the data set cannot be split so.
+            Misuse: a model with more principal components than training images.
+        """
+        for planned in self.trials:
+            images, trial = self.counts[planned.trial.split]["train"], planned.trial
+            if trial.learner == "classical":
+                name, shape = trial.architecture.name, trial.dataset.image_shape
+                architectures.check(name, shape, trial.dataset.classes, trial.architecture.options, images)
+        return self
 
     @property
     def title(self) -> str:
@@ -149,16 +173,13 @@ def make(
         reduction: fewer images or epochs, for a first look.
 
     Raises:
-        DataError: the data set cannot be split so.
         Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, or
             begins with the weights of a trial of another shape.
     """
     lines = [reduction.of(line) for line in variants(study)]
-    # An impossible split or architecture fails here, before anything trains.
-    counts = {line.split: split(dataset, line.split, 0 if line.split.folds else None).counts() for line in lines}
     trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
     for line in _parents_first(lines):
-        _check(line, dataset, counts[line.split]["train"])
+        _check(line, dataset)
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
@@ -178,7 +199,7 @@ def make(
             trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
-    return Plan(study, reference, asked, reduction, dataset, counts, tuple(planned), store)
+    return Plan(study, reference, asked, reduction, dataset, tuple(planned), store)
 
 
 def _parents_first(lines: list[Variant]) -> list[Variant]:
@@ -242,9 +263,9 @@ def _architecture(line: Variant) -> tuple[TrialArchitecture, Path | None]:
     return TrialArchitecture(name=name, options=options, revision=revision, weights=content), path
 
 
-def _check(line: Variant, dataset: Dataset, images: int) -> None:
+def _check(line: Variant, dataset: Dataset) -> None:
     options = architectures.complete(line.architecture.name, line.architecture.options)
-    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options, images)
+    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options)
     learner = architectures.learner(line.architecture.name)
     if learner == "classical":
         _check_classical(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from toile.errors import ToileError
@@ -9,7 +10,7 @@ from toile.learners import architectures
 from toile.runner import local
 from toile.runner.events import Event
 from toile.runner.jobs import jobs
-from toile.runner.plan import Plan
+from toile.runner.plan import Plan, PlannedTrial
 
 
 class TrialsFailed(ToileError):
@@ -54,11 +55,9 @@ def run(
     pending = plan.pending(only)
     if not pending:
         return []
+    if lacking := unobtainable(sorted(pending, key=plan.trials.index)):
+        raise ToileError("\n".join([*lacking, "Other trials can be run with --only."]))
     for planned in pending:
-        try:
-            architectures.obtainable(planned.trial.architecture.name, planned.trial.architecture.options)
-        except ToileError as error:
-            raise ToileError(f"trial {planned.name!r}: {error}\nOther trials can be run with --only.") from error
         if planned.weights:
             plan.store.keep_weights(planned.weights, planned.trial.architecture.weights)
     plan.store.keep(plan.dataset, plan.asked)
@@ -72,3 +71,17 @@ def run(
     if errors:
         raise TrialsFailed(errors, {planned.fingerprint: planned.name for planned in pending})
     return [planned.fingerprint for planned in pending]
+
+
+def unobtainable(pending: Iterable[PlannedTrial]) -> list[str]:
+    """What trials need from outside and cannot have now, each lack once, with the names of its trials and the way out.
+
+    Weights of a backbone that are not here are asked for in the network, for a few seconds at most.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
+    for planned in pending:
+        try:
+            architectures.obtainable(planned.trial.architecture.name, planned.trial.architecture.options)
+        except ToileError as error:
+            names[str(error)].append(repr(planned.name))
+    return [f"{'trial' if len(of) == 1 else 'trials'} {', '.join(of)}: {why}" for why, of in names.items()]
