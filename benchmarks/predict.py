@@ -66,13 +66,13 @@ def exported(calls: int, batch: int = 1) -> dict[str, float]:
     """The ONNX file in onnxruntime, as `toile serve` uses it."""
     from toile.serving.predictor import Predictor
 
-    with _files() as folder:
+    with committee() as folder:
         return _timed(Predictor.from_file(folder / ONNX).predict, calls, batch)
 
 
 def predicted(calls: int, batch: int = 1) -> dict[str, float]:
     """`model.predict` of each member, as Keras's documentation shows it."""
-    with _files() as folder:
+    with committee() as folder:
         models = _load(folder)
         ask = lambda images: np.mean([model.predict(images, verbose=0) for model in models], axis=0)  # noqa: E731
         return _timed(ask, calls // 10 + 1 if batch == 1 else calls, batch)
@@ -80,7 +80,7 @@ def predicted(calls: int, batch: int = 1) -> dict[str, float]:
 
 def called(calls: int, batch: int = 1) -> dict[str, float]:
     """`model(images)` of each member, which has less to set up."""
-    with _files() as folder:
+    with committee() as folder:
         models = _load(folder)
         ask = lambda images: np.mean([model(images, training=False).numpy() for model in models], axis=0)  # noqa: E731
         return _timed(ask, calls // 10 + 1, batch)
@@ -97,24 +97,24 @@ def script() -> dict[str, float]:
 
 
 @contextmanager
-def _files() -> Iterator[Path]:
+def committee() -> Iterator[Path]:
     """A folder with the committee in both forms and an image, made in another process: this one measures and nothing else."""
     with tempfile.TemporaryDirectory(prefix="toile-") as name:
         subprocess.run([sys.executable, "-m", "benchmarks.predict", name], check=True, stdout=sys.stderr)
         yield Path(name)
 
 
-def _images(count: int) -> np.ndarray:
+def images(count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, *SHAPE), dtype=np.uint8)
 
 
 def _timed(ask: Callable[[np.ndarray], object], calls: int, batch: int) -> dict[str, float]:
-    images, seconds = _images(batch), []
+    pixels, seconds = images(batch), []
     for _ in range(3):  # the first calls make and plan things
-        ask(images)
+        ask(pixels)
     for _ in range(calls):
         begun = time.perf_counter()
-        ask(images)
+        ask(pixels)
         seconds.append(time.perf_counter() - begun)
     median, late = np.quantile(seconds, [0.5, 0.95])
     return {
@@ -123,7 +123,7 @@ def _timed(ask: Callable[[np.ndarray], object], calls: int, batch: int) -> dict[
 
 
 def _start_to_end(arguments: Callable[[Path], list[str]]) -> dict[str, float]:
-    with _files() as folder:
+    with committee() as folder:
         line = [sys.executable, *arguments(folder)]
         subprocess.run(line, check=True, stdout=sys.stderr)  # so that both sides find their files read
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -160,7 +160,7 @@ def _write(folder: Path) -> None:
         "rule": {"name": "mean"},
     }  # fmt: skip
     WRITERS["onnx"](combined(models, "mean"), folder / ONNX, {"toile": json.dumps(about)})
-    Image.fromarray(_images(1)[0, :, :, 0]).save(folder / "image.png")
+    Image.fromarray(images(1)[0, :, :, 0]).save(folder / "image.png")
 
 
 if __name__ == "__main__":
