@@ -38,9 +38,7 @@ print(said.argmax(), said.max())
 
 def cases(quick: bool) -> list[Case]:
     """One image, batches of 256, and start to end."""
-    folder = tempfile.mkdtemp(prefix="toile-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    files = {"folder": folder}
+    files = {"folder": temporary_folder()}
     size = files | {"calls": 30 if quick else 1000}
     batches = files | {"calls": 2 if quick else 20, "batch": 256}
     return [
@@ -72,12 +70,12 @@ def exported(folder: str, calls: int, batch: int = 1) -> dict[str, float]:
     """The ONNX file in onnxruntime, as `toile serve` uses it."""
     from toile.serving.predictor import Predictor
 
-    return _timed(Predictor.from_file(_files(folder) / ONNX).predict, calls, batch)
+    return _timed(Predictor.from_file(committee(folder) / ONNX).predict, calls, batch)
 
 
 def predicted(folder: str, calls: int, batch: int = 1) -> dict[str, float]:
     """`model.predict` of each member, as Keras's documentation shows it."""
-    models = _load(_files(folder))
+    models = _load(committee(folder))
 
     def ask(images: np.ndarray) -> np.ndarray:
         return np.mean([model.predict(images, verbose=0) for model in models], axis=0)
@@ -87,7 +85,7 @@ def predicted(folder: str, calls: int, batch: int = 1) -> dict[str, float]:
 
 def called(folder: str, calls: int) -> dict[str, float]:
     """`model(images)` of each member, which has less to set up."""
-    models = _load(_files(folder))
+    models = _load(committee(folder))
 
     def ask(images: np.ndarray) -> np.ndarray:
         return np.mean([model(images, training=False).numpy() for model in models], axis=0)
@@ -97,17 +95,24 @@ def called(folder: str, calls: int) -> dict[str, float]:
 
 def command(folder: str) -> dict[str, float]:
     """`toile predict committee.onnx image.png`."""
-    files = _files(folder)
+    files = committee(folder)
     return _start_to_end(["-m", "toile.cli", "predict", files / ONNX, files / "image.png"])
 
 
 def script(folder: str) -> dict[str, float]:
     """The script above."""
-    files = _files(folder)
+    files = committee(folder)
     return _start_to_end(["-c", SCRIPT, *(files / name for name in MODELS), files / "image.png"])
 
 
-def _files(folder: str) -> Path:
+def temporary_folder() -> str:
+    """Gone when this process ends."""
+    folder = tempfile.mkdtemp(prefix="toile-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def committee(folder: str) -> Path:
     """The folder with the committee in both forms and an image. Who comes first has it made, in another process: this one
     measures and nothing else."""
     if not Path(folder, "image.png").exists():
@@ -115,17 +120,17 @@ def _files(folder: str) -> Path:
     return Path(folder)
 
 
-def _images(count: int) -> np.ndarray:
+def images(count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, *SHAPE), dtype=np.uint8)
 
 
 def _timed(ask: Callable[[np.ndarray], object], calls: int, batch: int) -> dict[str, float]:
-    images, seconds = _images(batch), []
+    pixels, seconds = images(batch), []
     for _ in range(3):  # the first calls make and plan things
-        ask(images)
+        ask(pixels)
     for _ in range(calls):
         begun = time.perf_counter()
-        ask(images)
+        ask(pixels)
         seconds.append(time.perf_counter() - begun)
     median, late = np.quantile(seconds, [0.5, 0.95])
     return {
@@ -168,7 +173,7 @@ def _write(folder: Path) -> None:
         "rule": {"name": "mean"},
     }  # fmt: skip
     WRITERS["onnx"](combined(models, "mean"), folder / ONNX, {"toile": json.dumps(about)})
-    Image.fromarray(_images(1)[0, :, :, 0]).save(folder / "image.png")
+    Image.fromarray(images(1)[0, :, :, 0]).save(folder / "image.png")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ PICTURES = {
     "no width": b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 28, 8, 0, 0, 0, 0)),
     "comment bomb": text_bomb(),
     "gif that claims to be huge": b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x80\0\0" + bytes(6) + b";",
+    "thousands of scans": (scans := encoded(NOISE, "JPEG", progressive=True))[:-2] + 200 * scans[scans.rindex(b"\xff\xda") :],
     "transparent": encoded(Image.new("RGBA", (30, 30)), "PNG"),
 }  # fmt: skip
 

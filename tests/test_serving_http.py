@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import os
 import re
@@ -19,7 +20,8 @@ import numpy as np
 import pytest
 
 from serving_fixture import CLASSES, MEMBERS, SHAPE, Server, expected, metadata, png, sample, samples, serving, write_export
-from toile.serving import schema
+from toile.serving import command, schema
+from toile.serving.image import MAX_PIXELS
 from toile.serving.limits import Limits
 
 pytestmark = pytest.mark.xdist_group("serve")
@@ -259,6 +261,19 @@ def listens(server: Server) -> bool:
     return True
 
 
+def test_the_documentation_has_the_options_and_limits_that_are():
+    text = (Path(__file__).parent.parent / "docs" / "serve.md").read_text("utf-8")
+    options = {f"--{name.replace('_', '-')}" for name in inspect.signature(command.serve).parameters} - {"--export"}
+    assert set(re.findall(r"`(--[a-z-]+)`", text)) == options
+    limits = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", text, re.MULTILINE))
+    assert limits["size of a request"] == f"{Limits().body / 2**20:g} MiB"
+    assert limits["images of a request, and of a batch"] == str(Limits().batch)
+    assert limits["pixels of a picture, seen before it is decoded"] == f"{MAX_PIXELS:,}"
+    assert limits["requests at once"] == str(Limits().requests)
+    assert limits["images that wait for the model"].startswith(f"{Limits().waiting:,}")
+    assert [value for name, value in limits.items() if name.startswith("seconds")] == [f"{Limits().seconds:g}"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -271,15 +286,15 @@ def listens(server: Server) -> bool:
     ],
 )
 def test_misuse(export, arguments, code, said):
-    command = [sys.executable, "-m", "toile.cli", "serve", *(one.format(export=export) for one in arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    line = [sys.executable, "-m", "toile.cli", "serve", *(one.format(export=export) for one in arguments)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_an_address_that_is_taken(export, server):
-    command = [sys.executable, "-m", "toile.cli", "serve", str(export), "--port", str(server.place[1])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    line = [sys.executable, "-m", "toile.cli", "serve", str(export), "--port", str(server.place[1])]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "cannot listen" in done.stderr

@@ -229,6 +229,14 @@ def test_too_large_is_seen_in_the_header(size):
     assert limit == Image.MAX_IMAGE_PIXELS
 
 
+def test_a_progressive_picture_may_not_come_in_thousands_of_scans():
+    whole = encoded(garment(), "JPEG", progressive=True)
+    assert prepare(whole, SHAPE).pixels.shape == SHAPE
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ImageError, match="more than 100 scans"):
+        prepare(whole[:-2] + 100 * last + whole[-2:], SHAPE)
+
+
 def test_exactly_four_megapixels_is_allowed():
     assert prepare(encoded(Image.new("1", (2000, 2000))), SHAPE).pixels.shape == SHAPE
 

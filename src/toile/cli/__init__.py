@@ -18,10 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `toile` command."""
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    except Misuse as error:
-        say(f"toile: {error}")
-        sys.exit(2)
-    except CycloptsError as error:
+    except (Misuse, CycloptsError) as error:
         say(f"toile: {error}")
         sys.exit(2)
     except ToileError as error:

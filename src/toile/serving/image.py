@@ -19,6 +19,7 @@ from toile.errors import ToileError
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 4_000_000
 UNTOUCHED = ("taken as it is",)
+MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each of thousands would decode the whole picture again
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 CLOSE = 13  # of 255: what is no farther from the border's median belongs to the background (5 %, as in the paper)
 
@@ -98,6 +99,9 @@ def _decode(source: Path | bytes) -> _Picture:
                 f"{name} is too large: {width} x {height} is {width * height / 1e6:.1f} megapixels; "
                 f"allowed are {MAX_PIXELS / 1e6:g}"
             )
+        # SOS markers; compressed data never has these two bytes in a row.
+        if isinstance(source, bytes) and image.format == "JPEG" and source.count(b"\xff\xda") > MAX_SCANS:
+            raise ImageError(f"{name} is a JPEG of more than {MAX_SCANS} scans, which no encoder makes")
         try:
             frames = getattr(image, "n_frames", 1)
             orientation = image.getexif().get(ORIENTATION, 1)  # asked before decoding, in which a TIFF is turned
