@@ -21,7 +21,8 @@ def show(name: str, about: str, facts: dict[str, Any], found: Sequence[Measured]
 
     Beside it the median of the seconds that a core was busy: with others on the machine it is the steadier one.
     """
-    console = console or Console()
+    # Where the width is not known, one line a side.
+    console = console or Console(width=None if sys.stdout.isatty() else 140)
     peak = " and ".join(f"{value:,.0f} GFLOP/s in {precision}" for precision, value in facts["peak_gflops"].items())
     table = Table(title=f"{name}: {about.splitlines()[0]}", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("case", "side", "figure"):
