@@ -21,14 +21,16 @@ def facts() -> dict[str, Any]:
 
     `load` is how many processes wanted a core during the last minute: others were there too if it is not about 0.
     """
+    load = round(os.getloadavg()[0], 2)  # before the product keeps all cores busy
+    fastest = in_fresh_process(Side(peak))
     backends = [collect(backend) for backend in ("tensorflow", "jax", "torch")]
     return {
         "machine": backends[0]["machine"],
         "cores": cores(),
         "versions": {package: version for found in backends for package, version in found["versions"].items()},
         "commit": backends[0]["commit"],
-        "load": round(os.getloadavg()[0], 2),
-        "peak_gflops": in_fresh_process(Side(peak)),
+        "load": load,
+        "peak_gflops": {precision: fastest[precision] for precision in ("float32", "bfloat16")},
     }
 
 

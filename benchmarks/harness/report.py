@@ -17,22 +17,25 @@ from toile.store import atomic
 
 
 def show(name: str, about: str, facts: dict[str, Any], found: Sequence[Measured], console: Console | None = None) -> None:
-    """Print a benchmark's table: the median of each side, the range over the rounds, and how many times better toile is."""
-    console = console or Console()
-    peak = " and ".join(
-        f"{value:,.0f} GFLOP/s in {precision}" for precision, value in facts["peak_gflops"].items() if "float" in precision
-    )
+    """Print a benchmark's table: the median of each side, the range over the rounds, and how many times better toile is.
+
+    Beside it the median of the seconds that a core was busy: with others on the machine it is the steadier one.
+    """
+    # Where the width is not known, one line a side.
+    console = console or Console(width=None if sys.stdout.isatty() else 140)
+    peak = " and ".join(f"{value:,.0f} GFLOP/s in {precision}" for precision, value in facts["peak_gflops"].items())
     table = Table(title=f"{name}: {about.splitlines()[0]}", title_justify="left", box=box.SIMPLE_HEAD)
-    for column, where in (("case", "left"), ("side", "left"), ("figure", "left"), ("median", "right"), ("range", "right"),
-                          ("toile is better by", "right"), ("target", "right")):  # fmt: skip
-        table.add_column(column, justify=where, overflow="fold")
+    for column in ("case", "side", "figure"):
+        table.add_column(column, overflow="fold")
+    for column in ("median", "range", "toile is better by", "core seconds", "target"):
+        table.add_column(column, overflow="fold", justify="right")
     for one in found:
         for i, side in enumerate(one.case.sides):
             values, first = one.values(side), i == 0
             table.add_row(
                 one.case.name if first else "", side, one.case.figure if first else "", _number(median(values)),
                 f"{_number(min(values))} – {_number(max(values))}", "" if first else _times(one.ratios(side)),
-                _target(one) if first else "",
+                _number(median(one.values(side, "core_seconds"))), _target(one) if first else "",
             )  # fmt: skip
     console.print(table)
     for one in found:
