@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from toile import studies
 from toile.data.load import load as load_dataset
@@ -58,9 +58,15 @@ def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, 
 
 
 def run(study: str | Path, *, only: Iterable[str] = (), workers: int | None = None, threads: int = 1,
+        executor: Literal["local", "dask"] = "local", scheduler: str | None = None,
         tell: Callable[[Event], None] = lambda event: None, **where: Any) -> list[str]:  # fmt: skip
-    """Train what is missing, and return the fingerprints of what was trained. See `toile.runner.run.run`."""
-    return runs.run(plan(study, **where), only=only, workers=workers, threads=threads, tell=tell)
+    """Train what is missing, and return the fingerprints of what was trained.
+
+    See `toile.runner.run.executor_named` for where, and `toile.runner.run.run`.
+    """
+    made = plan(study, **where)
+    with runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place:
+        return runs.run(made, only=only, executor=place, tell=tell)
 
 
 def results(study: str | Path, **where: Any) -> StudyResults:
