@@ -80,7 +80,8 @@ class Cluster(Executor):
 
     @property
     def slots(self) -> int:
-        return self.workers or max(1, sum(self.fit().values()))
+        there = sum(self.fit().values())
+        return self.workers or max(1, there)
 
     def fit(self) -> dict[str, int]:
         """Threads by the address of each worker that is there now, without those that turned out to be unfit.
@@ -149,8 +150,9 @@ class Submitted:
         try:
             end = self._carried_out()
         except KilledWorker as error:
-            times, last = error.allowed_failures + 1, error.last_worker.address
-            end = self.job.event("failed", error=f"its worker died, {times} times in all, the last time {last}")
+            tries, last = error.allowed_failures + 1, error.last_worker.address
+            what = f"its worker died at try {tries} of {tries}, on {last}; the machine may have run out of memory"
+            end = self.job.event("failed", error=what)
         except CancelledError as error:
             end = self.job.event("failed", error=f"Dask gave it up: {error}")
         except Exception as error:
@@ -170,10 +172,13 @@ class Submitted:
 
     def _answer(self) -> remote.Answer:
         """The answer of the worker that did it in the end."""
-        needed, supplied, workers = needs(self.job.longest.trial), set(), []
+        needed, supplied = needs(self.job.longest.trial), set()
         while True:
-            if not self.cluster.fit():
+            if not (fit := self.cluster.fit()):
+                if self.cluster.unfit:
+                    raise ToileError(f"no worker of {self.cluster.scheduler} can train this: {_listed(self.cluster.unfit)}")
                 self.events.put(self.job.event("queued"))
+            workers = [worker for worker in fit if worker in supplied] or (list(fit) if self.cluster.unfit else [])
             self.future = self.cluster.submit(self.job, needed, workers)
             if self.stopped:
                 self.future.cancel()
@@ -181,15 +186,12 @@ class Submitted:
             if answer.unfit:
                 self.cluster.unfit[answer.worker] = answer.unfit
                 self.events.put(self.job.event("moved", worker=answer.worker, why=answer.unfit))
-                if not (workers := list(self.cluster.fit())):
-                    raise ToileError(f"no worker of {self.cluster.scheduler} can train this: {_listed(self.cluster.unfit)}")
             elif answer.lacks:
                 if answer.worker in supplied:
                     raise ToileError(f"{answer.worker} does not keep what it is sent: {', '.join(map(str, answer.lacks))}")
                 with suppress(OSError):  # a worker that has died meanwhile will not ask again
                     self.cluster.send(answer.worker, answer.lacks, self.store)
                 supplied.add(answer.worker)
-                workers = [answer.worker]
             else:
                 return answer
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributed import Worker, get_worker
+from distributed import Reschedule, Status, Worker, get_worker
 
 import toile
 from toile.data.dataset import Dataset
@@ -54,12 +54,15 @@ def unfit(version: str, backends: list[str]) -> str:
     return f"has no {' and no '.join(missing)}" if missing else ""
 
 
-def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version: str) -> Answer | None:
-    """Carry out a job on this worker, and tell what happens under the topic; None if it was cancelled.
+def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version: str) -> Answer:
+    """Carry out a job on this worker, and tell what happens under the topic.
 
     Args:
         threads: of the training process.
         version: of the toile that asks.
+
+    Raises:
+        Reschedule: the worker is closing, so another one may have the job; or nobody waits for it any more.
     """
     here = get_worker()
     if why := unfit(version, [job.longest.trial.backend]):
@@ -67,13 +70,12 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     store = _store(here)
     if lacks := tuple(need for need in needs if not need.is_in(store)):
         return Answer(here.address, lacks=lacks)
-    before = {one.fingerprint for one in job.trials if store.get(one.fingerprint)}
     key, events = here.get_current_task(), queue.Queue()
     process, event = local.Worker(job, store, threads, events), None
     while event is None or event.kind not in ("done", "failed"):
-        if _is_cancelled(here, key):
+        if _is_over(here, key):
             process.stop()
-            return None
+            raise Reschedule
         try:
             event = events.get(timeout=_SECONDS_BETWEEN_LOOKS)
         except queue.Empty:
@@ -84,8 +86,7 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     runs = [run for one in job.trials if (run := store.get(one.fingerprint))]
     archive = pack.packed(runs)
     for run in runs:
-        if run.fingerprint not in before:
-            store.remove(run.folder)
+        store.remove(run.folder)
     return Answer(here.address, end=event, runs=archive)
 
 
@@ -104,10 +105,10 @@ def _store(worker: Worker) -> Store:
     return Store(Path(worker.local_directory).parent / "toile")
 
 
-def _is_cancelled(worker: Worker, key: Any) -> bool:
-    """Whether nobody waits for the task any more: it was cancelled, or who asked for it is gone.
+def _is_over(worker: Worker, key: Any) -> bool:
+    """Whether nobody waits for the task any more: it was cancelled, who asked for it is gone, or the worker is closing.
 
     Dask cannot end the thread of a task that runs. It marks the task, and leaves the rest to the task.
     """
     task = worker.state.tasks.get(key)
-    return task is None or task.state != "executing"
+    return task is None or task.state != "executing" or worker.status in (Status.closing, Status.closed, Status.failed)
