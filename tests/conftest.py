@@ -1,8 +1,14 @@
-"""Before any test imports Keras: which backend, how quiet, and one thread, as the number of threads changes last bits."""
+"""Before any test imports Keras: which backend, how quiet, and one thread, as the number of threads changes last bits.
+
+And a browser, for whoever asks for one.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+
+import pytest
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -14,3 +20,26 @@ for variable in (
     "TF_NUM_INTEROP_THREADS",
 ):
     os.environ[variable] = "1"
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()

@@ -21,7 +21,7 @@ def fill(folder: Path, but: tuple[str, ...] = ()) -> None:
     np.savez(folder / "probabilities.npz", **probabilities)
     (folder / "history.csv").write_text(HISTORY)
     (folder / "model.keras").write_bytes(b"weights")
-    atomic.write_json(folder / "trial.json", {"dataset": {"content": DIGITS}})
+    atomic.write_json(folder / "trial.json", {"dataset": {"content": DIGITS}, "architecture": {}})
     atomic.write_json(folder / "metrics.json", {"test": {"accuracy": 0.5}})
     atomic.write_json(folder / "provenance.json", {"threads": 1})
     for name in but:

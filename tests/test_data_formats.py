@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toile.data import formats
+from toile.data import formats, unlabelled
 from toile.data.errors import DataError
 from toile.errors import Misuse
 
@@ -356,3 +356,44 @@ def test_folder_test_class_never_seen_in_training(tmp_path):
     picture(tmp_path / "set" / "test" / "b" / "1.png", Image.new("L", (4, 4)))
     with pytest.raises(DataError, match="class 'b' is not among the training classes a"):
         formats.load("folder").read(tmp_path / "set", None, None)
+
+
+UNLABELLED = [name for name in formats.names() if hasattr(formats.load(name), "unlabelled")]
+
+
+def write_unlabelled(name: str, folder: Path, ids: list[int] | None) -> Path:
+    images = TRAIN[0]
+    if name == "npy":
+        np.save(folder / "made.npy", {"features": images / 255} | ({} if ids is None else {"id": np.array(ids)}))
+        return folder / "made.npy"
+    # Zalando's own test file for Kaggle has labels; they are not ids.
+    first = "label" if ids is None else "id"
+    rows = [[i, *image.ravel()] for i, image in zip(ids or [3] * len(images), images, strict=True)]
+    lines = [f"{first}," + ",".join(f"pixel{i}" for i in range(1, 17)), *(",".join(map(str, row)) for row in rows)]
+    (folder / "made.csv").write_text("\n".join(lines) + "\n")
+    return folder / "made.csv"
+
+
+@pytest.mark.parametrize("ids", [None, [9, 4, 2, 7, 1, 5]], ids=str)
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_images_without_labels(name: str, ids: list[int] | None, tmp_path: Path) -> None:
+    found, images = unlabelled.read(write_unlabelled(name, tmp_path, ids), (4, 4, 1))
+    assert found.tolist() == (ids or list(range(6)))
+    np.testing.assert_array_equal(images[..., 0], TRAIN[0])
+
+
+def test_images_without_labels_that_cannot_be_used(tmp_path: Path) -> None:
+    path = write_unlabelled("csv", tmp_path, None)
+    with pytest.raises(DataError, match=r"images of \(4, 4, 1\); the model was trained on \(28, 28, 1\)"):
+        unlabelled.read(path, (28, 28, 1))
+    with pytest.raises(DataError, match="no such file"):
+        unlabelled.read(tmp_path / "missing.csv", (4, 4, 1))
+    np.savez(tmp_path / "made.npz", x=TRAIN[0])
+    with pytest.raises(DataError, match="from csv and npy files; this looks like npz"):
+        unlabelled.read(tmp_path / "made.npz", (4, 4, 1))
+    np.save(tmp_path / "made.npy", {"features": TRAIN[0], "id": np.arange(3)})
+    with pytest.raises(DataError, match="'id' is no array of 6 numbers"):
+        unlabelled.read(tmp_path / "made.npy", (4, 4, 1))
+    np.save(tmp_path / "made.npy", {"id": np.arange(3)})
+    with pytest.raises(DataError, match="the keys id; expected a dictionary with 'features'"):
+        unlabelled.read(tmp_path / "made.npy", (4, 4, 1))

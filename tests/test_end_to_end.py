@@ -158,6 +158,23 @@ def test_predict_says_what_it_did_to_the_image(store: Path, tmp_path: Path) -> N
     assert "no.png" in toile("predict", f"{TINY}/both", tmp_path / "no.png", store=store, code=1).stderr
 
 
+@pytest.mark.parametrize("name", ["weighed", "convolution"])
+def test_predict_says_the_same_from_an_exported_file(name: str, store: Path, tmp_path: Path) -> None:
+    reference, file, picture = f"{TINY}/{name}", tmp_path / "model.onnx", tmp_path / "a.png"
+    Image.fromarray(np.load(next((store / "data").glob("*/test-images.npy")))[7, :, :, 0]).save(picture)
+    done = toile("export", reference, "--output", file, store=store)
+    assert str(file) in done.stdout
+    assert "on 1,000 images, the same class on all" in done.stdout
+    (ours,), (theirs,) = (
+        json.loads(toile("predict", asked, picture, "--json", store=store).stdout) for asked in (file, reference)
+    )
+    assert ours.pop("probabilities") == pytest.approx(theirs.pop("probabilities"), abs=1e-5)
+    of_members = theirs.pop("members")
+    assert list(of_members) == (["perceptron", "convolution"] if name == "weighed" else [])
+    assert ours.pop("members") == {member: pytest.approx(row, abs=1e-5) for member, row in of_members.items()}
+    assert ours == theirs
+
+
 def test_combine_prints_the_committee_and_the_means(store: Path) -> None:
     out = toile("combine", TINY, store=store).stdout
     assert "both (mean)" in out
@@ -218,6 +235,9 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path) -> None:
         (["rum"], 2, "rum"),
         (["report", TINY], 1, "nothing of 'tiny' is stored"),
         (["predict", f"{TINY}/both", "x.png"], 1, "stored"),
+        (["predict", "no.onnx", "x.png"], 1, "no.onnx"),
+        (["export", f"{TINY}/both"], 1, "stored"),
+        (["export", "abcdef"], 2, "no single run 'abcdef'"),
     ],
 )
 def test_misuse_is_told_in_one_message(arguments: list, code: int, said: str, tmp_path: Path) -> None:

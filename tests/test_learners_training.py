@@ -19,7 +19,6 @@ from toile.evaluation.metrics import evaluate
 from toile.learners import architectures, recipe
 from toile.learners.infer import infer
 from toile.learners.train import main, train
-from toile.store.run import FILES
 from toile.store.store import Store
 from toile.study.trial import Trial
 
@@ -63,7 +62,7 @@ def uninterrupted(tmp_path_factory) -> tuple[Trial, Store, list[dict[str, Any]]]
 def test_run_has_all_its_files_and_leaves_no_work_behind(uninterrupted):
     trial, store, _ = uninterrupted
     run = store.get(trial.fingerprint)
-    assert sorted(path.name for path in run.folder.iterdir()) == sorted(FILES)
+    assert sorted(run.folder.iterdir()) == sorted(run.files())
     assert store.unfinished() == []
     assert (run.folder / "trial.json").read_text("utf-8") == trial.canonical() + "\n"
     assert Trial.parse((run.folder / "trial.json").read_text("utf-8")).fingerprint == run.fingerprint

@@ -227,7 +227,7 @@ def test_checks_import_no_keras(weights_file):
         ({"backbone": "xception", "alpha": 1.0}, "xception takes images of at least 71 pixels a side, got size = 32"),
         ({"backbone": "vgg16"}, "vgg16 has no width multiplier, got alpha = 0.25; only these have: mobilenet, mobilenet-v2"),
         ({"weights": "imagenet", "alpha": 0.3}, "no ImageNet weights of mobilenet for alpha = 0.3; there are for: 0.25, 0.5, "),
-        ({"weights": "/no/such/file.h5"}, 'no weights file /no/such/file.h5; weights is "imagenet", "none" or a path'),
+        ({"weights": "/no/such/file.h5"}, 'no weights file /no/such/file.h5; weights is "imagenet", "none" or a file'),
         ({"dense": [8], "dense_dropout": [0.1, 0.2]}, "dense_dropout has 2 values for 1 layers"),
         ({"fit": "pad", "size": 40}, r"images of \(50, 28\) pixels cannot be padded to 40"),
     ],
@@ -293,6 +293,25 @@ def test_every_format_of_keras_is_read(tmp_path, suffix):
     transfer.check(complete(weights=str(path)))
     loaded = build(weights=str(path)).get_layer("backbone").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(loaded, backbone.get_weights(), strict=True))
+
+
+def test_bare_name_is_looked_for_beside_the_study_and_in_the_usual_places(tmp_path, monkeypatch):
+    study, named, here, keras = (tmp_path / name for name in ("study", "named", "here", "keras"))
+    monkeypatch.setenv("TOILE_WEIGHTS", str(named))
+    monkeypatch.setenv("KERAS_HOME", str(keras))
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert backbones.places() == [named, here / "weights", tmp_path / "shared" / "weights", keras / "models"]
+    assert backbones.located("w.h5", study) == "w.h5"
+    with pytest.raises(backbones.WeightsMissing) as missing:
+        backbones.check("mobilenet", 0.25, 32, "w.h5")
+    assert all(str(place) in str(missing.value) for place in backbones.places())
+    for folder in (*reversed(backbones.places()), study):  # each goes before those after it
+        folder.mkdir(parents=True)
+        (folder / "w.h5").touch()
+        assert backbones.located("w.h5", study) == str(folder / "w.h5")
+    assert backbones.located("../other/w.h5", study) == str(tmp_path / "other" / "w.h5")  # a path means one file
+    assert [backbones.located(word, study) for word in ("imagenet", "none")] == ["imagenet", "none"]
 
 
 def test_weights_that_cannot_be_downloaded(tmp_path, monkeypatch):
@@ -376,9 +395,11 @@ def test_training_on_features_is_training_through_the_backbone(optimizer, tmp_pa
         trained, data = model, whole
         if on_features:
             trained, data = features.dataset_of_features(
-                model, whole, tmp_path, options=complete(), backend=keras.backend.backend()
+                model, whole, tmp_path, fingerprint="f", options=complete(), backend=keras.backend.backend()
             )
             assert data.train.images.dtype == np.float32 and data.test is None
+            [asked] = tmp_path.glob("*/f")  # for `toile gc`: whose features these are
+            assert (asked.parent / "features.npy").is_file()
         learner = engine(
             keras.backend.backend(), trained, recipe.optimizer(plan), data.train.images, data.train.labels, batch_size=16,
             label_smoothing=0.0,
@@ -395,21 +416,21 @@ def test_training_on_features_is_training_through_the_backbone(optimizer, tmp_pa
 def test_features_are_computed_once(tmp_path):
     to_features, _ = features.divide(settled())
     images, seen = some_images(70), []
-    first = features.cached(to_features, images, tmp_path / "features", "a", batch=32, progress=lambda *done: seen.append(done))
+    first = features.cached(to_features, images, tmp_path / "features", batch=32, progress=lambda *done: seen.append(done))
     assert seen == [(32, 70), (64, 70), (70, 70)]
     np.testing.assert_allclose(first, np.asarray(to_features(images)), atol=1e-5)
     assert isinstance(first, np.memmap) and not first.flags.writeable
-    again = features.cached(to_features, images, tmp_path / "features", "a", progress=lambda *done: seen.append(done))
+    again = features.cached(to_features, images, tmp_path / "features", progress=lambda *done: seen.append(done))
     assert np.array_equal(again, first) and len(seen) == 3
-    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["a.lock", "a.npy"]
+    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["features.npy", "lock"]
 
 
 def test_what_a_killed_process_left_is_no_cache(tmp_path):
     to_features, _ = features.divide(settled())
     images = some_images(5)
-    (tmp_path / "a.npy.123.tmp").write_bytes(b"half")
-    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00")
-    found = features.cached(to_features, images, tmp_path, "a")
+    (tmp_path / "features.npy.123.tmp").write_bytes(b"half")
+    (tmp_path / "features.npy").write_bytes(b"\x93NUMPY\x01\x00")
+    found = features.cached(to_features, images, tmp_path)
     np.testing.assert_allclose(found, np.asarray(to_features(images)), atol=1e-5)
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -421,8 +442,8 @@ def test_failure_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        features.cached(to_features, some_images(5), tmp_path, "a", progress=interrupt)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.lock"]
+        features.cached(to_features, some_images(5), tmp_path, progress=interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
 def test_two_processes_at_once_compute_once(tmp_path):
@@ -433,7 +454,7 @@ def test_two_processes_at_once_compute_once(tmp_path):
     images, seen, found = some_images(40), [], []
 
     def ask() -> None:
-        found.append(features.cached(to_features, images, tmp_path, "a", progress=lambda *done: seen.append(done)))
+        found.append(features.cached(to_features, images, tmp_path, progress=lambda *done: seen.append(done)))
 
     asking = [Thread(target=ask) for _ in range(2)]
     for thread in asking:

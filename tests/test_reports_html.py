@@ -143,7 +143,9 @@ def test_nothing_run_and_no_test_images(tmp_path):
 
 def test_runs_without_test_images(results):
     page = render(replace(results, test=None, committees=()))
-    assert set(re.findall(r'data-figure="([^"]+)"', page)) == {"samples", "class-histograms", "learning-curves"}
+    assert set(re.findall(r'data-figure="([^"]+)"', page)) == {
+        "samples", "class-histograms", "accuracies", "measures", "accuracy-against", "learning-curves",
+    }  # fmt: skip
 
 
 def test_findings_name_the_kind_of_each_figure(results):

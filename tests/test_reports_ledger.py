@@ -143,3 +143,25 @@ def test_a_published_mean_of_members_is_laid_beside_the_same_mean() -> None:
     _, row = rows({"s": spec}, [result(spec, 0.95)])
     assert row.measured["accuracy"] == pytest.approx(0.95)
     assert row.verdict == "differs: a differs"
+
+
+def test_lines_of_a_study_that_no_document_asks_for_are_our_own() -> None:
+    published, own = study(), study()
+    options = {"hidden": [8], "weights": "/here/alone/w.h5"}
+    lines = [trial.model_copy(update={"published": None}) for trial in own.trial]
+    lines[0] = lines[0].model_copy(update={"architecture": lines[0].architecture.model_copy(update={"options": options})})
+    own = own.model_copy(update={"trial": tuple(lines), "seeds": (0, 1)})
+    found = []
+    for seed, accuracy in ((0, 0.8), (1, 0.9)):
+        one = result(own, accuracy, seed)
+        # A file of weights is known by its content, wherever it lies now.
+        kept = one.trial.architecture.model_copy(update={"options": {"hidden": [8], "weights": "file"}, "weights": "c" * 64})
+        trial = Trial(**{name: getattr(one.trial, name) for name in Trial.model_fields} | {"architecture": kept})
+        found.append(replace(one, study="own", trial=trial))
+    first, second, third = rows({"own": own, "s": published}, found)
+    assert (first.verdict, first.n, first.own) == ("measured: no figure is published", 2, True)
+    assert first.measured["accuracy"] == pytest.approx(0.85)
+    assert (second.line, second.verdict, third.own) == ("unpublished", "not measured", False)
+    text = render([first, second, third])
+    assert "1 published lines: 0 reproduced, 0 differs, 0 measured, 0 reduced, 1 not measured." in text
+    assert "2 lines of our own" in text and text.index("## s") < text.index("## own")

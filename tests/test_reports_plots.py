@@ -89,7 +89,10 @@ def test_learning_curves_hold_the_history(results):
             key = metric if line["split"] == "train" else f"validation_{metric}"
             assert line["values"].tolist() == [row[key] for row in run.history]
             assert line["epochs"].tolist() == list(range(1, len(run.history) + 1))
-    assert [entry["label"] for entry in learning_curves_legend(list(panels.values()))] == list(MODELS)
+    legend = learning_curves_legend(list(panels.values()))
+    assert [(entry["label"], entry["dashed"]) for entry in legend] == [
+        *((name, False) for name in MODELS), ("validation", False), ("train", True),
+    ]  # fmt: skip
 
 
 def test_confusion_matrices_agree_with_scikit_learn(results):

@@ -200,7 +200,7 @@ def test_worker_that_cannot_train_is_left_out(store, scheduler, pretenders, monk
     """One that joined after the cluster was looked at."""
     plan, bad, told = four(store), [], []
 
-    def unfit(version, backends):
+    def unfit(version, packages):
         here = get_worker().address
         bad.extend([] if bad else [here])
         return "has no tensorflow" if here == bad[0] else ""
@@ -218,7 +218,7 @@ def test_worker_that_cannot_train_is_left_out(store, scheduler, pretenders, monk
 def test_no_worker_that_can_train(store, scheduler, pretenders, monkeypatch):
     plan = make_plan(store, line("a"))
     monkeypatch.setattr(Cluster, "prepare", lambda self, jobs: None)
-    monkeypatch.setattr(remote, "unfit", lambda version, backends: "has no tensorflow")
+    monkeypatch.setattr(remote, "unfit", lambda version, packages: "has no tensorflow")
     with (
         Cluster(scheduler) as executor,
         pytest.raises(TrialsFailed, match=r"no worker of inproc://\S+ can train this: inproc:/"),
@@ -305,6 +305,8 @@ def test_extra_that_is_not_installed(monkeypatch):
 
 
 def test_scheduler_and_executor_that_do_not_go_together():
+    with pytest.raises(Misuse, match=r"unknown executor 'desk' \(did you mean 'dask'\?\); known: local, dask"):
+        executor_named("desk")
     with pytest.raises(Misuse, match="wants the address of a scheduler"):
         executor_named("dask")
     with pytest.raises(Misuse, match="'local' has no scheduler"):

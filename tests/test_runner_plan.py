@@ -262,9 +262,26 @@ def test_architecture_that_cannot_be_built(store, architecture):
         make_plan(store, line("good"), line("bad", architecture=architecture))
 
 
+def classical(name, architecture, **more):
+    return {"name": name, "architecture": architecture, **more}
+
+
+def test_a_classical_model_has_options_and_no_recipe(store):
+    svm = {"name": "svm", "components": 20}
+    (one,) = make_plan(store, classical("a", svm), recipe={"epochs": 7, "optimizer": "sgd"}, backend="jax").trials
+    (same,) = make_plan(store, classical("b", svm), recipe=STOPPING, split={"validation": 0.2}).trials
+    assert one.trial.learner == "classical" and one.fingerprint == same.fingerprint
+    with pytest.raises(Misuse, match=r"trial 'a': svm has options and no recipe, got recipe\.epochs"):
+        make_plan(store, classical("a", svm, recipe={"epochs": 3}))
+    with pytest.raises(Misuse, match="cannot begin with the weights"):
+        make_plan(store, classical("a", svm), classical("b", svm, warm_start="a"))
+    with pytest.raises(Misuse, match=r"components = 700, and 160 training images of 784 features have at most 160"):
+        make_plan(store, classical("a", {"name": "svm", "components": 700}))
+
+
 def test_split_that_the_data_set_cannot_have(store):
     with pytest.raises(DataError, match="brings 60 test images of its own"):
-        make_plan(store, line("a"), line("b", split={"test": 0.2}))
+        make_plan(store, line("a"), line("b", split={"test": 0.2})).checked()
 
 
 # As shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -149,10 +150,30 @@ def test_data_that_is_being_trained_on_is_no_garbage(store: Store) -> None:
     with holder(store) as process:
         process.stdout.readline()
         # As the executor writes it before the worker starts.
-        (store.work(FIRST) / "trial.json").write_text('{"dataset": {"content": "' + DIGITS + '"}}')
+        (store.work(FIRST) / "trial.json").write_text(json.dumps({"dataset": {"content": DIGITS}, "architecture": {}}))
         assert store.garbage() == []
         process.communicate()
     assert store.garbage() == [store.work(FIRST), store.data_folder / DIGITS]
+
+
+def test_features_and_weights_of_no_run_are_garbage(store: Store) -> None:
+    made(store, FIRST)
+    features = [store.features_folder / name for name in ("begun", "left", "used")]
+    for folder, fingerprint in zip(features, (SECOND, OTHER, FIRST), strict=True):
+        folder.mkdir(parents=True)
+        (folder / "features.npy").write_bytes(b"x")
+        (folder / fingerprint).touch()
+    for content in ("begun", "left"):
+        store.weights(content).write_bytes(b"x")
+    with holder(store, SECOND) as process:
+        process.stdout.readline()
+        trial = {"dataset": {"content": DIGITS}, "architecture": {"weights": "begun"}}
+        (store.work(SECOND) / "trial.json").write_text(json.dumps(trial))
+        assert store.garbage() == [store.weights("left"), features[1]]
+        for path in store.garbage():
+            store.remove(path)
+        assert store.garbage() == []
+    assert [folder.is_dir() for folder in features] == [True, False, True] and store.weights("begun").is_file()
 
 
 def test_garbage_is_removed_and_runs_stay(store: Store) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from store_fixture import fill
 from toile.store.pack import PackError, pack, unpack
-from toile.store.run import FILES, Run
+from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.trial import Trial
 
@@ -58,8 +58,8 @@ def test_what_comes_out_is_what_went_in(packed: tuple[Path, Store], tmp_path: Pa
     here = Store(tmp_path / "here")
     assert unpack(path, here) == [run.fingerprint for run in store.runs()]
     for run in store.runs():
-        for name in FILES:
-            assert (here.get(run.fingerprint).folder / name).read_bytes() == (run.folder / name).read_bytes()
+        for path in run.files():
+            assert (here.get(run.fingerprint).folder / path.name).read_bytes() == path.read_bytes()
     assert here.unfinished() == []
 
 

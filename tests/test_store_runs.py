@@ -12,7 +12,7 @@ import pytest
 from store_fixture import DIGITS, FIRST, OTHER, SECOND, fill, made
 from toile.errors import Misuse, ToileError
 from toile.store import atomic
-from toile.store.run import FILES, Run
+from toile.store.run import FILES, MODELS, Run
 from toile.store.store import DEFAULT, Store
 
 
@@ -63,7 +63,8 @@ def test_a_committed_run_is_read_as_it_was_written(store: Store) -> None:
     assert run.probabilities("validation").dtype == np.float32
     with pytest.raises(KeyError, match="has no split 'train'; it has validation, test"):
         run.probabilities("train")
-    assert sorted(path.name for path in run.folder.iterdir()) == sorted(FILES)
+    assert sorted(run.folder.iterdir()) == sorted(run.files())
+    assert {path.name for path in run.files()} == {*FILES, "model.keras"}
 
 
 def test_nothing_of_the_work_stays_behind(store: Store) -> None:
@@ -77,11 +78,20 @@ def test_nothing_of_the_work_stays_behind(store: Store) -> None:
     assert not work.exists()
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", MODELS)
+def test_a_run_has_one_model_of_whatever_kind(store: Store, name: str) -> None:
+    with store.claim(FIRST) as work:
+        fill(work / "run", but=("model.keras",))
+        (work / "run" / name).write_bytes(b"weights")
+        run = store.commit(FIRST)
+    assert run.model_path.name == name and run.model_path in run.files()
+
+
+@pytest.mark.parametrize("name", (*FILES, "model.keras"))
 def test_an_incomplete_run_is_not_committed(store: Store, name: str) -> None:
     with store.claim(FIRST) as work:
         fill(work / "run", but=(name,))
-        with pytest.raises(ToileError, match=f"run abcdef000000 is not complete: {name} missing in "):
+        with pytest.raises(ToileError, match=f"run abcdef000000 is not complete: {name}.* missing in "):
             store.commit(FIRST)
     assert store.runs() == []
     assert list(store.runs_folder.iterdir()) == []
@@ -89,7 +99,7 @@ def test_an_incomplete_run_is_not_committed(store: Store, name: str) -> None:
 
 
 def test_an_error_names_all_missing_files(store: Store) -> None:
-    with store.claim(FIRST), pytest.raises(ToileError, match=", ".join(FILES)):
+    with store.claim(FIRST), pytest.raises(ToileError, match=", ".join([*FILES, " or ".join(MODELS)])):
         store.commit(FIRST)
 
 
@@ -100,7 +110,7 @@ def test_what_does_not_belong_to_a_run_does_not_get_into_it(store: Store) -> Non
         (work / "run" / "left").mkdir()
         (work / "run" / "left" / "over").write_text("x")
         run = store.commit(FIRST)
-    assert sorted(path.name for path in run.folder.iterdir()) == sorted(FILES)
+    assert sorted(run.folder.iterdir()) == sorted(run.files())
 
 
 @pytest.mark.parametrize(("place", "call"), [(os, "fsync"), (Path, "rename")])
@@ -133,8 +143,9 @@ def test_everything_reaches_the_disk_before_the_rename(store: Store, monkeypatch
         steps.clear()
         monkeypatch.setattr(Path, "rename", lambda self, target: (steps.append("rename"), rename(self, target))[1])
         store.commit(FIRST)
-    assert sorted(steps[: len(FILES)]) == sorted(FILES)
-    assert steps[len(FILES) :] == ["run", "rename", "runs"]
+    written = {*FILES, "model.keras"}
+    assert set(steps[: len(written)]) == written
+    assert steps[len(written) :] == ["run", "rename", "runs"]
 
 
 def test_a_run_that_is_there_stays_as_it_is(store: Store) -> None:

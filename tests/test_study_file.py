@@ -191,7 +191,7 @@ ONE_MISTAKE = {
     ),
     HEAD + TRIAL + "published = { tset = {} }\n": (
         "line 6: trial[0].published.tset: unknown key (did you mean 'test'?); known: cross_validation, epochs_run, "
-        "mean_of_members, parameters, source, test, train, trainable_parameters, validation"
+        "mean_of_members, parameters, per_class, source, test, train, trainable_parameters, validation"
     ),
     HEAD + "[[trial]]\nname = 'a'\narchitecture = 3\n": "line 5: trial[0].architecture: a name or a table is wanted, got 3",
     HEAD + "[[trial]]\nname = 'a'\n[trial.architecture]\nname = 'cnn'\ndropout = 1\n": (

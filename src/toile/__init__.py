@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["combine", "compare", "find_run", "plan", "predict", "report", "results", "run"]
+__all__ = ["combine", "compare", "export", "find_run", "plan", "predict", "report", "results", "run"]
 
 if TYPE_CHECKING:
-    from toile.verbs import combine, compare, find_run, plan, predict, report, results, run
+    from toile.verbs import combine, compare, export, find_run, plan, predict, report, results, run
 
 
 def __getattr__(name: str) -> Any:

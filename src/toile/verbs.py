@@ -9,13 +9,14 @@ other trials, which say so. Functions that take `**where` take all of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from toile import studies
 from toile.data.load import load as load_dataset
 from toile.errors import Misuse, ToileError, nearest
+from toile.learners.transfer.backbones import WeightsMissing
 from toile.runner import plan as plans
 from toile.runner import run as runs
 from toile.store import atomic
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from toile.reports.ledger import Row
     from toile.reports.results import CommitteeResult, StudyResults
     from toile.runner.events import Event
-    from toile.runner.plan import Plan
+    from toile.runner.plan import Plan, PlannedTrial
+    from toile.serving.answer import Answer
+    from toile.serving.chosen import Chosen
+    from toile.serving.export import Exported
 
 Folder = Path | str | None
 
@@ -37,14 +41,17 @@ def plan(study: str | Path, *, store: Folder = None, data_dir: Folder = None, da
          progress: Callable[..., None] | None = None) -> Plan:  # fmt: skip
     """What a study would train and what of it is stored. Trains nothing; loads (and may download) the data.
 
+    A registered data set is always the same images, so it is taken from the store if it is kept there.
+
     Raises:
         Misuse: the study has mistakes.
         DataError: the data set cannot be had, or not be split so.
     """
-    loaded = studies.load(study, dataset)
-    data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
-    reduction = Reduction(fraction, epochs_scale)
-    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, Store.at(store), reduction)
+    loaded, place = studies.load(study, dataset), Store.at(store)
+    data = place.kept(loaded.dataset) if loaded.dataset.name and not data_dir else None
+    if data is None:
+        data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
+    return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale)).checked()
 
 
 def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, dataset: str | None = None,
@@ -57,16 +64,11 @@ def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, 
     return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
 
 
-def run(study: str | Path, *, only: Iterable[str] = (), workers: int | None = None, threads: int = 1,
-        executor: Literal["local", "dask"] = "local", scheduler: str | None = None,
-        tell: Callable[[Event], None] = lambda event: None, **where: Any) -> list[str]:  # fmt: skip
-    """Train what is missing, and return the fingerprints of what was trained.
-
-    See `toile.runner.run.executor_named` for where, and `toile.runner.run.run`.
-    """
-    made = plan(study, **where)
+def run(study: str | Path, *, only: Iterable[str] = (), workers: int | None = None, threads: int = 1, executor: str = "local",
+        scheduler: str | None = None, tell: Callable[[Event], None] = lambda _: None, **where: Any) -> list[str]:  # fmt: skip
+    """Train what is missing, and return the fingerprints of what was trained. See `toile.runner.run`."""
     with runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place:
-        return runs.run(made, only=only, executor=place, tell=tell)
+        return runs.run(plan(study, **where), only=only, executor=place, tell=tell)
 
 
 def results(study: str | Path, **where: Any) -> StudyResults:
@@ -127,7 +129,9 @@ def ledger(results: Path, output: Path, **where: Any) -> tuple[int, list[Row]]:
     place, added = Store.at(where.get("store")), 0
     for name, loaded in specs.items():
         if place.kept(loaded.dataset):
-            added += measured.write(stored(name, **where), results)
+            # A study that begins with weights which are not here cannot say which runs are its own.
+            with suppress(WeightsMissing):
+                added += measured.write(stored(name, **where), results)
     found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, measured.read(results))
     output.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(output, ledgers.render(found))
@@ -139,12 +143,30 @@ def find_run(reference: str, *, store: Folder = None, **where: Any) -> Run:
     if "/" not in reference:
         return Store.at(store).find(reference)
     made, name = _within(reference, store=store, **where)
-    planned = {p.name: p for p in made.trials}
-    if name not in planned:
-        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
-    if (found := made.run_of(planned[name])) is None:
+    if (found := made.run_of(_planned(made, name))) is None:
         raise ToileError(f"{reference} is not stored; `toile run {made.reference} --only '{name}'` trains it")
     return found
+
+
+def check_gradients(reference: str, *, epsilon: float = 1e-5, samples: int = 100, **where: Any) -> list[dict[str, Any]]:
+    """Backpropagation of a NumPy network against central differences; see `toile.learners.scratch.check`.
+
+    Args:
+        reference: STUDY/TRIAL. It need not be stored: what is checked is the network before its training.
+        epsilon: step of the central differences.
+        samples: weights drawn from each array.
+
+    Raises:
+        Misuse: another architecture, whose gradients are Keras's.
+    """
+    from toile.data.splits import split
+    from toile.learners.scratch.check import check_trial
+
+    made, name = _within(reference, **where)
+    trial = _planned(made, name).trial
+    if trial.learner != "scratch":
+        raise Misuse(f"{reference} is of the architecture {trial.architecture.name!r}; only numpy-mlp has gradients of its own")
+    return check_trial(trial, split(made.dataset, trial.split, trial.fold).train, epsilon=epsilon, samples=samples)
 
 
 def compare(a: str, b: str, *, store: Folder = None, **where: Any) -> dict[str, Any]:
@@ -163,66 +185,84 @@ def compare(a: str, b: str, *, store: Folder = None, **where: Any) -> dict[str, 
     return significance.compare(*predictions, (a, b))
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a run or a committee says of one image.
-
-    `probabilities` is `(classes,)`; `members` has each member's by name, empty for a single run; `steps` say what was done
-    to the image before a model saw it.
-    """
-
-    image: str
-    class_name: str
-    probabilities: dict[str, float]
-    members: dict[str, dict[str, float]]
-    steps: tuple[str, ...]
-
-
-def predict(reference: str, images: Sequence[Path | str], *, store: Folder = None, **where: Any) -> list[Answer]:
-    """Classes and probabilities of image files, by a stored run or by a study's committee.
+def predict(reference: str | Path, images: Sequence[Path | str], *, store: Folder = None, **where: Any) -> list[Answer]:
+    """Classes and probabilities of image files, by a stored run, by a study's committee or by an export.
 
     Args:
-        reference: a fingerprint's first digits, STUDY/TRIAL, STUDY/COMMITTEE, or a STUDY that has one committee.
+        reference: a fingerprint's first digits, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY that has one committee, or an exported
+            `.onnx` file.
 
     Raises:
         ToileError: a file is no image or too large, or what was asked for is not stored.
     """
-    import numpy as np
+    from toile.serving.answer import answers, from_export
 
-    from toile.committee.rules import RULES
-    from toile.learners.infer import infer
-    from toile.serving.image import prepare
+    if str(reference).endswith(".onnx"):
+        return from_export(reference, images)
+    chosen = _chosen(str(reference), store=store, **where)
+    members = list(chosen.members) if chosen.kind == "committee" else []
+    return answers(images, chosen.image_shape, chosen.dataset.class_names, members, chosen.ask)
 
-    place, members, rule, weights = Store.at(store), {}, None, None
+
+def submit(reference: str, source: Path | str, output: Path | str, *, first: int = 1, **where: Any) -> int:
+    """Classify a file of images without labels, and write what was found as Kaggle wants it: a CSV `id,target`.
+
+    Args:
+        reference: as for `predict`.
+        source: a `.npy` with 'features' and 'id', or a `.csv` with `id,pixel1,…`; see `toile.data.unlabelled`.
+        output: the CSV.
+        first: the target of the first class; the documents' data sets count from 1.
+
+    Returns:
+        How many images there are.
+
+    Raises:
+        ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
+    """
+    from toile.data.unlabelled import read
+    from toile.serving.predictor import Predictor
+
+    exported = str(reference).endswith(".onnx")
+    model = Predictor.from_file(reference) if exported else _chosen(reference, **where)
+    ids, images = read(Path(source), model.image_shape)
+    probabilities, _ = model.predict(images) if exported else model.ask(images)
+    targets = probabilities.argmax(axis=1) + first
+    lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
+    atomic.write(Path(output), ("\n".join(lines) + "\n").encode())
+    return len(ids)
+
+
+def export(reference: str, *, to: str = "onnx", output: Folder = None, samples: bool = True, **where: Any) -> Exported:
+    """Write a run or a committee as one file that other programs load, after it was loaded again and compared.
+
+    Args:
+        reference: as `predict` takes it, but for a file.
+        to: `onnx`, `keras` or `savedmodel`.
+        output, samples: see `toile.serving.export.write`.
+
+    Raises:
+        ToileError: what was asked for is not stored, or the export says something else than the stored models.
+    """
+    from toile.serving.export import write
+
+    return write(_chosen(reference, **where), to, Path(output) if output else None, samples=samples)
+
+
+def _chosen(reference: str, *, store: Folder = None, **where: Any) -> Chosen:
+    """The run or the committee that `reference` means."""
+    from toile.serving.chosen import Chosen
+
     if (found := _committee(reference, store=store, **where)) is not None:
         made, result = found
-        members = {p.name: made.run_of(p) for p in made.trials if p.name in result.members}
-        members = {name: members[name] for name in result.members}
-        rule, weights = RULES[result.rule], result.weights
-        names = made.dataset.class_names
-    else:
-        one = find_run(reference, store=store, **where)
-        members = {reference: one}
-        names = place.dataset(one.trial["dataset"]["content"]).class_names
-    first = next(iter(members.values())).trial
-    prepared = [prepare(Path(image), tuple(first["dataset"]["image_shape"])) for image in images]
-    pixels = np.stack([one.pixels for one in prepared])
-    said = np.stack(infer([m.model_path for m in members.values()], first["backend"], pixels))
-    combined = said[0] if rule is None else rule(said, weights)
-
-    def named(row: np.ndarray) -> dict[str, float]:
-        return {name: float(p) for name, p in zip(names, row, strict=True)}
-
-    return [
-        Answer(
-            image=str(image),
-            class_name=names[int(combined[i].argmax())],
-            probabilities=named(combined[i]),
-            members={} if rule is None else {name: named(said[m, i]) for m, name in enumerate(members)},
-            steps=prepared[i].steps,
-        )
-        for i, image in enumerate(images)
-    ]
+        runs = {planned.name: made.run_of(planned) for planned in made.trials}
+        members = {name: runs[name] for name in result.members}
+        return Chosen(
+            "committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test
+        )  # fmt: skip
+    run, (study, _, name) = find_run(reference, store=store, **where), reference.rpartition("/")
+    name = name if study else run.fingerprint[:12]
+    dataset = Store.at(store).dataset(run.trial["dataset"]["content"])
+    return Chosen("run", Path(study).stem or None, name, {name: run}, dataset, None, None, run.metrics.get("test", {}))
 
 
 def _within(reference: str, **where: Any) -> tuple[Plan, str]:
@@ -230,11 +270,18 @@ def _within(reference: str, **where: Any) -> tuple[Plan, str]:
     return stored(study, **where), name
 
 
+def _planned(made: Plan, name: str) -> PlannedTrial:
+    planned = {p.name: p for p in made.trials}
+    if name not in planned:
+        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
+    return planned[name]
+
+
 def _committee(reference: str, **where: Any) -> tuple[Plan, CommitteeResult] | None:
     """The committee that `reference` means, or None where it means a run."""
     from toile.reports.gather import gather
 
-    if "/" in reference:
+    if "/" in reference and not reference.endswith(".toml"):
         made, name = _within(reference, **where)
     elif reference in studies.names() or reference.endswith(".toml"):
         made, name = stored(reference, **where), None

@@ -11,6 +11,7 @@ from toile.data.dataset import Dataset, Images
 
 MNIST_TRAIN_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 _MNIST_MEAN, _FASHION_MEAN = 33.3, 72.9  # of all training pixels, 0..255
+REVISION = 1  # raised when the same images come to be told otherwise
 _PAIRS = 10  # index pairs that are listed; the counts are of all
 _IMBALANCE = 10  # largest class over smallest, from which on a warning is due
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,22 +21,40 @@ class Parts:
     """The parts of a data set.
 
     Args:
-        train: what a model learns from.
-        validation: what may pick (early stopping, selection, weights), or the fold held out; None for none.
-        test: what picks nothing; None only in cross-validation of a data set without test images.
+        dataset: what was cut.
         indices: part -> int64 positions in the data set's training images, in the order of the part. `test` is in it
             only where the split drew it: the data set's own test images are used whole and in their order.
     """
 
-    train: Images
-    validation: Images | None
-    test: Images | None
+    dataset: Dataset
     indices: dict[str, np.ndarray]
+
+    # Images are copied when they are asked for: who only counts them, or wants the labels of one part, copies none.
+
+    @cached_property
+    def train(self) -> Images:
+        """What a model learns from."""
+        return self._part("train")
+
+    @cached_property
+    def validation(self) -> Images | None:
+        """What may pick (early stopping, selection, weights), or the fold held out; None for none."""
+        return self._part("validation") if "validation" in self.indices else None
+
+    @cached_property
+    def test(self) -> Images | None:
+        """What picks nothing; None only in cross-validation of a data set without test images."""
+        return self._part("test") if "test" in self.indices else self.dataset.test
 
     def counts(self) -> dict[str, int]:
         """Part -> number of images, for the parts there are."""
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: len(part) for name, part in parts.items() if part is not None}
+        counts = {name: len(positions) for name, positions in self.indices.items()}
+        if "test" not in counts and self.dataset.test is not None:
+            counts["test"] = len(self.dataset.test)
+        return counts
+
+    def _part(self, name: str) -> Images:
+        return self.dataset.train[_slice(self.indices[name])]
 
 
 def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
@@ -93,8 +112,7 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
     for name, positions in indices.items():
         if len(positions) == 0:
             raise DataError(f"data set {dataset.name!r}: {len(labels):,} images leave none for the {name} part of {spec!r}")
-    parts = {name: dataset.train[_slice(positions)] for name, positions in indices.items()}
-    return Parts(parts["train"], parts.get("validation"), parts.get("test", dataset.test), indices)
+    return Parts(dataset, indices)
 
 
 def _cut(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fraction: float) -> tuple[np.ndarray, np.ndarray]:
@@ -123,19 +141,21 @@ def _three(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec) -> tuple[
 
 
 def _drawn(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, size: float | int) -> tuple[np.ndarray, np.ndarray]:
+    if spec.method == "random":
+        # What train_test_split comes to without classes; importing scikit-learn takes longer than all else that a plan does.
+        held = size if isinstance(size, int) else math.ceil(size * len(positions))
+        order = np.random.RandomState(spec.seed).permutation(len(positions))
+        return positions[order[held:]], positions[order[:held]]
     from sklearn.model_selection import train_test_split
 
-    stratify = labels if spec.method == "stratified" else None
     try:
-        kept, out = train_test_split(positions, test_size=size, random_state=spec.seed, stratify=stratify)
+        kept, out = train_test_split(positions, test_size=size, random_state=spec.seed, stratify=labels)
     except ValueError as error:
         raise DataError(f"{len(positions):,} images cannot be split {spec.method} ({error})") from error
     return kept, out
 
 
 def _fold(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fold: int, name: str) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.model_selection import KFold, StratifiedKFold
-
     if spec.method == "stratified":
         present, counts = np.unique(labels, return_counts=True)
         if counts.min() < spec.folds:
@@ -146,6 +166,11 @@ def _fold(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fold: int,
     elif len(positions) < spec.folds:
         raise DataError(f"data set {name!r}: {spec.folds} folds, but {len(positions)} images; expected one a fold or more")
     shuffle = spec.shuffle and spec.method != "tail"
+    if spec.method != "stratified" and not shuffle:  # KFold's blocks, without importing scikit-learn
+        held = np.array_split(np.arange(len(positions)), spec.folds)[fold]
+        return np.delete(positions, held), positions[held]
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     folds = (StratifiedKFold if spec.method == "stratified" else KFold)(
         spec.folds, shuffle=shuffle, random_state=spec.seed if shuffle else None
     )

@@ -48,13 +48,14 @@ def mcnemar(a: Predictions, b: Predictions) -> McNemar:
     Raises:
         Misuse: `a` and `b` are not of the same images.
     """
-    from scipy.stats import binomtest
+    # scipy.stats.binomtest for a fair coin, whose two tails are alike; scipy.stats takes half a second to import.
+    from scipy.special import bdtr
 
     _paired(a, b)
     a_right, b_right = a.predicted == a.labels, b.predicted == b.labels
     only_a, only_b = int((a_right & ~b_right).sum()), int((~a_right & b_right).sum())
     # Two models that are right on the same images show no difference at all; a test of no tosses has p = 1.
-    p_value = float(binomtest(only_a, only_a + only_b, 0.5).pvalue) if only_a + only_b else 1.0
+    p_value = min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
     return McNemar(int((a_right & b_right).sum()), only_a, only_b, int((~a_right & ~b_right).sum()), p_value)
 
 

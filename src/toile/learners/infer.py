@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from toile.errors import ToileError
-from toile.learners.process import environment
+from toile.learners.process import finish
 
 
 def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.ndarray]:
     """Probabilities of each model for the images, from a fresh process: the calling one never imports Keras.
 
     Args:
-        models: `model.keras` files.
+        models: `model.keras` or `model.skops` files.
         backend: Keras backend they were trained on.
         images: uint8 `(n, height, width, channels)`.
 
@@ -31,11 +29,7 @@ def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.n
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
         given, answer = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
         np.save(given, images, allow_pickle=False)
-        command = [sys.executable, "-m", "toile.learners.infer", str(given), str(answer), *map(str, models)]
-        done = subprocess.run(command, env=environment(backend, 1), capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = "\n".join(done.stderr.splitlines()[-5:])
-            raise ToileError(f"the models could not be used: {last}")
+        finish(["-m", "toile.learners.infer", given, answer, *models], backend, "the models could not be used")
         with np.load(answer, allow_pickle=False) as stored:
             return [stored[str(i)] for i in range(len(models))]
 
@@ -43,14 +37,19 @@ def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.n
 def main(arguments: list[str]) -> None:
     """Entry point of the process."""
     given, answer, *models = map(Path, arguments)
+    images = np.load(given, allow_pickle=False)
+    np.savez(answer, **{str(i): _predict(path, images) for i, path in enumerate(models)})
+
+
+def _predict(path: Path, images: np.ndarray) -> np.ndarray:
+    if path.suffix == ".skops":
+        from toile.learners.classical import model as classical
+
+        return classical.load(path).predict(images)
     import keras
 
-    images = np.load(given, allow_pickle=False)
-    outputs = {}
-    for i, path in enumerate(models):
-        model = keras.models.load_model(path, compile=False)
-        outputs[str(i)] = np.asarray(model.predict(images, batch_size=500, verbose=0), dtype=np.float32)
-    np.savez(answer, **outputs)
+    model = keras.models.load_model(path, compile=False)
+    return np.asarray(model.predict(images, batch_size=500, verbose=0), dtype=np.float32)
 
 
 if __name__ == "__main__":

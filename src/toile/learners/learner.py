@@ -1,18 +1,24 @@
-"""What the one training path trains: a Keras model on an engine, or the NumPy network. Both look the same from there.
+"""What the one training path trains: a Keras model on an engine, the NumPy network, or a classical model.
 
 A learner has
 
     parts       the images, as the trial splits them
-    engine      `epoch(order, learning_rates) -> Sums`, `predict(images)`; see `toile.learners.engines`
+    engine      `predict(images)`; see `toile.learners.engines`
+    save(folder)    write the model there, and say what is to be known of it: its numbers of parameters at least
+
+and, if it learns in epochs, as all but the classical ones do,
+
+    engine      `epoch(order, learning_rates) -> Sums` too
     model       `weights`, `get_weights()`, `set_weights(…)`: what learns
     optimizer   `variables`: what it remembers, for the checkpoint
     begin(epoch)    seed everything random from (seed, epoch)
     finalize()      make the weights what was trained, where the optimizer averages them
-    saved()         the whole Keras model that a run keeps
 """
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,13 +32,14 @@ from toile.store.store import Store
 from toile.study.trial import Trial
 
 
-def learner(trial: Trial, store: Store) -> KerasLearner | ScratchLearner:
+def learner(trial: Trial, store: Store) -> Learner:
     """The learner of a trial, untrained.
 
     Raises:
         ToileError: the store has not the data set, or not the run that the trial begins with.
     """
-    return ScratchLearner(trial, store) if trial.learner == "scratch" else KerasLearner(trial, store)
+    kinds = {"keras": KerasLearner, "scratch": ScratchLearner, "classical": ClassicalLearner}
+    return kinds[trial.learner](trial, store)
 
 
 class KerasLearner:
@@ -54,8 +61,8 @@ class KerasLearner:
         if features.frozen(self.whole) and not trial.recipe.augmentation:
             # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
             self.model, data = features.dataset_of_features(
-                self.whole, data, store.features_folder, options=trial.architecture.options, backend=trial.backend,
-                precision=trial.recipe.precision,
+                self.whole, data, store.features_folder, fingerprint=trial.fingerprint,
+                options=trial.architecture.options, backend=trial.backend, precision=trial.recipe.precision,
             )  # fmt: skip
         self.parts = split(data, trial.split, trial.fold)
         scaling.fit(self.model, trial.recipe.scaling, self.parts.train.images)
@@ -77,8 +84,8 @@ class KerasLearner:
     def finalize(self) -> None:
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
-    def saved(self) -> Any:
-        return self.whole
+    def save(self, folder: Path) -> dict[str, Any]:
+        return _save_keras(self.whole, folder)
 
 
 class ScratchLearner:
@@ -107,8 +114,37 @@ class ScratchLearner:
     def finalize(self) -> None:
         pass
 
-    def saved(self) -> Any:
-        return self.engine.to_keras()
+    def save(self, folder: Path) -> dict[str, Any]:
+        return _save_keras(self.engine.to_keras(), folder)
+
+
+class ClassicalLearner:
+    """A classical model: it is fitted in one piece, so there are no epochs, and nothing to go on from if that is cut off."""
+
+    def __init__(self, trial: Trial, store: Store) -> None:
+        self.parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
+        self.pipeline = _build(trial, store)
+        self.classes, self.seed = trial.dataset.classes, trial.seed
+
+    def fit(self) -> None:
+        from toile.learners.classical.model import Classical
+
+        parts = self.parts
+        self.engine = Classical.fit(self.pipeline, parts.train, self.classes, self.seed, parts.validation)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        self.engine.save(folder / "model.skops")
+        count = self.engine.parameters()
+        return {"parameters": count, "trainable_parameters": count, "details": self.engine.details}
+
+
+Learner = KerasLearner | ScratchLearner | ClassicalLearner
+
+
+def _save_keras(model: Any, folder: Path) -> dict[str, Any]:
+    model.save(folder / "model.keras")
+    trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return {"parameters": model.count_params(), "trainable_parameters": trainable}
 
 
 def _build(trial: Trial, store: Store) -> Any:

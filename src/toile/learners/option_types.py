@@ -18,6 +18,8 @@ Initializer = Literal[
 ]  # fmt: skip
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
+AtLeastTwo = Annotated[int, Field(ge=2)]
+Positive = Annotated[float, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(ge=0)]
 Counts = Annotated[tuple[Count, ...], BeforeValidator(listed)]

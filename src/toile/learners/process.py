@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from toile.errors import ToileError
 
 # Set before the process starts, because the libraries read them when they are loaded.
 _THREAD_VARIABLES = (
@@ -32,6 +38,19 @@ def environment(backend: str, threads: int) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONHASHSEED": "0",
     }
+
+
+def finish(arguments: Sequence[str | Path], backend: str, failing: str) -> None:
+    """Run Python with `arguments` in a fresh process with Keras on `backend`, one thread, to its end.
+
+    Raises:
+        ToileError: it failed; `failing` is what that means, and the last lines that it said follow.
+    """
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, env=environment(backend, 1), capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = "\n".join(done.stderr.splitlines()[-5:])
+        raise ToileError(f"{failing}: {last}")
 
 
 def end_with_parent() -> None:

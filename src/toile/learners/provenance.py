@@ -8,6 +8,7 @@ import platform
 import resource
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def collect(backend: str) -> dict[str, Any]:
     packages = ("toile", "keras", "numpy", "scikit-learn", *_BACKEND_PACKAGES[backend])
     return {
         "backend": backend,
-        "versions": {"python": platform.python_version()} | {p: v for p in packages if (v := _version(p))},
+        "versions": versions(*packages),
         "machine": {
             "system": f"{platform.system()} {platform.release()}",
             "processor": _processor(),
@@ -30,11 +31,13 @@ def collect(backend: str) -> dict[str, Any]:
     }
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def versions(*packages: str) -> dict[str, str]:
+    """Of Python, and of those packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
 
 
 def _processor() -> str:

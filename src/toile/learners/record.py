@@ -5,30 +5,28 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toile.data.splits import Parts
 from toile.evaluation.metrics import evaluate
 from toile.learners import provenance
 from toile.learners.checkpoint import Progress
 from toile.store import atomic
 from toile.study.trial import Trial
 
+if TYPE_CHECKING:
+    from toile.learners.learner import Learner
 
-def write(folder: Path, trial: Trial, model: Any, learner: Any, parts: Parts, progress: Progress, threads: int) -> None:
-    """Write all files of a run to `folder`.
 
-    Args:
-        model: what is saved, a Keras model.
-        learner: what predicts, an engine of that model.
-    """
+def write(folder: Path, trial: Trial, learner: Learner, progress: Progress, threads: int) -> None:
+    """Write all files of a run to `folder`."""
+    parts = learner.parts
     probabilities, metrics, evaluate_seconds = {}, {}, {}
     for name, part in (("validation", parts.validation), ("test", parts.test)):
         if part is not None:
             begun = time.perf_counter()
-            probabilities[name] = learner.predict(part.images)
+            probabilities[name] = learner.engine.predict(part.images)
             evaluate_seconds[name] = time.perf_counter() - begun
             metrics[name] = evaluate(probabilities[name], part.labels)
     train_seconds = sum(row["seconds"] for row in progress.history)
@@ -37,11 +35,10 @@ def write(folder: Path, trial: Trial, model: Any, learner: Any, parts: Parts, pr
     rows = [",".join(repr(row[column]) for column in columns) for row in progress.history]
     (folder / "history.csv").write_text("\n".join([",".join(columns), *rows]) + "\n", "utf-8")
     np.savez(folder / "probabilities.npz", **probabilities)
-    model.save(folder / "model.keras")
+    model_facts = learner.save(folder)
     atomic.write_json(folder / "metrics.json", metrics)
     facts = {
-        "parameters": model.count_params(),
-        "trainable_parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+        **model_facts,
         "epochs_run": progress.epochs,
         "best_epoch": progress.patience.best_epoch or None,
         "images": parts.counts(),

@@ -23,7 +23,7 @@ import numpy as np
 from toile.errors import ToileError
 from toile.evaluation.metrics import progress_metrics
 from toile.learners import checkpoint, recipe, record
-from toile.learners.learner import KerasLearner, ScratchLearner, learner
+from toile.learners.learner import ClassicalLearner, KerasLearner, ScratchLearner, learner
 from toile.learners.process import end_with_parent
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -49,6 +49,10 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[
             return fingerprint
         started = record.now()
         made = learner(trial, store)
+        if isinstance(made, ClassicalLearner):
+            _fit(work / "run", trial, made, started, threads)
+            store.commit(fingerprint)
+            return fingerprint
         parts, model = made.parts, made.model
         progress = checkpoint.Progress(recipe.Patience(trial.recipe.early_stopping))
         checkpoint.restore(work / "checkpoint.npz", model, made.optimizer, progress)
@@ -87,6 +91,15 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[
     return fingerprint
 
 
+def _fit(folder: Path, trial: Trial, made: ClassicalLearner, started: str, threads: int) -> None:
+    """Fit a classical model, which has no epochs, and write its run. A calibration is part of the fit, and of its time."""
+    begun = time.perf_counter()
+    made.fit()
+    figures = {"epoch": 1, "seconds": time.perf_counter() - begun}
+    sessions = [{"started": started, "from_epoch": 0, "threads": threads}]
+    record.write(folder, trial, made, checkpoint.Progress(recipe.Patience(None), [figures], sessions=sessions), threads)
+
+
 def _finish(
     folder: Path, trial: Trial, made: KerasLearner | ScratchLearner, progress: checkpoint.Progress, threads: int
 ) -> None:
@@ -99,7 +112,7 @@ def _finish(
     made.finalize()
     if progress.best is not None:
         made.model.set_weights(progress.best)
-    record.write(folder, trial, made.saved(), made.engine, made.parts, progress, threads)
+    record.write(folder, trial, made, progress, threads)
     made.model.set_weights(kept)
 
 

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from toile.errors import ToileError
-from toile.reports.results import StudyResults
 from toile.reports.text import MEAN_OF_MEMBERS, figure
 
 if TYPE_CHECKING:
-    from toile.verbs import Answer
+    from toile.reports.results import StudyResults
+    from toile.verbs import Answer, Exported
 
 FIGURES = ("accuracy", "loss", "precision", "recall")
 
@@ -56,6 +56,17 @@ def print_comparison(found: dict[str, Any]) -> None:
     console.print(found["verdict"], markup=False, style="bold")
 
 
+def print_gradient_check(rows: Iterable[dict[str, Any]]) -> None:
+    """How far backpropagation and central differences lie apart, array by array."""
+    table = Table("layer", "array", title="Backpropagation against central differences", title_justify="left")
+    for name in ("weights", "checked", "relative error", "largest difference", "largest gradient"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        errors = (f"{row[key]:.2e}" for key in ("relative_error", "largest_difference", "largest_gradient"))
+        table.add_row(row["layer"], row["array"], f"{row['weights']:,}", f"{row['checked']:,}", *errors)
+    Console().print(table)
+
+
 def print_answers(answers: Iterable[Answer]) -> None:
     """For each image: what was done to it, what it is, how sure, and how the members voted."""
     console = Console(highlight=False)
@@ -69,6 +80,16 @@ def print_answers(answers: Iterable[Answer]) -> None:
         for member, probabilities in answer.members.items():
             vote = max(probabilities, key=probabilities.__getitem__)
             console.print(f"  {member}: {vote} ({probabilities[vote]:.1%})", markup=False)
+
+
+def print_export(made: Exported) -> None:
+    """Where the file is, and how well it says what the stored models say."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{made.path.resolve()}", markup=False, style="bold")
+    undecided = f"; {made.undecided} of them equal but for rounding" if made.undecided else ""
+    console.print(f"largest difference {made.difference:.1e} on {made.images:,} images, the same class on all{undecided}")
+    if made.from_stored is not None:
+        console.print(f"from the probabilities that the store has: {made.from_stored:.1e}")
 
 
 def _plain(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.significance import mcnemar
+from toile.reports.lines import study_lines
 from toile.reports.plots.accuracy import accuracies
 from toile.reports.results import CommitteeResult, StudyResults
 from toile.reports.text import figure, joined
@@ -21,16 +22,18 @@ def findings(results: StudyResults) -> list[str]:
 
 
 def _models(results: StudyResults) -> str:
-    rows = [row for panel in accuracies(results) for row in panel["rows"] if row["kind"] == "model"]
+    rows = [row for panel in accuracies(results) if panel["part"] == "test" for row in panel["rows"] if row["kind"] == "model"]
     if not rows:
         return ""
     best = max(rows, key=lambda row: row["accuracy"])
     tested = f"{len(results.test):,} test images of {results.dataset.name}"
-    interval = f"95 % interval {figure(best['low'])} to {figure(best['high'])}"
-    if len(rows) == 1:
+    between = f"{figure(best['low'])} to {figure(best['high'])}"
+    interval = f"95 % interval {between}" if best["n"] == 1 else f"the mean of {best['n']} trainings, {between}"
+    models = sum(line.part == "test" for line in study_lines(results))
+    if models == 1:
         return f"On the {tested}, {best['name']} is right on a share of {figure(best['accuracy'])} ({interval})."
     text = (
-        f"On the {tested}, {best['name']} has the highest accuracy of the {len(rows)} single models: "
+        f"On the {tested}, {best['name']} has the highest accuracy of the {models} single models: "
         f"{figure(best['accuracy'])} ({interval}). It is shown, not selected on: to pick a model by its test figure would "
         "be peeking."
     )
@@ -38,9 +41,9 @@ def _models(results: StudyResults) -> str:
     held_out = {(str(trial.trial.get("split")), trial.trial.get("fold")) for trial in chosen}
     if len(chosen) > 1 and len(held_out) == 1:  # figures of other validation images cannot choose between models
         pick = max(chosen, key=lambda trial: trial.validation["accuracy"])
-        same = "the same model" if pick.name == best["name"] else pick.name
+        same = "the same model" if (pick.line or pick.name) == best["name"] else pick.name
         text += f" The validation images, which may choose, choose {same}"
-        if pick.name != best["name"] and pick.test.get("accuracy") is not None:
+        if (pick.line or pick.name) != best["name"] and pick.test.get("accuracy") is not None:
             text += f" ({figure(pick.test['accuracy'])} on test)"
         text += "."
     return text

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from toile.committee.assemble import assemble
-from toile.data.audit import audit
+from toile.data.dataset import Images
 from toile.data.splits import Parts, split
 from toile.evaluation.predictions import Predictions
 from toile.reports.results import CommitteeResult, StudyResults, TrialResult
@@ -41,12 +41,17 @@ def gather(plan: Plan) -> StudyResults:
         study=plan.study,
         reference=plan.reference,
         dataset=plan.dataset,
-        audit=audit(plan.dataset),
-        test=_parts(plan, plan.trials[0], parts).test,
+        audit=plan.store.audit(plan.dataset),
+        test=_test(plan, parts),
         trials=trials,
         committees=tuple(committees),
         reduced=str(plan.reduction),
     )
+
+
+def _test(plan: Plan, parts: dict[str, Parts]) -> Images | None:
+    """The study's test images: the data set's own, or those that its split draws."""
+    return plan.dataset.test or _parts(plan, plan.trials[0], parts).test
 
 
 def groups(plan: Plan, spec: CommitteeSpec) -> list[tuple[list[PlannedTrial], str]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 from toile.reports import audited, lines, origins, palette, sections, sheets
 from toile.reports.findings import findings
+from toile.reports.judged import close_up_note
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import StudyResults
 
@@ -39,9 +41,17 @@ def _content(results: StudyResults) -> dict[str, Any]:
     plots = {}
     for name, plot in PLOTS.items():
         panels = plot.data(results)
+        pictures = iter(drawn(name, panels))
+        groups = [(heading, list(of_group)) for heading, of_group in groupby(panels, key=lambda one: one.get("group", ""))]
         plots[name] = {
-            "panels": [Markup(picture) for picture in drawn(name, panels)],
-            "legend": plot.legend(panels) if plot.legend else [],
+            "groups": [
+                {
+                    "heading": heading,
+                    "legend": plot.legend(of_group) if plot.legend else [],
+                    "panels": [Markup(next(pictures)) for _ in of_group],
+                }
+                for heading, of_group in groups
+            ],
             "caption": plot.caption,
             "width": plot.panel_width,
         }
@@ -59,6 +69,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "disputed": sheets.disputed(results),
         "members": members,
         "committee": committee,
+        "close_up": close_up_note(results),
         "split": _split(results),
         "warnings": results.audit.get("warnings", []),
         "tables": {
@@ -70,6 +81,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "recipes": sections.recipe_table(results),
             "committees": sections.committee_table(results),
             "members": sections.members_table(results),
+            "class_report": sections.class_report(results),
+            "classes": sections.class_table(results),
             "shared": origins.shared_table(results),
             "runs": origins.runs_table(results),
         },

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -25,9 +25,10 @@ ALONE = "measured"  # and nothing published to lay it beside
 
 @dataclass(frozen=True)
 class Row:
-    """A published line of a study beside what was measured of it.
+    """A line of a study: what is published of it beside what was measured.
 
-    `split` is what both figures speak of: `test`, `validation` (means over folds too) or none if nothing is published.
+    `split` is what both figures speak of: `test`, `validation` (means over folds too) or none if nothing is published. `own`
+    says that the line is of a study that no document asks for.
     """
 
     study: str
@@ -40,6 +41,7 @@ class Row:
     spread: dict[str, float]
     kind: str
     note: str
+    own: bool = False
 
     @property
     def verdict(self) -> str:
@@ -48,7 +50,7 @@ class Row:
 
 
 def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row]:
-    """A row for each line of the studies that a document publishes anything about.
+    """A row for each line that a document publishes anything about, and for each line of studies of our own.
 
     Args:
         studies: by name.
@@ -60,10 +62,13 @@ def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row
     found = []
     for name, study in studies.items():
         notes = {trial.name: trial.note or "" for trial in study.trial}
-        for line in variants(study):
-            if line.published is not None:
+        lines = variants(study)
+        own = not any(line.published for line in lines)
+        for line in lines:
+            if own or line.published is not None:
                 note = " ".join(notes.get(line.name, "").split())
-                found.append(_row(name, line, [m for m in by_line[name, line.name] if _is_of(m, line)], note))
+                row = _row(name, line, [m for m in by_line[name, line.name] if _is_of(m, line)], note)
+                found.append(replace(row, own=own))
         found += [_means(name, spec, found) for spec in study.committee if spec.published]
     return found
 
@@ -90,6 +95,8 @@ def _is_of(measured: Measured, line: Variant) -> bool:
         recipe = recipe.model_copy(update={"epochs": trial.recipe.epochs})
         split = split.model_copy(update={"fraction": trial.split.fraction})
     options = {**trial.architecture.options, **line.architecture.options}
+    if trial.architecture.weights:
+        options["weights"] = trial.architecture.options["weights"]  # known by content, and may not be here
     same = trial.architecture.name == line.architecture.name and _plain(options) == _plain(trial.architecture.options)
     canonical = trial.model_copy(update={"split": split})
     return same and trial.recipe == recipe and _split_of(canonical) == _split_of(trial) and trial.seed in line.seeds
@@ -149,18 +156,22 @@ def _spoken_of(published: Published) -> tuple[str, Figures]:
 
 def render(found: Sequence[Row]) -> str:
     """The ledger as Markdown."""
-    count = {kind: sum(row.kind == kind for row in found) for kind in (REPRODUCED, DIFFERS, ALONE, REDUCED, MISSING)}
+    count = {
+        kind: sum(row.kind == kind and not row.own for row in found) for kind in (REPRODUCED, DIFFERS, ALONE, REDUCED, MISSING)
+    }
+    own = sum(row.own for row in found)
     lines = [
         "# The ledger",
         "",
         "Every figure that the five documents publish for a single training, beside what toile measured with the same",
-        "architecture and protocol. Made by `toile ledger` from `results/`; never edited by hand.",
+        "architecture and protocol; then studies of our own. Made by `toile ledger` from `results/`; never edited by hand.",
         "",
-        f"{len(found)} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
+        f"{len(found) - own} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
+        *([f"{own} lines of our own, which no document publishes anything about."] if own else []),
         f"An accuracy within {CLOSE:.2f} of the published one counts as reproduced. Of several seeds or folds the mean is",
         "given, ± the standard deviation. Losses are in nats.",
     ]
-    for study in dict.fromkeys(row.study for row in found):
+    for study in dict.fromkeys(row.study for row in sorted(found, key=lambda row: row.own)):
         lines += [
             "", f"## {study}", "",
             "| trial | parameters | of | accuracy published | measured | loss published | measured | n | verdict |",

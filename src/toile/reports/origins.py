@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from toile.reports.columns import TEXT, Column, Table
 from toile.reports.results import StudyResults
-from toile.reports.sections import TEXT, Column, Table
 from toile.reports.text import NOTHING, brief
 
 # Each run has its own; these are never said once for all.

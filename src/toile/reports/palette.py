@@ -46,6 +46,8 @@ DARK = {
 }
 
 SERIES = 8
+# Seven markers and eight colours have no common divisor: 56 lines look different.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 # What Matplotlib draws with. No drawing can hold a CSS variable while Matplotlib parses colours, so each variable has a
 # stand-in that nothing else uses; `plots.svg` puts the variable in its place.

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from toile.evaluation.metrics import METRICS
-from toile.reports.judged import judged
+from toile.reports.columns import NUMBER, TEXT, WIDE, Column, Table, without_empty
+from toile.reports.judged import close_up
+from toile.reports.lines import OF_PART, study_lines
 from toile.reports.results import StudyResults
-from toile.reports.text import MEAN_OF_MEMBERS, NOTHING, brief, count, duration, figure, options
+from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options
 from toile.study.optimizers import OPTIMIZERS
 
 FIGURES = ("accuracy", "loss", "precision", "recall")
-TEXT, NUMBER, WIDE = "text", "number", "wide"
-
-
-@dataclass(frozen=True)
-class Column:
-    """`kind` is `text`, `number` (right-aligned) or `wide` (text that may wrap); `group` stands above several columns."""
-
-    label: str
-    kind: str = NUMBER
-    group: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text. The name of the data set is added to the caption where it is shown.
-
-    `strong` are the numbers of rows to set apart, `quiet` those to set back; `note` is said below.
-    """
-
-    caption: str
-    columns: list[Column]
-    rows: list[list[str]]
-    strong: set[int] = field(default_factory=set)
-    quiet: set[int] = field(default_factory=set)
-    note: str = ""
-
-    @property
-    def groups(self) -> list[tuple[str, int]]:
-        """The row above the column labels: `(label, columns)`; empty where no column has a group."""
-        spans: list[tuple[str, int]] = []
-        for column in self.columns:
-            if spans and spans[-1][0] == column.group:
-                spans[-1] = (column.group, spans[-1][1] + 1)
-            else:
-                spans.append((column.group, 1))
-        return spans if any(label for label, _ in spans) else []
+CLASS_MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "support": "images"}
 
 
 def figures_table(results: StudyResults) -> Table:
@@ -79,19 +46,53 @@ def figures_table(results: StudyResults) -> Table:
 
 
 def measures_table(results: StudyResults) -> Table:
-    """The other measures, of models and committees."""
+    """The other measures, of each line (means over its trainings) and committee; of cross-validations on the held-out folds."""
     names = [name for name in METRICS if name not in FIGURES and not name.endswith(("_micro", "_weighted"))]
     rows, strong = [], set()
-    for item in judged(results):
-        if item.kind == "committee":
-            strong.add(len(rows))
-        rows.append([item.name, *(figure(item.metrics.get(name)) for name in names)])
+    for line in study_lines(results):
+        rows.append([line.name + OF_PART[line.part], *(figure(line.mean(name)) for name in names)])
+    for committee in results.committees:
+        strong.add(len(rows))
+        rows.append([committee.name, *(figure(committee.test.get(name)) for name in names)])
     columns = [Column("", TEXT), *(Column(METRICS[name].title) for name in names)]
     return Table("Further measures on the test images", columns, rows, strong)
 
 
+def class_table(results: StudyResults) -> Table:
+    """F1 of each class, of every line (a mean over its trainings) and committee on the test images."""
+    rows, strong = [], set()
+    for line in study_lines(results):
+        found = [trial.test["per_class"] for trial in line.trials if trial.test.get("per_class")]
+        if found:
+            means = [fmean(row["f1"] for row in of_class) for of_class in zip(*found, strict=True)]
+            rows.append([line.name, *(figure(mean, 3) for mean in means)])
+    for committee in results.committees:
+        strong.add(len(rows))
+        rows.append([committee.name, *(figure(row["f1"], 3) for row in committee.test["per_class"])])
+    columns = [Column("F1 of", TEXT), *(Column(name) for name in results.dataset.class_names)]
+    return Table("F1 of each class on the test images, by the most probable class", columns, rows, strong)
+
+
+def class_report(results: StudyResults) -> Table:
+    """Precision, recall, F1 and images of each class for the models looked at one by one, published ones beside them."""
+    shown = [one for one in close_up(results) if one.metrics.get("per_class")]
+    columns, cells = [Column("class", TEXT)], []
+    for one in shown:
+        for figures, whose in ((_by_measure(one.metrics["per_class"]), ""), (one.published_classes, ", published")):
+            measures = [name for name in CLASS_MEASURES if name in figures]
+            columns += [Column(CLASS_MEASURES[name], group=one.name + whose) for name in measures]
+            cells += [(figures[name], 0 if name == "support" else 2 if whose else 4) for name in measures]
+    names = results.dataset.class_names if shown else ()
+    rows = [[name, *(figure(values[c], digits) for values, digits in cells)] for c, name in enumerate(names)]
+    return Table("Per-class report on the test images, by the most probable class", columns, rows)
+
+
+def _by_measure(per_class: list[dict[str, Any]]) -> dict[str, list[float]]:
+    return {name: [row[name] for row in per_class] for name in CLASS_MEASURES}
+
+
 def training_table(results: StudyResults) -> Table:
-    """How large each model is and what it took to train and to evaluate it."""
+    """How large the model of each line is and what it took to train and to evaluate it, as means over its trainings."""
     columns = [
         Column("model", TEXT),
         Column("architecture", TEXT),
@@ -103,37 +104,34 @@ def training_table(results: StudyResults) -> Table:
         Column("training", group="time"),
         Column("evaluation", group="time"),
         Column("images\u00a0/\u00a0s"),
-        Column("seed"),
-        Column("fold"),
+        Column("trainings"),
     ]
     rows = []
-    for trial in results.trials:
-        facts, published = (trial.run.provenance if trial.run else {}), trial.published or {}
-        seconds = facts.get("seconds", {})
-        fold = trial.trial.get("fold")
+    for line in study_lines(results):
+        published = line.trials[0].published or {}
         rows.append(
             [
-                trial.name,
-                trial.trial["architecture"]["name"],
-                count(facts.get("parameters")),
-                count(facts.get("trainable_parameters")),
+                line.name,
+                line.trials[0].trial["architecture"]["name"],
+                count(line.fact("parameters")),
+                count(line.fact("trainable_parameters")),
                 count(published.get("parameters")),
-                count(facts.get("epochs_run")),
+                count(line.fact("epochs_run")),
                 count(published.get("epochs_run")),
-                duration(seconds.get("train")),
-                duration(seconds.get("evaluate")),
-                count(facts.get("images_per_second")),
-                brief(trial.trial.get("seed")),
-                NOTHING if fold is None else brief(fold),
+                duration(line.fact("seconds", "train")),
+                duration(line.fact("seconds", "evaluate")),
+                count(line.fact("images_per_second")),
+                str(len(line.trials)),
             ]
         )
-    return _without_empty(Table("Size and time of each model", columns, rows), keep=5)
+    return without_empty(Table("Size and time of each model", columns, rows), keep=5)
 
 
 def recipe_table(results: StudyResults) -> Table:
-    """Architecture and recipe of every trial in full."""
+    """Architecture and recipe of every line in full; seeds and folds share them."""
     rows = []
-    for trial in results.trials:
+    first_of_line = {trial.line or trial.name: trial for trial in reversed(results.trials)}
+    for trial in reversed(first_of_line.values()):
         architecture, recipe = trial.trial["architecture"], trial.trial["recipe"]
         optimizer, schedule = recipe["optimizer"], dict(recipe["schedule"])
         usual = OPTIMIZERS.get(optimizer["name"], {})
@@ -145,7 +143,7 @@ def recipe_table(results: StudyResults) -> Table:
         stopping = recipe.get("early_stopping")
         rows.append(
             [
-                trial.name,
+                trial.line or trial.name,
                 options(architecture["name"], architecture.get("options", {})),
                 options(optimizer["name"], given),
                 options(schedule.pop("name"), schedule),
@@ -222,13 +220,3 @@ def members_table(results: StudyResults) -> Table:
 
 def _figures(figures: dict[str, Any]) -> list[str]:
     return [figure(figures.get(name)) for name in FIGURES]
-
-
-def _without_empty(table: Table, keep: int) -> Table:
-    """The table without those columns behind the first `keep` (and published ones anywhere) that say nothing."""
-    full = [
-        index
-        for index, column in enumerate(table.columns)
-        if (index < keep and column.label != "published") or any(row[index] != NOTHING for row in table.rows)
-    ]
-    return Table(table.caption, [table.columns[i] for i in full], [[row[i] for i in full] for row in table.rows])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toile.committee.diversity import most_disputed
-from toile.reports.judged import Judged, judged_committees, judged_models
+from toile.reports.judged import Judged, close_up, judged_committees, judged_models
 from toile.reports.results import StudyResults
 
 SAMPLES = 10
@@ -94,14 +94,12 @@ def _row(images: np.ndarray, places: int) -> np.ndarray:
 
 
 def electorate(results: StudyResults) -> tuple[list[Judged], Judged | None]:
-    """Whose votes are shown: the members of the first committee that has several, and it; else all models."""
-    models = judged_models(results)
-    by_name = {model.name: model for model in models}
+    """Whose votes are shown: the members of the first committee that has several, and it; else the models looked at singly."""
     for committee, judged in zip(results.committees, judged_committees(results), strict=True):
-        members = [by_name[name] for name in committee.members if name in by_name]
+        members = judged_models(results, committee.members)
         if len(members) > 1:
             return members, judged
-    return models, None
+    return [one for one in close_up(results) if one.kind == "model"], None
 
 
 def disputed(results: StudyResults, count: int = 12) -> list[DisputedImage]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from toile.reports.lines import OF_PART, study_lines
 from toile.reports.results import StudyResults
 from toile.reports.text import MEAN_OF_MEMBERS, count, duration, figure
 
@@ -16,7 +18,7 @@ FIGURES = ("accuracy", "loss", "precision", "recall")
 
 
 def print_summary(results: StudyResults, console: Console) -> None:
-    """Print the models and the committees with what was measured and, below it, what was published."""
+    """Print the models (several seeds or folds as their mean) and the committees, and below each what was published."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -33,15 +35,18 @@ def print_summary(results: StudyResults, console: Console) -> None:
         cells = [figure(figures.get(key)) for key in FIGURES]
         table.add_row(escape(label), *cells, *(rest if wide else ()), style=style)
 
-    for trial in results.trials:
-        if trial.run is None:
-            table.add_row(escape(trial.name), "not run yet", style="dim")
+    planned = Counter(trial.line or trial.name for trial in results.trials)
+    lines = {line.name: line for line in study_lines(results)}
+    for name, number in planned.items():
+        if name not in lines:
+            table.add_row(escape(name), "not run yet", style="dim")
             continue
-        facts = trial.run.provenance
-        seconds = facts.get("seconds", {}).get("train")
-        row(trial.name, trial.test, count(facts.get("parameters")), count(facts.get("epochs_run")), duration(seconds))
-        if published := (trial.published or {}).get("test"):
-            row("  published", published, style="dim")
+        line = lines[name]
+        several = f": mean of {len(line.trials)}" + (f" of {number}" if len(line.trials) < number else "") if number > 1 else ""
+        facts = count(line.fact("parameters")), count(line.fact("epochs_run")), duration(line.fact("seconds", "train"))
+        row(name + several + OF_PART[line.part], {key: line.mean(key) for key in FIGURES}, *facts)
+        if line.published:
+            row("  published", line.published, style="dim")
     if results.committees:
         table.add_section()
     for committee in results.committees:

@@ -73,8 +73,8 @@ class Cluster(Executor):
             versions["the scheduler"] = error
         wrong = {place: "has no toile" for place, version in versions.items() if isinstance(version, Exception)}
         if not wrong:
-            backends = sorted({job.longest.trial.backend for job in jobs})
-            wrong = {place: why for place, why in self.client.run(remote.unfit, toile.__version__, backends).items() if why}
+            asked = set().union(*map(remote.packages, jobs))
+            wrong = {place: why for place, why in self.client.run(remote.unfit, toile.__version__, asked).items() if why}
         if wrong:
             raise ToileError(f"the cluster {self.scheduler} cannot train this: {_listed(wrong)}")
 

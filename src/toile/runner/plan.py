@@ -28,6 +28,8 @@ _OPERATIONS_PER_MULTIPLICATION = 6
 _SECONDS_PER_STEP = 4e-4
 _SECONDS_TO_START = 8.0
 
+_NO_RECIPE = RecipeSpec(epochs=1)
+
 # Options that change no weight's shape: a warm start may change them.
 _SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
@@ -55,8 +57,8 @@ class PlannedTrial:
 class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
-    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. `counts` are the images of each part of
-    each split (of its first fold), after `reduction`. Two names may mean one trial; it is trained once.
+    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. Two names may mean one trial; it is trained
+    once.
     """
 
     study: StudySpec
@@ -64,9 +66,33 @@ class Plan:
     asked: DatasetSpec
     reduction: Reduction
     dataset: Dataset
-    counts: dict[SplitSpec, dict[str, int]]
     trials: tuple[PlannedTrial, ...]
     store: Store
+
+    @cached_property
+    def counts(self) -> dict[SplitSpec, dict[str, int]]:
+        """The images of each part of each split (of its first fold), after `reduction`.
+
+        Raises:
+            DataError: the data set cannot be split so.
+        """
+        splits = dict.fromkeys(one.trial.split for one in self.trials)
+        return {spec: split(self.dataset, spec, 0 if spec.folds else None).counts() for spec in splits}
+
+    def checked(self) -> Plan:
+        """The plan itself, if every split can be cut and leaves enough to train on. (Reports of what is stored already need
+        not cut any.)
+
+        Raises:
+            DataError: the data set cannot be split so.
+            Misuse: a model with more principal components than training images.
+        """
+        for planned in self.trials:
+            images, trial = self.counts[planned.trial.split]["train"], planned.trial
+            if trial.learner == "classical":
+                name, shape = trial.architecture.name, trial.dataset.image_shape
+                architectures.check(name, shape, trial.dataset.classes, trial.architecture.options, images)
+        return self
 
     @property
     def title(self) -> str:
@@ -147,16 +173,14 @@ def make(
         reduction: fewer images or epochs, for a first look.
 
     Raises:
-        DataError: the data set cannot be split so.
         Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, or
             begins with the weights of a trial of another shape.
     """
     lines = [reduction.of(line) for line in variants(study)]
-    # An impossible split or architecture fails here, before anything trains.
-    counts = {line.split: split(dataset, line.split, 0 if line.split.folds else None).counts() for line in lines}
     trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
     for line in _parents_first(lines):
         _check(line, dataset)
+        learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
             parent = _parent(line, architecture, seed, fold, trials)
@@ -165,16 +189,17 @@ def make(
                 split=line.split,
                 fold=fold,
                 architecture=architecture,
-                learner=getattr(architectures.load(architecture.name), "LEARNER", "keras"),
-                recipe=line.recipe,
+                learner=learner,
+                # Neither decides anything of a classical model, so both are at their defaults in its fingerprint.
+                recipe=_NO_RECIPE if learner == "classical" else line.recipe,
                 seed=seed,
-                backend=study.backend,
+                backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )
             trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
-    return Plan(study, reference, asked, reduction, dataset, counts, tuple(planned), store)
+    return Plan(study, reference, asked, reduction, dataset, tuple(planned), store)
 
 
 def _parents_first(lines: list[Variant]) -> list[Variant]:
@@ -239,13 +264,17 @@ def _architecture(line: Variant) -> tuple[TrialArchitecture, Path | None]:
 
 
 def _check(line: Variant, dataset: Dataset) -> None:
-    if line.recipe.early_stopping and line.split.validation == 0 and line.split.folds is None:
-        raise Misuse(f"trial {line.name!r} stops early on the validation split, and it has none (split.validation = 0)")
     options = architectures.complete(line.architecture.name, line.architecture.options)
     architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options)
+    learner = architectures.learner(line.architecture.name)
+    if learner == "classical":
+        _check_classical(line)
+        return
+    if line.recipe.early_stopping and line.split.validation == 0 and line.split.folds is None:
+        raise Misuse(f"trial {line.name!r} stops early on the validation split, and it has none (split.validation = 0)")
     if line.recipe.scaling != "pixels" and "preprocessing" in options:
         raise Misuse(f"trial {line.name!r}: a backbone has its own preprocessing, and no place for {line.recipe.scaling!r}")
-    if getattr(architectures.load(line.architecture.name), "LEARNER", "keras") == "scratch":
+    if learner == "scratch":
         _check_scratch(line)
 
 
@@ -262,6 +291,15 @@ def _check_scratch(line: Variant) -> None:
             raise Misuse(f"trial {line.name!r}: {line.architecture.name} knows no {key}")
     if line.warm_start:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} begins with weights of its own")
+
+
+def _check_classical(line: Variant) -> None:
+    """scikit-learn's models are given by their options alone; the study's recipe is for the others."""
+    if line.own_recipe:
+        said = ", ".join(sorted(line.own_recipe))
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} has options and no recipe, got recipe.{said}")
+    if line.warm_start:
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} cannot begin with the weights of another trial")
 
 
 def _matches(planned: PlannedTrial, pattern: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import queue
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,18 @@ class Answer:
     runs: bytes = b""
 
 
-def unfit(version: str, backends: list[str]) -> str:
+def unfit(version: str, packages: Collection[str]) -> str:
     """Why this machine cannot train what toile `version` asks of it, or nothing. Without loading anything."""
     if toile.__version__ != version:
         return f"has toile {toile.__version__}, and {version} asks"
-    missing = [package for package in ("keras", *backends) if importlib.util.find_spec(package) is None]
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
     return f"has no {' and no '.join(missing)}" if missing else ""
+
+
+def packages(job: Job) -> set[str]:
+    """What has to be installed where the job is carried out."""
+    trial = job.longest.trial
+    return set() if trial.learner == "classical" else {"keras", trial.backend}
 
 
 def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version: str) -> Answer:
@@ -65,7 +72,7 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
         Reschedule: the worker is closing, so another one may have the job; or nobody waits for it any more.
     """
     here = get_worker()
-    if why := unfit(version, [job.longest.trial.backend]):
+    if why := unfit(version, packages(job)):
         return Answer(here.address, unfit=why)
     store = _store(here)
     if lacks := tuple(need for need in needs if not need.is_in(store)):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Literal
 
-from toile.errors import Misuse, ToileError
+from toile.errors import Misuse, ToileError, nearest
 from toile.learners import architectures
 from toile.runner.events import Event
 from toile.runner.executor import Executor, execute
 from toile.runner.jobs import jobs
 from toile.runner.local import Local
-from toile.runner.plan import Plan
+from toile.runner.plan import Plan, PlannedTrial
+
+EXECUTORS = ("local", "dask")
 
 
 class TrialsFailed(ToileError):
@@ -28,7 +30,7 @@ class TrialsFailed(ToileError):
 
 
 def executor_named(
-    name: Literal["local", "dask"] = "local", *, scheduler: str | None = None, workers: int | None = None, threads: int = 1
+    name: str = "local", *, scheduler: str | None = None, workers: int | None = None, threads: int = 1
 ) -> Executor:
     """Where trials run.
 
@@ -41,10 +43,11 @@ def executor_named(
             an interrupted training gives a run that is as good and not bit-identical.
 
     Raises:
-        Misuse: a scheduler without `dask`, or `dask` without a scheduler.
-        ToileError: the extra `cluster` is not installed, the scheduler cannot be reached, or a machine of the cluster cannot
-            train.
+        Misuse: another name, a scheduler without `dask`, or `dask` without a scheduler.
+        ToileError: the extra `cluster` is not installed, or the scheduler cannot be reached.
     """
+    if name not in EXECUTORS:
+        raise Misuse(f"unknown executor {name!r}{nearest(name, EXECUTORS)}; known: {', '.join(EXECUTORS)}")
     if name == "local":
         if scheduler is not None:
             raise Misuse(f"the executor 'local' has no scheduler, got {scheduler!r}; the executor 'dask' has")
@@ -77,17 +80,15 @@ def run(
 
     Raises:
         TrialsFailed: after all others are done.
-        ToileError: before anything trains: weights that a trial needs cannot be had.
+        ToileError: before anything trains: weights that a trial needs cannot be had, or the executor's machines cannot train.
     """
     plan.store.prepare()
     pending = plan.pending(only)
     if not pending:
         return []
+    if lacking := unobtainable(sorted(pending, key=plan.trials.index)):
+        raise ToileError("\n".join([*lacking, "Other trials can be run with --only."]))
     for planned in pending:
-        try:
-            architectures.obtainable(planned.trial.architecture.name, planned.trial.architecture.options)
-        except ToileError as error:
-            raise ToileError(f"trial {planned.name!r}: {error}\nOther trials can be run with --only.") from error
         if planned.weights:
             plan.store.keep_weights(planned.weights, planned.trial.architecture.weights)
     plan.store.keep(plan.dataset, plan.asked)
@@ -95,3 +96,17 @@ def run(
     if errors:
         raise TrialsFailed(errors, {planned.fingerprint: planned.name for planned in pending})
     return [planned.fingerprint for planned in pending]
+
+
+def unobtainable(pending: Iterable[PlannedTrial]) -> list[str]:
+    """What trials need from outside and cannot have now, each lack once, with the names of its trials and the way out.
+
+    Weights of a backbone that are not here are asked for in the network, for a few seconds at most.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
+    for planned in pending:
+        try:
+            architectures.obtainable(planned.trial.architecture.name, planned.trial.architecture.options)
+        except ToileError as error:
+            names[str(error)].append(repr(planned.name))
+    return [f"{'trial' if len(of) == 1 else 'trials'} {', '.join(of)}: {why}" for why, of in names.items()]

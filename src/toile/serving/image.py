@@ -18,6 +18,7 @@ from toile.errors import ToileError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 4_000_000
+UNTOUCHED = ("taken as it is",)
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 CLOSE = 13  # of 255: what is no farther from the border's median belongs to the background (5 %, as in the paper)
 
@@ -74,12 +75,12 @@ def prepare(source: Path | bytes, image_shape: tuple[int, int, int], *, light_on
             _trim(picture)
         _fit(picture, width, height)
     pixels = np.asarray(picture.image, dtype=np.uint8).reshape(height, width, channels)
-    return Prepared(pixels, tuple(picture.steps) or ("taken as it is",))
+    return Prepared(pixels, tuple(picture.steps) or UNTOUCHED)
 
 
 def _decode(source: Path | bytes) -> _Picture:
     """Upright, eight bits a channel, without transparency: mode L or RGB."""
-    name = "the picture" if isinstance(source, bytes) else str(source)
+    name = "the file" if isinstance(source, bytes) else str(source)
     try:
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     except UnidentifiedImageError:
@@ -168,22 +169,22 @@ def _channels(picture: _Picture, channels: int) -> None:
         picture.steps.append("repeated grey in three channels")
 
 
-def _border(image: Image.Image) -> np.ndarray:
-    """The median colour of the outermost pixels: (1,) or (3,)."""
-    pixels = np.asarray(image).reshape(image.height, image.width, -1)
+def border(pixels: np.ndarray) -> np.ndarray:
+    """The median colour of the outermost pixels of an image, `(height, width)` or `(height, width, channels)`: (channels,)."""
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
     edges = (pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1])
     return np.median(np.concatenate(edges), axis=0)
 
 
 def _invert(picture: _Picture) -> None:
-    if _border(picture.image).mean() > 127:
+    if border(np.asarray(picture.image)).mean() > 127:
         picture.image = ImageOps.invert(picture.image)
         picture.steps.append("inverted, because its border is bright and the model knows light objects on black")
 
 
 def _trim(picture: _Picture) -> None:
     image = picture.image
-    picture.background = _border(image)
+    picture.background = border(np.asarray(image))
     pixels = np.asarray(image, dtype=np.float64).reshape(image.height, image.width, -1)
     object_ = (np.abs(pixels - picture.background) > CLOSE).any(axis=2)
     if not object_.any():
@@ -201,7 +202,7 @@ def _trim(picture: _Picture) -> None:
 def _fit(picture: _Picture, width: int, height: int) -> None:
     """Resize with antialiasing, keeping the proportions, and centre on the background."""
     image = picture.image
-    background = _border(image) if picture.background is None else picture.background
+    background = border(np.asarray(image)) if picture.background is None else picture.background
     scale = min(width / image.width, height / image.height)
     size = (min(width, max(1, round(image.width * scale))), min(height, max(1, round(image.height * scale))))
     resized = image.resize(size, Image.Resampling.LANCZOS)

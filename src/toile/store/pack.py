@@ -13,7 +13,7 @@ from pathlib import Path
 
 from toile.errors import ToileError
 from toile.store import atomic
-from toile.store.run import FILES, Run
+from toile.store.run import FILES, MODELS, Run, lacking
 from toile.store.store import Store
 from toile.study.trial import Trial
 
@@ -37,7 +37,7 @@ def pack(runs: Iterable[Run], path: Path) -> int:
 
 def packed(runs: Iterable[Run]) -> bytes:
     """The archive that `pack` writes."""
-    files = {f"{run.fingerprint}/{name}": (run.folder / name).read_bytes() for run in runs for name in FILES}
+    files = {f"{run.fingerprint}/{path.name}": path.read_bytes() for run in runs for path in run.files()}
     manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -67,7 +67,7 @@ def unpack(archive: Path | bytes, store: Store, *, held: Collection[str] = ()) -
     for fingerprint in new:
         with nullcontext(store.work(fingerprint)) if fingerprint in held else store.claim(fingerprint) as work:
             if store.get(fingerprint) is None:
-                for name in FILES:
+                for name in _names(files, fingerprint):
                     (work / "run" / name).write_bytes(files[f"{fingerprint}/{name}"])
                 store.commit(fingerprint)
     return new
@@ -88,14 +88,19 @@ def _checked(source: Path | bytes) -> dict[str, bytes]:
         odd = sorted(set(manifest) ^ set(files)) if isinstance(manifest, dict) else [MANIFEST]
         raise PackError(f"{path} is not whole: {', '.join(odd[:3])} missing or too many")
     for name, content in files.items():
-        if not re.fullmatch(rf"[0-9a-f]{{64}}/({'|'.join(map(re.escape, FILES))})", name):
+        if not re.fullmatch(rf"[0-9a-f]{{64}}/({'|'.join(map(re.escape, FILES + MODELS))})", name):
             raise PackError(f"{path}: {name} is no file of a run")
         if hashlib.sha256(content).hexdigest() != manifest[name]:
             raise PackError(f"{path}: {name} is not what was packed; its SHA-256 differs")
     fingerprints = {name.split("/")[0] for name in files}
     for fingerprint in fingerprints:
-        if missing := [name for name in FILES if f"{fingerprint}/{name}" not in files]:
+        if missing := lacking(_names(files, fingerprint)):
             raise PackError(f"{path}: run {fingerprint[:12]} has no {', '.join(missing)}")
         if Trial.parse(files[f"{fingerprint}/trial.json"].decode()).fingerprint != fingerprint:
             raise PackError(f"{path}: run {fingerprint[:12]} is named by another fingerprint than its trial has")
     return files
+
+
+def _names(files: Iterable[str], fingerprint: str) -> list[str]:
+    """The files of one run among those of an archive."""
+    return [name for folder, _, name in (path.partition("/") for path in files) if folder == fingerprint]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-FILES = ("trial.json", "history.csv", "metrics.json", "probabilities.npz", "model.keras", "provenance.json")
+FILES = ("trial.json", "history.csv", "metrics.json", "probabilities.npz", "provenance.json")
+# The model is Keras's or, of classical models, skops's: scikit-learn without a pickle. A run has one of the two.
+MODELS = ("model.keras", "model.skops")
+
+
+def lacking(names: Collection[str]) -> list[str]:
+    """What of a run's files is not among `names`."""
+    model = [] if any(name in names for name in MODELS) else [" or ".join(MODELS)]
+    return [name for name in FILES if name not in names] + model
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,12 @@ class Run:
 
     @property
     def model_path(self) -> Path:
-        return self.folder / "model.keras"
+        """The stored model, `model.keras` or `model.skops`."""
+        return next(path for name in MODELS if (path := self.folder / name).is_file())
+
+    def files(self) -> list[Path]:
+        """All files of the run."""
+        return [*(self.folder / name for name in FILES), self.model_path]
 
     @cached_property
     def trial(self) -> dict[str, Any]:
@@ -45,7 +59,8 @@ class Run:
     @cached_property
     def history(self) -> list[dict[str, float]]:
         """One dictionary an epoch: `epoch` (from 1), `learning_rate`, `loss`, `accuracy`, `precision`, `recall`,
-        the same with `validation_` in front where there is a validation split, and `seconds`."""
+        the same with `validation_` in front where there is a validation split, and `seconds`. A classical model is fitted
+        in one piece: it has one row, with `epoch` and `seconds`."""
         with (self.folder / "history.csv").open(newline="", encoding="utf-8") as file:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 

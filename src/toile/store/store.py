@@ -5,7 +5,8 @@ STORE/work/<fingerprint>/    runs in the making: the checkpoint, the worker's ou
 STORE/work/<fingerprint>.lock   held by the process that works there; the system drops it when that process dies
 STORE/data/<content>/        each data set that was trained on, once, as memory-mapped arrays
 STORE/weights/               files of weights that trials begin with, by the hash of their content
-STORE/features/              what frozen backbones make of the images, computed once
+STORE/features/<key>/        what a frozen backbone makes of the images, computed once: `features.npy`, the lock of who computes
+                             it, and an empty file <fingerprint> for each trial that trained on it
 STORE/reports/               reports, where no other place was asked for
 """
 
@@ -23,10 +24,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from toile.data.audit import REVISION, audit
 from toile.data.dataset import Dataset
 from toile.errors import Misuse, ToileError
 from toile.store import atomic
-from toile.store.run import FILES, Run
+from toile.store.run import FILES, MODELS, Run, lacking
 from toile.study.spec import DatasetSpec
 
 DEFAULT = "toile-runs"
@@ -129,10 +131,10 @@ class Store:
         made, run = self.work(fingerprint) / "run", self.runs_folder / fingerprint
         if run.is_dir():
             return Run(run)
-        if missing := [name for name in FILES if not (made / name).is_file()]:
+        if missing := lacking([path.name for path in made.glob("*") if path.is_file()]):
             raise ToileError(f"run {fingerprint[:12]} is not complete: {', '.join(missing)} missing in {made}")
         for path in made.iterdir():
-            if path.name in FILES:
+            if path.name in FILES + MODELS:
                 atomic.sync_file(path)
             elif path.is_dir():
                 shutil.rmtree(path)
@@ -159,6 +161,19 @@ class Store:
         asked, answer = self._asked(), {"content": dataset.content, "name": dataset.name, "classes": dataset.class_names}
         if asked.get(_words(spec)) != json.loads(json.dumps(answer)):
             atomic.write_json(self.data_folder / "asked.json", {**asked, _words(spec): answer})
+
+    def audit(self, dataset: Dataset) -> dict[str, Any]:
+        """What `toile.data.audit.audit` finds in a data set: looked for once, and kept beside the images if they are kept."""
+        path = self.data_folder / dataset.content / "audit.json"
+        asked = {"revision": REVISION, "name": dataset.name, "class_names": list(dataset.class_names)}
+        with suppress(OSError, ValueError):
+            kept = json.loads(path.read_text("utf-8"))
+            if kept["asked"] == asked:
+                return kept["found"]
+        found = audit(dataset)
+        with suppress(OSError):  # not kept here, or a store that may only be read
+            atomic.write_json(path, {"asked": asked, "found": found})
+        return found
 
     def dataset(self, content: str) -> Dataset:
         """The kept data set, memory-mapped.
@@ -199,19 +214,25 @@ class Store:
     # Cleaning
 
     def garbage(self) -> list[Path]:
-        """What no run needs: work that nobody holds, and data sets that no run and no work in progress was trained on."""
-        idle, used = [], set()
+        """What no run and no work in progress needs: work that nobody holds, and data sets, weights and features of others."""
+        idle, trials = [], {}
         for fingerprint in self.unfinished():
             try:
                 with self._lock(fingerprint).acquire(timeout=0):
                     idle.append(self.work(fingerprint))
             except Timeout:
                 with suppress(FileNotFoundError):  # it has just begun, or is finished by now and a run
-                    trial = json.loads((self.work(fingerprint) / "trial.json").read_text("utf-8"))
-                    used.add(trial["dataset"]["content"])
+                    trials[fingerprint] = json.loads((self.work(fingerprint) / "trial.json").read_text("utf-8"))
         # Asked last, so that work which is finished meanwhile counts as a run.
-        used |= {run.trial["dataset"]["content"] for run in self.runs()}
-        return idle + [folder for folder in self._data_folders() if folder.name not in used]
+        trials |= {run.fingerprint: run.trial for run in self.runs()}
+        data = {trial["dataset"]["content"] for trial in trials.values()}
+        weights = {self.weights(content) for trial in trials.values() if (content := trial["architecture"].get("weights"))}
+        return [
+            *idle,
+            *(folder for folder in _entries(self.data_folder) if folder.is_dir() and folder.name not in data),
+            *(file for file in _entries(self.weights_folder) if file not in weights),
+            *(folder for folder in _entries(self.features_folder) if not any((folder / name).exists() for name in trials)),
+        ]
 
     def remove(self, path: Path) -> None:
         """Delete one piece of garbage.
@@ -220,7 +241,7 @@ class Store:
             ToileError: somebody has begun to work there since `garbage` was asked.
         """
         if path.parent != self.work_folder:
-            shutil.rmtree(path)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
             return
         lock = self._lock(path.name)
         try:
@@ -234,8 +255,9 @@ class Store:
     def _lock(self, fingerprint: str) -> FileLock:
         return FileLock(self.work_folder / f"{fingerprint}.lock")
 
-    def _data_folders(self) -> list[Path]:
-        return sorted(path for path in self.data_folder.iterdir() if path.is_dir()) if self.data_folder.is_dir() else []
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def _words(spec: DatasetSpec) -> str:

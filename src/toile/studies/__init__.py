@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from toile.data import formats, sources
 from toile.errors import Misuse, nearest
 from toile.learners import architectures
+from toile.learners.transfer import backbones
 from toile.study import file
 from toile.study.spec import DatasetSpec, StudySpec, SweepSpec, TrialSpec
 
@@ -98,10 +99,9 @@ def _anchored(dataset: DatasetSpec, folder: Path) -> DatasetSpec:
 
 def _with_weights(line: T, folder: Path) -> T:
     """The same for an architecture's file of weights."""
-    weights = line.architecture.options.get("weights")
-    if not isinstance(weights, str) or weights in ("imagenet", "none"):
+    if (weights := line.architecture.options.get("weights")) is None:
         return line
-    options = {**line.architecture.options, "weights": str((folder / Path(weights).expanduser()).resolve())}
+    options = {**line.architecture.options, "weights": backbones.located(weights, folder)}
     return line.model_copy(update={"architecture": line.architecture.model_copy(update={"options": options})})
 
 

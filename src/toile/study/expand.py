@@ -12,7 +12,10 @@ from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, SplitSpec,
 
 @dataclass(frozen=True)
 class Variant:
-    """One line of a study before data, seeds and folds are known."""
+    """One line of a study before data, seeds and folds are known.
+
+    `recipe` is the study's with what the line itself says in its place; `own_recipe` are the keys that it says.
+    """
 
     name: str
     architecture: ArchitectureSpec
@@ -21,6 +24,7 @@ class Variant:
     split: SplitSpec
     warm_start: str | None
     published: Published | None
+    own_recipe: frozenset[str] = frozenset()
 
 
 def merge(base: RecipeSpec, changes: dict[str, Any]) -> RecipeSpec:
@@ -71,6 +75,7 @@ def variants(study: StudySpec) -> list[Variant]:
             split=trial.split or study.split,
             warm_start=trial.warm_start,
             published=trial.published,
+            own_recipe=frozenset(trial.recipe),
         )
         for trial in trials
     ]

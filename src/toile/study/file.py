@@ -172,7 +172,8 @@ def _architecture(architecture: ArchitectureSpec, catalogue: Catalogue, place: L
 
 def _twice(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
     """Names used more than once."""
-    for kind, names in (("trial", _lines(content, catalogue)[0]), ("committee", _committee_names(content))):
+    others = {kind: _names_of(content, kind) for kind in ("committee", "comparison")}
+    for kind, names in {"trial": _lines(content, catalogue)[0], **others}.items():
         for name, count in Counter(name for name, _ in names).items():
             if count > 1:
                 place = [where for used, where in names if used == name][1]
@@ -180,18 +181,20 @@ def _twice(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
 
 
 def _members(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
-    """Committees of trials that are not there, or that are named twice."""
+    """Committees and comparisons of trials that are not there, or that are named twice."""
     named, broken = _lines(content, catalogue)
     names = [name for name, _ in named]
-    for i, table in _tables(content, "committee"):
-        members = table.get("members")
-        members = [name for name in members if isinstance(name, str)] if isinstance(members, list) else []
-        for name, count in Counter(members).items():
-            place = ("committee", i, "members", members.index(name))
-            if name not in names and not name.startswith(broken):
-                yield place, unknown("trial", name, names)
-            if count > 1:
-                yield place, f"{name!r} is named {count} times; `weights` says that one member counts more than another"
+    hints = {"members": "`weights` says that one member counts more than another", "trials": "once is enough"}
+    for kind, key in (("committee", "members"), ("comparison", "trials")):
+        for i, table in _tables(content, kind):
+            members = table.get(key)
+            members = [name for name in members if isinstance(name, str)] if isinstance(members, list) else []
+            for name, count in Counter(members).items():
+                place = (kind, i, key, members.index(name))
+                if name not in names and not name.startswith(broken):
+                    yield place, unknown("trial", name, names)
+                if count > 1:
+                    yield place, f"{name!r} is named {count} times; {hints[key]}"
 
 
 def _weights(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
@@ -248,9 +251,7 @@ def _whole(content: dict[str, Any], kind: str, model: type[Spec]) -> Iterator[tu
 
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:
     """The names of all trials, those of sweeps too, with their places; and what names of unreadable sweeps begin with."""
-    names: list[tuple[str, Location]] = [
-        (name, ("trial", i, "name")) for i, table in _tables(content, "trial") if isinstance(name := table.get("name"), str)
-    ]
+    names = _names_of(content, "trial")
     broken = []
     for i, table in _tables(content, "sweep"):
         try:
@@ -263,8 +264,7 @@ def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[st
     return names, tuple(broken)
 
 
-def _committee_names(content: dict[str, Any]) -> list[tuple[str, Location]]:
+def _names_of(content: dict[str, Any], kind: str) -> list[tuple[str, Location]]:
     return [
-        (name, ("committee", i, "name")) for i, table in _tables(content, "committee")
-        if isinstance(name := table.get("name"), str)
+        (name, (kind, i, "name")) for i, table in _tables(content, kind) if isinstance(name := table.get("name"), str)
     ]  # fmt: skip

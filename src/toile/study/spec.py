@@ -214,6 +214,7 @@ class Published(Spec):
     test: Figures = Field({}, description="likewise")
     cross_validation: Figures = Field({}, description="likewise: means over the folds")
     mean_of_members: Figures = Field({}, description="of a committee: means of its members' own figures on the test split")
+    per_class: dict[str, Floats] = Field({}, description="precision, recall, f1 or support = one number a class, on test")
     parameters: int | None = Field(None, description="how many weights the model has")
     trainable_parameters: int | None = Field(None, description="how many of them training changes")
     epochs_run: int | None = Field(None, description="epochs until training ended")
@@ -262,6 +263,20 @@ class CommitteeSpec(Spec):
     note: str | None = Field(None, description="what a reader of the report should know")
 
 
+class ComparisonSpec(Spec):
+    """Trials that the report lays side by side, as a table of a document does. It decides no training."""
+
+    name: Name = Field(description="no other comparison of the study has it")
+    trials: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials, in the order to be shown")
+    labels: Strings | None = Field(None, description="what to call each here; its name where left out")
+
+    @model_validator(mode="after")
+    def _labelled(self) -> Self:
+        if self.labels is not None and len(self.labels) != len(self.trials):
+            raise ValueError(f"one label a trial is wanted, got {len(self.labels)} for {len(self.trials)} trials")
+        return self
+
+
 class StudySpec(Spec):
     """A question and the trials that answer it."""
 
@@ -278,4 +293,7 @@ class StudySpec(Spec):
     sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(_tables)] = Field((), description="trainings, by grids")
     committee: Annotated[tuple[CommitteeSpec, ...], BeforeValidator(_tables)] = Field(
         (), description="trials to be combined; nothing trains for them"
+    )
+    comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
+        (), description="trials to be shown side by side; each sweep is one by itself"
     )

@@ -6,6 +6,11 @@ Each module has a docstring of one line (for `toile list`) and
         Whether `path` looks like this format, from its name and kind alone.
     read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset
         Reads `path`, and the test images from `test_path` where they are kept apart. Raises DataError.
+
+and, if there are such files without labels,
+
+    unlabelled(path: Path) -> tuple[ids, pixels]
+        Two arrays of the same length: `(n,)`, and the images as `toile.data.checks.as_images` takes them.
 """
 
 from __future__ import annotations

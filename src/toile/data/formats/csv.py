@@ -28,10 +28,18 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     return as_dataset(path.stem, path, train, test, class_names)
 
 
-def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def unlabelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and pixels of a file with `id` where the label would be. (Kaggle's own test file has labels; they are ignored.)"""
+    with path.open(encoding="utf-8-sig") as file:
+        first = file.readline(_LONGEST).partition(",")[0].strip().strip('"').lower()
+    pixels, ids = _arrays(path, "label" if first == "label" else "id")
+    return np.arange(len(pixels)) if first == "label" else ids, pixels
+
+
+def _arrays(path: Path, first: str = "label") -> tuple[np.ndarray, np.ndarray]:
     try:
         with path.open(encoding="utf-8-sig") as file:
-            columns = _columns(file.readline(_LONGEST), path)
+            columns = _columns(file.readline(_LONGEST), path, first)
             parts = list(_parts(file, columns, path))
     except (OSError, UnicodeError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error})") from error
@@ -42,11 +50,11 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return pixels, np.concatenate([labels for _, labels in parts])
 
 
-def _columns(header: str, path: Path) -> int:
-    """How many columns there are, the label's with them."""
+def _columns(header: str, path: Path, wanted: str) -> int:
+    """How many columns there are, the first with them, which is the label's or the id's."""
     names = [name.strip().strip('"').lower() for name in header.split(",")]
-    if names[0] != "label":
-        raise DataError(f"{path}: line 1 begins with {names[0][:40]!r}; expected the header label,pixel1,pixel2,…")
+    if names[0] != wanted:
+        raise DataError(f"{path}: line 1 begins with {names[0][:40]!r}; expected the header {wanted},pixel1,pixel2,…")
     first = 0 if names[1:2] == ["pixel0"] else 1
     for number, name in enumerate(names[1:], first):
         if name != f"pixel{number}":

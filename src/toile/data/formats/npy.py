@@ -24,7 +24,23 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     return as_dataset(path.stem, path, train, test, class_names, first=_FIRST)
 
 
+def unlabelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and pixels of a dictionary with 'features' and, if it has them, 'id'."""
+    content = _content(path, {"features"})
+    features = content["features"]
+    ids = content.get("id", np.arange(len(features)))
+    if not (isinstance(ids, np.ndarray) and ids.shape == (len(features),)):
+        raise DataError(f"{path}: 'id' is no array of {len(features)} numbers, one an image")
+    return ids, features
+
+
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    content = _content(path, {"features", "target"})
+    return content["features"], content["target"]
+
+
+def _content(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
+    """The dictionary, with at least the wanted arrays."""
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -40,10 +56,10 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
             content = read_object(file, path)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not a whole .npy file ({error})") from error
-    if not isinstance(content, dict) or not {"features", "target"}.issubset(content):
+    said = " and ".join(map(repr, sorted(wanted)))
+    if not isinstance(content, dict) or not wanted.issubset(content):
         got = f"the keys {', '.join(map(str, content))}" if isinstance(content, dict) else type(content).__name__
-        raise DataError(f"{path}: {got}; expected a dictionary with 'features' and 'target'")
-    features, target = content["features"], content["target"]
-    if not (isinstance(features, np.ndarray) and isinstance(target, np.ndarray)):
-        raise DataError(f"{path}: 'features' and 'target' are not both numeric arrays")
-    return features, target
+        raise DataError(f"{path}: {got}; expected a dictionary with {said}")
+    if not all(isinstance(content[key], np.ndarray) for key in wanted):
+        raise DataError(f"{path}: not all numeric arrays, expected of {said}")
+    return content

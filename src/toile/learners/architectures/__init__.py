@@ -8,6 +8,9 @@ preprocessing, and ends in a Softmax layer called "probabilities" (float32) on a
 `multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time; and, if it
 takes an option `weights`, `check(options, image_shape=None)`, `weights_content(options)` and `downloaded(options)`, as
 `transfer` does.
+
+`LEARNER` says what trains it where that is not Keras: "scratch" is the NumPy network, "classical" scikit-learn, whose `build`
+returns an untrained estimator of `toile.learners.classical.pipeline`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from toile.errors import Misuse, nearest
+from toile.learners.classical import pipeline
 from toile.learners.option_types import Options, options_of
 
 
@@ -79,18 +83,29 @@ def multiply_adds(name: str, image_shape: tuple[int, int, int], classes: int, op
     return _call(count, name, image_shape, classes, options)
 
 
-def check(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> None:
+def learner(name: str) -> str:
+    """What trains the architecture: "keras", "scratch" or "classical"."""
+    return getattr(load(name), "LEARNER", "keras")
+
+
+def check(
+    name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any], images: int | None = None
+) -> None:
     """Whether the architecture can be built so, as far as that can be told without Keras and without the network.
+
+    Args:
+        images: how many train it, if that is known.
 
     Raises:
         Misuse: it cannot.
     """
     multiply_adds(name, image_shape, classes, options)
-    if (checks := getattr(load(name), "check", None)) is None:
-        return
-    here = {**options, "weights": "none"} if options["weights"] == "imagenet" else options
+    checks = getattr(load(name), "check", None)
     try:
-        checks(here, image_shape)
+        if learner(name) == "classical":
+            pipeline.check(options, image_shape, images)
+        elif checks is not None:
+            checks({**options, "weights": "none"} if options["weights"] == "imagenet" else options, image_shape)
     except ValueError as error:
         raise Misuse(f"{name} cannot be built for {image_shape} images with {options}: {error}") from error
 

@@ -1,1 +1,1 @@
-"""Classical models on pixels, HOG features or principal components, through scikit-learn."""
+"""Classical models on pixels, HOG features or principal components of either, through scikit-learn."""

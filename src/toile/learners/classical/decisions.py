@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 
+@dataclass(frozen=True)
 class Calibration:
     """A softmax of scores, with what little it needs fitted to images that the machine was not trained on.
 
@@ -19,36 +21,44 @@ class Calibration:
     and `temperature` of the softmax (Guo et al. 2017). Neither knows the classes apart, so few images are enough; from one
     value a class, no decision changes, and from pairs only such as were close.
 
-    Of few images a machine may decide every one right, for which certainty would be best. So the labels count as though one
-    image more had been of all classes alike: smoothed by 1 / (n + 1), in the spirit of Platt's targets.
-
     Args:
-        values: as `decision_function` gives them: `(n, classes)`, `(n, classes * (classes - 1) / 2)` in scikit-learn's order,
-            or `(n,)` for two classes, positive for the second.
-        labels: `(n,)`, 0..classes - 1.
-        classes: number of classes.
-        pairs: whether there is one value a pair.
-
-    `loss` is what is left of the log loss on these images, their labels smoothed.
+        classes: number of classes, at least 2.
+        pairs: whether there is one value a pair; for two classes there is one value either way.
+        temperature, slope: above 0.
     """
 
-    def __init__(self, values: np.ndarray, labels: np.ndarray, classes: int, *, pairs: bool) -> None:
+    classes: int
+    pairs: bool
+    temperature: float = 1.0
+    slope: float = 1.0
+
+    @classmethod
+    def fit(cls, values: np.ndarray, labels: np.ndarray, classes: int, *, pairs: bool) -> Calibration:
+        """The calibration with the least log loss on some images.
+
+        Of few images a machine may decide every one right, for which certainty would be best. So the labels count as though
+        one image more had been of all classes alike: smoothed by 1 / (n + 1), in the spirit of Platt's targets.
+
+        Args:
+            values: as `decision_function` gives them: `(n, classes)`, `(n, classes * (classes - 1) / 2)` in scikit-learn's
+                order, or `(n,)` for two classes, positive for the second.
+            labels: `(n,)`, 0..classes - 1.
+        """
         from scipy.optimize import minimize
 
-        self.classes, self.pairs = classes, pairs and classes > 2
-        self.slope = self.temperature = 1.0
-        smoothing = 1 / (len(labels) + 1)
-        targets = (1 - smoothing) * np.eye(classes)[labels] + smoothing / classes
+        start = cls(classes, pairs and classes > 2)
+        targets = smoothed(labels, classes)
+
+        def at(logarithms: np.ndarray) -> Calibration:
+            return replace(start, temperature=float(np.exp(logarithms[0])), slope=float(np.exp(logarithms[1:].sum())))
 
         def loss(logarithms: np.ndarray) -> float:
-            self.temperature, self.slope = float(np.exp(logarithms[0])), float(np.exp(logarithms[1:].sum()))
-            return -float((targets * self._logarithms(values)).sum(axis=1).mean())
+            return -float((targets * at(logarithms)._logarithms(values)).sum(axis=1).mean())
 
-        numbers = 2 if self.pairs else 1
+        numbers = 2 if start.pairs else 1
         # Its own first steps from 0 would be so small that it took the start for the end.
         steps = {"initial_simplex": np.vstack([np.zeros(numbers), np.eye(numbers)]), "xatol": 1e-3, "fatol": 1e-6}
-        best = minimize(loss, np.zeros(numbers), method="Nelder-Mead", bounds=[(-7, 7)] * numbers, options=steps)
-        self.loss = loss(best.x)
+        return at(minimize(loss, np.zeros(numbers), method="Nelder-Mead", bounds=[(-7, 7)] * numbers, options=steps).x)
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
         """`(n, classes)` float64, rows sum to 1, of decision values as they were fitted to."""
@@ -68,3 +78,9 @@ class Calibration:
             scores[:, first] -= np.logaddexp(0, -value)
             scores[:, second] -= np.logaddexp(0, value)
         return scores
+
+
+def smoothed(labels: np.ndarray, classes: int) -> np.ndarray:
+    """`(n, classes)`: the labels as targets, as though one image more had been of all classes alike."""
+    share = 1 / (len(labels) + 1)
+    return (1 - share) * np.eye(classes)[labels] + share / classes

@@ -1,16 +1,14 @@
-"""What classical models see of images: pixels, HOG features, principal components of either.
+"""What classical models see of images: pixels, or histograms of oriented gradients.
 
 A kind of features is a function of uint8 images `(n, height, width, channels)` and of its own options that returns float32
-`(n, features)`. It learns nothing; components do, from training images alone.
+`(n, features)`. It learns nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from toile.errors import Misuse, ToileError
+from toile.errors import ToileError
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
@@ -28,15 +26,11 @@ def hog(images: np.ndarray, *, orientations: int, cell: int, block: int) -> np.n
 
     Raises:
         ToileError: scikit-image is not installed.
-        Misuse: the images are smaller than one block.
     """
     try:
         from skimage import feature
     except ImportError as error:
         raise ToileError(f"HOG features need scikit-image ({error}): pip install 'toile[classical]'") from error
-    height, width = images.shape[1:3]
-    if min(height, width) < cell * block:
-        raise Misuse(f"HOG: a block of {block}x{block} cells of {cell} pixels does not fit into {height}x{width} images")
     colours = images.shape[3] > 1
     return np.stack([
         feature.hog(
@@ -47,20 +41,14 @@ def hog(images: np.ndarray, *, orientations: int, cell: int, block: int) -> np.n
     ])  # fmt: skip
 
 
-def principal_components(features: np.ndarray, components: int, whiten: bool, seed: int) -> Any:
-    """scikit-learn's PCA, fitted to `features` `(n, features)`.
-
-    Args:
-        components: at most the number of features, and of images.
-        whiten: whether to bring each component to variance 1.
-        seed: of the randomised solver, which large problems take.
+def hog_length(image_shape: tuple[int, int, int], orientations: int, cell: int, block: int) -> int:
+    """How many numbers `hog` makes of an image of the shape (height, width, channels).
 
     Raises:
-        Misuse: more components than there can be.
+        ValueError: the image is smaller than one block.
     """
-    from sklearn.decomposition import PCA
-
-    if components > min(features.shape):
-        images, width = features.shape
-        raise Misuse(f"components = {components}: {images} images of {width} features have at most {min(features.shape)}")
-    return PCA(components, whiten=whiten, random_state=seed).fit(features)
+    height, width = (side // cell - block + 1 for side in image_shape[:2])
+    if min(height, width) < 1:
+        shape = f"{image_shape[0]}x{image_shape[1]}"
+        raise ValueError(f"HOG: a block of {block}x{block} cells of {cell} pixels does not fit into {shape} images")
+    return height * width * block * block * orientations

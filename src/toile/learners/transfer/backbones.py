@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -18,11 +16,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from toile.data.fetch import reachable
 from toile.errors import Misuse, ToileError, nearest
 
 _SERVER = "https://storage.googleapis.com/tensorflow/keras-applications"
 _SECONDS_TO_ANSWER = 5
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
+
+
+class WeightsMissing(Misuse):
+    """A file of weights that is nowhere."""
 
 
 class Backbone(NamedTuple):
@@ -117,7 +120,8 @@ def check(backbone: str, alpha: float, size: int, weights: str) -> None:
     """Whether the backbone can be had so. Without Keras; the network is asked only for ImageNet weights that are not here.
 
     Raises:
-        Misuse: unknown, images too small, alpha where there is none, weights of another architecture or not there.
+        Misuse: unknown, images too small, alpha where there is none, weights of another architecture.
+        WeightsMissing: a weights file that is not there.
         ToileError: ImageNet weights that are neither in Keras's cache nor can be downloaded; within seconds.
     """
     if backbone not in BACKBONES:
@@ -141,13 +145,37 @@ def content(weights: str) -> str | None:
     """SHA-256 of a weights file, which decides a result as its path does not; None for "imagenet" and "none".
 
     Raises:
-        Misuse: there is no such file.
+        WeightsMissing: there is no such file.
     """
     if weights in ("imagenet", "none"):
         return None
     path = _existing(weights)
     stat = path.stat()
     return _sha256(path, stat.st_size, stat.st_mtime_ns)
+
+
+def places() -> list[Path]:
+    """The folders in which a weights file that is named without a folder is looked for, in order."""
+    roots = [os.environ.get("TOILE_WEIGHTS") or None, "weights", Path("..", "shared", "weights"), keras_folder()]
+    return list(dict.fromkeys(Path(os.path.abspath(Path(root).expanduser())) for root in roots if root is not None))  # noqa: PTH100
+
+
+def located(weights: str, beside: Path) -> str:
+    """What a study says as weights, as it means the same from every folder.
+
+    Args:
+        weights: "imagenet", "none", or a file: a path from `beside`, or a name that may also lie in one of `places()`.
+        beside: the study's folder.
+
+    Returns:
+        An absolute path; the name itself where there is no such file, for `check` to complain of.
+    """
+    if weights in ("imagenet", "none"):
+        return weights
+    path = Path(weights).expanduser()
+    if path.name != weights:
+        return str((beside / path).resolve())
+    return next((str((folder / path).resolve()) for folder in (beside, *places()) if (folder / path).is_file()), weights)
 
 
 def keras_folder() -> Path:
@@ -187,19 +215,20 @@ def _check_imagenet(backbone: str, alpha: float, size: int) -> None:
 @cache
 def _unreachable(url: str) -> str | None:
     """Why a file cannot be downloaded, or None; asked once, not once a trial."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_SECONDS_TO_ANSWER):
-            return None
-    except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", "") or error)
+    return reachable([url], _SECONDS_TO_ANSWER)[url]
 
 
 def _existing(weights: str) -> Path:
     path = Path(weights).expanduser()
-    if not path.is_file():
-        near = nearest(path.name, [other.name for other in path.parent.glob("*")] if path.parent.is_dir() else [])
-        raise Misuse(f'no weights file {path}{near}; weights is "imagenet", "none" or a path')
-    return path
+    if path.is_file():
+        return path
+    bare = path.name == weights
+    folders = places() if bare else [path.parent]
+    near = nearest(path.name, [other.name for folder in folders if folder.is_dir() for other in folder.glob("*")])
+    looked = f"; looked beside the study, here and in {', '.join(map(str, folders))}" if bare else ""
+    raise WeightsMissing(
+        f'no weights file {path}{near}{looked}; weights is "imagenet", "none", a path or the name of a file there'
+    )
 
 
 def _check_file(backbone: str, alpha: float, weights: str) -> None:

@@ -19,6 +19,9 @@ from toile.data.dataset import Dataset, Images
 from toile.learners.architectures import transfer
 from toile.store import atomic
 
+# Raised when features are computed in another way, which changes their last bits.
+_REVISION = 2
+
 
 def frozen(model: Any) -> bool:
     """Whether the model has a backbone that does not train, so that `divide` can cut behind it."""
@@ -71,8 +74,8 @@ def key(options: dict[str, Any], *, dataset: str, part: str, weights: str, backe
     """
     decisive = {name: value for name, value in options.items() if name not in (*transfer.HEAD_OPTIONS, "weights")}
     everything = {
-        "options": decisive, "revision": transfer.REVISION, "dataset": dataset, "part": part, "weights": weights,
-        "backend": backend, "precision": precision,
+        "computed": _REVISION, "options": decisive, "revision": transfer.REVISION, "dataset": dataset, "part": part,
+        "weights": weights, "backend": backend, "precision": precision,
     }  # fmt: skip
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
@@ -81,12 +84,11 @@ def cached(
     model: Any,
     images: np.ndarray,
     folder: Path,
-    key: str,
     *,
     batch: int = 128,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """The features of the images, from `folder/<key>.npy`, computed if they are not there yet.
+    """The features of the images, from `folder/features.npy`, computed if they are not there yet.
 
     The file appears whole or not at all; of two processes at once, one computes and the other waits.
 
@@ -102,11 +104,11 @@ def cached(
     Raises:
         OSError: the disk is full or not writable; nothing half-written stays behind.
     """
-    path, shape = folder / f"{key}.npy", (len(images), *model.output_shape[1:])
+    path, shape = folder / "features.npy", (len(images), *model.output_shape[1:])
     if (found := _open(path, shape)) is not None:
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{key}.lock"):
+    with FileLock(folder / "lock"):
         if (found := _open(path, shape)) is None:
             _write(path, shape, model, images, batch, progress)
             found = _open(path, shape)
@@ -118,6 +120,7 @@ def dataset_of_features(
     dataset: Dataset,
     folder: Path,
     *,
+    fingerprint: str,
     options: dict[str, Any],
     backend: str,
     precision: str = "float32",
@@ -128,7 +131,10 @@ def dataset_of_features(
     Splits and folds are cut from it as from the images, so all of them share one pass through the backbone.
 
     Args:
-        folder: where features are kept; for the rest see `key` and `cached`.
+        folder: where features are kept, in a folder for each key.
+        fingerprint: of the trial that asks; an empty file of that name says that these features are its own.
+
+    For the rest see `key` and `cached`.
     """
     to_features, head = divide(model)
     weights = content(model)
@@ -137,7 +143,9 @@ def dataset_of_features(
         if images is None:
             return None
         named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
-        return Images(cached(to_features, images.images, folder, named, progress=progress), images.labels)
+        (folder / named).mkdir(parents=True, exist_ok=True)
+        (folder / named / fingerprint).touch()
+        return Images(cached(to_features, images.images, folder / named, progress=progress), images.labels)
 
     return head, Dataset(dataset.name, part("train", dataset.train), part("test", dataset.test), dataset.class_names)
 
@@ -156,6 +164,7 @@ def _write(
 ) -> None:
     for left in path.parent.glob(f"{path.name}.*.tmp"):
         left.unlink()  # of a process that was killed: the lock is ours
+    forward = _forward(model)
     # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
     with atomic.writing(path) as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
@@ -164,6 +173,28 @@ def _write(
             # The last batch is filled up: another shape would be compiled anew, which takes longer than the batch.
             filled = np.zeros((batch, *images.shape[1:]), dtype=np.uint8)
             filled[: len(some)] = some
-            features = np.asarray(model.predict_on_batch(filled), dtype="<f4")[: len(some)]
+            features = np.asarray(forward(filled), dtype="<f4")[: len(some)]
             file.write(np.ascontiguousarray(features).data)
             progress(at + len(some), len(images))
+
+
+def _forward(model: Any) -> Callable[[np.ndarray], Any]:
+    """What makes features of a batch of images.
+
+    In TensorFlow the weights become constants of the graph. Its optimiser then folds batch normalisation into the convolutions,
+    which `predict` on the same model leaves alone; MobileNet takes a quarter to a third less time.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return model.predict_on_batch
+    import tensorflow as tf
+
+    weights = [[variable.numpy() for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)])
+    def forward(images: Any) -> Any:
+        constants = [[tf.constant(array) for array in group] for group in weights]
+        return model.stateless_call(*constants, images, training=False)[0]
+
+    return lambda images: forward(tf.constant(images))

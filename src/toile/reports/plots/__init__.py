@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
-from toile.reports.plots import accuracy, classes, curves, matrices
+from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, sweeps
 from toile.reports.plots.svg import svg
 from toile.reports.results import StudyResults
 
@@ -23,7 +23,8 @@ class Plot:
     """A kind of picture.
 
     Args:
-        data: gives one dictionary a panel, each with `title` and `description`; none where there is nothing to show.
+        data: gives one dictionary a panel, each with `title` and `description`; none where there is nothing to show. Panels
+            that follow each other with the same `group` stand under it as their heading, with a legend of their own.
         draw: makes a Matplotlib figure of one such dictionary.
         caption: says below the picture what is seen.
         panel_width: the least width in CSS pixels at which a panel can be read; a narrower screen scrolls.
@@ -65,9 +66,34 @@ PLOTS = {
     "accuracies": Plot(
         accuracy.accuracies,
         accuracy.draw_accuracies,
-        "Accuracy on the test images. Lines are 95 % Wilson intervals: they tell how far the figure depends on which test "
-        "images were drawn, and nothing about another seed. The axis does not begin at 0.",
+        "Accuracy of each model. The line of a single training is its 95 % Wilson interval: it tells how far the figure "
+        "depends on which images were drawn, and nothing about another seed. Of several trainings the mean is shown, and the "
+        "line goes from the lowest to the highest. The axis does not begin at 0.",
         340,
+    ),
+    "measures": Plot(
+        bars.measures,
+        bars.draw_measure,
+        "Measures and times, side by side as the study compares them; a model that is compared twice is shown twice. Bars "
+        "begin at 0; hollow marks are published figures. Of cross-validations, means over the held-out folds; of several "
+        "seeds, means. Published times are of other machines and compare with nothing, so they are not shown.",
+        380,
+    ),
+    "sweeps": Plot(
+        sweeps.sweeps,
+        sweeps.draw_sweep,
+        "Along the numbers that the study sweeps over. A point is one training on the test images, or the mean of several.",
+        300,
+        legend=sweeps.sweeps_legend,
+    ),
+    "accuracy-against": Plot(
+        against.accuracy_against,
+        against.draw_accuracy_against,
+        "Accuracy against loss, parameters and training time: up and to the left is better. A hollow mark is the published "
+        "pair, joined to the measured one by a line. A low loss and a high accuracy need not go together: a model that is "
+        "trained on and on becomes surer of its mistakes.",
+        300,
+        legend=against.accuracy_against_legend,
     ),
     "learning-curves": Plot(
         curves.learning_curves,
@@ -80,8 +106,8 @@ PLOTS = {
     "confusion-matrices": Plot(
         matrices.confusion_matrices,
         matrices.draw_confusion_matrix,
-        "Confusion matrices on the test images: number of images and share of the row. Blue is right, orange is wrong; "
-        "the colour goes with the square root of the share, so that rare mistakes can be seen.",
+        "Confusion matrices on the test images, in images. Blue is right, orange is wrong; the colour goes with the square "
+        "root of the share of its row, so that rare mistakes can be seen.",
         460,
     ),
     "class-bars": Plot(
@@ -93,8 +119,8 @@ PLOTS = {
     "disagreement": Plot(
         matrices.disagreement,
         matrices.draw_disagreement,
-        "Share of the test images on which two models choose different classes. A committee gains from members that are "
-        "good and differ.",
+        "Share of the test images on which two models choose different classes; of more than ten models, between the ten most "
+        "accurate. A committee gains from members that are good and differ.",
     ),
     "reliability": Plot(
         accuracy.reliability,

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from toile.evaluation.calibration import ece
 from toile.evaluation.calibration import reliability as bins_by_confidence
-from toile.reports.judged import judged
-from toile.reports.palette import INK, MUTED, SURFACE, series
-from toile.reports.plots.curves import MARKERS
-from toile.reports.plots.svg import FONT, horizontal, margin, panel, shortened
+from toile.reports.judged import Judged, close_up, judged_committees
+from toile.reports.lines import Line, study_lines
+from toile.reports.palette import INK, MARKERS, MUTED, series
+from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, panel, shortened
 from toile.reports.results import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+T = TypeVar("T")
+
 Z95 = 1.959963984540054
+# More rows than these nobody reads; the tables have all.
+ROWS = 40
+TITLES = {"test": "on the test images", "validation": "on the validation images or held-out folds"}
 
 
 def wilson_interval(right: int, images: int, z: float = Z95) -> tuple[float, float]:
@@ -42,64 +48,81 @@ def wilson_interval(right: int, images: int, z: float = Z95) -> tuple[float, flo
 
 
 def accuracies(results: StudyResults) -> list[dict[str, Any]]:
-    """Accuracy on the test images of every model and committee, with its 95 % Wilson interval.
+    """Accuracy of every line and committee, with what is known of its spread.
 
-    The interval speaks of the test images drawn, not of another seed's training.
+    The interval of a single training is Wilson's at 95 %: it speaks of the images drawn, not of another seed's training.
+    That of several trainings goes from the lowest to the highest of them, around their mean.
 
     Returns:
-        One panel: `title`, `description`, `rows`, each with `name`, `kind`, `series`, `accuracy`, `low`, `high`,
-        `published` (or None). No panel where nothing is stored.
+        A panel for the test images and one for cross-validations, each if there is anything: `title`, `description`,
+        `part` (`test` or `validation`), `rows`, each with `name`, `kind`, `series`, `n` (trainings), `accuracy`, `low`,
+        `high`, `published` (or None). Of more than 40 rows, 30 of the highest and 10 of the lowest are kept.
     """
-    rows = []
-    for item in judged(results):
-        right = int((item.choices == results.test.labels).sum())
-        low, high = wilson_interval(right, len(results.test))
-        rows.append(
-            {
-                "name": item.name,
-                "kind": item.kind,
-                "series": item.series,
-                "accuracy": right / len(results.test),
-                "low": low,
-                "high": high,
-                "published": item.published.get("accuracy"),
-            }
-        )
-    if not rows:
-        return []
-    spoken = "; ".join(f"{row['name']} {row['accuracy']:.4f} ({row['low']:.4f} to {row['high']:.4f})" for row in rows)
-    return [{"title": "accuracy on the test images", "description": f"Accuracy with 95 % interval: {spoken}", "rows": rows}]
+    lines = [line for line in study_lines(results) if line.values("accuracy")]
+    panels = []
+    for part, title in TITLES.items():
+        rows = [_row_of_line(line) for line in lines if line.part == part]
+        if part == "test":
+            rows += [_row_of_committee(committee) for committee in judged_committees(results)]
+        if rows:
+            kept = extremes(rows, ROWS, key=lambda row: row["accuracy"])
+            few = f", the highest and the lowest of {len(rows):,}" if len(kept) < len(rows) else ""
+            spoken = "; ".join(f"{row['name']} {row['accuracy']:.4f} ({row['low']:.4f} to {row['high']:.4f})" for row in kept)
+            panels.append({"title": title + few, "description": f"{title}: {spoken}", "part": part, "rows": kept})
+    return panels
+
+
+def _row_of_line(line: Line) -> dict[str, Any]:
+    values = line.values("accuracy")
+    images = getattr(line.trials[0], line.part)["images"]
+    low, high = wilson_interval(round(values[0] * images), images) if len(values) == 1 else (min(values), max(values))
+    return {
+        "name": line.name, "kind": "model", "series": line.series, "n": len(values), "accuracy": line.mean("accuracy"),
+        "low": low, "high": high, "published": line.published.get("accuracy"),
+    }  # fmt: skip
+
+
+def _row_of_committee(committee: Judged) -> dict[str, Any]:
+    accuracy, images = committee.metrics["accuracy"], committee.metrics["images"]
+    low, high = wilson_interval(round(accuracy * images), images)
+    return {
+        "name": committee.name, "kind": "committee", "series": committee.series, "n": 1, "accuracy": accuracy,
+        "low": low, "high": high, "published": committee.published.get("accuracy"),
+    }  # fmt: skip
+
+
+def extremes(rows: list[T], most: int, key: Callable[[T], float], top: float = 0.75) -> list[T]:
+    """At most `most` rows in their order: all of them, or this share of them from the top and the rest from the bottom."""
+    if len(rows) <= most:
+        return rows
+    ranked = sorted(range(len(rows)), key=lambda index: -key(rows[index]))
+    first = round(most * top)
+    return [rows[index] for index in sorted(ranked[:first] + ranked[len(rows) - (most - first) :])]
 
 
 def draw_accuracies(data: dict[str, Any]) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     rows = data["rows"]
-    labels = [shortened(row["name"], 24) for row in rows]
-    figure, axes = panel(380, 52 + 27 * len(rows), left=margin(labels), right=58, top=10, bottom=38)
-    published = False
+    # Names stand above their lines: beside them, long ones would leave no room on a phone.
+    figure, axes = panel(360, 76 + 34 * len(rows), left=8, right=58, bottom=38)
+    above = {"transform": axes.get_yaxis_transform(), "va": "bottom", "color": INK, "fontsize": FONT - 0.5}
     for index, row in enumerate(rows):
-        colour = series(row["series"])
+        colour, bold = series(row["series"]), row["kind"] == "committee"
+        axes.text(0, index - 0.2, shortened(row["name"], 50), **above)
         axes.plot([row["low"], row["high"]], [index, index], color=colour, linewidth=2.4)
-        marker = "*" if row["kind"] == "committee" else MARKERS[row["series"] % len(MARKERS)]
-        axes.plot(row["accuracy"], index, marker=marker, color=colour, markersize=11 if marker == "*" else 7)
+        marker = "*" if bold else MARKERS[row["series"] % len(MARKERS)]
+        axes.plot(row["accuracy"], index, marker=marker, color=colour, markersize=11 if bold else 7)
         if row["published"] is not None:
-            axes.plot(row["published"], index, marker="D", markersize=5.5, color=MUTED, markerfacecolor=SURFACE)
-            published = True
-        axes.annotate(
-            f"{row['accuracy']:.4f}",
-            (1, index),
-            (10, 0),
-            xycoords=("axes fraction", "data"),
-            color=INK,
-            textcoords="offset points",
-            va="center",
-            fontweight="bold" if row["kind"] == "committee" else "normal",
-        )
-    horizontal(axes, labels)
+            axes.plot(row["published"], index, **PUBLISHED)
+        at_right(axes, index, f"{row['accuracy']:.4f}", bold)
+    horizontal(axes, [""] * len(rows))
+    axes.set_ylim(len(rows) - 0.6, -0.8)
     axes.margins(x=0.06)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.set_xlabel("accuracy on the test images" + (" (hollow: published)" if published else ""))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    published = any(row["published"] is not None for row in rows)
+    axes.set_xlabel("accuracy" + (" (hollow: published)" if published else ""))
+    heading(axes, data["title"])
     return figure
 
 
@@ -107,12 +130,12 @@ def reliability(results: StudyResults) -> list[dict[str, Any]]:
     """How often the chosen class is right, among images given about the same probability (Guo et al. 2017, ICML).
 
     Returns:
-        For each model and committee `title`, `description`, `series`, `confidence`, `accuracy` and `images` of each bin
-        that is not empty (15 bins of equal width), and `ece`: the mean distance of accuracy and confidence, weighted by
+        For each that is looked at one by one `title`, `description`, `series`, `confidence`, `accuracy` and `images` of each
+        bin that is not empty (15 bins of equal width), and `ece`: the mean distance of accuracy and confidence, weighted by
         images.
     """
     panels = []
-    for item in judged(results):
+    for item in close_up(results):
         bins = [bin for bin in bins_by_confidence(item.probabilities, results.test.labels) if bin["images"]]
         error = ece(item.probabilities, results.test.labels)
         panels.append(

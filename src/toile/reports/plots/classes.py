@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toile.reports.judged import judged
+from toile.reports.judged import close_up
 from toile.reports.palette import INK, MUTED, series
 from toile.reports.plots.svg import FONT, horizontal, margin, panel, shortened
 from toile.reports.results import StudyResults
@@ -67,7 +67,7 @@ def class_bars(results: StudyResults) -> list[dict[str, Any]]:
         For each panel `title`, `description`, `classes` and one `(classes,)` array for each of `MEASURES`.
     """
     panels = []
-    for item in judged(results):
+    for item in close_up(results):
         rows = item.metrics.get("per_class")
         if not rows:
             continue

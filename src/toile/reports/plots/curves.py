@@ -1,4 +1,4 @@
-"""Learning curves: one panel a metric, one colour and marker a model, train dashed and validation solid."""
+"""Learning curves: one panel a metric, one colour and marker a line, train dashed and validation solid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toile.reports.palette import series
+from toile.reports.lines import Comparison, Line, comparisons
+from toile.reports.palette import MARKERS, SERIES, series
+from toile.reports.plots.accuracy import extremes
 from toile.reports.plots.svg import panel
 from toile.reports.results import StudyResults
 
@@ -14,38 +16,51 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METRICS = ("loss", "accuracy", "precision", "recall")
-# Seven markers and eight colours have no common divisor: 56 models look different.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SPLITS = ("train", "validation")
+# As many lines as there are colours can be told apart where curves cross.
+MOST = SERIES
 
 
 def learning_curves(results: StudyResults) -> list[dict[str, Any]]:
-    """Loss, accuracy, precision and recall after each epoch, of every stored trial.
+    """Loss and accuracy after each epoch, for each comparison of the study; precision and recall too where it has none.
+
+    A line of several seeds or folds is the mean of its trainings, as long as all of them go on. Of more than eight
+    lines in a comparison, six of the highest and two of the lowest accuracies are shown.
 
     Returns:
-        For each metric that some history has: `title`, `description`, `lines`, each with `name`, `series`, `split`
-        (`train` or `validation`), `epochs` and `values` (arrays of equal length).
+        For each comparison and metric that some history has: `title`, `description`, `group` (the comparison's name),
+        `lines`, each with `name`, `series` (within the panel), `split` (`train` or `validation`), `epochs` and `values`
+        (arrays of equal length).
     """
-    panels = []
-    for metric in METRICS:
-        lines = []
-        for index, trial in enumerate(results.stored):
-            for split in SPLITS:
-                key = metric if split == "train" else f"validation_{metric}"
-                rows = [(row["epoch"], row[key]) for row in trial.run.history if key in row]
-                if rows:
-                    epochs, values = np.array(rows, dtype=float).T
-                    lines.append({"name": trial.name, "series": index, "split": split, "epochs": epochs, "values": values})
-        if lines:
-            last = ", ".join(f"{line['name']} {line['values'][-1]:.4f}" for line in lines if line["split"] == "validation")
-            panels.append(
-                {
-                    "title": metric,
-                    "description": f"{metric} by epoch" + (f"; at the end, on validation: {last}" if last else ""),
-                    "lines": lines,
-                }
-            )
-    return panels
+    found = comparisons(results)
+    metrics = METRICS if len(found) == 1 else METRICS[:2]
+    return [made for one in found for metric in metrics if (made := _panel(one, metric)) is not None]
+
+
+def _panel(comparison: Comparison, metric: str) -> dict[str, Any] | None:
+    shown = extremes(list(comparison.lines), MOST, key=lambda entry: entry[1].mean("accuracy") or 0.0)
+    few = f", {MOST} of {len(comparison.lines):,}" if len(shown) < len(comparison.lines) else ""
+    lines = [
+        {"name": label, "series": index, "split": split, "epochs": curve[0], "values": curve[1]}
+        for index, (label, line) in enumerate(shown)
+        for split in SPLITS
+        if (curve := _mean_curve(line, metric if split == "train" else f"validation_{metric}")) is not None
+    ]
+    if not lines:
+        return None
+    last = ", ".join(f"{line['name']} {line['values'][-1]:.4f}" for line in lines if line["split"] == "validation")
+    description = f"{metric} by epoch" + (f"; at the end, on validation: {last}" if last else "")
+    return {"title": metric + few, "description": description, "group": comparison.name, "lines": lines}
+
+
+def _mean_curve(line: Line, key: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Epochs and means over the line's trainings; None where a training has no such figure."""
+    histories = [trial.run.history for trial in line.trials]
+    if not all(key in history[0] for history in histories):
+        return None
+    length = min(map(len, histories))
+    epochs = np.array([row["epoch"] for row in histories[0][:length]])
+    return epochs, np.mean([[row[key] for row in history[:length]] for history in histories], axis=0)
 
 
 def draw_learning_curves(data: dict[str, Any]) -> Figure:
@@ -68,8 +83,8 @@ def draw_learning_curves(data: dict[str, Any]) -> Figure:
         )
     last = max(line["epochs"][-1] for line in data["lines"])
     axes.set_xlim(0.6, last + 0.4)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y")
     axes.set_xlabel("epoch")
     axes.set_title(data["title"])
@@ -77,9 +92,21 @@ def draw_learning_curves(data: dict[str, Any]) -> Figure:
 
 
 def learning_curves_legend(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the panels share: `label`, `colour` (CSS), `marker` of each model, in order."""
-    seen = {line["name"]: line["series"] for data in panels for line in data["lines"]}
+    """What the panels share: each line, in order, and which split is dashed; see `entries`."""
+    lines = [line for data in panels for line in data["lines"]]
+    splits = [split for split in reversed(SPLITS) if any(line["split"] == split for line in lines)]
+    strokes = [{"label": split, "colour": "currentColor", "marker": "", "dashed": split == "train"} for split in splits]
+    return entries({line["name"]: line["series"] for line in lines}) + strokes
+
+
+def entries(seen: dict[str, int]) -> list[dict[str, Any]]:
+    """Legend entries of named series: `label`, `colour` (CSS), `marker` (as Matplotlib names it) and `dashed`."""
     return [
-        {"label": name, "colour": f"var(--series-{index % 8 + 1})", "marker": MARKERS[index % len(MARKERS)]}
+        {
+            "label": name,
+            "colour": f"var(--series-{index % SERIES + 1})",
+            "marker": MARKERS[index % len(MARKERS)],
+            "dashed": False,
+        }
         for name, index in seen.items()
     ]

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toile.committee.diversity import disagreement as pairwise_disagreement
-from toile.evaluation.metrics import confusion_matrix
-from toile.reports.judged import judged, judged_models
+from toile.reports.judged import close_up, judged_models
 from toile.reports.palette import INK, MUTED, SURFACE, series
-from toile.reports.plots.svg import FONT, margin, panel, shortened
+from toile.reports.plots.accuracy import extremes
+from toile.reports.plots.svg import FONT, at_left, margin, panel, shortened
 from toile.reports.results import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MEMBERS = 10
 # Beyond this many rows no number in a cell can be read.
 READABLE = 16
 
@@ -29,9 +30,8 @@ def confusion_matrices(results: StudyResults) -> list[dict[str, Any]]:
         the chosen one) and `shares` (each row divided by its sum; 0 where the class has no image).
     """
     panels, names = [], results.dataset.class_names
-    for item in judged(results):
-        size = len(names)
-        counts = confusion_matrix(item.probabilities, results.test.labels, size)
+    for item in close_up(results):
+        size, counts = len(names), np.array(item.metrics["confusion_matrix"])
         totals = counts.sum(axis=1, keepdims=True)
         shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
         wrong = np.where(np.eye(size, dtype=bool), -1, counts)
@@ -53,24 +53,20 @@ def draw_confusion_matrix(data: dict[str, Any]) -> Figure:
     labels = [shortened(name, 12) for name in data["classes"]]
     counts, shares = data["counts"], data["shares"]
     size = len(labels)
-    cell = 42 if size <= READABLE else max(8, 640 / size)
+    cell = 40 if size <= READABLE else max(8, 640 / size)
     side, left = cell * size, margin(labels, FONT) + 14
     figure, axes = panel(left + side + 10, 30 + side + margin(labels, FONT) + 10, left, 10, 30, margin(labels, FONT) + 10)
     # The square root brings out the small shares: mistakes are what one looks for here.
     diagonal = np.eye(size, dtype=bool)
     _cells(axes, np.sqrt(shares), np.where(diagonal, series(0), series(1)))
     if size <= READABLE:
-        for row in range(size):
-            for column in range(size):
-                if counts[row, column]:
-                    colour = _readable(np.sqrt(shares[row, column]))
-                    axes.text(column, row - 0.02, f"{counts[row, column]:,}", ha="center", va="bottom", color=colour)
-                    share = 100 * shares[row, column]
-                    text = f"{share:.0f} %" if share >= 1 else "< 1 %"
-                    axes.text(column, row + 0.1, text, ha="center", va="top", color=colour, fontsize=FONT - 2.5)
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour = _readable(np.sqrt(shares[row, column]))
+                axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour)
     _square(axes, labels)
-    axes.set_ylabel("true class")
-    axes.set_xlabel("chosen class")
+    axes.set_ylabel("true class", labelpad=left - 22)
+    axes.set_xlabel("chosen class", labelpad=margin(labels, FONT) - 6)
     axes.set_title(shortened(data["title"], 56))
     return figure
 
@@ -78,11 +74,13 @@ def draw_confusion_matrix(data: dict[str, Any]) -> Figure:
 def disagreement(results: StudyResults) -> list[dict[str, Any]]:
     """Share of the test images on which two models choose different classes, for every pair.
 
+    Of more than `MEMBERS` models only the most accurate are shown: a committee is made of such.
+
     Returns:
         One panel, or none for fewer than two models: `title`, `description`, `names`, `shares` (symmetric, 0 on the
         diagonal).
     """
-    models = judged_models(results)
+    models = extremes(judged_models(results), MEMBERS, key=lambda one: one.metrics["accuracy"], top=1.0)
     if len(models) < 2:
         return []
     shares = pairwise_disagreement(np.stack([model.probabilities for model in models]))
@@ -98,7 +96,7 @@ def disagreement(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def draw_disagreement(data: dict[str, Any]) -> Figure:
-    labels = [shortened(name, 20) for name in data["names"]]
+    labels = [shortened(name, 30) for name in data["names"]]
     shares, size = data["shares"], len(labels)
     cell = 64 if size <= 4 else max(16, 400 / size)
     side, left = cell * size, margin(labels, FONT)
@@ -119,12 +117,15 @@ def draw_disagreement(data: dict[str, Any]) -> Figure:
 
 def _cells(axes, strength: np.ndarray, colours: np.ndarray) -> None:
     """One rectangle a cell, its colour as opaque as its strength (0..1) so that the page shines through."""
-    from matplotlib.patches import Rectangle
+    from matplotlib.collections import PolyCollection
 
-    for (row, column), value in np.ndenumerate(strength):
-        if value > 0:
-            place = (column - 0.48, row - 0.48)
-            axes.add_patch(Rectangle(place, 0.96, 0.96, facecolor=colours[row, column], alpha=round(float(value), 3)))
+    rows, columns = np.nonzero(strength)
+    if not len(rows):
+        return
+    corners = np.array([(-0.48, -0.48), (0.48, -0.48), (0.48, 0.48), (-0.48, 0.48)])
+    places = np.stack([columns, rows], axis=1)[:, None] + corners
+    cells = {"facecolors": colours[rows, columns], "alpha": strength[rows, columns].round(3), "edgecolors": "none"}
+    axes.add_collection(PolyCollection(places, **cells), autolim=False)
 
 
 def _readable(strength: float) -> str:
@@ -141,13 +142,14 @@ def _square(axes, labels: list[str]) -> None:
     axes.set_xlim(-0.5, size - 0.5)
     axes.set_ylim(size - 0.5, -0.5)
     small = FONT - 0.5 if size <= READABLE else max(4, FONT - 0.14 * size)
-    if _fit(labels):
-        axes.set_xticks(range(size), labels, color=INK, fontsize=small)
-    else:
-        # Anchored at its end, a label ends at the axis in whatever font the browser has.
-        turned = {"rotation": 90, "rotation_mode": "anchor", "ha": "right", "va": "center"}
-        axes.set_xticks(range(size), labels, color=INK, fontsize=small, **turned)
-    axes.set_yticks(range(size), labels, color=INK, fontsize=small)
-    axes.tick_params(length=0)
+    # Anchored at its end, a turned label ends at the axis in whatever font the browser has.
+    turned = {"rotation": 90, "rotation_mode": "anchor", "ha": "right", "va": "center"}
+    below = {"ha": "center", "va": "top"} if _fit(labels) else turned
+    for place, label in enumerate(labels):
+        at = {"transform": axes.get_xaxis_transform(), "color": INK, "fontsize": small}
+        axes.text(place, -4 / axes.bbox.height, label, **below, **at)
+        at_left(axes, place, label, small)
+    axes.set_xticks([])
+    axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from toile.reports.palette import INK, MUTED, RULE, STAND_INS
+from toile.reports.palette import INK, MUTED, RULE, STAND_INS, SURFACE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+# A published figure: hollow, so that it is no measured one without its colour either.
+PUBLISHED = {"marker": "D", "markersize": 5.5, "color": MUTED, "markerfacecolor": SURFACE, "linestyle": "none", "zorder": 4}
 
 # One unit of an SVG is one CSS pixel at its natural size: 72 dots an inch makes Matplotlib's points the same.
 DPI = 72
@@ -37,6 +40,7 @@ STYLE = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 8,
+    "axes.titley": 1.0,  # where it is anyway; else Matplotlib measures all labels to find that out
     "axes.labelsize": FONT - 0.5,
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
@@ -88,13 +92,33 @@ def panel(width: float, height: float, left: float = 42, right: float = 12, top:
     return figure, axes
 
 
-def horizontal(axes: Axes, labels: list[str], size: float | None = None) -> None:
+def horizontal(axes: Axes, labels: list[str]) -> None:
     """Give the y axis one label a row, the first on top, and only vertical grid lines."""
-    axes.set_yticks(range(len(labels)), labels, color=INK, **({} if size is None else {"fontsize": size}))
+    # A tick is two lines and two texts, most of them invisible: texts alone take a third of the time.
+    axes.set_yticks([])
+    for row, label in enumerate(labels):
+        at_left(axes, row, label)
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
+
+
+def heading(axes: Axes, text: str) -> None:
+    """A title that begins at the left of the picture: beside long labels, one over the axes would be cut off."""
+    place = {"xycoords": ("figure fraction", "axes fraction"), "textcoords": "offset points"}
+    axes.annotate(text, (0, 1), (4, 9), color=INK, fontsize=FONT + 1, fontweight="bold", **place)
+
+
+def at_left(axes: Axes, row: float, text: str, size: float = FONT - 0.5) -> None:
+    """Write the label of a row left of the axes."""
+    place = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center"}
+    axes.text(-5 / axes.bbox.width, row, text, color=INK, fontsize=size, **place)
+
+
+def at_right(axes: Axes, row: float, text: str, bold: bool = False) -> None:
+    """Write the value of a row where nothing is drawn, right of the axes."""
+    place = {"transform": axes.get_yaxis_transform(), "va": "center", "fontweight": "bold" if bold else "normal"}
+    axes.text(1 + 8 / axes.bbox.width, row, text, color=INK, **place)
 
 
 def shortened(text: str, length: int = 16) -> str:
@@ -148,6 +172,8 @@ def inline(document: str, prefix: str, title: str, description: str) -> str:
     body = re.sub(r"font-family: [^;\"]+; ?", "", body)
     for colour, variable in STAND_INS.items():
         body = body.replace(colour, variable)
+    # A hundredth of a pixel is nobody's loss, and a third of the page.
+    body = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag.group()), body)
     body = re.sub(r"\s*\n\s*", "\n", body).replace("<g/>", "")
     empty = 1
     while empty:

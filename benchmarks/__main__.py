@@ -1,0 +1,53 @@
+"""`python -m benchmarks NAME…`: measure, print a table, write JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+
+import benchmarks
+from benchmarks.harness import machine, measure, report
+
+
+def names() -> list[str]:
+    """All benchmarks."""
+    return sorted(
+        module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in ("__main__", "harness")
+    )
+
+
+def load(name: str) -> ModuleType:
+    """The module of a benchmark."""
+    return importlib.import_module(f"{benchmarks.__name__}.{name}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    about = "\n".join(f"  {name:<10} {load(name).__doc__.splitlines()[0]}" for name in names())
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=benchmarks.__doc__.splitlines()[0], epilog=f"benchmarks:\n{about}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("name", nargs="*", help="all where left out")
+    parser.add_argument("--repeats", type=int, default=3, help="of every side (3)")
+    parser.add_argument("--only", default="", help="cases whose name has these words in it")
+    parser.add_argument("--quick", action="store_true", help="small: whether it runs, not how fast; writes no JSON by itself")
+    parser.add_argument("--output", type=Path, help="folder of the JSON files (benchmarks/results)")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.name) - set(names())):
+        parser.error(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(names())}")
+    output = options.output or (None if options.quick else Path(__file__).with_name("results"))
+    facts = machine.facts()
+    for name in options.name or names():
+        cases = [case for case in load(name).cases(options.quick) if options.only in case.name]
+        found = measure.measure(cases, options.repeats, tell=report.say)
+        report.show(name, load(name).__doc__, facts, found)
+        if output is not None:
+            report.write(output / f"{name}.json", name, facts, found, quick=options.quick)
+
+
+if __name__ == "__main__":
+    main()

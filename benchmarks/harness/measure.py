@@ -1,0 +1,131 @@
+"""Sides measured in turn, each time in a fresh process.
+
+Absolute times mean nothing on a machine that others use too: it is the ratio within one round that counts, because the sides
+of a round ran minutes apart at most.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from toile.learners.process import environment
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way of doing a case's work.
+
+    Args:
+        function: of a module, not of a class or another function. It is called in a fresh process and returns its figures:
+            numbers by name. What else it prints is not looked at.
+        arguments: for the function; anything that JSON holds.
+        backend: Keras's, set before the process starts.
+        threads: that libraries are held to; None leaves them their defaults, as a rival's documentation would.
+    """
+
+    function: Callable[..., dict[str, float]]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    backend: str = "tensorflow"
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """Work that can be done in several ways.
+
+    Args:
+        name: what is done, at what size.
+        sides: by name, toile's first; the others are compared with it. One alone is only measured.
+        figure: which of the sides' figures counts. Every side has three without returning them: "seconds", of the whole
+            process with its start; "core_seconds", which it and its children kept a core busy: where others use the machine
+            too, this is the steadier one; and "peak_memory_mb".
+        more_is_better: whether the figure is a speed and not a time.
+        target: how many times better than each other side toile's is to be, if there is a target.
+        note: what a reader of the table should know.
+    """
+
+    name: str
+    sides: dict[str, Side]
+    figure: str = "seconds"
+    more_is_better: bool = False
+    target: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A case's figures: `rounds[i][side]` are those of one process of that side."""
+
+    case: Case
+    rounds: list[dict[str, dict[str, float]]]
+
+    def values(self, side: str, figure: str | None = None) -> list[float]:
+        """A figure of a side (the case's own where left out), round by round."""
+        return [one[side][figure or self.case.figure] for one in self.rounds]
+
+    def ratios(self, side: str) -> list[float]:
+        """How many times better toile is than this side, round by round."""
+        pairs = zip(self.values(next(iter(self.case.sides))), self.values(side), strict=True)
+        return [ours / other if self.case.more_is_better else other / ours for ours, other in pairs]
+
+    def reached(self) -> bool | None:
+        """Whether the median ratio to every other side reaches the target, or None without one."""
+        others = list(self.case.sides)[1:]
+        if self.case.target is None or not others:
+            return None
+        return all(median(self.ratios(side)) >= self.case.target for side in others)
+
+
+def measure(cases: Sequence[Case], repeats: int, tell: Callable[[str], None] = lambda line: None) -> list[Measured]:
+    """Measure all cases, one after the other.
+
+    In every other round the sides come in the opposite order, so that none is always the one that finds the machine warm.
+
+    Args:
+        repeats: rounds, at least 1.
+        tell: told what is being measured.
+
+    Raises:
+        RuntimeError: a side failed; with the last lines that it said.
+    """
+    found = []
+    for case in cases:
+        rounds: list[dict[str, dict[str, float]]] = []
+        for i in range(repeats):
+            figures = {}
+            for name in list(case.sides)[:: 1 if i % 2 == 0 else -1]:
+                tell(f"{case.name}: {name}, {i + 1} of {repeats}")
+                figures[name] = in_fresh_process(case.sides[name])
+            rounds.append(figures)
+        found.append(Measured(case, rounds))
+    return found
+
+
+def in_fresh_process(side: Side) -> dict[str, float]:
+    """The figures of one side, once.
+
+    Raises:
+        RuntimeError: it failed; with the last lines that it said.
+    """
+    env = {**os.environ, "KERAS_BACKEND": side.backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if side.threads is not None:
+        env = environment(side.backend, side.threads)
+    env["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), *filter(None, sys.path)])
+    function = (side.function.__module__, side.function.__name__)
+    command = [sys.executable, "-m", "benchmarks.harness.process", *function, json.dumps(side.arguments)]
+    begun = time.perf_counter()
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - begun
+    if done.returncode:
+        last = "\n".join(done.stderr.splitlines()[-20:])
+        raise RuntimeError(f"{'.'.join(function)} failed:\n{last}")
+    return {"seconds": seconds, **json.loads(done.stdout.splitlines()[-1])}

@@ -1,0 +1,144 @@
+"""How time and memory grow: verbs over more and more stored runs, and a study over more and more trials.
+
+The first part fills a store with runs that nobody trained: one trial of a study with as many seeds, each a folder of made
+probabilities with their true metrics under its own fingerprint, as a training would have left it. `plan`, `status` and
+`report` then run as a user would start them. The target is two seconds at 1,000 runs, on a machine that has nothing else to
+do, and a cost that grows no faster than the runs do.
+
+The second part trains: a small network on 1,000 images for two epochs, with 1 to 32 seeds and as many workers as cores. A
+trial's cost is that of starting a process here, so the figure is one of the runner and not of the training. `peak_memory_mb`
+is that of the largest worker.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.measure import Case, Side
+
+STUDY = """\
+title = "{trials} seeds"
+dataset = "digits"
+split = {{ method = "stratified", validation = 0.2 }}
+seeds = [{seeds}]
+
+[recipe]
+epochs = {epochs}
+
+[[trial]]
+name = "mlp"
+architecture = {{ name = "mlp", hidden = [16] }}
+"""
+EPOCHS = 20
+
+
+def cases(quick: bool) -> list[Case]:
+    """The verbs over 1 to 1,000 stored runs, then trainings of 1 to 32 trials."""
+    stored, trained = ((1, 10), (1, 2)) if quick else ((1, 10, 100, 1000), (1, 2, 4, 8, 16, 32))
+    found = [
+        Case(f"{verb}, {runs:,} stored runs", {"toile": Side(over_stored, {"verb": verb, "runs": runs})}, "verb_seconds")
+        for verb in ("plan", "status", "report")
+        for runs in stored
+    ]
+    for trials in trained:
+        sides = {"toile": Side(trained_study, {"trials": trials})}
+        found.append(Case(f"run, {trials} trials", sides, "trials_per_minute", more_is_better=True))
+    return found
+
+
+def over_stored(verb: str, runs: int) -> dict[str, float]:
+    """One verb over a study whose `runs` trials are all stored: what its process took.
+
+    Returns:
+        `verb_seconds`, `processor_seconds`, `memory_mb` (its peak) and, of a report, `page_kb`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        study = fill(Path(folder), runs)
+        page = Path(folder, "report.html")
+        arguments = [verb, str(study), "--store", f"{folder}/store", *(["--output", str(page)] if verb == "report" else [])]
+        found = _timed([sys.executable, "-m", "toile.cli", *arguments])
+        return found | ({"page_kb": page.stat().st_size / 1024} if verb == "report" else {})
+
+
+def trained_study(trials: int) -> dict[str, float]:
+    """A study of `trials` short trainings, from an empty store.
+
+    Returns:
+        `trials_per_minute`, and `memory_mb` of the largest worker.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder, "scale.toml")
+        study.write_text(STUDY.format(trials=trials, seeds=", ".join(map(str, range(trials))), epochs=2), "utf-8")
+        found = _timed([sys.executable, "-m", "toile.cli", "run", str(study), "--store", f"{folder}/store"])
+        return {"trials_per_minute": 60 * trials / found["verb_seconds"], "memory_mb": found["memory_mb"]}
+
+
+def fill(folder: Path, runs: int) -> Path:
+    """Write a study of `runs` seeds and a store that has all of them; the path of the study."""
+    import numpy as np
+
+    from toile import verbs
+    from toile.data.splits import split
+    from toile.evaluation.metrics import evaluate
+    from toile.store.store import Store
+
+    study, store = folder / "scale.toml", Store(folder / "store")
+    study.write_text(STUDY.format(trials=runs, seeds=", ".join(map(str, range(runs))), epochs=EPOCHS), "utf-8")
+    plan = verbs.plan(study, store=store.root)
+    store.keep(plan.dataset, plan.asked)
+    parts = split(plan.dataset, plan.trials[0].trial.split)
+    for planned in plan.trials:
+        random = np.random.default_rng(planned.trial.seed)
+        said = {
+            name: random.dirichlet(np.ones(plan.dataset.classes), len(part)).astype(np.float32)
+            for name, part in (("validation", parts.validation), ("test", parts.test))
+        }
+        with store.claim(planned.fingerprint) as work:
+            made = work / "run"
+            (made / "trial.json").write_text(planned.trial.canonical(), "utf-8")
+            np.savez(made / "probabilities.npz", **said)
+            metrics = {name: evaluate(values, getattr(parts, name).labels) for name, values in said.items()}
+            (made / "metrics.json").write_text(json.dumps(metrics), "utf-8")
+            (made / "model.keras").touch()
+            _write_history(made / "history.csv", random.random((EPOCHS, 2, 4)))
+            facts = {
+                "parameters": 12_730, "trainable_parameters": 12_730, "epochs_run": EPOCHS, "images_per_second": 9000.0,
+                "seconds": {"train": 3.0, "evaluate": 0.1}, "threads": 1, "finished": "2024-05-06T07:08:09+00:00",
+            }  # fmt: skip
+            (made / "provenance.json").write_text(json.dumps(facts), "utf-8")
+            store.commit(planned.fingerprint)
+    return study
+
+
+def _write_history(path: Path, values: Any) -> None:
+    """A history of `(epochs, splits, metrics)` values."""
+    metrics = ("loss", "accuracy", "precision", "recall")
+    columns = [before + metric for before in ("", "validation_") for metric in metrics]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", "learning_rate", *columns, "seconds"])
+        writer.writerows([epoch, 0.001, *row.ravel(), 0.15] for epoch, row in enumerate(values, start=1))
+
+
+def _timed(command: list[str]) -> dict[str, float]:
+    """What a command took: `verb_seconds`, `processor_seconds` and `memory_mb`, the peak of the largest process.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    begun = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "COLUMNS": "120"})
+    _, status, used = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - begun
+    if code := os.waitstatus_to_exitcode(status):
+        raise subprocess.CalledProcessError(code, command)
+    peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return {"verb_seconds": seconds, "processor_seconds": used.ru_utime + used.ru_stime, "memory_mb": peak}

@@ -1,0 +1,36 @@
+"""Images without labels, as a competition hands them out to be classified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from toile.data import formats
+from toile.data.checks import as_images
+from toile.data.errors import DataError
+
+
+def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The ids and images of a file.
+
+    Args:
+        path: of a format that has files without labels.
+        image_shape: (height, width, channels) that the images must have.
+
+    Returns:
+        `(n,)` integers, counted from 0 where the file has none, and uint8 `(n, height, width, channels)`.
+
+    Raises:
+        DataError: no such file, a format that has none without labels, images of another shape.
+    """
+    able = [name for name in formats.names() if hasattr(formats.load(name), "unlabelled")]
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if (name := formats.guess(path)) not in able:
+        raise DataError(f"{path}: images without labels are read from {' and '.join(able)} files; this looks like {name}")
+    ids, pixels = formats.load(name).unlabelled(path)
+    [images] = as_images([pixels], path)
+    if images.shape[1:] != image_shape:
+        raise DataError(f"{path}: images of {images.shape[1:]}; the model was trained on {image_shape}")
+    return ids, images

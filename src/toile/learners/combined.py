@@ -1,0 +1,128 @@
+"""Members and their rule as one Keras model, from uint8 images to the probabilities of each and of all together.
+
+Each rule of `toile.committee.rules` has its twin here in Keras operations, in the table at the foot; the contract test holds
+every twin against its original. What comes out has Keras's own layers and operations only: it is loaded without toile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from toile.committee.rules import EPSILON, TIE
+from toile.errors import Misuse
+
+
+def combined(models: Sequence[Any], rule: str | None = None, weights: Sequence[float] | None = None) -> Any:
+    """One model of several, or of one without a rule.
+
+    Args:
+        models: Keras models from uint8 `(n, height, width, channels)` to probabilities `(n, classes)`. Those that compute in
+            bfloat16 are taken in float32: their weights always were, and what a file says should not depend on the machine.
+        rule: a name in `toile.committee.rules.RULES`; None for a single model.
+        weights: one a member, where the rule takes them.
+
+    Returns:
+        A Keras model from `images`, uint8 `(n, height, width, channels)`, to a dictionary: `probabilities`
+        `(n, classes)` and `members` `(n, members, classes)`, float32.
+
+    Raises:
+        Misuse: a rule that has no twin here, or several models without a rule.
+    """
+    import keras
+    from keras import ops
+
+    if rule is None and len(models) != 1:
+        raise Misuse(f"{len(models)} models without a rule; one is allowed")
+    if rule is not None and rule not in OPERATIONS:
+        raise Misuse(f"the rule {rule!r} cannot be exported; these can: {', '.join(OPERATIONS)}")
+    images = keras.Input(models[0].input_shape[1:], dtype="uint8", name="images")
+    said = []
+    for number, model in enumerate(map(in_float32, models), start=1):
+        # Under a name of its own, because most models are called "functional".
+        member = keras.Model(model.inputs[0], model.outputs[0], name=f"member_{number}")
+        # training=False: with a Random* layer inside, the training graph would be exported otherwise.
+        said.append(member(images, training=False))
+    members = ops.stack(said, axis=1)
+    probabilities = said[0] if rule is None else ops.clip(OPERATIONS[rule](members, weights), 0, 1)
+    outputs = {"probabilities": probabilities, "members": members}
+    return keras.Model(images, outputs, name="run" if rule is None else "committee")
+
+
+def in_float32(model: Any) -> Any:
+    """The model with the same weights and all layers in float32; itself if they are."""
+    import keras
+
+    description = model.to_json()
+    if '"mixed_bfloat16"' not in description:
+        return model
+    made = keras.models.model_from_json(description.replace('"mixed_bfloat16"', '"float32"'))
+    made.set_weights(model.get_weights())
+    return made
+
+
+def _mean(members: Any, weights: None) -> Any:
+    from keras import ops
+
+    return ops.mean(members, axis=1)
+
+
+def _geometric_mean(members: Any, weights: None) -> Any:
+    from keras import ops
+
+    # A softmax of logarithms is an exponential that is renormalised, the largest taken away first.
+    return ops.softmax(ops.mean(ops.log(ops.maximum(members, EPSILON)), axis=1), axis=-1)
+
+
+def _median(members: Any, weights: None) -> Any:
+    from keras import ops
+
+    # `ops.median` comes to the same in twice as many ONNX nodes.
+    ordered, count = ops.sort(members, axis=1), members.shape[1]
+    middle = (ops.take(ordered, (count - 1) // 2, axis=1) + ops.take(ordered, count // 2, axis=1)) / 2
+    total = ops.sum(middle, axis=1, keepdims=True)
+    return _normalised(ops.where(total <= 0, _mean(members, None), middle))
+
+
+def _vote(members: Any, weights: None) -> Any:
+    from keras import ops
+
+    count, classes = members.shape[1:]
+    votes = ops.sum(_first_highest(members, classes), axis=1)
+    tied = ops.equal(votes, ops.max(votes, axis=1, keepdims=True))
+    # Sorted and in float64, as the original: which of equals is the highest should not be up to the order of a sum.
+    mean = ops.mean(ops.cast(ops.sort(members, axis=1), "float64"), axis=1)
+    winner = _first_highest(ops.where(tied, mean, -1.0), classes)
+    contested = ops.sum(ops.cast(tied, "float32"), axis=1, keepdims=True) > 1
+    return _normalised(votes / count + ops.cast(contested, "float32") * winner * TIE)
+
+
+def _weighted_mean(members: Any, weights: Sequence[float]) -> Any:
+    from keras import ops
+
+    share = np.asarray(weights, np.float64) / np.sum(weights)
+    return ops.sum(members * share.astype(np.float32)[:, None], axis=1)
+
+
+def _first_highest(scores: Any, classes: int) -> Any:
+    """One-hot over the last axis. Not by `ops.argmax`, which looks at the sign of zeros by operations that ONNX has not."""
+    from keras import ops
+
+    return ops.one_hot(ops.squeeze(ops.top_k(scores, 1)[1], axis=-1), classes, dtype="float32")
+
+
+def _normalised(scores: Any) -> Any:
+    from keras import ops
+
+    return scores / ops.sum(scores, axis=1, keepdims=True)
+
+
+OPERATIONS: dict[str, Callable[[Any, Sequence[float] | None], Any]] = {
+    "mean": _mean,
+    "geometric-mean": _geometric_mean,
+    "median": _median,
+    "vote": _vote,
+    "weighted-mean": _weighted_mean,
+}

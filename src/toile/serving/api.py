@@ -1,0 +1,171 @@
+"""The API: what is served, what it says of images, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from toile.errors import Misuse, nearest
+from toile.serving import bodies, occlusion, schema
+from toile.serving.batching import Batcher
+from toile.serving.image import MAX_PIXELS, Prepared
+from toile.serving.limits import Limits
+from toile.serving.predictor import Predictor
+from toile.serving.problem import MEDIA_TYPE, Problem
+from toile.serving.watch import Watch
+
+DECODERS = 2  # threads; a picture of 4 megapixels takes up to 100 MB while it is brought to size
+
+
+@dataclass
+class Service:
+    """What the routes share."""
+
+    predictor: Predictor
+    limits: Limits
+    watch: Watch
+
+    def __post_init__(self) -> None:
+        self.batcher = Batcher(self.predictor.predict, self.limits.batch, self.limits.waiting, self.watch.batch)
+        self.watch.waiting.set_function(lambda: self.batcher.waiting)
+        self._decoders = ThreadPoolExecutor(DECODERS, "decoder")
+
+    async def aside(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do in a thread what would keep everybody else waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, work, *arguments)
+
+    async def images(self, request: Request, most: int, light_on_black: bool | None) -> list[Prepared]:
+        """The images of a request, as the model sees them."""
+        kind, shape = bodies.kind(request), self.predictor.image_shape
+        if kind == "multipart/form-data":
+            files = await bodies.files(request, most)
+            named = [(name if len(files) > 1 else None, content) for name, content in files]
+            return await self.aside(lambda: [bodies.picture(*one, shape, light_on_black) for one in named])
+        body = await request.body()
+        if kind == "application/json":
+            return await self.aside(bodies.pixels, body, shape, most)
+        if not body:
+            raise Problem(422, f"the body is empty; allowed is {bodies.ALLOWED}")
+        return [await self.aside(bodies.picture, None, body, shape, light_on_black)]
+
+
+def _schema() -> dict[str, Any]:
+    """What a body may be, for the OpenAPI document."""
+    rows = {"type": "array", "items": {"type": "array", "items": {}}, "description": "rows of pixels, whole numbers 0..255"}
+    one = {"type": "object", "required": ["image"], "properties": {"image": rows}, "additionalProperties": False}
+    many = {"type": "object", "required": ["images"], "properties": {"images": {"type": "array", "items": rows}},
+            "additionalProperties": False}  # fmt: skip
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}}
+    content: dict[str, Any] = {name: {"schema": {"type": "string", "format": "binary"}} for name in bodies.FILES}
+    content["multipart/form-data"] = {"schema": {"type": "object", "required": ["image"], "properties": {"image": files}}}
+    content["application/json"] = {"schema": {"oneOf": [one, many]}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    said = {400: "damaged body", 404: "not there", 408: "too slow", 413: "too large", 415: "of another type", 422: "of no use",
+            429: "too much at once; come again"}  # fmt: skip
+    return {status: {"description": said[status], "content": content} for status in statuses}
+
+
+BODY_PROBLEMS = _problems(400, 408, 413, 415, 422, 429)
+LightOnBlack = Annotated[
+    bool | None,
+    Query(description="whether the model knows light objects on black, so that a picture with a bright border is inverted and "
+                      "trimmed; left out: yes for grey models. JSON pixels are never touched"),
+]  # fmt: skip
+
+router = APIRouter()
+
+
+def _json(content: Any) -> Response:
+    # The models of `schema` describe these documents; validating each number of each answer again would cost more than the
+    # model does. A test validates them instead.
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(text.encode(), media_type="application/json")
+
+
+@router.post("/v1/predict", responses={200: {"model": schema.Predictions}, **BODY_PROBLEMS}, openapi_extra=_schema())
+async def predict(
+    request: Request,
+    pixels: Annotated[bool, Query(description="also answer what the model saw")] = False,
+    light_on_black: LightOnBlack = None,
+) -> Response:
+    """Classes and probabilities of one image or several: picture files, or pixels as JSON."""
+    service: Service = request.app.state.service
+    prepared = await service.images(request, service.limits.batch, light_on_black)
+    probabilities, members = await service.batcher.ask(np.stack([one.pixels for one in prepared]))
+    return _json(schema.predictions(service.predictor, prepared, probabilities, members, pixels=pixels))
+
+
+@router.post("/v1/explain", responses={200: {"model": schema.Explanation}, **BODY_PROBLEMS}, openapi_extra=_schema())
+async def explain(
+    request: Request,
+    class_name: Annotated[str | None, Query(alias="class", description="left out: the most probable", max_length=200)] = None,
+    patch: Annotated[int | None, Query(description="pixels that a patch is wide and high; left out: a fifth", ge=1)] = None,
+    stride: Annotated[int | None, Query(description="pixels to the next patch; left out: a third of one", ge=1)] = None,
+    light_on_black: LightOnBlack = None,
+) -> Response:
+    """Which part of one image mattered: how much the probability of a class falls when a patch is covered."""
+    service: Service = request.app.state.service
+    classes, shape, batch = service.predictor.classes, service.predictor.image_shape, service.limits.batch
+    if class_name is not None and class_name not in classes:
+        close = nearest(class_name, classes)
+        raise Problem(422, f"the model has no class {class_name[:40]!r}{close}; it has: {', '.join(classes)}")
+    try:
+        where = occlusion.patches(shape, patch, stride)
+    except Misuse as error:
+        raise Problem(422, str(error)) from None
+    (image,) = await service.images(request, 1, light_on_black)
+    whole = (await service.batcher.ask(image.pixels[None]))[0][0]
+    target = int(whole.argmax()) if class_name is None else classes.index(class_name)
+    images = occlusion.covered(image.pixels, where)
+    # A batch at a time, so that others get their turn in between.
+    parts = [(await service.batcher.ask(images[i : i + batch]))[0][:, target] for i in range(0, len(images), batch)]
+    relevance = occlusion.relevance(whole[target] - np.concatenate(parts).astype(np.float64), where, shape)
+    return _json({
+        "class": classes[target],
+        "probability": round(float(whole[target]), schema.DIGITS),
+        "patch": where.size,
+        "map": relevance.round(schema.DIGITS).tolist(),
+    })  # fmt: skip
+
+
+@router.get("/v1/model", responses={200: {"model": schema.Model}})
+async def model(request: Request) -> Response:
+    """What is served: names of the classes, members, where it comes from, and what a request may hold."""
+    service: Service = request.app.state.service
+    samples = [{"class": one["class"], "url": f"/v1/samples/{i}"} for i, one in enumerate(service.predictor.samples)]
+    return _json(service.predictor.metadata | {"limits": asdict(service.limits) | {"pixels": MAX_PIXELS}, "samples": samples})
+
+
+@router.get("/v1/samples/{number}", response_class=Response,
+            responses={200: {"content": {"image/png": {}}}, **_problems(404, 422)})  # fmt: skip
+async def sample(request: Request, number: Annotated[int, Path(ge=0, le=9999)]) -> Response:
+    """An image of the model's own data set that came with the export, PNG."""
+    service: Service = request.app.state.service
+    samples = service.predictor.samples
+    if number >= len(samples):
+        raise Problem(404, f"there is no sample {number}; there are {len(samples)}, counted from 0")
+    return Response(base64.b64decode(samples[number]["png"]), media_type="image/png")
+
+
+@router.get("/healthz", responses={200: {"model": schema.Health}})
+async def health() -> Response:
+    """Whether the server answers: the model is loaded before it listens."""
+    return _json({"status": "ok"})
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(request: Request) -> Response:
+    """Counters for Prometheus."""
+    return Response(request.app.state.service.watch.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

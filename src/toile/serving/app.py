@@ -1,0 +1,70 @@
+"""The application: the API and the pages behind the gate, all of it counted."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+import toile
+from toile.serving import api, pages, problem, schema
+from toile.serving.limits import Gate, Limits
+from toile.serving.predictor import Predictor
+from toile.serving.watch import Watch
+
+DESCRIPTION = """\
+Answers what a model that toile exported says of images. Requests that arrive together are asked together. Whatever goes wrong
+is told as a problem of type application/problem+json."""
+
+
+def make(predictor: Predictor, limits: Limits = Limits()) -> ASGIApp:  # noqa: B008 (frozen)
+    """An ASGI application that serves a loaded model."""
+    watch = Watch()
+    app = FastAPI(title=f"toile: {predictor.metadata.get('name', 'a model')}", version=toile.__version__,
+                  description=DESCRIPTION, docs_url=None, redoc_url=None)  # fmt: skip
+    app.state.service = api.Service(predictor, limits, watch)
+    app.include_router(api.router)
+    app.include_router(pages.router())
+    for kind, tell in (
+        (problem.Problem, _problem),
+        (RequestValidationError, _invalid),
+        (HTTPException, _http),
+        (Exception, _bug),
+    ):
+        app.add_exception_handler(kind, tell)
+    _name_problems(app)
+    return watch.around(Gate(app, limits))
+
+
+async def _problem(request: Request, error: problem.Problem) -> Response:
+    return problem.response(error.status, str(error), error.headers)
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    said = [f"{' '.join(map(str, one['loc']))[:60]}: {one['msg']}" for one in error.errors()]
+    return problem.response(422, "; ".join(said[:5]))
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = f"there is nothing at {request.url.path[:80]!r}; /docs says what there is"
+    elif error.status_code == 405:
+        detail = f"{request.method[:20]} is not possible here"
+    return problem.response(error.status_code, detail, dict(error.headers or {}))
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    """Starlette raises the error again afterwards, so that the server logs it where the operator looks."""
+    return problem.response(500, "the server made a mistake; its log says which")
+
+
+def _name_problems(app: FastAPI) -> None:
+    """Put the form of problems into the OpenAPI document, in place of FastAPI's own form of a validation error."""
+    made = app.openapi()
+    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    schemas["ProblemDocument"] = schema.ProblemDocument.model_json_schema()
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)

@@ -1,0 +1,40 @@
+"""`toile serve` as the command line parses it. Light: `toile --help` imports this file for a line of help."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def serve(export: Path, *, host: str = "127.0.0.1", port: int = 8000, threads: int = 1, max_batch: int = 64,
+          max_body_mib: float = 8, seconds: float = 10) -> None:  # fmt: skip
+    """Answer for an exported model over HTTP, with a page to try it on.
+
+    Parameters
+    ----------
+    export
+        What `toile export --to onnx` wrote.
+    host
+        Address to listen at. There is no password: any but this machine's own lets others in.
+    port
+        0 takes one that is free.
+    threads
+        Of onnxruntime for one batch.
+    max_batch
+        Images of one request, and of one call of the model.
+    max_body_mib
+        Size of one request.
+    seconds
+        In which a request must have arrived.
+    """
+    from toile.serving import server
+    from toile.serving.limits import Limits
+
+    limits = Limits(body=int(max_body_mib * 2**20), batch=max_batch, waiting=max(1024, max_batch), seconds=seconds)
+    server.serve(
+        export, host=host, port=port, threads=threads, limits=limits, tell=lambda at: _say(f"serving {export} at {at}")
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

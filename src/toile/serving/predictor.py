@@ -1,0 +1,149 @@
+"""An exported model, loaded and asked: numpy and onnxruntime, and neither Keras nor anything of the web.
+
+The file is what `toile export --to onnx` writes: one graph from uint8 pixels to probabilities, of a run or of a whole
+committee, which says of itself under the metadata key `toile` what it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toile.errors import Misuse, ToileError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+FORMAT = 1
+METADATA_KEY, SAMPLES_KEY = "toile", "toile-samples"
+INPUT, OUTPUTS = "images", ("probabilities", "members")
+
+
+class NotAnExport(ToileError, ValueError):
+    """A file that is no model exported by toile, or by a toile that writes another format. The message says which and why."""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded export. Its `predict` may be called from several threads at once.
+
+    `classes` are the names in the order of the probabilities, `image_shape` is (height, width, channels), `members` has a
+    dictionary with `name`, `fingerprint` and `architecture` for each. `metadata` is all that the file says of itself, and
+    `samples` the images that came with it, `{"class": name, "png": base64}` each; there may be none.
+    """
+
+    session: InferenceSession = field(repr=False)
+    metadata: dict[str, Any] = field(repr=False)
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    members: tuple[dict[str, Any], ...]
+    samples: tuple[dict[str, str], ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_file(cls, path: Path | str, threads: int = 1) -> Predictor:
+        """Load an export and check that it is one.
+
+        Args:
+            path: the `.onnx` file.
+            threads: with which onnxruntime computes one call; 1 is best for small models and for many callers.
+
+        Raises:
+            NotAnExport: no file, no ONNX model, none of toile's, or of another format.
+        """
+        if threads < 1:
+            raise Misuse(f"threads is {threads}; at least 1 is needed")
+        if not Path(path).is_file():
+            raise NotAnExport(f"{path} is no file; `toile export RUN --to onnx` writes one")
+        session = _session(path, threads)
+        kept = session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in kept:
+            raise NotAnExport(f"{path} is an ONNX model, but not one that toile exported: it has no metadata {METADATA_KEY!r}")
+        metadata = _parsed(path, kept[METADATA_KEY])
+        if metadata.get("format") != FORMAT:
+            raise NotAnExport(f"{path} is of format {metadata.get('format')!r}; this toile reads {FORMAT}. Export it again")
+        try:
+            classes = tuple(str(name) for name in metadata["classes"])
+            height, width, channels = (int(size) for size in metadata["image_shape"])
+            members = tuple({"name": str(one["name"])} | one for one in metadata["members"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotAnExport(f"{path} has damaged metadata: {type(error).__name__} {error}") from None
+        made = cls(session, metadata, classes, (height, width, channels), members, _samples(path, kept.get(SAMPLES_KEY)))
+        made._check(path)
+        return made
+
+    def predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Ask the model.
+
+        Args:
+            images: uint8 `(images, height, width, channels)`.
+
+        Returns:
+            Probabilities `(images, classes)` and each member's `(images, members, classes)`, float32.
+
+        Raises:
+            Misuse: images of another type or shape.
+        """
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.image_shape:
+            wanted = ", ".join(map(str, self.image_shape))
+            raise Misuse(f"got images of type {images.dtype} and shape {images.shape}; the model takes uint8 (n, {wanted})")
+        if len(images) == 0:
+            return np.zeros((0, len(self.classes)), np.float32), np.zeros((0, len(self.members), len(self.classes)), np.float32)
+        probabilities, members = self.session.run(OUTPUTS, {INPUT: images})
+        return probabilities, members
+
+    def _check(self, path: Path | str) -> None:
+        """That the graph is what the metadata say, by its types and by one image."""
+        inputs = {one.name: one.type for one in self.session.get_inputs()}
+        outputs = {one.name: one.type for one in self.session.get_outputs()}
+        if inputs != {INPUT: "tensor(uint8)"} or not set(OUTPUTS) <= set(outputs):
+            raise NotAnExport(
+                f"{path} takes {inputs} and gives {sorted(outputs)}; "
+                f"an export takes uint8 {INPUT!r} and gives {' and '.join(OUTPUTS)}"
+            )
+        try:
+            found = [one.shape for one in self.predict(np.zeros((2, *self.image_shape), np.uint8))]
+        except Exception as error:  # onnxruntime raises many types, none of them documented
+            raise NotAnExport(f"{path} does not take two images of {self.image_shape}: {error}") from None
+        expected = [(2, len(self.classes)), (2, len(self.members), len(self.classes))]
+        if found != expected:
+            raise NotAnExport(f"{path} gives {found} for two images where its metadata say {expected}")
+
+
+def _session(path: Path | str, threads: int) -> InferenceSession:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ToileError("onnxruntime is not installed; `pip install 'toile[serve]'` brings it") from None
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A thread that spins while it waits takes the other core from whoever decodes pictures there.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # see above
+        raise NotAnExport(f"{path} is no ONNX model that onnxruntime can load: {error}") from None
+
+
+def _parsed(path: Path | str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise NotAnExport(f"{path} has damaged metadata: {error}") from None
+    if not isinstance(found, dict):
+        raise NotAnExport(f"{path} has damaged metadata: a JSON object was expected, not {type(found).__name__}")
+    return found
+
+
+def _samples(path: Path | str, text: str | None) -> tuple[dict[str, str], ...]:
+    try:
+        return tuple({"class": str(one["class"]), "png": str(one["png"])} for one in json.loads(text or "[]"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotAnExport(f"{path} has damaged samples: {type(error).__name__} {error}") from None
