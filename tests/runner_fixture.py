@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from distributed import LocalCluster
 
 from learners_fixture import dataset
 from store_fixture import made
 from toile.runner import plan as plans
+from toile.runner.events import Event
 from toile.runner.plan import Plan, PlannedTrial
 from toile.store import atomic
 from toile.store.run import Run
@@ -30,6 +35,21 @@ def make_plan(store: Store, *lines: dict[str, Any], **study: Any) -> Plan:
     return plans.make(spec, "made", spec.dataset, dataset(), store)
 
 
+def four(store: Store, **more: Any) -> Plan:
+    """Four trainings of their own, the longest first."""
+    return make_plan(store, *(line(name, 5, seeds=[seed], **more) for seed, name in enumerate("abcd")))
+
+
+def by_name(plan: Plan) -> dict[str, str]:
+    """Fingerprints."""
+    return {one.name: one.fingerprint for one in plan.trials}
+
+
+def kinds(told: list[Event], name: str) -> list[str]:
+    """What happened to the job of that name, in order."""
+    return [event.kind for event in told if event.name == name]
+
+
 def keep_run(store: Store, planned: PlannedTrial, images_per_second: float = 1000.0, accuracy: float = 0.5) -> Run:
     """A stored run of the trial."""
     run = made(store, planned.fingerprint)
@@ -39,12 +59,21 @@ def keep_run(store: Store, planned: PlannedTrial, images_per_second: float = 100
     return Run(run.folder)
 
 
+@contextmanager
+def in_process_cluster(scratch: Path, threads: int = 1) -> Iterator[str]:
+    """The address of a Dask scheduler with two workers, all in this process."""
+    with LocalCluster(
+        processes=False, n_workers=2, threads_per_worker=threads, local_directory=str(scratch), dashboard_address=":0"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
 _PRETENDS = """#!{python} -S
 import json, os, pathlib, signal, sys
 here, trial, root = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
 name, recipe = trial.parent.name, json.loads(trial.read_text())["recipe"]
 with (here / "calls").open("a") as calls:
-    calls.write(json.dumps([name, sys.argv[5:], os.environ["OMP_NUM_THREADS"]]) + "\\n")
+    calls.write(json.dumps([name, sys.argv[5:], os.environ["OMP_NUM_THREADS"], os.getpid()]) + "\\n")
 does = json.loads((here / "does.json").read_text()).get(name, "train")
 
 
@@ -70,6 +99,8 @@ if does in ("hang", "stubborn"):
 run = root / "runs" / name
 run.mkdir(parents=True)
 (run / "trial.json").write_text(trial.read_text())
+for other in ("history.csv", "metrics.json", "probabilities.npz", "model.keras"):
+    (run / other).write_text("{{}}")
 (run / "provenance.json").write_text('{{"images_per_second": 100.0}}')
 if does == "commit and die":
     os.kill(os.getpid(), signal.SIGKILL)
@@ -80,7 +111,7 @@ say("done", fingerprint=name)
 class Pretenders:
     """Workers that pretend: they say one epoch, and then do as they are told.
 
-    `train`, if they are told nothing: store a run with a trial and a speed, and nothing else. `fail`: say so. `exit`: end
+    `train`, if they are told nothing: store a run with a trial and a speed, the other files empty. `fail`: say so. `exit`: end
     with code 7, after 30 lines on standard error. `hang`: wait to be ended; `stubborn`: in spite of SIGTERM too. `commit and
     die`: by SIGKILL, with the run stored.
     """
@@ -99,7 +130,7 @@ class Pretenders:
         (self.folder / "does.json").write_text(json.dumps(does), "utf-8")
 
     @property
-    def calls(self) -> list[tuple[str, list[str], str]]:
-        """Fingerprint, arguments and threads of each worker, in the order of their beginnings."""
+    def calls(self) -> list[tuple[str, list[str], str, int]]:
+        """Fingerprint, arguments, threads and process of each worker, in the order of their beginnings."""
         path = self.folder / "calls"
         return [tuple(json.loads(row)) for row in path.read_text("utf-8").splitlines()] if path.is_file() else []

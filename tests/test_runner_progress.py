@@ -60,7 +60,7 @@ def test_plain_lines_where_there_is_no_terminal(plan, capsys):
     assert rows[2].endswith(" left in all")
     assert rows[3].startswith("a + b  done; ")
     assert rows[4:7] == ["child  failed: no [bold]weights[/]", "  | Traceback [x]", "  |   last line"]
-    assert rows[7] == "c      stopped; the next run goes on from its last epoch"
+    assert rows[7] == "c      stopped; the next run goes on from its last checkpoint"
 
 
 def test_bars_on_a_terminal(plan, capsys, monkeypatch):

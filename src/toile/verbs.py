@@ -64,10 +64,11 @@ def stored(study: str | Path, *, store: Folder = None, data_dir: Folder = None, 
     return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
 
 
-def run(study: str | Path, *, only: Iterable[str] = (), workers: int | None = None, threads: int = 1,
-        tell: Callable[[Event], None] = lambda event: None, **where: Any) -> list[str]:  # fmt: skip
-    """Train what is missing, and return the fingerprints of what was trained. See `toile.runner.run.run`."""
-    return runs.run(plan(study, **where), only=only, workers=workers, threads=threads, tell=tell)
+def run(study: str | Path, *, only: Iterable[str] = (), workers: int | None = None, threads: int = 1, executor: str = "local",
+        scheduler: str | None = None, tell: Callable[[Event], None] = lambda _: None, **where: Any) -> list[str]:  # fmt: skip
+    """Train what is missing, and return the fingerprints of what was trained. See `toile.runner.run`."""
+    with runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place:
+        return runs.run(plan(study, **where), only=only, executor=place, tell=tell)
 
 
 def results(study: str | Path, **where: Any) -> StudyResults:

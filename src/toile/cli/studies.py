@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -53,29 +53,36 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: J
 
 @app.command
 def run(study: str, *, where: Where = HERE, workers: int | None = None, threads: int = 1,
-        only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None) -> None:  # fmt: skip
+        only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None,
+        executor: Literal["local", "dask"] = "local", scheduler: str | None = None) -> None:  # fmt: skip
     """Train what is missing. The same command resumes.
 
     Parameters
     ----------
     workers
-        Processes at once; one a core where left out.
+        Trials at once; one a core (of a cluster: one a thread of its workers) where left out.
     threads
-        Of each process. They change the last bits of a result.
+        Of each trial's process. They change the last bits of a result.
     only
         Pattern of trial names, such as 'model-*'; may be given several times.
+    executor
+        Where trials run: processes on this machine, or the workers of a Dask cluster.
+    scheduler
+        Address of the Dask cluster's scheduler, such as tcp://host:8786.
     """
-    from toile.runner import local, progress
+    from toile.runner import progress
     from toile.runner import run as runs
 
     at_least_1(workers=workers, threads=threads)
     made = planned(study, where)
-    workers = workers or max(1, local.cores() // threads)
     pending = made.pending(only or ())
     stored = len({p.fingerprint for p in made.matching(only or ())}) - len(pending)
     say(f"{made.title}: {len(pending)} to train, {stored} stored already, in {made.store.root}")
-    with progress.Show(made, pending, workers) as tell:
-        runs.run(made, only=only or (), workers=workers, threads=threads, tell=tell)
+    with (
+        runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place,
+        progress.Show(made, pending, place.slots) as tell,
+    ):
+        runs.run(made, only=only or (), executor=place, tell=tell)
     say(f"done; `toile report {study}` shows it")
 
 

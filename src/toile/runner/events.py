@@ -11,10 +11,12 @@ class Event:
     """Something that happened to a trial.
 
     `kind`: `started`, `waiting` (another process trains it), `epoch` (fields of the history's row), `done`, `failed`
-    (field `error`, and `output`: the worker's last lines), `stopped` (Ctrl-C).
+    (field `error`, and `output`: the worker's last lines), `stopped` (Ctrl-C). On a cluster also `queued` (there is no
+    worker yet) and `moved` (fields `worker` and `why` it cannot be there), and all that happens on one has its address in
+    the field `worker`.
     """
 
-    kind: Literal["started", "waiting", "epoch", "done", "failed", "stopped"]
+    kind: Literal["queued", "moved", "started", "waiting", "epoch", "done", "failed", "stopped"]
     name: str
     fingerprint: str
     fields: dict[str, Any] = field(default_factory=dict)

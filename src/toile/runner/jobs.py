@@ -6,7 +6,9 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from toile.runner.events import Event
 from toile.runner.plan import Plan, PlannedTrial
 
 
@@ -34,6 +36,10 @@ class Job:
     @property
     def name(self) -> str:
         return " + ".join(one.name for one in reversed(self.trials))
+
+    def event(self, kind: str, **fields: Any) -> Event:
+        """Something that happened to it."""
+        return Event(kind, self.name, self.fingerprint, fields)
 
 
 def jobs(pending: Iterable[PlannedTrial]) -> list[Job]:

@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toile.learners.process import environment
 from toile.runner.events import Event
+from toile.runner.executor import Executor
 from toile.runner.jobs import Job
 from toile.store import atomic
 from toile.store.store import Store
@@ -22,55 +22,30 @@ LAST_LINES = 20
 _SECONDS_TO_STOP = 10
 
 
-def execute(jobs: Sequence[Job], store: Store, *, workers: int, threads: int, tell: Callable[[Event], None]) -> dict[str, str]:
-    """Carry out `jobs`, at most `workers` at once, and wait for all of them.
-
-    Workers return fingerprints: a run travels through the store and never through a pipe. A worker that dies fails its
-    own job; the others go on. A job that begins with another's run waits for it. On KeyboardInterrupt all workers are
-    stopped; what they checkpointed stays.
+class Local(Executor):
+    """Worker processes on this machine.
 
     Args:
-        threads: of each worker.
-        tell: called in this thread with every event.
-
-    Returns:
-        Error messages by the fingerprint of each trial that could not be made; empty if all went well.
+        workers: processes at once; None for one a core divided by `threads`.
+        threads: of each process.
     """
-    events: queue.Queue[Event] = queue.Queue()
-    waiting, running, errors = list(jobs), {}, {}
-    try:
-        while waiting or running:
-            for job in [job for job in waiting if not job.after or store.get(job.after)][: workers - len(running)]:
-                waiting.remove(job)
-                running[job.fingerprint] = Worker(job, store, threads, events)
-                tell(running[job.fingerprint].event("started"))
-            if not running:
-                for job in waiting:
-                    error = f"the run that it begins with, {job.after[:12]}, is not stored"
-                    errors |= dict.fromkeys(_missing(job, store), error)
-                    tell(Event("failed", job.name, job.fingerprint, {"error": error}))
-                break
-            event = events.get()
-            if event.kind in ("done", "failed"):
-                worker = running.pop(event.fingerprint)
-                worker.close()
-                missing = _missing(worker.job, store)
-                if event.kind == "failed":
-                    errors |= dict.fromkeys(missing, event.fields["error"])
-                elif shorter := tuple(one for one in worker.job.trials[:-1] if one.fingerprint in missing):
-                    # It went on from a checkpoint beyond their epochs, and so did not pass them.
-                    waiting.append(Job(shorter))
-            tell(event)
-    except KeyboardInterrupt:
-        for worker in running.values():
-            worker.stop()
-            tell(worker.event("stopped"))
-        raise
-    return errors
+
+    def __init__(self, workers: int | None = None, threads: int = 1) -> None:
+        self.workers, self.threads = workers or max(1, cores() // threads), threads
+
+    @property
+    def slots(self) -> int:
+        return self.workers
+
+    def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Worker:
+        return Worker(job, store, self.threads, events)
 
 
 class Worker:
-    """A process that carries out one job, and the thread that reads what it says."""
+    """A process that carries out one job, and the thread that reads what it says.
+
+    Workers return fingerprints: a run travels through the store and never through a pipe.
+    """
 
     def __init__(self, job: Job, store: Store, threads: int, events: queue.Queue[Event]) -> None:
         self.job, self.store, self.events = job, store, events
@@ -91,11 +66,9 @@ class Worker:
                 # A Ctrl-C in the terminal goes to the parent alone, which stops its workers in order.
                 start_new_session=True,
             )  # fmt: skip
+        events.put(job.event("started"))
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
-
-    def event(self, kind: str, **fields: object) -> Event:
-        return Event(kind, self.job.name, self.job.fingerprint, fields)
 
     def _read(self) -> None:
         """Pass the worker's events on; however it ends, end with exactly one `done` or `failed`."""
@@ -107,13 +80,14 @@ class Worker:
             except (ValueError, KeyError, TypeError, AttributeError):  # something else that was printed
                 continue
             if kind in ("done", "failed"):
-                end = self.event(kind, **fields)
+                end = self.job.event(kind, **fields)
             else:
-                self.events.put(self.event(kind, **fields))
+                self.events.put(self.job.event(kind, **fields))
         code = self.process.wait()
         if end is None:  # it died without a word; a run that was committed is a run however its process ended
             stored = self.store.get(self.job.fingerprint)
-            end = self.event("done", fingerprint=stored.fingerprint) if stored else self.event("failed", error=_death(code))
+            kind, fields = ("done", {"fingerprint": stored.fingerprint}) if stored else ("failed", {"error": _death(code)})
+            end = self.job.event(kind, **fields)
         if end.kind == "failed":
             end.fields["output"] = _last_lines(self.output)
         self.events.put(end)
@@ -138,10 +112,6 @@ class Worker:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _missing(job: Job, store: Store) -> list[str]:
-    return [one.fingerprint for one in job.trials if not store.get(one.fingerprint)]
 
 
 def _death(code: int) -> str:

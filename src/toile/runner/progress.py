@@ -113,12 +113,15 @@ def _said(event: Event) -> str:
             + (f"  validation {validation:.4f}" if validation is not None else "")
             + f"  {fields['images_per_second']:,.0f} images/s"
         )
+    worker = fields.get("worker")
     return {
-        "started": "started",
+        "queued": "waits for a worker of the cluster",
+        "moved": f"goes to another worker: {worker} {fields.get('why')}",
+        "started": f"started on {worker}" if worker else "started",
         "waiting": "another process trains this trial; waiting for it",
         "done": "done",
         "failed": f"failed: {fields.get('error')}",
-        "stopped": "stopped; the next run goes on from its last epoch",
+        "stopped": "stopped; the next run goes on from its last checkpoint",
     }[event.kind]
 
 

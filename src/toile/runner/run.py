@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from toile.errors import ToileError
+from toile.errors import Misuse, ToileError, nearest
 from toile.learners import architectures
-from toile.runner import local
 from toile.runner.events import Event
+from toile.runner.executor import Executor, execute
 from toile.runner.jobs import jobs
+from toile.runner.local import Local
 from toile.runner.plan import Plan, PlannedTrial
+
+EXECUTORS = ("local", "dask")
 
 
 class TrialsFailed(ToileError):
@@ -26,22 +29,50 @@ class TrialsFailed(ToileError):
         super().__init__("\n".join([f"{count} failed:", *lines]))
 
 
+def executor_named(
+    name: str = "local", *, scheduler: str | None = None, workers: int | None = None, threads: int = 1
+) -> Executor:
+    """Where trials run.
+
+    Args:
+        name: `local`, processes on this machine; or `dask`, the workers of a Dask cluster, each trial in a process there.
+        scheduler: address of the cluster's scheduler, as `tcp://host:8786`.
+        workers: trials at once; None for one a core divided by `threads`, or on a cluster one a thread of its workers. One
+            thread a trial and as many trials as cores is faster than several threads a trial on all but the largest models.
+        threads: of each trial's process. They change the last bits of a result, so a different number than at the start of
+            an interrupted training gives a run that is as good and not bit-identical.
+
+    Raises:
+        Misuse: another name, a scheduler without `dask`, or `dask` without a scheduler.
+        ToileError: the extra `cluster` is not installed, or the scheduler cannot be reached.
+    """
+    if name not in EXECUTORS:
+        raise Misuse(f"unknown executor {name!r}{nearest(name, EXECUTORS)}; known: {', '.join(EXECUTORS)}")
+    if name == "local":
+        if scheduler is not None:
+            raise Misuse(f"the executor 'local' has no scheduler, got {scheduler!r}; the executor 'dask' has")
+        return Local(workers, threads)
+    if scheduler is None:
+        raise Misuse("the executor 'dask' wants the address of a scheduler, as tcp://host:8786")
+    # Here, because it loads the extra.
+    from toile.runner.cluster import Cluster
+
+    return Cluster(scheduler, workers, threads)
+
+
 def run(
     plan: Plan,
     *,
     only: Iterable[str] = (),
-    workers: int | None = None,
-    threads: int = 1,
+    executor: Executor | None = None,
     tell: Callable[[Event], None] = lambda event: None,
 ) -> list[str]:
     """Train every trial of the plan that is not stored. The same call again goes on where this one ended.
 
     Args:
         only: name patterns; empty for all.
-        workers: processes at once; None for one a core divided by `threads`. One thread a trial and as many trials as
-            cores is faster than several threads a trial on all but the largest models.
-        threads: of each process. They change the last bits of a result, so a different number than at the start of an
-            interrupted training gives a run that is as good and not bit-identical.
+        executor: where the trials run; as `executor_named` gives it; the caller closes it. Left out: local processes, one a
+            core.
         tell: told of every event.
 
     Returns:
@@ -49,7 +80,7 @@ def run(
 
     Raises:
         TrialsFailed: after all others are done.
-        ToileError: before anything trains: weights that a trial needs cannot be had.
+        ToileError: before anything trains: weights that a trial needs cannot be had, or the executor's machines cannot train.
     """
     plan.store.prepare()
     pending = plan.pending(only)
@@ -61,13 +92,7 @@ def run(
         if planned.weights:
             plan.store.keep_weights(planned.weights, planned.trial.architecture.weights)
     plan.store.keep(plan.dataset, plan.asked)
-    errors = local.execute(
-        jobs(pending),
-        plan.store,
-        workers=workers or max(1, local.cores() // threads),
-        threads=threads,
-        tell=tell,
-    )
+    errors = execute(jobs(pending), plan.store, executor or Local(), tell)
     if errors:
         raise TrialsFailed(errors, {planned.fingerprint: planned.name for planned in pending})
     return [planned.fingerprint for planned in pending]

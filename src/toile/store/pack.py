@@ -7,7 +7,8 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from toile.errors import ToileError
@@ -29,7 +30,13 @@ def pack(runs: Iterable[Run], path: Path) -> int:
 
     Data sets are not packed: the other machine needs them only to train, and has them by their own names.
     """
-    runs = list(runs)
+    chosen = list(runs)
+    atomic.write(path, packed(chosen))
+    return len(chosen)
+
+
+def packed(runs: Iterable[Run]) -> bytes:
+    """The archive that `pack` writes."""
     files = {f"{run.fingerprint}/{path.name}": path.read_bytes() for run in runs for path in run.files()}
     manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     buffer = io.BytesIO()
@@ -38,12 +45,15 @@ def pack(runs: Iterable[Run], path: Path) -> int:
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
-    atomic.write(path, buffer.getvalue())
-    return len(runs)
+    return buffer.getvalue()
 
 
-def unpack(path: Path, store: Store) -> list[str]:
+def unpack(archive: Path | bytes, store: Store, *, held: Collection[str] = ()) -> list[str]:
     """Bring an archive's runs into a store, each by one rename, after everything was checked.
+
+    Args:
+        archive: a file of `pack`, or the content of one.
+        held: fingerprints that the caller has claimed; the others are claimed here.
 
     Returns:
         Fingerprints of the runs that the store did not have.
@@ -52,10 +62,10 @@ def unpack(path: Path, store: Store) -> list[str]:
         PackError: not an archive of `pack`, a file that is missing, too many or not the one that was packed, or a run whose
             folder is not named by its trial's fingerprint.
     """
-    files = _checked(path)
+    files = _checked(archive)
     new = [fingerprint for fingerprint in sorted({name.split("/")[0] for name in files}) if store.get(fingerprint) is None]
     for fingerprint in new:
-        with store.claim(fingerprint) as work:
+        with nullcontext(store.work(fingerprint)) if fingerprint in held else store.claim(fingerprint) as work:
             if store.get(fingerprint) is None:
                 for name in _names(files, fingerprint):
                     (work / "run" / name).write_bytes(files[f"{fingerprint}/{name}"])
@@ -63,10 +73,11 @@ def unpack(path: Path, store: Store) -> list[str]:
     return new
 
 
-def _checked(path: Path) -> dict[str, bytes]:
+def _checked(source: Path | bytes) -> dict[str, bytes]:
     """The archive's files, every one of them the one that was packed."""
+    path, content = ("the archive", io.BytesIO(source)) if isinstance(source, bytes) else (source, None)
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(None if content else path, fileobj=content) as archive:
             # Nothing is extracted by name: members are read into memory, so a path in the archive leads nowhere.
             entries = [entry for entry in archive if entry.isfile() and entry.size <= _LARGEST]
             files = {entry.name: archive.extractfile(entry).read() for entry in entries}

@@ -6,7 +6,8 @@ options: their types and defaults are what a study is checked against. The model
 preprocessing, and ends in a Softmax layer called "probabilities" (float32) on a layer of logits. It imports Keras inside
 `build`, because planning and reporting look at architectures and never train. A file may also offer
 `multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time; and, if it
-takes an option `weights`, `check(options, image_shape=None)` and `weights_content(options)`, as `transfer` does.
+takes an option `weights`, `check(options, image_shape=None)`, `weights_content(options)` and `downloaded(options)`, as
+`transfer` does.
 
 `LEARNER` says what trains it where that is not Keras: "scratch" is the NumPy network, "classical" scikit-learn, whose `build`
 returns an untrained estimator of `toile.learners.classical.pipeline`.
@@ -18,6 +19,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -116,6 +118,12 @@ def obtainable(name: str, options: dict[str, Any]) -> None:
     """
     if (checks := getattr(load(name), "check", None)) is not None and options["weights"] == "imagenet":
         checks(options)
+
+
+def downloaded(name: str, options: dict[str, Any]) -> Path | None:
+    """The file that Keras downloaded for the architecture and keeps outside of any store, if there is one."""
+    found = getattr(load(name), "downloaded", None)
+    return found(options) if found else None
 
 
 def _call(

@@ -133,6 +133,14 @@ def weights_content(options: dict[str, Any]) -> str | None:
     return backbones.content(options["weights"])
 
 
+def downloaded(options: dict[str, Any]) -> Path | None:
+    """The file of ImageNet weights in Keras's cache, if the options ask for it and it is there."""
+    if options["weights"] != "imagenet":
+        return None
+    path = backbones.imagenet_path(options["backbone"], options["alpha"], options["size"])
+    return path if path.is_file() else None
+
+
 def _preprocess(x: Any, mode: str, *, colour: bool) -> Any:
     """Pixels in 0..255, RGB, as the backbone wants them: what Keras's `preprocess_input` does, as layers that are saved."""
     from keras import layers, ops

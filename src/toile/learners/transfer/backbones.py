@@ -191,6 +191,11 @@ def imagenet_url(backbone: str, alpha: float, size: int) -> str:
     return f"{_SERVER}/{BACKBONES[backbone].imagenet_file(alpha, size)}"
 
 
+def imagenet_path(backbone: str, alpha: float, size: int) -> Path:
+    """Where Keras keeps the ImageNet weights that it has downloaded."""
+    return keras_folder() / imagenet_url(backbone, alpha, size).rsplit("/", 1)[1]
+
+
 def unavailable(backbone: str, url: str, why: str) -> ToileError:
     """The error for ImageNet weights that cannot be downloaded, with the way out."""
     name = url.rsplit("/", 1)[1]
@@ -203,7 +208,7 @@ def unavailable(backbone: str, url: str, why: str) -> ToileError:
 
 def _check_imagenet(backbone: str, alpha: float, size: int) -> None:
     url = imagenet_url(backbone, alpha, size)
-    if not (keras_folder() / url.rsplit("/", 1)[1]).is_file() and (why := _unreachable(url)):
+    if not imagenet_path(backbone, alpha, size).is_file() and (why := _unreachable(url)):
         raise unavailable(backbone, url, why)
 
 

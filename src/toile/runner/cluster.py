@@ -1,0 +1,200 @@
+"""The Dask executor: each job on a worker of a cluster, in a fresh process there; only this side writes the store."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import queue
+import threading
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import toile
+from toile.errors import ToileError
+from toile.runner.events import Event
+from toile.runner.executor import Executor
+from toile.runner.jobs import Job
+from toile.runner.needs import Need, needs
+from toile.store import atomic, pack
+from toile.store.store import Store
+
+try:
+    from distributed import Client, KilledWorker
+
+    from toile.runner import remote
+except ImportError as error:
+    raise ToileError(f"the executor 'dask' needs the extra 'cluster': pip install 'toile[cluster]' ({error})") from None
+
+_SECONDS_TO_ANSWER = 10
+_SECONDS_TO_STOP = 10
+
+
+class _Client(Client):
+    def __del__(self) -> None:
+        """Nothing: Dask's closes it, and with one that never reached its scheduler waits in vain and prints a traceback."""
+
+
+class Cluster(Executor):
+    """The workers of a Dask cluster, of which each carries out one job a thread.
+
+    Dask gives a job whose worker died to another worker, as often as the scheduler's `allowed-failures` says (3); then the
+    job fails. Events travel as Dask's structured logs, under a topic of this executor's own.
+
+    Args:
+        scheduler: its address. What `tls://` needs is taken from Dask's configuration.
+        workers: jobs at once; None for as many as the cluster has threads at the time.
+        threads: of each training process.
+
+    Raises:
+        ToileError: the scheduler cannot be reached.
+    """
+
+    def __init__(self, scheduler: str, workers: int | None = None, threads: int = 1) -> None:
+        self.scheduler, self.workers, self.threads = scheduler, workers, threads
+        self.topic = f"toile-{uuid.uuid4().hex}"
+        self.begun: dict[str, Submitted] = {}
+        self.unfit: dict[str, str] = {}
+        self.sending = threading.Lock()
+        try:
+            self.client = _Client(scheduler, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ToileError(f"no Dask scheduler at {scheduler!r}: {error}; such as tcp://host:8786 is wanted") from None
+        self.client.subscribe_topic(self.topic, self._hear)
+
+    def prepare(self, jobs: Sequence[Job]) -> None:
+        # Asked of the standard library first: where toile is not installed, Dask cannot even read the other question.
+        versions = self.client.run(importlib.metadata.version, "toile", on_error="return")
+        try:
+            versions["the scheduler"] = self.client.run_on_scheduler(importlib.metadata.version, "toile")
+        except importlib.metadata.PackageNotFoundError as error:
+            versions["the scheduler"] = error
+        wrong = {place: "has no toile" for place, version in versions.items() if isinstance(version, Exception)}
+        if not wrong:
+            asked = set().union(*map(remote.packages, jobs))
+            wrong = {place: why for place, why in self.client.run(remote.unfit, toile.__version__, asked).items() if why}
+        if wrong:
+            raise ToileError(f"the cluster {self.scheduler} cannot train this: {_listed(wrong)}")
+
+    @property
+    def slots(self) -> int:
+        there = sum(self.fit().values())
+        return self.workers or max(1, there)
+
+    def fit(self) -> dict[str, int]:
+        """Threads by the address of each worker that is there now, without those that turned out to be unfit.
+
+        Raises:
+            ToileError: the scheduler is gone.
+        """
+        try:
+            if self.client.status == "running":
+                return {worker: threads for worker, threads in self.client.nthreads().items() if worker not in self.unfit}
+        except OSError:
+            pass
+        raise ToileError(f"the connection to the Dask scheduler {self.scheduler} is lost; the same command goes on from here")
+
+    def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Submitted:
+        self.begun[job.fingerprint] = Submitted(job, store, self, events)
+        return self.begun[job.fingerprint]
+
+    def close(self) -> None:
+        self.client.close()
+
+    def submit(self, job: Job, needed: list[Need], workers: list[str]) -> Any:
+        """A future of the worker's answer. Any worker may give it; one of `workers` if it can be."""
+        # Paths of this machine mean nothing there.
+        there = Job(tuple(replace(one, weights=None) for one in job.trials))
+        return self.client.submit(
+            remote.carry_out, there, needed, threads=self.threads, topic=self.topic, version=toile.__version__,
+            key=f"toile-{job.fingerprint}-{uuid.uuid4().hex}", workers=workers or None, allow_other_workers=bool(workers),
+        )  # fmt: skip
+
+    def send(self, worker: str, lacks: Sequence[Need], store: Store) -> None:
+        """Bring to a worker what it lacks, one sender at a time: workers of one machine share what was brought."""
+        with self.sending:
+            for need in self.client.run(remote.lacking, lacks, workers=[worker])[worker]:
+                self.client.run(remote.receive, need, need.read(store), workers=[worker])
+
+    def _hear(self, logged: tuple[float, dict[str, Any]]) -> None:
+        """An event of a worker: called in Dask's thread."""
+        said = logged[1]
+        if begun := self.begun.get(said["fingerprint"]):
+            begun.events.put(begun.job.event(said["kind"], **said["fields"], worker=said["worker"]))
+
+
+class Submitted:
+    """A job that was given to the cluster, and the thread that holds its claim and waits for what comes of it."""
+
+    def __init__(self, job: Job, store: Store, cluster: Cluster, events: queue.Queue[Event]) -> None:
+        self.job, self.store, self.cluster, self.events = job, store, cluster, events
+        self.stopped, self.future = False, None
+        self.thread = threading.Thread(target=self._wait, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.thread.join(_SECONDS_TO_STOP)
+        del self.cluster.begun[self.job.fingerprint]
+
+    def stop(self) -> None:
+        """Cancel the task; the worker sees that and ends the process."""
+        self.stopped = True
+        if self.future:
+            self.future.cancel()
+        self.close()
+
+    def _wait(self) -> None:
+        """However it goes, end with exactly one `done` or `failed`."""
+        try:
+            end = self._carried_out()
+        except KilledWorker as error:
+            tries, last = error.allowed_failures + 1, error.last_worker.address
+            what = f"its worker died at try {tries} of {tries}, on {last}; the machine may have run out of memory"
+            end = self.job.event("failed", error=what)
+        except CancelledError as error:
+            end = self.job.event("failed", error=f"Dask gave it up: {error}")
+        except Exception as error:
+            said = str(error) if isinstance(error, ToileError) else f"{type(error).__name__}: {error}"
+            end = self.job.event("failed", error=said)
+        self.events.put(end)
+
+    def _carried_out(self) -> Event:
+        fingerprint = self.job.fingerprint
+        with self.store.claim(fingerprint, waiting=lambda: self.events.put(self.job.event("waiting"))) as work:
+            if self.store.get(fingerprint):
+                return self.job.event("done", fingerprint=fingerprint)
+            atomic.write(work / "trial.json", self.job.longest.trial.canonical())
+            answer = self._answer()
+            pack.unpack(answer.runs, self.store, held=[fingerprint])
+        return self.job.event(answer.end.kind, **answer.end.fields, worker=answer.worker)
+
+    def _answer(self) -> remote.Answer:
+        """The answer of the worker that did it in the end."""
+        needed, supplied = needs(self.job.longest.trial), set()
+        while True:
+            if not (fit := self.cluster.fit()):
+                if self.cluster.unfit:
+                    raise ToileError(f"no worker of {self.cluster.scheduler} can train this: {_listed(self.cluster.unfit)}")
+                self.events.put(self.job.event("queued"))
+            workers = [worker for worker in fit if worker in supplied] or (list(fit) if self.cluster.unfit else [])
+            self.future = self.cluster.submit(self.job, needed, workers)
+            if self.stopped:
+                self.future.cancel()
+            answer = self.future.result()
+            if answer.unfit:
+                self.cluster.unfit[answer.worker] = answer.unfit
+                self.events.put(self.job.event("moved", worker=answer.worker, why=answer.unfit))
+            elif answer.lacks:
+                if answer.worker in supplied:
+                    raise ToileError(f"{answer.worker} does not keep what it is sent: {', '.join(map(str, answer.lacks))}")
+                with suppress(OSError):  # a worker that has died meanwhile will not ask again
+                    self.cluster.send(answer.worker, answer.lacks, self.store)
+                supplied.add(answer.worker)
+            else:
+                return answer
+
+
+def _listed(wrong: dict[str, str]) -> str:
+    return "; ".join(f"{place} {why}" for place, why in wrong.items())

@@ -1,0 +1,118 @@
+"""What an executor is, and how jobs are carried out by any: parents first, so many at once, each to exactly one end."""
+
+from __future__ import annotations
+
+import queue
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self
+
+from toile.runner.events import Event
+from toile.runner.jobs import Job
+from toile.store.store import Store
+
+
+class Begun(Protocol):
+    """A job that was started."""
+
+    job: Job
+
+    def close(self) -> None:
+        """After its `done` or `failed`: let go of what it held."""
+
+    def stop(self) -> None:
+        """End it before its time, politely at first; it is closed then."""
+
+
+class Executor(ABC):
+    """Where jobs are carried out. Use it as a context.
+
+    Whatever the place, a run comes into the store by one commit, made by who holds its claim; a trial that somebody else has
+    claimed is waited for.
+    """
+
+    def prepare(self, jobs: Sequence[Job]) -> None:  # noqa: B027 - most places need no look
+        """Before anything trains: see whether the place can carry out such jobs.
+
+        Raises:
+            ToileError: it cannot.
+        """
+
+    @property
+    @abstractmethod
+    def slots(self) -> int:
+        """How many jobs at once; at least 1. It may change while jobs run.
+
+        Raises:
+            ToileError: the place is gone, so that no job can be started any more.
+        """
+
+    @abstractmethod
+    def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Begun:
+        """Begin with a job, and return at once.
+
+        What happens to it goes to `events`: `started` (of each try), perhaps `waiting`, an `epoch` each, and at the end,
+        however it ends, exactly one `done` or `failed`, after which nothing follows.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most places hold nothing
+        """Let go of the place."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def execute(jobs: Sequence[Job], store: Store, executor: Executor, tell: Callable[[Event], None]) -> dict[str, str]:
+    """Carry out `jobs` and wait for all of them.
+
+    A worker that dies fails its own job; the others go on. A job that begins with another's run waits for it. On
+    KeyboardInterrupt all that run are stopped; what they checkpointed stays.
+
+    Args:
+        tell: called in this thread with every event.
+
+    Returns:
+        Error messages by the fingerprint of each trial that could not be made; empty if all went well.
+
+    Raises:
+        ToileError: the place cannot carry out such jobs, or is gone.
+    """
+    events: queue.Queue[Event] = queue.Queue()
+    waiting, running, errors = list(jobs), {}, {}
+    executor.prepare(jobs)
+    try:
+        while waiting or running:
+            if ready := [job for job in waiting if not job.after or store.get(job.after)]:
+                for job in ready[: max(executor.slots - len(running), 0)]:
+                    waiting.remove(job)
+                    running[job.fingerprint] = executor.start(job, store, events)
+            if not running:
+                for job in waiting:
+                    error = f"the run that it begins with, {job.after[:12]}, is not stored"
+                    errors |= dict.fromkeys(_missing(job, store), error)
+                    tell(Event("failed", job.name, job.fingerprint, {"error": error}))
+                break
+            event = events.get()
+            if event.kind in ("done", "failed"):
+                begun = running.pop(event.fingerprint)
+                begun.close()
+                missing = _missing(begun.job, store)
+                if event.kind == "failed":
+                    errors |= dict.fromkeys(missing, event.fields["error"])
+                elif shorter := tuple(one for one in begun.job.trials[:-1] if one.fingerprint in missing):
+                    # It went on from a checkpoint beyond their epochs, and so did not pass them.
+                    waiting.append(Job(shorter))
+            tell(event)
+    except KeyboardInterrupt:
+        for begun in running.values():
+            begun.stop()
+            tell(begun.job.event("stopped"))
+        raise
+    return errors
+
+
+def _missing(job: Job, store: Store) -> list[str]:
+    return [one.fingerprint for one in job.trials if not store.get(one.fingerprint)]

@@ -1,0 +1,91 @@
+"""What a trial needs that is not in its JSON, by the hash of its content: found in one machine's store, kept in another's."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from toile.data.dataset import Dataset
+from toile.errors import ToileError
+from toile.learners import architectures
+from toile.learners.transfer import backbones
+from toile.store import atomic, pack
+from toile.store.store import Store
+from toile.study.trial import Trial
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that a trial needs.
+
+    Args:
+        kind: the data set, the run that the trial begins with, the file of weights that its options name, or the one that
+            Keras downloaded for its backbone.
+        content: the data set's hash, the run's fingerprint, or the SHA-256 of the file.
+        file: the name that Keras's cache has for it.
+    """
+
+    kind: Literal["dataset", "run", "weights", "backbone"]
+    content: str
+    file: str = ""
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.file or self.content[:12]}"
+
+    def is_in(self, store: Store) -> bool:
+        """Whether a trial that uses `store` on this machine finds it."""
+        if self.kind == "dataset":
+            return (store.data_folder / self.content).is_dir()
+        if self.kind == "run":
+            return store.get(self.content) is not None
+        path = self._path(store)
+        if self.kind == "backbone" and path.is_file() and backbones.content(str(path)) != self.content:
+            raise ToileError(f"{path} is another file than where the trial comes from; its SHA-256 differs")
+        return path.is_file()
+
+    def read(self, store: Store) -> Dataset | bytes:
+        """Its content, for `keep` on another machine."""
+        if self.kind == "dataset":
+            return Dataset.open(store.data_folder / self.content, mmap=False)
+        if self.kind == "run":
+            return pack.packed([store.get(self.content)])
+        return self._path(store).read_bytes()
+
+    def keep(self, store: Store, content: Dataset | bytes) -> None:
+        """Keep what `read` gave, in one step, if it is what its hash says.
+
+        Raises:
+            ToileError: it is something else; nothing is kept.
+        """
+        if self.kind == "run":
+            pack.unpack(content, store)
+        elif self.kind == "dataset":
+            dataset = replace(content)  # which forgets the hash that was sent along, and so makes it anew
+            self._verify(dataset.content)
+            dataset.save(store.data_folder / self.content)
+        else:
+            self._verify(hashlib.sha256(content).hexdigest())
+            path = self._path(store)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(path, content)
+
+    def _path(self, store: Store) -> Path:
+        return store.weights(self.content) if self.kind == "weights" else backbones.keras_folder() / self.file
+
+    def _verify(self, found: str) -> None:
+        if found != self.content:
+            raise ToileError(f"{self} arrived as something else: its hash is {found[:12]}")
+
+
+def needs(trial: Trial) -> list[Need]:
+    """What a trial needs, as far as this machine has it. (ImageNet weights that Keras never downloaded here, it downloads.)"""
+    found = [Need("dataset", trial.dataset.content)]
+    if trial.warm_start:
+        found.append(Need("run", trial.warm_start))
+    if trial.architecture.weights:
+        found.append(Need("weights", trial.architecture.weights))
+    if path := architectures.downloaded(trial.architecture.name, trial.architecture.options):
+        found.append(Need("backbone", backbones.content(str(path)), path.name))
+    return found
