@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toile.reports.ledger import Row
     from toile.reports.results import CommitteeResult, StudyResults
     from toile.runner.events import Event
-    from toile.runner.plan import Plan
+    from toile.runner.plan import Plan, PlannedTrial
     from toile.serving.answer import Answer
     from toile.serving.chosen import Chosen
     from toile.serving.export import Exported
@@ -142,12 +142,30 @@ def find_run(reference: str, *, store: Folder = None, **where: Any) -> Run:
     if "/" not in reference:
         return Store.at(store).find(reference)
     made, name = _within(reference, store=store, **where)
-    planned = {p.name: p for p in made.trials}
-    if name not in planned:
-        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
-    if (found := made.run_of(planned[name])) is None:
+    if (found := made.run_of(_planned(made, name))) is None:
         raise ToileError(f"{reference} is not stored; `toile run {made.reference} --only '{name}'` trains it")
     return found
+
+
+def check_gradients(reference: str, *, epsilon: float = 1e-5, samples: int = 100, **where: Any) -> list[dict[str, Any]]:
+    """Backpropagation of a NumPy network against central differences; see `toile.learners.scratch.check`.
+
+    Args:
+        reference: STUDY/TRIAL. It need not be stored: what is checked is the network before its training.
+        epsilon: step of the central differences.
+        samples: weights drawn from each array.
+
+    Raises:
+        Misuse: another architecture, whose gradients are Keras's.
+    """
+    from toile.data.splits import split
+    from toile.learners.scratch.check import check_trial
+
+    made, name = _within(reference, **where)
+    trial = _planned(made, name).trial
+    if trial.learner != "scratch":
+        raise Misuse(f"{reference} is of the architecture {trial.architecture.name!r}; only numpy-mlp has gradients of its own")
+    return check_trial(trial, split(made.dataset, trial.split, trial.fold).train, epsilon=epsilon, samples=samples)
 
 
 def compare(a: str, b: str, *, store: Folder = None, **where: Any) -> dict[str, Any]:
@@ -176,23 +194,41 @@ def predict(reference: str | Path, images: Sequence[Path | str], *, store: Folde
     Raises:
         ToileError: a file is no image or too large, or what was asked for is not stored.
     """
-    import numpy as np
-
-    from toile.committee.rules import RULES
-    from toile.learners.infer import infer
     from toile.serving.answer import answers, from_export
 
     if str(reference).endswith(".onnx"):
         return from_export(reference, images)
     chosen = _chosen(str(reference), store=store, **where)
-
-    def ask(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        said = np.stack(infer([run.model_path for run in chosen.members.values()], chosen.trial["backend"], pixels))
-        together = said[0] if chosen.rule is None else RULES[chosen.rule](said, chosen.weights)
-        return together, said.transpose(1, 0, 2)
-
     members = list(chosen.members) if chosen.kind == "committee" else []
-    return answers(images, chosen.image_shape, chosen.dataset.class_names, members, ask)
+    return answers(images, chosen.image_shape, chosen.dataset.class_names, members, chosen.ask)
+
+
+def submit(reference: str, source: Path | str, output: Path | str, *, first: int = 1, **where: Any) -> int:
+    """Classify a file of images without labels, and write what was found as Kaggle wants it: a CSV `id,target`.
+
+    Args:
+        reference: as for `predict`.
+        source: a `.npy` with 'features' and 'id', or a `.csv` with `id,pixel1,…`; see `toile.data.unlabelled`.
+        output: the CSV.
+        first: the target of the first class; the documents' data sets count from 1.
+
+    Returns:
+        How many images there are.
+
+    Raises:
+        ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
+    """
+    from toile.data.unlabelled import read
+    from toile.serving.predictor import Predictor
+
+    exported = str(reference).endswith(".onnx")
+    model = Predictor.from_file(reference) if exported else _chosen(reference, **where)
+    ids, images = read(Path(source), model.image_shape)
+    probabilities, _ = model.predict(images) if exported else model.ask(images)
+    targets = probabilities.argmax(axis=1) + first
+    lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
+    atomic.write(Path(output), ("\n".join(lines) + "\n").encode())
+    return len(ids)
 
 
 def export(reference: str, *, to: str = "onnx", output: Folder = None, samples: bool = True, **where: Any) -> Exported:
@@ -233,11 +269,18 @@ def _within(reference: str, **where: Any) -> tuple[Plan, str]:
     return stored(study, **where), name
 
 
+def _planned(made: Plan, name: str) -> PlannedTrial:
+    planned = {p.name: p for p in made.trials}
+    if name not in planned:
+        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
+    return planned[name]
+
+
 def _committee(reference: str, **where: Any) -> tuple[Plan, CommitteeResult] | None:
     """The committee that `reference` means, or None where it means a run."""
     from toile.reports.gather import gather
 
-    if "/" in reference:
+    if "/" in reference and not reference.endswith(".toml"):
         made, name = _within(reference, **where)
     elif reference in studies.names() or reference.endswith(".toml"):
         made, name = stored(reference, **where), None

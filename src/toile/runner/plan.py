@@ -80,12 +80,18 @@ class Plan:
         return {spec: split(self.dataset, spec, 0 if spec.folds else None).counts() for spec in splits}
 
     def checked(self) -> Plan:
-        """The plan itself, if every split can be cut. (Reports of what is stored already need not cut any.)
+        """The plan itself, if every split can be cut and leaves enough to train on. (Reports of what is stored already need
+        not cut any.)
 
         Raises:
             DataError: the data set cannot be split so.
+            Misuse: a model with more principal components than training images.
         """
-        _ = self.counts
+        for planned in self.trials:
+            images, trial = self.counts[planned.trial.split]["train"], planned.trial
+            if trial.learner == "classical":
+                name, shape = trial.architecture.name, trial.dataset.image_shape
+                architectures.check(name, shape, trial.dataset.classes, trial.architecture.options, images)
         return self
 
     @property
@@ -173,7 +179,7 @@ def make(
     lines = [reduction.of(line) for line in variants(study)]
     trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
     for line in _parents_first(lines):
-        _check(line, dataset, counts[line.split]["train"])
+        _check(line, dataset)
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
@@ -257,9 +263,9 @@ def _architecture(line: Variant) -> tuple[TrialArchitecture, Path | None]:
     return TrialArchitecture(name=name, options=options, revision=revision, weights=content), path
 
 
-def _check(line: Variant, dataset: Dataset, images: int) -> None:
+def _check(line: Variant, dataset: Dataset) -> None:
     options = architectures.complete(line.architecture.name, line.architecture.options)
-    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options, images)
+    architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options)
     learner = architectures.learner(line.architecture.name)
     if learner == "classical":
         _check_classical(line)

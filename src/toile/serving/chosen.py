@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from toile.data.dataset import Dataset
 from toile.store.run import Run
 
@@ -41,6 +43,14 @@ class Chosen:
     def image_shape(self) -> tuple[int, int, int]:
         height, width, channels = self.trial["dataset"]["image_shape"]
         return height, width, channels
+
+    def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities `(n, classes)` and each member's `(n, members, classes)`, of uint8 `(n, height, width, channels)`."""
+        from toile.committee.rules import RULES
+        from toile.learners.infer import infer
+
+        said = np.stack(infer([run.model_path for run in self.members.values()], self.trial["backend"], images))
+        return (said[0] if self.rule is None else RULES[self.rule](said, self.weights)), said.transpose(1, 0, 2)
 
     def about(self) -> dict[str, Any]:
         """What an export says of itself, ready for JSON; see docs/ship.md. Its `provenance` is added by who writes it."""

@@ -86,11 +86,13 @@ def learner(name: str) -> str:
     return getattr(load(name), "LEARNER", "keras")
 
 
-def check(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any], images: int) -> None:
+def check(
+    name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any], images: int | None = None
+) -> None:
     """Whether the architecture can be built so, as far as that can be told without Keras and without the network.
 
     Args:
-        images: how many train it.
+        images: how many train it, if that is known.
 
     Raises:
         Misuse: it cannot.

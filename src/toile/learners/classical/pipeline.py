@@ -37,12 +37,12 @@ def hog(orientations: int, cell: int, block: int) -> Any:
     return FunctionTransformer(features.hog, kw_args={"orientations": orientations, "cell": cell, "block": block})
 
 
-def check(options: dict[str, Any], image_shape: tuple[int, int, int], images: int) -> None:
+def check(options: dict[str, Any], image_shape: tuple[int, int, int], images: int | None = None) -> None:
     """Whether there can be so many components, before anything is fitted.
 
     Args:
         options: of the architecture, complete.
-        images: training images.
+        images: training images; None where that is not known yet.
 
     Raises:
         ValueError: HOG features that do not fit into the images, or more components than features or training images.
@@ -52,7 +52,6 @@ def check(options: dict[str, Any], image_shape: tuple[int, int, int], images: in
         width = features.hog_length(image_shape, *given)
     else:
         width = prod(image_shape)
-    if options["components"] > (most := min(width, images)):
-        raise ValueError(
-            f"components = {options['components']}, and {images:,} training images of {width:,} features have at most {most:,}"
-        )
+    if options["components"] > (most := width if images is None else min(width, images)):
+        of = "images" if images is None else f"{images:,} training images"
+        raise ValueError(f"components = {options['components']}, and {of} of {width:,} features have at most {most:,}")

@@ -11,6 +11,8 @@ from toile.errors import ToileError
 from toile.learners.scratch.layers import SoftmaxCrossEntropy
 from toile.learners.scratch.network import Network
 from toile.learners.scratch.optimise import add_penalty_gradient, penalty
+from toile.learners.scratch.training import Training
+from toile.study.trial import Trial
 
 
 def gradient_check(
@@ -71,6 +73,16 @@ def gradient_check(
                 "largest_gradient": float(np.abs(analytic).max()),
             })  # fmt: skip
     return rows
+
+
+def check_trial(trial: Trial, train: Images, *, epsilon: float, samples: int) -> list[dict[str, Any]]:
+    """The same for the network that a trial begins with, on its own training images and loss."""
+    options = trial.architecture.options
+    made = Training(train.images[:1], train.labels[:1], trial.dataset.classes, seed=trial.seed, **options)
+    return gradient_check(
+        made.network, train, trial.dataset.classes, epsilon=epsilon, samples=samples, l2=options["l2"],
+        loss_scale=options["loss_scale"], seed=trial.seed,
+    )  # fmt: skip
 
 
 def _central_difference(values: np.ndarray, at: int, epsilon: float, error: Any) -> float:

@@ -1,0 +1,7 @@
+"""`python -m toile.cli` is `toile`."""
+
+from __future__ import annotations
+
+from toile.cli import main
+
+main()

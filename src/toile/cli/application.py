@@ -1,0 +1,69 @@
+"""What all verbs of the command line share: the application, common parameters, how things are said."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from toile.errors import Misuse
+
+if TYPE_CHECKING:
+    from toile.runner.plan import Plan
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="one JSON document on standard output")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Place:
+    """Where runs and data are."""
+
+    store: Annotated[Path | None, Parameter(help="folder of runs (else $TOILE_STORE, else ./toile-runs)")] = None
+    data_dir: Annotated[Path | None, Parameter(help="folder to look for data sets in first")] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Where(Place):
+    """Where runs and data are, and what of the study is meant."""
+
+    dataset: Annotated[str | None, Parameter(help="registered data set to use instead of the study's")] = None
+    fraction: Annotated[float, Parameter(help="this share of the training images only: a first look")] = 1.0
+    epochs_scale: Annotated[float, Parameter(help="this share of the epochs only: a first look")] = 1.0
+
+
+THERE, HERE = Place(), Where()
+
+app = App(
+    name="toile",
+    help="A workbench for classifying small images. STUDY is a packaged study's name or a .toml file.",
+    suppress_keyboard_interrupt=False,
+)
+
+
+def planned(study: str, where: Where) -> Plan:
+    """The plan, with a bar for a download if there is one."""
+    from toile import verbs
+    from toile.runner.progress import Downloads
+
+    with Downloads() as progress:
+        return verbs.plan(study, progress=progress, **vars(where))
+
+
+def at_least_1(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise Misuse(f"--{name} is at least 1, got {number}")
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,97 @@
+"""Verbs about a run or a committee: what it is, what it says, and how it leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, say
+from toile.errors import Misuse
+
+
+@app.command
+def show(run: str, *, place: Place = THERE) -> None:
+    """One stored run: RUN is the first digits of its fingerprint, or STUDY/TRIAL. Prints JSON."""
+    from toile import verbs
+
+    found = verbs.find_run(run, **vars(place))
+    print_json({
+        "fingerprint": found.fingerprint, "folder": str(found.folder), "trial": found.trial, "metrics": found.metrics,
+        "provenance": found.provenance,
+    })  # fmt: skip
+
+
+@app.command
+def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None:
+    """Whether two stored runs differ on the test images, by a paired test (McNemar's, exact)."""
+    from toile import verbs
+    from toile.reports.answers import print_comparison
+
+    found = verbs.compare(a, b, **vars(place))
+    print_json(found) if json else print_comparison(found)
+
+
+@app.command
+def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False,
+            format: Literal["text", "kaggle"] = "text", output: Path = Path("submission.csv"),
+            first: int = 1) -> None:  # fmt: skip
+    """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with one committee, or an
+    exported .onnx file.
+
+    Parameters
+    ----------
+    format
+        kaggle: one file of images without labels (.npy or .csv) becomes a CSV id,target.
+    output
+        The CSV.
+    first
+        The first class's target in it.
+    """
+    from dataclasses import asdict
+
+    from toile.reports.answers import print_answers
+
+    if not images:
+        raise Misuse("no image given: toile predict RUN IMAGE…")
+    if format == "kaggle":
+        from toile import verbs
+
+        if len(images) > 1:
+            raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
+        return print(f"{verbs.submit(run, images[0], output, first=first, **vars(place))} images in {output}")
+    if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
+        from toile.serving.answer import from_export
+
+        answers = from_export(run, images)
+    else:
+        from toile import verbs
+
+        answers = verbs.predict(run, images, **vars(place))
+    return print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
+
+
+@app.command
+def export(run: str, /, *, to: str = "onnx", output: Path | None = None, samples: bool = True, place: Place = THERE) -> None:
+    """Write a run or a committee (RUN as for predict) as one file: onnx, keras or savedmodel. It is kept only if it says what
+    the stored models say. With --samples an .onnx file brings ten images of the data set, for the page of `toile serve`."""
+    from toile import verbs
+    from toile.reports.answers import print_export
+
+    say(f"exporting {run} to {to}, and comparing what was written with the stored models")
+    print_export(verbs.export(run, to=to, output=output, samples=samples, **vars(place)))
+
+
+@app.command
+def check_gradients(trial: str, *, where: Where = HERE, epsilon: float = 1e-5, samples: int = 100, json: Json = False) -> None:
+    """Backpropagation of a NumPy network, STUDY/TRIAL, against central differences on one image a class. Trains nothing."""
+    from toile import verbs
+    from toile.reports.answers import print_gradient_check
+
+    at_least_1(samples=samples)
+    if epsilon <= 0:
+        raise Misuse(f"--epsilon is above 0, got {epsilon:g}")
+    found = verbs.check_gradients(trial, epsilon=epsilon, samples=samples, **vars(where))
+    print_json(found) if json else print_gradient_check(found)
+
+
+app.command("toile.serving.command:serve", help="Answer for an exported model over HTTP, with a page to try it on.")

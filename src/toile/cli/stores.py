@@ -1,0 +1,52 @@
+"""Verbs about what is stored: moving it, counting it up, throwing it away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from toile.cli.application import HERE, Where, app
+
+
+@app.command
+def pack(study: str, output: Path, *, where: Where = HERE) -> None:
+    """Write a study's stored runs to one archive, to move them to another machine."""
+    from toile import verbs
+    from toile.store import pack as packs
+
+    made = verbs.stored(study, **vars(where))
+    runs = {planned.fingerprint: run for planned in made.trials if (run := made.run_of(planned))}
+    print(f"{packs.pack(runs.values(), output)} runs in {output}")
+
+
+@app.command
+def unpack(archive: Path, *, store: Path | None = None) -> None:
+    """Bring an archive's runs into the store, after every file was checked by its hash."""
+    from toile.store import pack as packs
+    from toile.store.store import Store
+
+    place = Store.at(store)
+    print(f"{len(packs.unpack(archive, place))} runs new in {place.root}")
+
+
+@app.command
+def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path = Path("docs/reproduction.md")) -> None:
+    """Every published figure beside the measured one. Adds what the store has to the result files, then writes the ledger."""
+    from toile import verbs
+
+    added, found = verbs.ledger(results, output, **vars(where))
+    print(f"{added} results added to {results}; {len(found)} lines in {output}")
+
+
+@app.command
+def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """What no run needs: abandoned work (its checkpoints too); data sets, weights and features. Lists; --delete removes."""
+    from toile.store.store import Store
+
+    place = Store.at(store)
+    for path in place.garbage():
+        if delete:
+            place.remove(path)
+        print(f"{'removed' if delete else 'would remove'} {path}")

@@ -1,0 +1,119 @@
+"""Verbs about a study: from what may be in one to its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from toile.cli.application import HERE, Json, Where, app, at_least_1, planned, print_json, say
+
+
+@app.command(name="list")
+def list_(*, json: Json = False) -> None:
+    """Names that a study may use: architectures, data sets, formats, rules, metrics, schedules, optimizers; and studies."""
+    from toile import catalogue
+
+    found = catalogue.everything()
+    if json:
+        return print_json(found)
+    for kind, names in found.items():
+        print(f"{kind}:")
+        for name, about in names.items():
+            print(f"  {name:<20} {about}".rstrip())
+    return None
+
+
+@app.command
+def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> None:
+    """Find a data set, or download it into the per-user cache, and check it."""
+    from toile.data import sources
+    from toile.runner.progress import Downloads
+
+    with Downloads() as progress:
+        found = sources.load(dataset, data_dir, progress)
+    test = 0 if found.test is None else len(found.test)
+    print(f"{found.name}: {len(found.train):,} training and {test:,} test images, content {found.content[:12]}")
+
+
+@app.command
+def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: Json = False) -> None:
+    """What a study would train, what is stored, and about how long the rest takes. Trains nothing."""
+    from toile.runner import run as runs
+    from toile.runner import show
+
+    made = planned(study, where)
+    unobtainable = runs.unobtainable(one for one in made.trials if not made.run_of(one))
+    found = show.planned(made, workers) | {"warnings": [*made.store.audit(made.dataset)["warnings"], *unobtainable]}
+    for warning in found["warnings"]:
+        say(f"warning: {warning}")
+    print_json(found) if json else show.printplanned(found)
+
+
+@app.command
+def run(study: str, *, where: Where = HERE, workers: int | None = None, threads: int = 1,
+        only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None) -> None:  # fmt: skip
+    """Train what is missing. The same command resumes.
+
+    Parameters
+    ----------
+    workers
+        Processes at once; one a core where left out.
+    threads
+        Of each process. They change the last bits of a result.
+    only
+        Pattern of trial names, such as 'model-*'; may be given several times.
+    """
+    from toile.runner import local, progress
+    from toile.runner import run as runs
+
+    at_least_1(workers=workers, threads=threads)
+    made = planned(study, where)
+    workers = workers or max(1, local.cores() // threads)
+    pending = made.pending(only or ())
+    stored = len({p.fingerprint for p in made.matching(only or ())}) - len(pending)
+    say(f"{made.title}: {len(pending)} to train, {stored} stored already, in {made.store.root}")
+    with progress.Show(made, pending, workers) as tell:
+        runs.run(made, only=only or (), workers=workers, threads=threads, tell=tell)
+    say(f"done; `toile report {study}` shows it")
+
+
+@app.command
+def status(study: str, *, where: Where = HERE, json: Json = False) -> None:
+    """What of a study is stored, begun or missing."""
+    from toile import verbs
+    from toile.runner import show
+
+    found = show.status(verbs.stored(study, **vars(where)))
+    print_json(found) if json else show.print_status(found)
+
+
+@app.command
+def combine(study: str, *, where: Where = HERE) -> None:
+    """A study's committees from stored runs, beside the means of their members' figures. No training."""
+    from toile import verbs
+    from toile.reports.answers import print_committees
+
+    print_committees(verbs.results(study, **vars(where)))
+
+
+@app.command
+def report(study: str, *, output: Path | None = None, where: Where = HERE, json: Json = False) -> None:
+    """Write a study's report: one HTML file that needs no network. With --json print its figures instead."""
+    from rich.console import Console
+
+    from toile import verbs
+    from toile.reports.summary import summary
+    from toile.reports.tables import print_summary
+    from toile.store.store import Store
+
+    found = verbs.results(study, **vars(where))
+    if json:
+        if output is not None:
+            verbs.write_report(found, output)
+        return print_json(summary(found))
+    written = verbs.write_report(found, output or verbs.default_report(found, Store.at(where.store)))
+    print_summary(found, Console())
+    print(f"report: {written.resolve()}")
+    return None
