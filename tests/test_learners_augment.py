@@ -15,7 +15,7 @@ from learners_fixture import OTHER_BACKENDS, assert_same_result, make_store, mak
 from toile.learners import recipe
 from toile.learners.train import train
 from toile.store.store import Store
-from toile.study.spec import Augmentation, Elastic
+from toile.study.augmentation import Augmentation, Elastic
 from toile.study.trial import Trial
 
 SHAPE = (28, 28, 1)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from toile import studies
 from toile.errors import Misuse
 from toile.study.file import Catalogue, StudyError, parse, read
-from toile.study.spec import listed
+from toile.study.strict import listed
 
 
 class Cnn(BaseModel):

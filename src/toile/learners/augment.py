@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, layers, ops, random
 
-from toile.study.spec import Augmentation, Elastic
+from toile.study.augmentation import Augmentation, Elastic
 
 # Keras's own "horizontal_and_vertical" throws one coin for both; its ImageDataGenerator threw two.
 _FLIPS = {"none": (), "horizontal": ("horizontal",), "vertical": ("vertical",), "both": ("horizontal", "vertical")}
 
 
 def augmenting(spec: Augmentation | None) -> list[Any]:
-    """The layers that carry out an augmentation, in the order rotation, zoom, shear, shift, flip, elastic distortion.
+    """The layers that carry out an augmentation, in the order rotation, zoom, shear, shift, flip, elastic distortion, erasing.
 
     They take uint8 images and give uint8 images; there are none for None.
 
@@ -43,6 +43,9 @@ def augmenting(spec: Augmentation | None) -> list[Any]:
     found += [layers.RandomFlip(mode, **kept) for mode in _FLIPS[spec.flip]]
     if spec.elastic:
         found.append(ElasticDistortion(spec.elastic, **kept))
+    if spec.erasing:
+        probability = (spec.erasing.probability,) * 2  # one number would be the end of a range from 0
+        found.append(layers.RandomErasing(probability, spec.erasing.area, fill_value=0.0, value_range=(0, 255), **kept))
     return [*found, ToPixels(**kept)]
 
 

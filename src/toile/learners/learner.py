@@ -66,6 +66,8 @@ class KerasLearner:
             )  # fmt: skip
         self.parts = split(data, trial.split, trial.fold)
         scaling.fit(self.model, trial.recipe.scaling, self.parts.train.images)
+        if trial.recipe.flip_average:
+            self.whole = _flip_averaged(self.whole)
         self.optimizer = recipe.optimizer(trial.recipe)
         self.engine = engine(
             trial.backend,
@@ -76,6 +78,7 @@ class KerasLearner:
             batch_size=trial.recipe.batch_size,
             label_smoothing=trial.recipe.label_smoothing,
             before=augmenting(trial.recipe.augmentation),
+            asked=self.whole if trial.recipe.flip_average else None,
         )
 
     def begin(self, epoch: int) -> None:
@@ -153,6 +156,16 @@ def _build(trial: Trial, store: Store) -> Any:
     if architecture.weights:
         options = {**options, "weights": str(store.weights(architecture.weights))}
     return architectures.build(architecture.name, trial.dataset.image_shape, trial.dataset.classes, options)
+
+
+def _flip_averaged(model: Any) -> Any:
+    """A model over the same weights that says of an image the mean of what `model` says of it and of its mirror image."""
+    import keras
+    from keras import layers, ops
+
+    images = keras.Input(model.input_shape[1:], dtype="uint8", name="images")
+    said = [model(images), model(ops.flip(images, axis=2))]
+    return keras.Model(images, layers.Average(dtype="float32")(said))
 
 
 def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:

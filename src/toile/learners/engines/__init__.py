@@ -12,7 +12,7 @@ Everything else (what to train, when to stop, what to store) is `toile.learners.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,23 +38,29 @@ class Sums(NamedTuple):
 
 
 def engine(backend: str, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-           label_smoothing: float, before: Sequence[Any] = ()) -> Any:  # fmt: skip
+           label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> Any:  # fmt: skip
     """The engine of the backend that this process runs Keras on.
 
     Args:
         before: layers from uint8 to uint8 images that stand before the model while it trains (augmentation).
+        asked: the model that `predict` asks, where it is another one over the same weights.
     """
     module = importlib.import_module(f"{__name__}.{backend}")
     return module.Engine(
-        model, optimizer, images, labels, batch_size=batch_size, label_smoothing=label_smoothing, before=before
+        model, optimizer, images, labels, batch_size=batch_size, label_smoothing=label_smoothing, before=before, asked=asked
     )
 
 
-def training_model(model: Any, before: Sequence[Any] = ()) -> Any:
-    """The same layers up to the logits, from which the loss is computed without losing digits to the softmax."""
+def training_model(model: Any, before: Sequence[Any] = (), faster: Callable[[Any], Any] = lambda model: model) -> Any:
+    """The same layers up to the logits, from which the loss is computed without losing digits to the softmax.
+
+    Args:
+        before: as `engine` takes it.
+        faster: what the backend makes of the layers so that they train faster, over the same variables.
+    """
     import keras
 
-    to_logits = keras.Model(model.inputs, model.get_layer("probabilities").input, name="logits")
+    to_logits = faster(keras.Model(model.inputs, model.get_layer("probabilities").input, name="logits"))
     if not before:
         return to_logits
     x = images = keras.Input(model.input_shape[1:], dtype="uint8")

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from toile.learners.engines import Sums, training_model
+from toile.learners.fused import with_fused_normalization
 
 PREDICT_BATCH = 500
 
@@ -27,14 +28,13 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        before: augmentation, as `toile.learners.engines.engine` takes it.
+        before, asked: as `toile.learners.engines.engine` takes them.
     """
 
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = ()) -> None:  # fmt: skip
-        self.model = model
+                 label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
         optimizer.build(model.trainable_variables)
-        self.training_model = to_logits = training_model(model, before)
+        self.training_model = to_logits = training_model(model, before, with_fused_normalization)
         classes = model.output_shape[-1]
         weights = [variable.value for variable in model.trainable_variables]
         all_images, all_labels = tf.constant(images), tf.constant(labels, dtype=tf.int32)
@@ -66,7 +66,8 @@ class Engine:
 
         self._epoch = epoch
         self._predict = tf.function(
-            lambda batch: model(batch, training=False), input_signature=[tf.TensorSpec([None, *images.shape[1:]], images.dtype)]
+            lambda batch: (asked or model)(batch, training=False),
+            input_signature=[tf.TensorSpec([None, *images.shape[1:]], images.dtype)],
         )
 
     def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:

@@ -18,8 +18,9 @@ class Engine:
     """See `toile.learners.engines`; arguments as of the TensorFlow engine."""
 
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = ()) -> None:  # fmt: skip
-        self.model, self.optimizer, self.batch_size, self.smoothing = model, optimizer, batch_size, label_smoothing
+                 label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
+        self.model, self.asked, self.optimizer = model, asked or model, optimizer
+        self.batch_size, self.smoothing = batch_size, label_smoothing
         optimizer.build(model.trainable_variables)
         self.training_model = training_model(model, before)
         self.device = model.trainable_variables[0].value.device
@@ -54,7 +55,7 @@ class Engine:
         """Probabilities `(n, classes)` float32 of uint8 images."""
         with torch.no_grad():
             batches = [
-                self.model(torch.tensor(np.array(images[at : at + PREDICT_BATCH]), device=self.device), training=False)
+                self.asked(torch.tensor(np.array(images[at : at + PREDICT_BATCH]), device=self.device), training=False)
                 for at in range(0, len(images), PREDICT_BATCH)
             ]
         return torch.cat(batches).float().cpu().numpy()

@@ -1,0 +1,21 @@
+"""What all models of a study file have in common: nothing unknown, nothing converted in silence, nothing changed later."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Spec(BaseModel):
+    """Base of every model here: no unknown key, no silent conversion, no NaN, no change after it is made."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def listed(value: Any) -> Any:
+    """TOML arrays arrive as lists; the frozen models hold tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
