@@ -29,6 +29,7 @@ CASES = {
     "momentum": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}}),
     "batch norm": ("cnn", NORM, {"optimizer": "sgd"}),
     "residual": ("resnet", RESIDUAL, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}}),
+    "muon": ("resnet", RESIDUAL, {"optimizer": "muon-conv"}),
     "l2 penalty": ("cnn", PENALISED, {"optimizer": "sgd"}),
     "label smoothing": ("cnn", NORM, {"optimizer": "sgd", "label_smoothing": 0.2}),
     "scaled loss": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "loss_scale_factor": 16.0}}),
@@ -123,7 +124,7 @@ def test_figures_are_shares_of_images():
 
 # Other backends, each in one process of its own for all its cases.
 
-SHARED_CASES = ("adam", "momentum", "residual", "l2 penalty", "label smoothing", "scaled loss")
+SHARED_CASES = ("adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss")
 
 
 def answer_from_other_process(backend: str, given: str, answer: str) -> None:
