@@ -13,6 +13,7 @@ from reports_fixture import MODELS, make_results
 from runner_fixture import line, make_plan
 from toile.committee.rules import RULES
 from toile.reports.gather import groups
+from toile.reports.html import render
 from toile.reports.plots import sizes
 from toile.store.store import Store
 
@@ -71,3 +72,8 @@ def test_across_seeds_all_trainings_are_members(lines, split, members, tmp_path:
     found = groups(plan, plan.study.committee[0])
     assert [[planned.name for planned in group] for group, _ in found] == members
     assert [suffix for _, suffix in found] == ([" (fold 1)", " (fold 2)"] if split else [""])
+
+
+def test_the_report_shows_it_with_the_committees(results):
+    page = render(results)
+    assert 'data-picture="committee-sizes-1"' in page and "Accuracy over the number of members" in page
