@@ -237,6 +237,16 @@ def test_estimates_use_the_speed_of_stored_runs_of_their_like(store):
     assert known[2:] == unknown[2:]
 
 
+def test_estimates_know_their_like_with_augmentation_too(store):
+    """Keys of the tables that a run was stored with come back in another order."""
+    moved = line("moved", 3, recipe={"augmentation": {"shift": [0.1, 0.1], "flip": "horizontal"}}, seeds=[0, 1])
+    before = make_plan(store, moved)
+    unknown = before.seconds(before.trials[1])
+    keep_run(store, before.trials[0], images_per_second=1.0)
+    after = make_plan(store, moved)
+    assert after.seconds(after.trials[1]) > 3 * 160 > unknown
+
+
 # What is refused before anything trains
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -268,7 +269,8 @@ def _matches(planned: PlannedTrial, pattern: str) -> bool:
 def _kind(trial: dict[str, Any]) -> str:
     """What decides how fast a trial trains."""
     architecture, recipe = trial["architecture"], trial["recipe"]
-    return repr((
-        architecture["name"], sorted(architecture["options"].items()), trial["dataset"]["image_shape"],
+    deciding = (
+        architecture["name"], architecture["options"], trial["dataset"]["image_shape"],
         recipe["batch_size"], recipe["precision"], recipe.get("augmentation"), trial["backend"],
-    ))  # fmt: skip
+    )  # fmt: skip
+    return json.dumps(deciding, sort_keys=True)
