@@ -172,7 +172,7 @@ def render(found: Sequence[Row]) -> str:
         f"{len(found) - own} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
         *([f"{own} lines that no document publishes anything about: {unpublished}."] if own else []),
         f"An accuracy within {CLOSE:.2f} of the published one counts as reproduced. Of several seeds or folds the mean is",
-        "given, ± the standard deviation. Losses are in nats. Seconds are those of one thread on a machine that others use too.",
+        "given, ± the standard deviation. Losses are in nats. Seconds are those of one thread on a machine in use.",
     ]
     asked_for = {row.study for row in found if not row.own}
     for study in sorted(dict.fromkeys(row.study for row in found), key=lambda study: study not in asked_for):
