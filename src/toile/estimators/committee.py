@@ -92,7 +92,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
 
     @property
     def _named(self) -> bool:
-        return bool(self.members) and all(isinstance(member, tuple) for member in self.members)
+        return isinstance(self.members, list) and bool(self.members) and all(isinstance(one, tuple) for one in self.members)
 
     def _pairs(self) -> list[tuple[str, Any]]:
         """(name, classifier), as they were given."""
@@ -102,8 +102,9 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
 
     def _untrained(self) -> list[tuple[str, Any]]:
         """(name, copy), each random one with a seed."""
-        if not (pairs := self._pairs()):
-            raise InvalidParameter("a committee of no members; at least one is needed")
+        if self.members is not None and not (isinstance(self.members, list | tuple) and self.members):
+            raise InvalidParameter(f"members are a list of one at least, or None for the default; got {self.members!r}")
+        pairs = self._pairs()
         self._validate_names([name for name, _ in pairs])
         random, copies = check_random_state(self.random_state), []
         for name, member in pairs:

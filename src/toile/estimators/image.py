@@ -177,9 +177,10 @@ class ImageClassifier(ProbabilisticClassifier):
 
 def _flat(X: Any) -> tuple[tuple[int, ...] | None, Any]:
     """The shape of each image, if `X` has images and not rows; and rows."""
-    if np.ndim(X) < 3:
+    array = X if hasattr(X, "shape") else np.asarray(X)
+    if len(array.shape) < 3:
         return None, X
-    images = np.asarray(X)
+    images = np.asarray(array)
     return images.shape[1:], images.reshape(len(images), math.prod(images.shape[1:]))
 
 

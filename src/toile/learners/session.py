@@ -57,6 +57,7 @@ class Session:
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._timer: threading.Timer | None = None
+        self._log: BinaryIO | None = None
 
     def train(self, trial: Trial, store: Store, *, also: Sequence[int] = (), tell: Tell = lambda event, **fields: None) -> str:
         """Train a trial whose data set `store` keeps; arguments, result and errors as `toile.learners.train.train`."""
@@ -74,6 +75,9 @@ class Session:
         """End the process, after the request that it is at."""
         with self._lock:
             self.kill()
+            if self._log is not None:
+                self._log.close()
+                self._log = None
 
     def kill(self) -> None:
         """End the process at once, and any request with it. What it has committed to a store stays."""
@@ -125,7 +129,9 @@ class Session:
             raise ToileError(f"the process that trains has ended: {self._last_lines()}") from None
 
     def _started(self) -> subprocess.Popen[bytes]:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it is read after the process has ended
+        if self._log is None:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it is read when the process has ended
+        self._log.truncate(0)
         return subprocess.Popen(
             [sys.executable, "-m", "toile.learners.resident"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._log, env=environment(self.backend, self.threads),
