@@ -193,6 +193,7 @@ def test_progress_is_shown_if_asked_for(capfd):
         ({"image_shape": (8, 9, 1)}, r"\(8, 9, 1\)"),
         ({"image_shape": (4, 8, 2)}, "1 or 3 channels"),
         ({"random_state": -1}, "random_state: at least 0"),
+        ({"threads": 0}, "threads: a whole number from 1 up"),
         ({"architecture": "numpy-mlp"}, "learns by sgd"),
     ],
 )

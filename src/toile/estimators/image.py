@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -117,6 +117,11 @@ class ImageClassifier(ProbabilisticClassifier):
             raise ValueError(f"images of shape {shape}; the model was trained on {self.image_shape_}")
         return session(self.backend, self.threads).predict(self.model_, self._images(rows))
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
     def _plan(self, dataset: Dataset, store: Store) -> Plan:
         """A study of the one trial, checked as any other."""
         seed = self.random_state
@@ -135,8 +140,11 @@ class ImageClassifier(ProbabilisticClassifier):
             "recipe": recipe,
             "trial": [{"name": "fit", "architecture": {"name": self.architecture, "options": self.options or {}}}],
         })  # fmt: skip
-        if wrong := mistakes(content, studies.catalogue()):
-            raise InvalidParameter("; ".join(f"{_parameter(place)}: {what}" for place, what in wrong))
+        wrong = [f"{_parameter(place)}: {what}" for place, what in mistakes(content, studies.catalogue())]
+        if not isinstance(self.threads, int | np.integer) or self.threads < 1:
+            wrong.append(f"threads: a whole number from 1 up is wanted, got {self.threads!r}")
+        if wrong:
+            raise InvalidParameter("; ".join(wrong))
         spec = StudySpec.model_validate(content)
         return plans.make(spec, "ImageClassifier", spec.dataset, dataset, store).checked()
 
