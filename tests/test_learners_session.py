@@ -101,6 +101,18 @@ def test_it_ends_when_it_is_idle(linear):
     lonely.close()
 
 
+def test_it_is_replaced_after_so_many_trainings(store, monkeypatch):
+    monkeypatch.setattr("toile.learners.session.TRAININGS", 2)
+    lonely, processes = Session("tensorflow", 1), []
+    for seed in range(3):
+        trial = make_trial("logistic-regression", seed=seed).model_copy(update={"learner": "classical"})
+        lonely.train(trial, store)
+        processes.append(lonely._process)
+    lonely.close()
+    assert processes[0] is processes[1] is not processes[2]
+    assert processes[0].returncode is not None
+
+
 def test_a_fork_has_a_process_of_its_own(monkeypatch):
     mine = session("tensorflow", 1)
     assert session("tensorflow", 1) is mine

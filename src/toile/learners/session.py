@@ -30,6 +30,8 @@ from toile.study.trial import Trial
 
 # After so long without a request the process is ended: TensorFlow holds half a gigabyte.
 IDLE_SECONDS = 300.0
+# After so many trainings it is replaced: TensorFlow keeps the graphs of each, 3 MB for a small network.
+TRAININGS = 100
 _LAST_LINES = 5
 
 Tell = Callable[..., None]
@@ -58,10 +60,16 @@ class Session:
         self._process: subprocess.Popen[bytes] | None = None
         self._timer: threading.Timer | None = None
         self._log: BinaryIO | None = None
+        self._trainings = 0
 
     def train(self, trial: Trial, store: Store, *, also: Sequence[int] = (), tell: Tell = lambda event, **fields: None) -> str:
         """Train a trial whose data set `store` keeps; arguments, result and errors as `toile.learners.train.train`."""
-        return self._request("train", trial.canonical(), store.root.absolute(), self.threads, tuple(also), tell=tell)
+        with self._lock:
+            if self._trainings >= TRAININGS:
+                self.kill()
+                self._trainings = 0
+            self._trainings += 1
+            return self._request("train", trial.canonical(), store.root.absolute(), self.threads, tuple(also), tell=tell)
 
     def predict(self, model: StoredModel, images: np.ndarray) -> np.ndarray:
         """Probabilities `(n, classes)` float32 of uint8 images `(n, height, width, channels)`.
