@@ -195,6 +195,10 @@ def test_progress_is_shown_if_asked_for(capfd):
         ({"random_state": -1}, "random_state: at least 0"),
         ({"threads": 0}, "threads: a whole number from 1 up"),
         ({"architecture": "numpy-mlp"}, "learns by sgd"),
+        (
+            {"architecture": "transfer", "options": {"weights": "nowhere.weights.h5"}},
+            "no weights file nowhere.weights.h5; looked",
+        ),
     ],
 )
 def test_what_cannot_be_is_a_value_error_that_says_what_can(params, said):

@@ -141,11 +141,11 @@ class ImageClassifier(ProbabilisticClassifier):
             "trial": [{"name": "fit", "architecture": {"name": self.architecture, "options": self.options or {}}}],
         })  # fmt: skip
         wrong = [f"{_parameter(place)}: {what}" for place, what in mistakes(content, studies.catalogue())]
-        if not isinstance(self.threads, int | np.integer) or self.threads < 1:
+        if not isinstance(self.threads, int) or self.threads < 1:
             wrong.append(f"threads: a whole number from 1 up is wanted, got {self.threads!r}")
         if wrong:
             raise InvalidParameter("; ".join(wrong))
-        spec = StudySpec.model_validate(content)
+        spec = studies.with_weights(StudySpec.model_validate(content), Path())
         return plans.make(spec, "ImageClassifier", spec.dataset, dataset, store).checked()
 
     def _train(self, plan: Plan) -> None:
