@@ -38,12 +38,13 @@ class Key:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several tables that are chosen by `name`: a schedule, an optimizer, an architecture."""
+    """One of several tables that are chosen by `name`: a schedule, an optimizer, an architecture with what trains it."""
 
     name: str
     about: str
     keys: list[Key]
     example: dict[str, Any]
+    learner: str = ""
 
 
 def render() -> str:
@@ -154,10 +155,9 @@ def _architectures() -> Iterator[Choice]:
         module = architectures.load(name)
         arguments = docstring_parser.parse(module.build.__doc__, style=docstring_parser.DocstringStyle.GOOGLE).params
         about = {argument.arg_name: " ".join(argument.description.split()) for argument in arguments}
-        options = architectures.complete(name, asked.get(name, {}))
-        yield Choice(
-            name, _sentence(module.__doc__), list(keys(architectures.options_model(name), about)), {"name": name, **options}
-        )  # fmt: skip
+        found = list(keys(architectures.options_model(name), about))
+        example = {"name": name, **architectures.complete(name, asked.get(name, {}))}
+        yield Choice(name, _sentence(module.__doc__), found, example, architectures.learner(name))
 
 
 def _sentence(text: str | None) -> str:
