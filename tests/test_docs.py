@@ -49,7 +49,7 @@ from toile.study.reduction import Reduction
 REPOSITORY = Path(__file__).parent.parent
 README = REPOSITORY / "README.md"
 PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
 
 ENVIRONMENT = "makes an environment, from the network"
 NOT_RUN = {
@@ -219,8 +219,8 @@ def look_at(command: str) -> None:
     elif words[0] == "dask":
         tool = {"scheduler": dask_scheduler, "worker": dask_worker}[words[1]].main
         tool.make_context(words[1], words[2:])
-    elif extra := re.search(r"toile\[(\w+)\]", command):
-        assert extra[1] in PROJECT["optional-dependencies"]
+    elif extras := re.search(r"toile\[([\w,]+)\]", command):
+        assert set(extras[1].split(",")) <= set(PROJECT["project"]["optional-dependencies"]), command
     elif words[:3] == ["python", "-m", "benchmarks"]:
         assert words[3] == "NAME" or (REPOSITORY / "benchmarks" / f"{words[3]}.py").is_file(), command
     elif words[0] == "toile":
@@ -293,6 +293,18 @@ def test_the_index_has_every_page() -> None:
     index = REPOSITORY / "docs" / "README.md"
     listed = re.findall(r"^\d+\. .*?\]\(([\w-]+\.md)\)", index.read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(page.name for page in PAGES if page not in (README, index))
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = PROJECT["project"]
+    wanted = [*project["dependencies"], *PROJECT["dependency-groups"]["test"], *PROJECT["build-system"]["requires"]]
+    wanted += [one for extra in project["optional-dependencies"].values() for one in extra]
+    rows = [
+        row.split("|")[1] for row in (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8").splitlines() if row.startswith("|")
+    ]
+    named = {name for row in rows for name in re.findall(r"[\w-]+", row)}
+    # tensorflow is tensorflow-cpu where there is no such package.
+    assert {re.match(r"[\w-]+", one)[0] for one in wanted} - {"tensorflow"} <= named
 
 
 def test_links_lead_somewhere() -> None:
