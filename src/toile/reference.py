@@ -73,7 +73,7 @@ def keys(model: type[BaseModel], about: dict[str, str] | None = None) -> Iterato
     required = schema.get("required", ())
     for name, field in schema["properties"].items():
         default = "required" if name in required else _default(field.get("default"))
-        described = field.get("description") or (about or {})[name]
+        described = field.get("description") or (about or {}).get(name, "")
         yield Key(name, kind(field), default, described)
 
 
