@@ -26,8 +26,8 @@ def sections() -> list[tuple[str, str]]:
 def test_the_page_is_up_to_date(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
     main(["reference"])
     assert capsys.readouterr().out == PAGE.read_text("utf-8"), "run `toile reference --output docs/study-file.md`"
-    main(["reference", "--output", str(tmp_path / "page.md")])
-    assert (tmp_path / "page.md").read_bytes() == PAGE.read_bytes()
+    main(["reference", "--output", str(tmp_path / "new" / "page.md")])
+    assert (tmp_path / "new" / "page.md").read_bytes() == PAGE.read_bytes()
 
 
 @pytest.mark.parametrize(("heading", "text"), [pytest.param(*one, id=one[0]) for one in sections()])

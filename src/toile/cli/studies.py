@@ -32,7 +32,10 @@ def reference(*, output: Path | None = None) -> None:
     from toile.store import atomic
 
     text = references.render()
-    atomic.write(output, text) if output else print(text, end="")
+    if output is None:
+        return print(text, end="")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return atomic.write(output, text)
 
 
 @app.command
