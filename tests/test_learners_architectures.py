@@ -94,6 +94,17 @@ def test_multiply_adds_grow_with_the_images_and_count_what_keras_builds(name, sh
     assert architectures.multiply_adds(name, (2 * shape[0], 2 * shape[1], shape[2]), classes, {}) > count >= 1
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"stem": 8, "stem_kernel": 4, "stem_stride": 2, "widths": [4, 8], "blocks": [1, 2]}, {"widths": [16, 8, 8], "blocks": 1}],
+    ids=str,
+)
+def test_multiply_adds_of_residual_networks(options):
+    for shape, classes in SHAPES:
+        counts = architectures.multiply_adds("resnet", shape, classes, options)
+        assert counts == counted(architectures.build("resnet", shape, classes, options))
+
+
 def test_looking_at_architectures_imports_no_keras():
     said = python(
         "from toile.learners import architectures\n"

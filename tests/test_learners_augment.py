@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy import ndimage
 
 from learners_fixture import OTHER_BACKENDS, assert_same_result, make_store, make_trial, python, some_images, weights, work
 from toile.learners import recipe
 from toile.learners.train import train
 from toile.store.store import Store
-from toile.study.augmentation import Augmentation, Elastic
+from toile.study.augmentation import Augmentation, Elastic, Erasing
 from toile.study.trial import Trial
 
 SHAPE = (28, 28, 1)
@@ -31,8 +32,10 @@ EACH = {
     "both": {"flip": "both"},
     "elastic": {"elastic": Elastic()},
 }
+# What brings black into an image.
+BLACK = {"crop": {"crop": 3}, "erasing": {"erasing": Erasing()}}
 ALL = {"rotation": 10.0, "zoom": 0.1, "shear": 5.0, "shift": (0.1, 0.1), "flip": "both", "elastic": Elastic()}
-SOME = {"shift": [0.1, 0.1], "flip": "horizontal", "elastic": {}}
+SOME = {"shift": [0.1, 0.1], "crop": 1, "flip": "horizontal", "elastic": {}, "erasing": {}}
 
 
 def augmenter(spec: Augmentation | None, shape: tuple[int, int, int] = SHAPE) -> Any:
@@ -52,7 +55,7 @@ def augmented(model: Any, images: np.ndarray, seed: int = 0, epoch: int = 0) -> 
     return np.asarray(model(images, training=True))
 
 
-@pytest.mark.parametrize("options", [*EACH.values(), ALL], ids=[*EACH, "all"])
+@pytest.mark.parametrize("options", [*EACH.values(), *BLACK.values(), ALL], ids=[*EACH, *BLACK, "all"])
 def test_each_option_changes_images_while_training_and_only_then(options):
     images, model = some_images(SHAPE, 12), augmenter(Augmentation(**options))
     assert model.count_params() == 0
@@ -128,6 +131,33 @@ def test_both_ways(options):
     along = mass.sum(axis=2) if "rotation" in options else mass.sum(axis=1)
     centre = (along * np.arange(29)).sum(axis=1) / np.maximum(along.sum(axis=1), 1)
     assert 15 <= (centre > 14).sum() <= 45
+
+
+def test_crop_moves_by_whole_pixels_and_brings_in_black():
+    images, padding = some_images(SHAPE, 300), 2
+    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    windows = {(y, x): padded[:, y : y + 28, x : x + 28] for y in range(5) for x in range(5)}
+    changed = augmented(augmenter(Augmentation(crop=padding)), images)
+    found = [[place for place, window in windows.items() if (window[at] == one).all()] for at, one in enumerate(changed)]
+    assert all(len(places) == 1 for places in found)
+    # Every one of the 25 places, each about as often: of 300 draws, 12; the chance of none at all is 0.0001.
+    assert {place for places in found for place in places} == set(windows)
+
+
+def test_erasing_takes_one_rectangle_of_so_many_images():
+    images = np.full((400, *SHAPE), 200, np.uint8)
+    black = augmented(augmenter(Augmentation(erasing=Erasing(probability=0.25, area=(0.1, 0.2)))), images)[..., 0] == 0
+    erased = black.any(axis=(1, 2))
+    assert 0.15 < erased.mean() < 0.35  # four standard deviations and a half
+    rows, columns = black.any(axis=2).sum(axis=1)[erased], black.any(axis=1).sum(axis=1)[erased]
+    np.testing.assert_array_equal(rows * columns, black.sum(axis=(1, 2))[erased])
+    for sides in (rows, columns):  # of a square of the area, to the pixel
+        assert np.floor(28 * np.sqrt(0.1)) <= sides.min() < sides.max() <= np.ceil(28 * np.sqrt(0.2))
+
+
+def test_an_area_from_larger_to_smaller_is_refused():
+    with pytest.raises(ValidationError, match=r"`area` goes from the smaller share to the larger, got \[0\.5, 0\.1\]"):
+        Erasing(area=(0.5, 0.1))
 
 
 # Elastic distortion
@@ -225,9 +255,9 @@ def test_augmented_model_is_saved_without_its_augmentation(tmp_path):
     assert any((one != other).any() for one, other in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize("backend", OTHER_BACKENDS[:1])
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_augmented_training_on_another_backend(backend, tmp_path):
-    store, augmentation = make_store(tmp_path), {"flip": "horizontal", "elastic": {}}
-    trial = make_trial(options={"hidden": [4]}, backend=backend, epochs=1, augmentation=augmentation)
+    store = make_store(tmp_path)
+    trial = make_trial(options={"hidden": [4]}, backend=backend, epochs=1, augmentation=SOME)
     assert [event["event"] for event in work(trial, store)] == ["epoch", "done"]
     assert np.isfinite(store.get(trial.fingerprint).history[0]["loss"])

@@ -19,6 +19,7 @@ BATCH = 32
 # Not relu: images that light none of eight units would tie between classes, and accuracy would hang on the last bit.
 PLAIN = {"hidden": [8], "activation": "tanh"}
 NORM = {**STATEFUL, "dropout": 0.0, "dense_dropout": 0.0, "dense_norm": True}
+RESIDUAL = {"stem": 4, "stem_kernel": 4, "stem_stride": 2, "widths": [4, 8], "blocks": [1, 2], "activation": "tanh"}
 PENALISED = {**NORM, "l2": 0.01, "dense_l2": 0.02}
 
 # What differs in arithmetic: name -> (architecture, options, recipe). 200 images: the last batch has 8 of 32.
@@ -27,6 +28,8 @@ CASES = {
     "adam": ("mlp", PLAIN, {"optimizer": "adam"}),
     "momentum": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}}),
     "batch norm": ("cnn", NORM, {"optimizer": "sgd"}),
+    "residual": ("resnet", RESIDUAL, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}}),
+    "muon": ("resnet", RESIDUAL, {"optimizer": "muon-conv"}),
     "l2 penalty": ("cnn", PENALISED, {"optimizer": "sgd"}),
     "label smoothing": ("cnn", NORM, {"optimizer": "sgd", "label_smoothing": 0.2}),
     "scaled loss": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "loss_scale_factor": 16.0}}),
@@ -121,7 +124,7 @@ def test_figures_are_shares_of_images():
 
 # Other backends, each in one process of its own for all its cases.
 
-SHARED_CASES = ("adam", "momentum", "l2 penalty", "label smoothing", "scaled loss")
+SHARED_CASES = ("adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss")
 
 
 def answer_from_other_process(backend: str, given: str, answer: str) -> None:

@@ -224,7 +224,7 @@ ONE_MISTAKE = {
     ),
     HEAD + SWEEP + "[sweep.grid.recipe]\nbatch_sise = [16]\n": (
         "line 7: sweep[0].grid.recipe.batch_sise: unknown key (did you mean 'batch_size'?); known: augmentation, batch_size, "
-        "early_stopping, epochs, label_smoothing, optimizer, precision, scaling, schedule"
+        "early_stopping, epochs, flip_average, label_smoothing, optimizer, precision, scaling, schedule"
     ),
     HEAD + SWEEP + "[sweep.grid]\narchitecture.dropout = [0.5, 2.0]\n": (
         "line 7: sweep[0].grid.architecture.dropout: cnn: below 1 is wanted, got 2.0"
@@ -274,6 +274,9 @@ ONE_MISTAKE = {
     ),
     HEAD + TRIAL + COMMITTEE + "rule = 'weighted-mean'\nweights = [1, 2]\n": (
         "line 10: committee[0].weights: one number a member is wanted, got 2 for 1 members"
+    ),
+    HEAD + TRIAL + COMMITTEE + "across = 'seeds'\nrule = 'weighted-mean'\nweights = [1]\n": (
+        "line 11: committee[0].weights: a committee across seeds has as many members as there are seeds: no weights"
     ),
     HEAD + TRIAL + COMMITTEE + "rule = 'weighted-mean'\nweights = [0]\n": (
         "line 10: committee[0].weights: weights are at least 0 and not all 0, got [0.0]"

@@ -18,11 +18,13 @@ _FLIPS = {"none": (), "horizontal": ("horizontal",), "vertical": ("vertical",), 
 
 
 def augmenting(spec: Augmentation | None) -> list[Any]:
-    """The layers that carry out an augmentation, in the order rotation, zoom, shear, shift, flip, elastic distortion, erasing.
+    """The layers that carry out an augmentation, in the order rotation, zoom, shear, shift, crop, flip, elastic distortion,
+    erasing.
 
     They take uint8 images and give uint8 images; there are none for None.
 
-    What comes in from outside of the image repeats its edge, as in Keras's ImageDataGenerator, which the documents used.
+    What comes in from outside of the image repeats its edge, as in Keras's ImageDataGenerator, which the documents used; what
+    `crop` brings in is black.
     """
     if spec is None:
         return []
@@ -40,6 +42,8 @@ def augmenting(spec: Augmentation | None) -> list[Any]:
         shear.x_factor = (-tangent, tangent)  # as an argument it may be at most 1, which is 45 degrees
     if any(spec.shift):
         found.append(layers.RandomTranslation(*spec.shift, fill_mode="nearest", **kept))
+    if spec.crop:
+        found.append(PadAndCrop(spec.crop, **kept))
     found += [layers.RandomFlip(mode, **kept) for mode in _FLIPS[spec.flip]]
     if spec.elastic:
         found.append(ElasticDistortion(spec.elastic, **kept))
@@ -58,6 +62,34 @@ class ToPixels(layers.Layer):
 
     def compute_output_spec(self, images: Any) -> Any:
         return KerasTensor(images.shape, "uint8")
+
+
+class PadAndCrop(layers.Layer):
+    """Puts black around images and cuts windows of their size out at random, as He et al. (CVPR 2016, section 4.2) do.
+
+    Unlike RandomTranslation it moves by whole pixels: nothing is interpolated, so nothing is blurred.
+
+    Input and output are `(batch, height, width, channels)` float.
+    """
+
+    def __init__(self, padding: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.padding = padding
+        self.generator = random.SeedGenerator(0)
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """The images, each moved by -padding..padding pixels along both axes if `training`."""
+        if not training:
+            return images
+        size, around = ops.shape(images)[0], (self.padding, self.padding)
+        images = ops.pad(images, ((0, 0), around, around, (0, 0)))
+        for axis in (1, 2):
+            length = images.shape[axis] - 2 * self.padding
+            first = random.randint((size, 1), 0, 2 * self.padding + 1, seed=self.generator)
+            places = first + ops.arange(length, dtype="int32")[None]
+            shape = (size, length, 1, 1) if axis == 1 else (size, 1, length, 1)
+            images = ops.take_along_axis(images, ops.reshape(places, shape), axis=axis)
+        return images
 
 
 class ElasticDistortion(layers.Layer):

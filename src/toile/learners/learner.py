@@ -58,7 +58,7 @@ class KerasLearner:
         self.model = self.whole = _build(trial, store)
         if trial.warm_start:
             self.whole.set_weights(_weights(store, trial.warm_start))
-        if features.frozen(self.whole) and not trial.recipe.augmentation:
+        if features.frozen(self.whole) and not (trial.recipe.augmentation or trial.recipe.flip_average):
             # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
             self.model, data = features.dataset_of_features(
                 self.whole, data, store.features_folder, fingerprint=trial.fingerprint,

@@ -18,6 +18,10 @@ def optimizer(recipe: RecipeSpec) -> Any:
     import keras
 
     spec = recipe.optimizer
+    if spec.name == "muon-conv":
+        from toile.learners.muon import ConvolutionMuon
+
+        return ConvolutionMuon(**spec.options)
     classes = {name.lower(): getattr(keras.optimizers, name) for name in dir(keras.optimizers)}
     return classes[spec.name](**spec.options)
 

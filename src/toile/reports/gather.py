@@ -55,9 +55,22 @@ def _test(plan: Plan, parts: dict[str, Parts]) -> Images | None:
 
 
 def groups(plan: Plan, spec: CommitteeSpec) -> list[tuple[list[PlannedTrial], str]]:
-    """The committee's members, once for each seed and fold that all of them have, with what that adds to its name."""
+    """The committee's members, once for each seed and fold that all of them have, with what that adds to its name.
+
+    Across seeds, they are all trainings of its lines, once for each fold that all of them have.
+    """
     lines = {member: {(p.trial.seed, p.trial.fold): p for p in plan.trials if p.line == member} for member in spec.members}
-    shared = [key for key in next(iter(lines.values())) if all(key in line for line in lines.values())]
+    first = next(iter(lines.values()))
+    if spec.across:
+        folds = dict.fromkeys(fold for _, fold in first)
+        return [
+            (
+                [planned for line in lines.values() for (_, of), planned in line.items() if of == fold],
+                "" if fold is None else f" (fold {fold + 1})",
+            )
+            for fold in folds
+        ]
+    shared = [key for key in first if all(key in line for line in lines.values())]
     if not shared:  # members with different single seeds still make one committee
         return [([next(iter(line.values())) for line in lines.values()], "")]
     several = len({seed for seed, _ in shared}) > 1

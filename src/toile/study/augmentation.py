@@ -47,4 +47,9 @@ class Augmentation(Spec):
     flip: Literal["none", "horizontal", "vertical", "both"] = Field("none", description="mirrored half of the time")
     elastic: Elastic | None = Field(None, description="elastic distortion, after the others")
     # Fields that came later are left out of the canonical trial at their defaults: fingerprints of before hold.
+    crop: Annotated[int, Field(ge=0, le=64)] = Field(
+        0,
+        exclude_if=lambda value: not value,
+        description="so many black pixels are put around an image, and a window of its size cut out: moved by whole pixels",
+    )
     erasing: Erasing | None = Field(None, exclude_if=lambda value: value is None, description="random erasing, last of all")

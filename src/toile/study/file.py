@@ -212,7 +212,12 @@ def _weights(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
             yield place, f'only the rule "weighted-mean" takes weights; the rule is {committee.rule!r}'
         if weights == "fit" and split.get("validation") == 0 and split.get("folds") is None:
             yield place, "weights are fitted on the validation split, and the study has none (split.validation = 0)"
-        if isinstance(weights, tuple):
+        if isinstance(weights, tuple) and committee.across:
+            yield (
+                place,
+                f"a committee across {committee.across} has as many members as there are {committee.across}: no weights",
+            )
+        elif isinstance(weights, tuple):
             if len(weights) != len(committee.members):
                 yield place, f"one number a member is wanted, got {len(weights)} for {len(committee.members)} members"
             if any(weight < 0 for weight in weights) or sum(weights) <= 0:

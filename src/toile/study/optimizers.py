@@ -80,6 +80,9 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
     "sgd": COMMON | {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
 }
 
+# The one that is not Keras's own: `toile.learners.muon` takes Muon to convolutions.
+OPTIMIZERS["muon-conv"] = OPTIMIZERS["muon"]
+
 # Options that count something, and the least they may be.
 WHOLE = {"ema_overwrite_frequency": 1, "gradient_accumulation_steps": 2, "ns_steps": 1, "warmup_steps": 0}
 # What each option means, for the reference of study files.

@@ -236,6 +236,9 @@ class CommitteeSpec(Spec):
 
     name: Name = Field(description="no other committee of the study has it")
     members: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials")
+    across: Literal["seeds"] | None = Field(
+        None, description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed'
+    )
     rule: Name = Field("mean", description="how probabilities become one, as `toile list` shows the rules")
     weights: Annotated[Floats | Literal["fit"] | None, BeforeValidator(listed)] = Field(
         None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'

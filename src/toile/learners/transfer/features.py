@@ -1,7 +1,8 @@
 """Features: what a frozen backbone makes of the images, computed once and kept, so that an epoch is the head's alone.
 
 The head on the features is the same mathematics as the whole model on the images: nothing before the head changes in
-training. It holds as long as the images are the same in every epoch, which is to say without augmentation.
+training. It holds as long as the images are the same in every epoch, which is to say without augmentation, and without mirror
+images to be predicted.
 """
 
 from __future__ import annotations

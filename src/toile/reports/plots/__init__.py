@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
-from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, sweeps
+from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, sizes, sweeps
 from toile.reports.plots.svg import svg
 from toile.reports.results import StudyResults
 
@@ -94,6 +94,12 @@ PLOTS = {
         "trained on and on becomes surer of its mistakes.",
         300,
         legend=against.accuracy_against_legend,
+    ),
+    "committee-sizes": Plot(
+        sizes.committee_sizes,
+        sizes.draw_committee_size,
+        "Accuracy over the number of members: the mean of all committees of so many of the members, the line from the lowest "
+        "to the highest of them. All are shown; none is chosen by its test figure. Of more than six, the first so many.",
     ),
     "learning-curves": Plot(
         curves.learning_curves,
