@@ -23,10 +23,19 @@ from toile.data.sources import digits, fashion_mnist
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
-def test_registered():
-    assert sources.names() == ("digits", "fashion-mnist")
-    for name in sources.names():
-        assert sources.about(name) and "\n" not in sources.about(name)
+@pytest.mark.parametrize("name", sources.names())
+def test_every_data_set_says_what_it_is_and_is_always_the_same(name, monkeypatch):
+    monkeypatch.setenv("TOILE_MIRRORS", "")
+    assert sources.about(name) and "\n" not in sources.about(name)
+    try:
+        dataset = sources.load(name)
+    except DatasetUnavailable:
+        pytest.skip(f"{name} is not on this machine")
+    assert dataset.name == name
+    for part in (dataset.train, dataset.test):
+        assert part.images.dtype == np.uint8 and part.images.shape == (len(part.labels), *dataset.image_shape)
+        assert part.labels.dtype == np.int64 and set(part.labels) == set(range(dataset.classes))
+    assert sources.load(name).content == dataset.content
 
 
 # Digits

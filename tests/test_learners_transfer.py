@@ -227,7 +227,7 @@ def test_checks_import_no_keras(weights_file):
         ({"backbone": "xception", "alpha": 1.0}, "xception takes images of at least 71 pixels a side, got size = 32"),
         ({"backbone": "vgg16"}, "vgg16 has no width multiplier, got alpha = 0.25; only these have: mobilenet, mobilenet-v2"),
         ({"weights": "imagenet", "alpha": 0.3}, "no ImageNet weights of mobilenet for alpha = 0.3; there are for: 0.25, 0.5, "),
-        ({"weights": "/no/such/file.h5"}, 'no weights file /no/such/file.h5; weights is "imagenet", "none" or a file'),
+        ({"weights": "/no/such/file.h5"}, 'no weights file /no/such/file.h5; weights is "imagenet", "none", a path or the'),
         ({"dense": [8], "dense_dropout": [0.1, 0.2]}, "dense_dropout has 2 values for 1 layers"),
         ({"fit": "pad", "size": 40}, r"images of \(50, 28\) pixels cannot be padded to 40"),
     ],

@@ -55,7 +55,8 @@ def result(
     )
     figures = {"accuracy": accuracy, "loss": 0.31}
     metrics = {"test": figures, "validation": figures}
-    return Measured("s", "a", "a", str(reduction or ""), trial, metrics, {"loss": 0.1}, {"parameters": 7})
+    facts = {"parameters": 7, "seconds": {"train": 1.5, "evaluate": 0.1}}
+    return Measured("s", "a", "a", str(reduction or ""), trial, metrics, {"loss": 0.1}, facts)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def result(
 )
 def test_a_verdict_follows_from_the_distance(accuracy: float, note: str | None, verdict: str) -> None:
     spec = study(note=note)
-    (row,) = rows({"s": spec}, [result(spec, accuracy)])
+    row, _ = rows({"s": spec}, [result(spec, accuracy)])
     assert row.verdict == verdict
     assert row.measured["accuracy"] == accuracy
     assert row.parameters == 7
@@ -83,16 +84,16 @@ def test_what_has_no_published_figure_is_not_reproduced() -> None:
 
 
 def test_nothing_measured_says_so() -> None:
-    (row,) = rows({"s": study()}, [])
+    row, _ = rows({"s": study()}, [])
     assert (row.verdict, row.n, row.measured) == ("not measured", 0, {})
 
 
 def test_a_reduced_result_is_no_reproduction_and_gives_way_to_a_full_one() -> None:
     spec = study()
     small = result(spec, 0.9, reduction=Reduction(0.1, 0.1))
-    (row,) = rows({"s": spec}, [small])
+    row, _ = rows({"s": spec}, [small])
     assert row.verdict == "reduced: to 0.1 of the training images and 0.1 of the epochs"
-    (row,) = rows({"s": spec}, [small, result(spec, 0.901)])
+    row, _ = rows({"s": spec}, [small, result(spec, 0.901)])
     assert (row.verdict, row.n) == ("reproduced", 1)
 
 
@@ -106,9 +107,9 @@ def test_a_result_of_another_recipe_does_not_count() -> None:
 def test_folds_are_a_mean_with_its_spread_and_all_are_wanted() -> None:
     spec = study(folds=3)
     two = [result(spec, 0.89, fold=0), result(spec, 0.91, fold=1)]
-    (row,) = rows({"s": spec}, two)
+    row, _ = rows({"s": spec}, two)
     assert row.verdict == "reduced: 2 of 3 folds"
-    (row,) = rows({"s": spec}, [*two, result(spec, 0.90, fold=2)])
+    row, _ = rows({"s": spec}, [*two, result(spec, 0.90, fold=2)])
     assert row.verdict == "reproduced"
     assert row.measured["accuracy"] == pytest.approx(0.9)
     assert row.spread["accuracy"] == pytest.approx(0.01)
@@ -139,8 +140,8 @@ def test_a_published_mean_of_members_is_laid_beside_the_same_mean() -> None:
     committee = {"name": "c", "members": ["a"], "published": {"mean_of_members": {"accuracy": 0.9, "loss": 0.3}}}
     content = study().model_dump(exclude_unset=True)
     spec = StudySpec.model_validate({**content, "trial": list(content["trial"]), "committee": [committee]})
-    assert [row.verdict for row in rows({"s": spec}, [])] == ["not measured", "not measured"]
-    _, row = rows({"s": spec}, [result(spec, 0.95)])
+    assert [row.verdict for row in rows({"s": spec}, [])] == ["not measured"] * 3
+    *_, row = rows({"s": spec}, [result(spec, 0.95)])
     assert row.measured["accuracy"] == pytest.approx(0.95)
     assert row.verdict == "differs: a differs"
 
@@ -158,10 +159,11 @@ def test_lines_of_a_study_that_no_document_asks_for_are_our_own() -> None:
         kept = one.trial.architecture.model_copy(update={"options": {"hidden": [8], "weights": "file"}, "weights": "c" * 64})
         trial = Trial(**{name: getattr(one.trial, name) for name in Trial.model_fields} | {"architecture": kept})
         found.append(replace(one, study="own", trial=trial))
-    first, second, third = rows({"own": own, "s": published}, found)
+    first, second, third, _ = rows({"own": own, "s": published}, found)
     assert (first.verdict, first.n, first.own) == ("measured: no figure is published", 2, True)
     assert first.measured["accuracy"] == pytest.approx(0.85)
     assert (second.line, second.verdict, third.own) == ("unpublished", "not measured", False)
     text = render([first, second, third])
     assert "1 published lines: 0 reproduced, 0 differs, 0 measured, 0 reduced, 1 not measured." in text
-    assert "2 lines of our own" in text and text.index("## s") < text.index("## own")
+    assert text.index("## s") < text.index("## own")
+    assert "2 lines that no document publishes anything about: 1 measured, 0 reduced, 1 not measured" in text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 
+from pydantic import BaseModel
+
 from toile import studies
 from toile.committee.rules import RULES
 from toile.data import formats, sources
@@ -16,7 +18,6 @@ from toile.study.optimizers import OPTIMIZERS
 
 def everything() -> dict[str, dict[str, str]]:
     """Kind -> name -> one line."""
-    schedule_types = [kind for kind in vars(schedules).values() if _is_schedule(kind)]
     return {
         "studies": {name: studies.title(name) for name in studies.names()},
         "architectures": {name: about(architectures.load(name)) for name in architectures.names()},
@@ -24,9 +25,14 @@ def everything() -> dict[str, dict[str, str]]:
         "formats": {name: formats.about(name) for name in formats.names()},
         "rules": {name: _line(rule) for name, rule in RULES.items()},
         "metrics": {name: metric.title for name, metric in METRICS.items()},
-        "schedules": {kind.model_fields["name"].annotation.__args__[0]: _line(kind) for kind in schedule_types},
+        "schedules": {name: _line(kind) for name, kind in schedule_types().items()},
         "optimizers": {name: f"learning rate {o['learning_rate']:g} unless given" for name, o in OPTIMIZERS.items()},
     }
+
+
+def schedule_types() -> dict[str, type[BaseModel]]:
+    """The models of all learning-rate schedules, by name."""
+    return {kind.model_fields["name"].annotation.__args__[0]: kind for kind in vars(schedules).values() if _is_schedule(kind)}
 
 
 def _is_schedule(kind: object) -> bool:

@@ -26,6 +26,19 @@ def list_(*, json: Json = False) -> None:
 
 
 @app.command
+def reference(*, output: Path | None = None) -> None:
+    """Every key of a study file with type, default, meaning and an example, as Markdown; with --output into a file."""
+    from toile import reference as references
+    from toile.store import atomic
+
+    text = references.render()
+    if output is None:
+        return print(text, end="")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return atomic.write(output, text)
+
+
+@app.command
 def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> None:
     """Find a data set, or download it into the per-user cache, and check it."""
     from toile.data import sources

@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,9 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
+@cache
 def _commit() -> str | None:
-    """The commit of toile's own checkout, with "+" behind it if the tree differs from it."""
+    """The commit of toile's own checkout, with "+" behind it if the tree differs from it; asked for once a process."""
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:

@@ -24,7 +24,7 @@ def write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thre
     parts = learner.parts
     probabilities, metrics, evaluate_seconds = {}, {}, {}
     for name, part in (("validation", parts.validation), ("test", parts.test)):
-        if part is not None:
+        if part is not None and len(part):
             begun = time.perf_counter()
             probabilities[name] = learner.engine.predict(part.images)
             evaluate_seconds[name] = time.perf_counter() - begun

@@ -27,8 +27,8 @@ ALONE = "measured"  # and nothing published to lay it beside
 class Row:
     """A line of a study: what is published of it beside what was measured.
 
-    `split` is what both figures speak of: `test`, `validation` (means over folds too) or none if nothing is published. `own`
-    says that the line is of a study that no document asks for.
+    `split` is what both figures speak of: `test`, or `validation` (means over folds too). `own` says that no document publishes
+    anything about the line. `seconds` is the mean duration of a training, None where nothing was measured.
     """
 
     study: str
@@ -42,6 +42,7 @@ class Row:
     kind: str
     note: str
     own: bool = False
+    seconds: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -50,7 +51,7 @@ class Row:
 
 
 def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row]:
-    """A row for each line that a document publishes anything about, and for each line of studies of our own.
+    """A row for each line of each study.
 
     Args:
         studies: by name.
@@ -62,13 +63,10 @@ def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row
     found = []
     for name, study in studies.items():
         notes = {trial.name: trial.note or "" for trial in study.trial}
-        lines = variants(study)
-        own = not any(line.published for line in lines)
-        for line in lines:
-            if own or line.published is not None:
-                note = " ".join(notes.get(line.name, "").split())
-                row = _row(name, line, [m for m in by_line[name, line.name] if _is_of(m, line)], note)
-                found.append(replace(row, own=own))
+        for line in variants(study):
+            note = " ".join(notes.get(line.name, "").split())
+            row = _row(name, line, [m for m in by_line[name, line.name] if _is_of(m, line)], note)
+            found.append(replace(row, own=line.published is None))
         found += [_means(name, spec, found) for spec in study.committee if spec.published]
     return found
 
@@ -99,7 +97,8 @@ def _is_of(measured: Measured, line: Variant) -> bool:
         options["weights"] = trial.architecture.options["weights"]  # known by content, and may not be here
     same = trial.architecture.name == line.architecture.name and _plain(options) == _plain(trial.architecture.options)
     canonical = trial.model_copy(update={"split": split})
-    return same and trial.recipe == recipe and _split_of(canonical) == _split_of(trial) and trial.seed in line.seeds
+    trained_alike = trial.learner == "classical" or trial.recipe == recipe  # a recipe decides nothing of a classical model
+    return same and trained_alike and _split_of(canonical) == _split_of(trial) and trial.seed in line.seeds
 
 
 def _split_of(trial: Any) -> str:
@@ -114,12 +113,12 @@ def _plain(value: Any) -> Any:
 
 def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
     published = line.published or Published()
-    split, figures = _spoken_of(published)
+    split, figures = _spoken_of(published, "validation" if line.split.folds else "test")
     full = [one for one in found if not one.reduced]
     used = full or found
     values: dict[str, list[float]] = defaultdict(list)
     for one in used:
-        for metric, value in one.metrics.get(split or "test", {}).items():
+        for metric, value in one.metrics.get(split, {}).items():
             values[metric].append(value)
     measured = {metric: mean(all_) for metric, all_ in values.items()}
     spread = {metric: stdev(all_) for metric, all_ in values.items() if len(all_) > 1}
@@ -137,7 +136,8 @@ def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
         kind, note = DIFFERS, note or "why is not known"
     else:
         kind = REPRODUCED
-    return Row(study, line.name, parameters, split, figures, len(used), measured, spread, kind, note)
+    seconds = mean(one.facts["seconds"]["train"] for one in used) if used else None
+    return Row(study, line.name, parameters, split, figures, len(used), measured, spread, kind, note, seconds=seconds)
 
 
 def _why_missing(line: Variant) -> str:
@@ -145,13 +145,13 @@ def _why_missing(line: Variant) -> str:
     return "ImageNet weights not available here" if needs else ""
 
 
-def _spoken_of(published: Published) -> tuple[str, Figures]:
-    """Which of a run's splits the published figures are of, and the figures."""
+def _spoken_of(published: Published, otherwise: str) -> tuple[str, Figures]:
+    """Which of a run's splits the published figures are of (`otherwise` if there are none), and the figures."""
     if published.test:
         return "test", published.test
     if published.cross_validation:
         return "validation", published.cross_validation
-    return ("validation", published.validation) if published.validation else ("", {})
+    return ("validation", published.validation) if published.validation else (otherwise, {})
 
 
 def render(found: Sequence[Row]) -> str:
@@ -160,38 +160,71 @@ def render(found: Sequence[Row]) -> str:
         kind: sum(row.kind == kind and not row.own for row in found) for kind in (REPRODUCED, DIFFERS, ALONE, REDUCED, MISSING)
     }
     own = sum(row.own for row in found)
+    kinds = {kind: sum(row.kind == kind and row.own for row in found) for kind in (ALONE, REDUCED, MISSING)}
+    unpublished = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     lines = [
         "# The ledger",
         "",
         "Every figure that the five documents publish for a single training, beside what toile measured with the same",
-        "architecture and protocol; then studies of our own. Made by `toile ledger` from `results/`; never edited by hand.",
+        "architecture and protocol; then what the same studies measured without a published figure, and studies of our own.",
+        "Made by `toile ledger` from `results/`; never edited by hand.",
         "",
         f"{len(found) - own} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
-        *([f"{own} lines of our own, which no document publishes anything about."] if own else []),
+        *([f"{own} lines that no document publishes anything about: {unpublished}."] if own else []),
         f"An accuracy within {CLOSE:.2f} of the published one counts as reproduced. Of several seeds or folds the mean is",
-        "given, ± the standard deviation. Losses are in nats.",
+        "given, ± the standard deviation. Losses are in nats. Seconds are those of one thread on a machine in use.",
     ]
-    for study in dict.fromkeys(row.study for row in sorted(found, key=lambda row: row.own)):
-        lines += [
-            "", f"## {study}", "",
-            "| trial | parameters | of | accuracy published | measured | loss published | measured | n | verdict |",
-            "| --- | --: | --- | --: | --: | --: | --: | --: | --- |",
-        ]  # fmt: skip
-        lines += [_markdown(row) for row in found if row.study == study]
+    asked_for = {row.study for row in found if not row.own}
+    for study in sorted(dict.fromkeys(row.study for row in found), key=lambda study: study not in asked_for):
+        theirs = [row for row in found if row.study == study and not row.own]
+        ours = [row for row in found if row.study == study and row.own]
+        lines += ["", f"## {study}"]
+        if theirs:
+            lines += [
+                "",
+                "| trial | parameters | of | accuracy published | measured | loss published | measured | n | verdict |",
+                "| --- | --: | --- | --: | --: | --: | --: | --: | --- |",
+                *map(_beside, theirs),
+            ]
+        if ours:
+            lines += [
+                "",
+                "| of our own | parameters | of | accuracy | loss | seconds to train | n | verdict |",
+                "| --- | --: | --- | --: | --: | --: | --: | --- |",
+                *map(_alone, ours),
+            ]
     return "\n".join(lines) + "\n"
 
 
-def _markdown(row: Row) -> str:
+def _beside(row: Row) -> str:
+    """A line of Markdown with the published figures."""
+
     def published(metric: str) -> str:
         return f"{row.published[metric]:.4f}" if metric in row.published else "–"
 
-    def measured(metric: str) -> str:
-        spread = f" ± {row.spread[metric]:.4f}" if metric in row.spread else ""
-        return f"{row.measured[metric]:.4f}{spread}" if metric in row.measured else "–"
+    return _cells(
+        row.line, _count(row), row.split, published("accuracy"), _figure(row, "accuracy"), published("loss"),
+        _figure(row, "loss"), str(row.n or "–"), row.verdict,
+    )  # fmt: skip
 
-    parameters = f"{row.parameters:,}" if row.parameters else "–"
-    cells = [
-        row.line, parameters, row.split or "test", published("accuracy"), measured("accuracy"), published("loss"),
-        measured("loss"), str(row.n or "–"), row.verdict.replace("|", "\\|"),
-    ]  # fmt: skip
-    return "| " + " | ".join(cells) + " |"
+
+def _alone(row: Row) -> str:
+    """A line of Markdown of what has no published figures."""
+    seconds = "–" if row.seconds is None else f"{row.seconds:,.0f}"
+    verdict = row.kind if row.kind == ALONE else row.verdict
+    return _cells(
+        row.line, _count(row), row.split, _figure(row, "accuracy"), _figure(row, "loss"), seconds, str(row.n or "–"), verdict
+    )
+
+
+def _count(row: Row) -> str:
+    return f"{row.parameters:,}" if row.parameters else "–"
+
+
+def _figure(row: Row, metric: str) -> str:
+    spread = f" ± {row.spread[metric]:.4f}" if metric in row.spread else ""
+    return f"{row.measured[metric]:.4f}{spread}" if metric in row.measured else "–"
+
+
+def _cells(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -45,9 +45,8 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
         Misuse: there is no such study or data set.
     """
     path = _path(study)
-    spec = file.read(path, catalogue())
-    anchored = {kind: tuple(_with_weights(line, path.parent) for line in getattr(spec, kind)) for kind in ("trial", "sweep")}
-    spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent), **anchored})
+    spec = with_weights(file.read(path, catalogue()), path.parent)
+    spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent)})
     if dataset is None or dataset == spec.dataset.name:
         return LoadedStudy(spec, path.stem, spec.dataset)
     if dataset not in sources.names():
@@ -71,6 +70,12 @@ def catalogue() -> file.Catalogue:
         rules=tuple(RULES),
         architectures={name: architectures.options_model(name) for name in architectures.names()},
     )
+
+
+def with_weights(spec: StudySpec, folder: Path) -> StudySpec:
+    """The study with its architectures' files of weights found: by name, or by a path from `folder`."""
+    lines = {kind: tuple(_with_weights(line, folder) for line in getattr(spec, kind)) for kind in ("trial", "sweep")}
+    return spec.model_copy(update=lines)
 
 
 def _path(study: str | Path) -> Path:

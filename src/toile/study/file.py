@@ -67,18 +67,22 @@ def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, tables a thousand deep
         raise StudyError(source, [f"not TOML: {error}"]) from None
-    # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
-    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _members, _weights, _parents)
-    mistakes = [mistake for check in checks for mistake in check(content, catalogue)]
-    if mistakes:
+    if wrong := mistakes(content, catalogue):
         places = lines.positions(text)
-        found = [(lines.line(places, location) or 0, spell(location), what) for location, what in mistakes]
+        found = [(lines.line(places, location) or 0, spell(location), what) for location, what in wrong]
         told = [
             (f"line {line}: " if line else "") + (f"{path}: " if path else "") + what
             for line, path, what in sorted(found, key=lambda mistake: mistake[0])
         ]
         raise StudyError(source, list(dict.fromkeys(told)))
     return StudySpec.model_validate(content)
+
+
+def mistakes(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
+    """Everything that is wrong with a study's content, as `tomllib` gives it, each with its place there."""
+    # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
+    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _members, _weights, _parents)
+    return [mistake for check in checks for mistake in check(content, catalogue)]
 
 
 def _shape(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:

@@ -15,7 +15,7 @@ from toile.errors import nearest
 Option = bool | int | float | None
 
 # What every Keras optimizer takes.
-_COMMON: dict[str, Option] = {
+COMMON: dict[str, Option] = {
     "weight_decay": None,
     "clipnorm": None,
     "clipvalue": None,
@@ -29,8 +29,8 @@ _COMMON: dict[str, Option] = {
 _ADAM: dict[str, Option] = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07}
 
 OPTIMIZERS: dict[str, dict[str, Option]] = {
-    "adadelta": _COMMON | {"learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-07},
-    "adafactor": _COMMON
+    "adadelta": COMMON | {"learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-07},
+    "adafactor": COMMON
     | {
         "learning_rate": 0.001,
         "beta_2_decay": -0.8,
@@ -39,11 +39,11 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
         "clip_threshold": 1.0,
         "relative_step": True,
     },
-    "adagrad": _COMMON | {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-07},
-    "adam": _COMMON | _ADAM | {"amsgrad": False},
-    "adamw": _COMMON | _ADAM | {"amsgrad": False, "weight_decay": 0.004},
-    "adamax": _COMMON | _ADAM,
-    "ftrl": _COMMON
+    "adagrad": COMMON | {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-07},
+    "adam": COMMON | _ADAM | {"amsgrad": False},
+    "adamw": COMMON | _ADAM | {"amsgrad": False, "weight_decay": 0.004},
+    "adamax": COMMON | _ADAM,
+    "ftrl": COMMON
     | {
         "learning_rate": 0.001,
         "learning_rate_power": -0.5,
@@ -53,9 +53,9 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
         "l2_shrinkage_regularization_strength": 0.0,
         "beta": 0.0,
     },
-    "lamb": _COMMON | _ADAM,
-    "lion": _COMMON | {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99},
-    "muon": _COMMON
+    "lamb": COMMON | _ADAM,
+    "lion": COMMON | {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99},
+    "muon": COMMON
     | {
         "learning_rate": 0.001,
         "adam_beta_1": 0.9,
@@ -73,18 +73,62 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
         "nesterov": True,
         "rms_rate": 0.2,
     },
-    "nadam": _COMMON | _ADAM,
-    "rmsprop": _COMMON | {"learning_rate": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-07, "centered": False},
-    "schedulefreeadamw": _COMMON
+    "nadam": COMMON | _ADAM,
+    "rmsprop": COMMON | {"learning_rate": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-07, "centered": False},
+    "schedulefreeadamw": COMMON
     | {"learning_rate": 0.0025, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-08, "warmup_steps": 0},
-    "sgd": _COMMON | {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
+    "sgd": COMMON | {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
 }
 
 # The one that is not Keras's own: `toile.learners.muon` takes Muon to convolutions.
 OPTIMIZERS["muon-conv"] = OPTIMIZERS["muon"]
 
 # Options that count something, and the least they may be.
-_WHOLE = {"ema_overwrite_frequency": 1, "gradient_accumulation_steps": 2, "ns_steps": 1, "warmup_steps": 0}
+WHOLE = {"ema_overwrite_frequency": 1, "gradient_accumulation_steps": 2, "ns_steps": 1, "warmup_steps": 0}
+# What each option means, for the reference of study files.
+ABOUT: dict[str, str] = {
+    "learning_rate": "size of a step, above 0; the schedule multiplies it",
+    "weight_decay": "each step also takes learning rate x this x the weight away from it",
+    "clipnorm": "the gradient of each array of weights is scaled down to this norm, if it is longer",
+    "clipvalue": "each number of a gradient is cut off at plus and minus this",
+    "global_clipnorm": "all gradients together are scaled down to this norm, if they are longer",
+    "use_ema": "end with an exponential moving average of the weights",
+    "ema_momentum": "share of that average that a step leaves as it is",
+    "ema_overwrite_frequency": "steps after which the weights become their average; none: at the end",
+    "loss_scale_factor": "the loss is multiplied by it and its gradients divided, so that small ones are not rounded to 0",
+    "gradient_accumulation_steps": "steps whose gradients are averaged before the weights change",
+    "momentum": "share of the last change that is made again",
+    "nesterov": "Nesterov's form of momentum",
+    "rho": "decay of the running mean of squared gradients, a step",
+    "centered": "divide by the gradients' variance instead of their mean square",
+    "epsilon": "keeps a denominator away from 0",
+    "beta_1": "decay of the running mean of gradients, a step",
+    "beta_2": "decay of the running mean of squared gradients (`lion`: of the mean that is kept), a step",
+    "amsgrad": "divide by the largest mean square so far (AMSGrad)",
+    "initial_accumulator_value": "what the sums of squared gradients begin with",
+    "beta_2_decay": "power of the step's number by which the mean of squared gradients forgets more slowly",
+    "epsilon_1": "keeps a denominator away from 0",
+    "epsilon_2": "keeps steps from becoming too small, as a share of a weight's size",
+    "clip_threshold": "an array's change is scaled down to this root mean square, if it is larger",
+    "relative_step": "lower the learning rate with the number of steps",
+    "learning_rate_power": "power by which the learning rate falls with the squared gradients; at most 0, and 0 for not at all",
+    "l1_regularization_strength": "strength of the L1 penalty",
+    "l2_regularization_strength": "strength of the L2 penalty",
+    "l2_shrinkage_regularization_strength": "strength of an L2 penalty that is added to gradients only",
+    "beta": "the beta of FTRL's paper",
+    "adam_beta_1": "as `beta_1`, of the Adam that changes what is no matrix",
+    "adam_beta_2": "as `beta_2`, of the same",
+    "adam_weight_decay": "as `weight_decay`, of the same",
+    "adam_lr_ratio": "factor on the learning rate, of the same",
+    "exclude_embeddings": "leave embeddings to Adam",
+    "muon_a": "first coefficient of the Newton-Schulz iteration",
+    "muon_b": "second coefficient",
+    "muon_c": "third coefficient",
+    "ns_steps": "how many Newton-Schulz iterations a step has",
+    "rms_rate": "size that changes are brought to, so that a learning rate of Adam's fits",
+    "warmup_steps": "steps of linear rise to the learning rate",
+}
+
 # Options that Keras refuses outside 0..1.
 _SHARES = {"sgd": ("momentum", "ema_momentum")}
 
@@ -134,8 +178,8 @@ def _value(name: str, key: str, value: Any, default: Option) -> Option:
         raise ValueError(f"option {key!r} of {name!r} is a number, got {value!r}")
     if abs(value) > sys.float_info.max or value != value:
         raise ValueError(f"option {key!r} of {name!r} is a finite number, got {value!r:.20}")
-    if key not in _WHOLE:
+    if key not in WHOLE:
         return float(value)
-    if value != int(value) or value < _WHOLE[key]:
-        raise ValueError(f"option {key!r} of {name!r} is a whole number of at least {_WHOLE[key]}, got {value!r}")
+    if value != int(value) or value < WHOLE[key]:
+        raise ValueError(f"option {key!r} of {name!r} is a whole number of at least {WHOLE[key]}, got {value!r}")
     return int(value)

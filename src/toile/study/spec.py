@@ -38,6 +38,14 @@ def _off(value: Any) -> Any:
     return None if value is False else value
 
 
+def _or_name(model: Any) -> BeforeValidator:
+    return BeforeValidator(_named, json_schema_input_type=str | model)
+
+
+def _or_false(model: Any) -> BeforeValidator:
+    return BeforeValidator(_off, json_schema_input_type=Literal[False] | model)
+
+
 def _flat(value: Any) -> Any:
     """Options beside the name, as in `{ name = "sgd", momentum = 0.9 }`, are put into a table of their own."""
     if isinstance(value, dict) and "options" not in value:
@@ -140,19 +148,19 @@ class EarlyStopping(Spec):
 class RecipeSpec(Spec):
     """How a model is trained."""
 
-    optimizer: Annotated[OptimizerSpec, BeforeValidator(_named)] = Field(
+    optimizer: Annotated[OptimizerSpec, _or_name(OptimizerSpec)] = Field(
         OptimizerSpec(name="adam"), description='a Keras optimizer: `"adam"` or `{ name = "sgd", momentum = 0.9 }`'
     )
-    schedule: Annotated[Schedule, BeforeValidator(_named)] = Field(
+    schedule: Annotated[Schedule, _or_name(Schedule)] = Field(
         Constant(), description="factor on the optimizer's learning rate over time"
     )
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(20, description="at most")
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(32, description="images a step; an epoch's last may have fewer")
     label_smoothing: Fraction = Field(0.0, description="share of the target spread evenly over all classes")
-    early_stopping: Annotated[EarlyStopping | None, BeforeValidator(_off)] = Field(
+    early_stopping: Annotated[EarlyStopping | None, _or_false(EarlyStopping)] = Field(
         None, description="`false` in a trial where the study's recipe has it"
     )
-    augmentation: Annotated[Augmentation | None, BeforeValidator(_off)] = Field(
+    augmentation: Annotated[Augmentation | None, _or_false(Augmentation)] = Field(
         None, description="random changes of the training images; `false` as with `early_stopping`"
     )
     scaling: Literal["pixels", "min-max"] = Field(
@@ -198,7 +206,7 @@ class TrialSpec(Spec):
     """One training, or as many as there are seeds and folds."""
 
     name: Name = Field(description="no other trial of the study has it")
-    architecture: Annotated[ArchitectureSpec, BeforeValidator(_named)] = Field(
+    architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(
         description='`"cnn"`, or with options: `{ name = "cnn", filters = [32, 64] }`'
     )
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
@@ -213,7 +221,7 @@ class SweepSpec(Spec):
     """A grid: every combination of the listed values is a trial."""
 
     name: Name = Field(description="its trials are called `name: key=value, …`")
-    architecture: Annotated[ArchitectureSpec, BeforeValidator(_named)] = Field(description="as in [[trial]]")
+    architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(description="as in [[trial]]")
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
     split: SplitSpec | None = Field(None, description="instead of the study's [split]")
     grid: Annotated[dict[str, Any], Field(min_length=1)] = Field(
@@ -258,7 +266,7 @@ class StudySpec(Spec):
 
     title: Name = Field(description="heads the report")
     question: str | None = Field(None, description="what the study is to find out")
-    dataset: Annotated[DatasetSpec, BeforeValidator(_named)] = Field(
+    dataset: Annotated[DatasetSpec, _or_name(DatasetSpec)] = Field(
         description='a registered name, `"fashion-mnist"`, or files of your own, `{ path = "images.npz" }`'
     )
     split: SplitSpec = Field(SplitSpec(), description="how the images fall into parts")

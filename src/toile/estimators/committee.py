@@ -1,0 +1,138 @@
+"""A committee of any classifiers that have probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import check_cv, cross_val_predict
+from sklearn.utils import Bunch, Tags, check_random_state, get_tags
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from toile.committee import weights as committee_weights
+from toile.committee.rules import RULES
+from toile.errors import Misuse, nearest
+from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
+from toile.estimators.image import ImageClassifier
+from toile.evaluation.predictions import Predictions
+
+
+class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
+    """Classifiers whose probabilities are joined by one of toile's rules. (Also called an ensemble.)
+
+    Args:
+        members: classifiers with `predict_proba`, or names of architectures, each of which stands for an `ImageClassifier`. Or
+            (name, member) pairs: then `name__parameter` is a parameter of the committee. None for three times "cnn", which
+            differ in their seeds.
+        rule: a name that `toile list` shows.
+        weights: for the rule "weighted-mean": a number a member, or "fit": those of the least log loss of out-of-fold
+            probabilities, from members that are fitted for it in cross-validation.
+        cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them.
+        n_jobs: members that are fitted at once, each in a process of its own; as scikit-learn has it.
+        random_state: of the members that have none of their own: an integer, a RandomState, or None for others each time.
+
+    Attributes:
+        members_: the fitted classifiers.
+        named_members_: the same by name.
+        weights_: one a member, or None.
+        classes_: labels `(classes,)`, sorted.
+        n_features_in_, feature_names_in_: the first member's, where it has them.
+    """
+
+    def __init__(
+        self, members: Sequence[Any] | None = None, *, rule: str = "mean", weights: Sequence[float] | str | None = None,
+        cv: Any = 5, n_jobs: int | None = None, random_state: int | np.random.RandomState | None = None,
+    ) -> None:  # fmt: skip
+        self.members, self.rule, self.weights = members, rule, weights
+        self.cv, self.n_jobs, self.random_state = cv, n_jobs, random_state
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters; with `deep` also named members, and theirs as `name__parameter`."""
+        return self._get_params("members", deep=deep and self._named)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, named members, or theirs."""
+        if "members" in params:
+            self.members = params.pop("members")
+        return self._set_params("members", **params) if self._named else super().set_params(**params)
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit a copy of each member to images `X` with labels `y` `(n,)`.
+
+        Raises:
+            InvalidParameter: members, a rule or weights that do not go together.
+        """
+        check_classification_targets(y)
+        names, members = zip(*self._untrained(), strict=True)
+        self.weights_ = self._weights(members, X, y)
+        fitted = Parallel(n_jobs=self.n_jobs)(delayed(_fitted)(member, X, y) for member in members)
+        self.members_, self.named_members_ = fitted, Bunch(**dict(zip(names, fitted, strict=True)))
+        self.classes_ = fitted[0].classes_
+        for attribute in ("n_features_in_", "feature_names_in_"):
+            if hasattr(fitted[0], attribute):
+                setattr(self, attribute, getattr(fitted[0], attribute))
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities `(n, classes)` float32; rows sum to 1."""
+        check_is_fitted(self)
+        return RULES[self.rule](np.stack([member.predict_proba(X) for member in self.members_]), self.weights_)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        inputs = [get_tags(member).input_tags for _, member in self._pairs()]
+        tags.input_tags.sparse = all(one.sparse for one in inputs)
+        tags.input_tags.allow_nan = all(one.allow_nan for one in inputs)
+        return tags
+
+    @property
+    def _named(self) -> bool:
+        return isinstance(self.members, list) and bool(self.members) and all(isinstance(one, tuple) for one in self.members)
+
+    def _pairs(self) -> list[tuple[str, Any]]:
+        """(name, classifier), as they were given."""
+        members = ["cnn"] * 3 if self.members is None else self.members
+        pairs = members if self._named else [(f"member-{number}", member) for number, member in enumerate(members, 1)]
+        return [(name, ImageClassifier(member) if isinstance(member, str) else member) for name, member in pairs]
+
+    def _untrained(self) -> list[tuple[str, Any]]:
+        """(name, copy), each random one with a seed."""
+        if self.members is not None and not (isinstance(self.members, list | tuple) and self.members):
+            raise InvalidParameter(f"members are a list of one at least, or None for the default; got {self.members!r}")
+        pairs = self._pairs()
+        self._validate_names([name for name, _ in pairs])
+        random, copies = check_random_state(self.random_state), []
+        for name, member in pairs:
+            if not hasattr(member, "predict_proba"):
+                raise InvalidParameter(f"{name} has no probabilities: {member!r}")
+            copy = clone(member)
+            seeds = [key for key, value in sorted(copy.get_params().items()) if key.endswith("random_state") and value is None]
+            copies.append((name, copy.set_params(**{key: random.randint(np.iinfo(np.int32).max) for key in seeds})))
+        return copies
+
+    def _weights(self, members: Sequence[Any], X: Any, y: Any) -> Sequence[float] | None:
+        """One a member, or None, as the rule takes them."""
+        if self.rule not in RULES:
+            raise InvalidParameter(f"unknown rule {self.rule!r}{nearest(str(self.rule), RULES)}; allowed: {', '.join(RULES)}")
+        fit = isinstance(self.weights, str)
+        if fit and self.weights != "fit":
+            raise InvalidParameter(f'weights are numbers, one a member, or "fit"; got {self.weights!r}')
+        try:
+            RULES[self.rule](np.full((len(members), 1, 2), 0.5), np.ones(len(members)) if fit else self.weights)
+        except Misuse as error:
+            raise InvalidParameter(str(error)) from None
+        if not fit:
+            return self.weights
+        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
+        labels = np.unique(y, return_inverse=True)[1]
+        said = [cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members]
+        return committee_weights.fit([Predictions("out-of-fold", probabilities, labels) for probabilities in said])
+
+
+def _fitted(member: Any, X: Any, y: Any) -> Any:
+    return member.fit(X, y)

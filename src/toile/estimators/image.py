@@ -1,0 +1,213 @@
+"""A classifier of images that toile trains."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from toile import studies
+from toile.data.dataset import Dataset, Images
+from toile.data.errors import DataError
+from toile.errors import Misuse
+from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
+from toile.learners.session import StoredModel, session
+from toile.runner import plan as plans
+from toile.runner.plan import Plan
+from toile.runner.progress import Show
+from toile.runner.resident import Resident
+from toile.runner.run import run
+from toile.store.store import Store
+from toile.study.file import mistakes
+from toile.study.lines import Location
+from toile.study.mistakes import spell
+from toile.study.spec import RecipeSpec, StudySpec
+
+
+class ImageClassifier(ProbabilisticClassifier):
+    """One of toile's architectures, trained as a trial of a study is: the same trial of `toile run` has the same result.
+
+    `X` are images: `(n, height, width)`, `(n, height, width, channels)` with 1 or 3 channels, or rows of pixels
+    `(n, pixels)`. uint8 is taken as it is. Other numbers are brought to 0..255 by the smallest and the largest of the training
+    images, in 256 steps; later images are clipped to that range.
+
+    Args:
+        architecture: a name that `toile list` shows.
+        options: the architecture's, as a study file has them; None for its defaults.
+        epochs, batch_size, schedule, label_smoothing, early_stopping, augmentation, scaling, precision, flip_average: as in a
+            study's `[recipe]`, tables as dictionaries. Classical architectures look at none of a recipe.
+        optimizer: likewise: a name, or a dictionary with `name` and options.
+        learning_rate: the optimizer's; None for Keras's default.
+        validation: share of the images, drawn stratified, that early stopping and a support vector machine's calibration look
+            at, and that nothing else is learned from.
+        image_shape: (height, width, channels) of rows of pixels. None takes a square number of pixels for a square image, and
+            any other for an image one pixel high.
+        backend: Keras's: "tensorflow", "jax" or "torch".
+        threads: of the training process. They change the last bits of a result.
+        store: a folder of runs, in which what was trained before is found again; None to keep none.
+        random_state: an integer, a study's seed; a RandomState; or None for another seed each time.
+        verbose: whether to show the progress of the training on standard error.
+
+    Attributes:
+        classes_: labels `(classes,)`, sorted.
+        n_features_in_: height * width * channels.
+        feature_names_in_: column names, if `X` was a data frame.
+        image_shape_: (height, width, channels) of the images.
+        pixel_range_: the numbers that became 0 and 255; None where the images were uint8.
+        fingerprint_: of the trial.
+        history_: one dictionary an epoch, as `toile.store.run.Run.history`.
+        model_: the trained model, as the run has it.
+    """
+
+    def __init__(
+        self, architecture: str = "cnn", *, options: dict[str, Any] | None = None, epochs: int = 20, batch_size: int = 32,
+        optimizer: str | dict[str, Any] = "adam", learning_rate: float | None = None,
+        schedule: str | dict[str, Any] = "constant", label_smoothing: float = 0.0,
+        early_stopping: dict[str, Any] | None = None, augmentation: dict[str, Any] | None = None, scaling: str = "pixels",
+        precision: str = "float32", flip_average: bool = False, validation: float = 0.0,
+        image_shape: tuple[int, int, int] | None = None, backend: str = "tensorflow", threads: int = 1,
+        store: str | Path | None = None, random_state: int | np.random.RandomState | None = None, verbose: bool = False,
+    ) -> None:  # fmt: skip
+        self.architecture, self.options = architecture, options
+        self.epochs, self.batch_size, self.optimizer, self.learning_rate = epochs, batch_size, optimizer, learning_rate
+        self.schedule, self.label_smoothing, self.early_stopping = schedule, label_smoothing, early_stopping
+        self.augmentation, self.scaling, self.precision, self.flip_average = augmentation, scaling, precision, flip_average
+        self.validation, self.image_shape, self.backend, self.threads = validation, image_shape, backend, threads
+        self.store, self.random_state, self.verbose = store, random_state, verbose
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on images `X` with labels `y` `(n,)`, numbers or strings.
+
+        Raises:
+            InvalidParameter: an architecture, options or a recipe that cannot be; which says what is allowed.
+            ValueError: images of another shape, NaN, fewer than two classes.
+            ToileError: the training failed.
+        """
+        given, rows = _flat(X)
+        rows, y = validate_data(self, rows, y)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"classes to tell apart are two at least; all labels are of 1 class, {self.classes_[0]!r}")
+        self.image_shape_ = self._shape(given or rows.shape[1:])
+        self.pixel_range_ = None if rows.dtype == np.uint8 else (rows.min().item(), rows.max().item())
+        train = Images(self._images(rows), labels.astype(np.int64))
+        # No test images: nothing is judged here. That is `score`'s, on other images.
+        dataset = Dataset("images", train, train[:0], tuple(map(str, self.classes_)))
+        with nullcontext(self.store) if self.store else tempfile.TemporaryDirectory(prefix="toile-") as folder:
+            try:
+                self._train(self._plan(dataset, Store(folder)))
+            except (Misuse, DataError) as error:
+                raise InvalidParameter(str(error)) from None
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities `(n, classes)` float32; rows sum to 1. Images are of the shape that was trained on, or rows of it."""
+        check_is_fitted(self, "model_")
+        given, rows = _flat(X)
+        rows = validate_data(self, rows, reset=False)
+        if given and (shape := self._shape(given)) != self.image_shape_:
+            raise ValueError(f"images of shape {shape}; the model was trained on {self.image_shape_}")
+        return session(self.backend, self.threads).predict(self.model_, self._images(rows))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _plan(self, dataset: Dataset, store: Store) -> Plan:
+        """A study of the one trial, checked as any other."""
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        recipe = {key: value for key in RecipeSpec.model_fields if (value := getattr(self, key)) is not None}
+        if self.learning_rate is not None:
+            optimizer = self.optimizer if isinstance(self.optimizer, dict) else {"name": self.optimizer}
+            recipe["optimizer"] = {**optimizer, "learning_rate": self.learning_rate}
+        content = _plain({
+            "title": "ImageClassifier",
+            "dataset": {"path": "images"},
+            "split": {"method": "stratified" if self.validation else "tail", "validation": self.validation, "seed": seed},
+            "seeds": [seed],
+            "backend": self.backend,
+            "recipe": recipe,
+            "trial": [{"name": "fit", "architecture": {"name": self.architecture, "options": self.options or {}}}],
+        })  # fmt: skip
+        wrong = [f"{_parameter(place)}: {what}" for place, what in mistakes(content, studies.catalogue())]
+        if not isinstance(self.threads, int) or self.threads < 1:
+            wrong.append(f"threads: a whole number from 1 up is wanted, got {self.threads!r}")
+        if wrong:
+            raise InvalidParameter("; ".join(wrong))
+        spec = studies.with_weights(StudySpec.model_validate(content), Path())
+        return plans.make(spec, "ImageClassifier", spec.dataset, dataset, store).checked()
+
+    def _train(self, plan: Plan) -> None:
+        show = Show(plan, plan.pending(), 1) if self.verbose else nullcontext(lambda event: None)
+        with show as tell:
+            run(plan, executor=Resident(self.threads), tell=tell)
+        made = plan.run_of(plan.trials[0])
+        self.fingerprint_, self.history_, self.model_ = made.fingerprint, made.history, StoredModel.of(made)
+
+    def _shape(self, given: tuple[int, ...]) -> tuple[int, int, int]:
+        """(height, width, channels) of images whose arrays are of the shape `given`."""
+        pixels = math.prod(given)
+        if len(given) > 1:
+            shape = (*given, 1)[:3]
+        elif self.image_shape is not None:
+            shape = tuple(self.image_shape)
+        else:
+            side = math.isqrt(pixels)
+            shape = (side, side, 1) if side * side == pixels else (1, pixels, 1)
+        if len(given) > 3 or len(shape) != 3 or math.prod(shape) != pixels or shape[2] not in (1, 3):
+            raise InvalidParameter(f"images of shape {given} are not (height, width, 1 or 3 channels), as {shape} would be")
+        return shape
+
+    def _images(self, rows: np.ndarray) -> np.ndarray:
+        """uint8 `(n, height, width, channels)` of `(n, pixels)`."""
+        if self.pixel_range_ is not None:
+            low, high = self.pixel_range_
+            scale = 255 / (high - low) if high > low else 0
+            rows = np.clip(np.round((rows.astype(np.float64) - low) * scale), 0, 255).astype(np.uint8)
+        elif rows.dtype != np.uint8:
+            # Fractions might be meant to run to 1; whole numbers outside of 0..255 are no pixels that were seen either.
+            if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() > 255:
+                raise InvalidParameter(f"images of {rows.dtype}; the model was trained on uint8, and takes 0..255")
+            rows = rows.astype(np.uint8)
+        return rows.reshape(-1, *self.image_shape_)
+
+
+def _flat(X: Any) -> tuple[tuple[int, ...] | None, Any]:
+    """The shape of each image, if `X` has images and not rows; and rows."""
+    array = X if hasattr(X, "shape") else np.asarray(X)
+    if len(array.shape) < 3:
+        return None, X
+    images = np.asarray(array)
+    return images.shape[1:], images.reshape(len(images), math.prod(images.shape[1:]))
+
+
+def _plain(value: Any) -> Any:
+    """Without NumPy's numbers, which a search over parameters draws and a strict study does not take."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _parameter(place: Location) -> str:
+    """What an estimator's user calls a place in a study."""
+    match place:
+        case ("recipe" | "split", *rest):
+            return spell(tuple(rest))
+        case ("trial", 0, "architecture", *rest):
+            return spell(("options", *rest)) if rest else "architecture"
+        case ("seeds", *_):
+            return "random_state"
+    return spell(place)

@@ -1,0 +1,59 @@
+"""The resident executor: one job at a time in a process that stays, for trainings shorter than the start of a process."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+from toile.errors import ToileError
+from toile.learners.session import session
+from toile.runner.events import Event
+from toile.runner.executor import Executor
+from toile.runner.jobs import Job
+from toile.store.store import Store
+
+
+class Resident(Executor):
+    """The process of `toile.learners.session`. It is not closed with the executor; that is what it is for.
+
+    Args:
+        threads: of the process.
+    """
+
+    slots = 1
+
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
+
+    def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Request:
+        return Request(job, store, self.threads, events)
+
+
+class Request:
+    """A job that the process was asked for, and the thread that waits for it."""
+
+    def __init__(self, job: Job, store: Store, threads: int, events: queue.Queue[Event]) -> None:
+        self.job, self.store, self.events = job, store, events
+        self.session = session(job.longest.trial.backend, threads)
+        events.put(job.event("started"))
+        self.thread = threading.Thread(target=self._wait, daemon=True)
+        self.thread.start()
+
+    def _wait(self) -> None:
+        def tell(kind: str, **fields: object) -> None:
+            self.events.put(self.job.event(kind, **fields))
+
+        also = [shorter.trial.recipe.epochs for shorter in self.job.trials[:-1]]
+        try:
+            end = {"kind": "done", "fingerprint": self.session.train(self.job.longest.trial, self.store, also=also, tell=tell)}
+        except ToileError as error:
+            end = {"kind": "failed", "error": str(error)}
+        self.events.put(self.job.event(**end))
+
+    def close(self) -> None:
+        self.thread.join()
+
+    def stop(self) -> None:
+        """End the process: it cannot be asked to leave a training."""
+        self.session.kill()
+        self.close()

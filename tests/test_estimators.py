@@ -1,0 +1,343 @@
+"""The estimators: scikit-learn's own checks, and that what they train is what `toile run` trains."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_predict, cross_val_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+import toile
+from toile import CommitteeClassifier, ImageClassifier
+from toile.committee.rules import RULES
+from toile.data.sources import digits
+from toile.estimators.base import InvalidParameter
+from toile.store.store import Store
+from toile.study.spec import RecipeSpec
+
+# One process trains for all of the file.
+pytestmark = pytest.mark.xdist_group("estimators")
+
+X, Y = load_digits(return_X_y=True)
+X, Y, NEW, NEW_Y = X[:300], Y[:300], X[300:400], Y[300:400]
+
+SMALL = {"options": {"filters": [4], "dense": [8]}, "epochs": 2, "random_state": 0}
+# The checks' images are one pixel high, so there is nothing to pool.
+NARROW = {"filters": [4], "dense": [8], "padding": "same", "pool": 0}
+
+CHECKED = {
+    "cnn": ImageClassifier("cnn", options=NARROW, learning_rate=0.05),
+    "classical": ImageClassifier("logistic-regression"),
+    "committee": CommitteeClassifier([("linear", "logistic-regression"), ("near", ImageClassifier("nearest-neighbours"))]),
+}
+
+
+def checks() -> Iterator[Any]:
+    for name, estimator in CHECKED.items():
+        for number, (instance, check) in enumerate(estimator_checks_generator(estimator)):
+            # These skip themselves unless SCIPY_ARRAY_API is set; toile is for NumPy's arrays.
+            if not check.func.__name__.startswith("check_array_api"):
+                yield pytest.param(instance, check, id=f"{name}-{check.func.__name__}-{number}")
+
+
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
+def test_scikit_learn_checks(estimator: Any, check: Callable[[Any], None]) -> None:
+    check(estimator)
+
+
+# What is trained
+
+
+def test_it_trains_what_toile_run_trains(tmp_path):
+    (tmp_path / "same.toml").write_text("""
+        title = "the same"
+        dataset = "digits"
+        split = { method = "stratified", validation = 0.2, seed = 3 }
+        seeds = [3]
+        [recipe]
+        epochs = 2
+        optimizer = { name = "sgd", learning_rate = 0.05 }
+        [[trial]]
+        name = "small"
+        architecture = { name = "cnn", filters = [4], dense = [8], dense_dropout = 0.2 }
+    """)
+    toile.run(tmp_path / "same.toml", store=tmp_path / "store")
+    run = toile.find_run(f"{tmp_path / 'same.toml'}/small", store=tmp_path / "store")
+    data = digits.load()
+    fitted = ImageClassifier(
+        "cnn", options={"filters": [4], "dense": [8], "dense_dropout": 0.2}, epochs=2, optimizer="sgd", learning_rate=0.05,
+        validation=0.2, random_state=3,
+    ).fit(data.train.images, data.train.labels)  # fmt: skip
+    assert fitted.predict_proba(data.test.images).tobytes() == run.probabilities("test").tobytes()
+    assert [{**row, "seconds": 0} for row in fitted.history_] == [{**row, "seconds": 0} for row in run.history]
+    assert fitted.score(data.test.images, data.test.labels) == run.metrics["test"]["accuracy"]
+
+
+def test_every_key_of_a_recipe_is_a_parameter_with_its_default():
+    params = ImageClassifier().get_params()
+    for key, field in RecipeSpec.model_fields.items():
+        default = RecipeSpec().model_dump()[key] if key in ("optimizer", "schedule") else field.default
+        assert params[key] == (default["name"] if isinstance(default, dict) else default), key
+
+
+def test_images_and_rows_are_the_same():
+    linear, forms = ImageClassifier("logistic-regression"), [
+        np.asarray, lambda x: x.reshape(-1, 8, 8), lambda x: x.reshape(-1, 8, 8, 1), np.ndarray.tolist,
+        lambda x: x.reshape(-1, 8, 8).tolist(),
+    ]  # fmt: skip
+    said = clone(linear).fit(X, Y).predict_proba(NEW)
+    for form in forms:
+        fitted = clone(linear).fit(form(X), Y)
+        assert (fitted.image_shape_, fitted.n_features_in_) == ((8, 8, 1), 64)
+        assert np.array_equal(fitted.predict_proba(NEW), said)
+        assert np.array_equal(fitted.predict_proba(form(NEW)), said)
+
+
+def test_numbers_are_brought_to_the_range_of_the_training_images():
+    linear = ImageClassifier("logistic-regression")
+    pixels = np.round(X * (255 / 16)).astype(np.uint8)
+    said = clone(linear).fit(pixels, Y).predict_proba(pixels)
+    for images in (X, X / 16, X - 20, X.astype(np.float32) * 1000):
+        fitted = clone(linear).fit(images, Y)
+        assert fitted.pixel_range_ == (images.min(), images.max())
+        assert np.array_equal(fitted.predict_proba(images), said)
+        white = np.full((1, 64), images.max())
+        assert np.array_equal(fitted.predict_proba(white + 9), fitted.predict_proba(white))
+
+
+def test_colour_and_rows_that_are_no_squares():
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 6, 3), dtype=np.uint8)
+    labels = np.array(["dark", "light"])[np.arange(40) % 2]
+    fitted = ImageClassifier("mlp", epochs=1, random_state=0).fit(images, labels)
+    rows = ImageClassifier("mlp", epochs=1, random_state=0, image_shape=(4, 6, 3)).fit(images.reshape(40, -1), labels)
+    assert fitted.image_shape_ == rows.image_shape_ == (4, 6, 3)
+    assert np.array_equal(fitted.predict_proba(images), rows.predict_proba(images.reshape(40, -1)))
+    assert set(fitted.predict(images)) <= {"dark", "light"}
+
+
+def test_a_seed_is_a_result():
+    one, same, other = (ImageClassifier("mlp", epochs=1, random_state=seed).fit(X, Y) for seed in (1, 1, 2))
+    assert np.array_equal(one.predict_proba(NEW), same.predict_proba(NEW))
+    assert one.fingerprint_ == same.fingerprint_ != other.fingerprint_
+    drawn = {ImageClassifier("mlp", epochs=1).fit(X, Y).fingerprint_ for _ in range(2)}
+    assert len(drawn) == 2
+
+
+def test_a_store_remembers(tmp_path):
+    fitted = ImageClassifier("mlp", epochs=1, random_state=0, store=tmp_path).fit(X, Y)
+    run = Store(tmp_path).get(fitted.fingerprint_)
+    again = clone(fitted).fit(X, Y)
+    assert [run.fingerprint for run in Store(tmp_path).runs()] == [again.fingerprint_]
+    assert again.history_ == fitted.history_ == run.history
+
+
+def test_without_a_store_nothing_is_left(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ImageClassifier("logistic-regression").fit(X, Y)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pickle_predicts_without_what_trained_it():
+    fitted = ImageClassifier("cnn", **SMALL).fit(X, Y)
+    expected = fitted.predict_proba(NEW)
+    script = (
+        "import pickle, sys; fitted, new = pickle.load(sys.stdin.buffer);"
+        "sys.stdout.buffer.write(fitted.predict_proba(new).tobytes());"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    given = pickle.dumps((fitted, NEW))
+    done = subprocess.run([sys.executable, "-c", script], input=given, capture_output=True, check=True)
+    assert done.stdout == expected.tobytes()
+
+
+def test_progress_is_shown_if_asked_for(capfd):
+    ImageClassifier("mlp", epochs=2, verbose=True).fit(X, Y)
+    assert "epoch 2/2" in capfd.readouterr().err
+    ImageClassifier("mlp", epochs=2).fit(X, Y)
+    assert capfd.readouterr() == ("", "")
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"architecture": "cn"}, r"architecture: unknown architecture 'cn' \(did you mean 'cnn'\?\)"),
+        ({"options": {"filter": [3]}}, r"options.filter: cnn: unknown key \(did you mean 'filters'\?\)"),
+        ({"options": {"filters": [8] * 9}}, "nothing is left of the image"),
+        ({"epochs": 0, "batch_size": "32"}, "epochs: at least 1 is wanted, got 0; batch_size: a whole number is wanted"),
+        ({"learning_rate": -1}, "option 'learning_rate' of 'adam' is above 0"),
+        ({"optimizer": "adm"}, r"optimizer: unknown optimizer 'adm' \(did you mean 'adam'\?\)"),
+        ({"early_stopping": {"patience": 3}}, "has none"),
+        ({"validation": 1.5}, "validation: below 1 is wanted"),
+        ({"validation": 0.01}, "cannot be split"),
+        ({"backend": "theano"}, "backend: unknown backend 'theano'"),
+        ({"image_shape": (8, 9, 1)}, r"\(8, 9, 1\)"),
+        ({"image_shape": (4, 8, 2)}, "1 or 3 channels"),
+        ({"random_state": -1}, "random_state: at least 0"),
+        ({"threads": 0}, "threads: a whole number from 1 up"),
+        ({"architecture": "numpy-mlp"}, "learns by sgd"),
+        (
+            {"architecture": "transfer", "options": {"weights": "nowhere.weights.h5"}},
+            "no weights file nowhere.weights.h5; looked",
+        ),
+    ],
+)
+def test_what_cannot_be_is_a_value_error_that_says_what_can(params, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        ImageClassifier(**params).fit(X, Y)
+    assert isinstance(caught.value, toile.errors.ToileError)
+
+
+def test_other_images_than_were_trained_on():
+    fitted = ImageClassifier("logistic-regression").fit(X.astype(np.uint8), Y)
+    assert fitted.pixel_range_ is None
+    assert np.array_equal(fitted.predict(NEW.astype(int)), fitted.predict(NEW.astype(np.uint8)))
+    for images, said in (
+        (NEW / 16, "float64"),
+        (NEW.astype(int) + 250, "0..255"),
+        (NEW.reshape(-1, 4, 16), r"\(4, 16, 1\)"),
+        (NEW[:, :32], "32 features"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            fitted.predict(images)
+
+
+def test_a_training_that_fails_is_an_error_and_the_next_goes_on():
+    with pytest.raises(toile.errors.ToileError, match="the loss is not a number"):
+        ImageClassifier("mlp", optimizer="sgd", learning_rate=1e9).fit(X, Y)
+    assert ImageClassifier("mlp", epochs=1).fit(X, Y).score(NEW, NEW_Y) > 0.1
+
+
+def test_nothing_is_known_before_fit():
+    for estimator in (ImageClassifier(), CommitteeClassifier()):
+        with pytest.raises(NotFittedError):
+            estimator.predict(X)
+
+
+# In scikit-learn's hands
+
+
+def test_in_a_pipeline_and_in_searches():
+    linear = ImageClassifier("logistic-regression")
+    assert cross_val_score(linear, X, Y, cv=3).mean() > 0.8
+    pipeline = make_pipeline(MaxAbsScaler(), linear)
+    grid = {"imageclassifier__options": [{"c": c} for c in (0.1, 1.0)]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise", n_jobs=2).fit(X, Y)
+    assert search.score(NEW, NEW_Y) > 0.8
+    # A search draws NumPy's numbers.
+    drawn = {"epochs": np.arange(1, 3), "learning_rate": np.array([0.001, 0.01], np.float32), "flip_average": [np.False_]}
+    search = RandomizedSearchCV(ImageClassifier("mlp"), drawn, n_iter=1, cv=2, error_score="raise", random_state=0).fit(X, Y)
+    assert len(search.best_estimator_.history_) == search.best_params_["epochs"]
+
+
+# Committees
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_committee_is_its_rule(rule):
+    weights = [3, 1, 2] if rule == "weighted-mean" else None
+    members = [LogisticRegression(max_iter=1000), DecisionTreeClassifier(max_depth=4), "logistic-regression"]
+    fitted = CommitteeClassifier(members, rule=rule, weights=weights, random_state=0).fit(X, Y)
+    said = np.stack([member.predict_proba(NEW) for member in fitted.members_])
+    assert np.array_equal(fitted.predict_proba(NEW), RULES[rule](said, weights))
+    assert fitted.score(NEW, NEW_Y) == np.mean(RULES[rule](said, weights).argmax(axis=1) == NEW_Y)
+
+
+def test_the_mean_is_soft_voting():
+    members = [("linear", LogisticRegression(max_iter=1000)), ("bayes", GaussianNB())]
+    ours, theirs = CommitteeClassifier(members).fit(X, Y), VotingClassifier(members, voting="soft").fit(X, Y)
+    np.testing.assert_allclose(ours.predict_proba(NEW), theirs.predict_proba(NEW), atol=1e-6)
+
+
+def test_weights_are_fitted_to_what_members_say_of_images_they_have_not_seen():
+    members = [("deep", DecisionTreeClassifier(random_state=0)), ("linear", LogisticRegression(max_iter=1000))]
+    fitted = CommitteeClassifier(members, rule="weighted-mean", weights="fit", cv=3).fit(X, Y)
+    out = [cross_val_predict(member, X, Y, cv=3, method="predict_proba") for _, member in members]
+
+    def loss(share: float) -> float:
+        mixed = np.clip(share * out[0] + (1 - share) * out[1], 1e-7, 1)
+        return -np.log(mixed[np.arange(len(Y)), Y]).mean()
+
+    shares = np.linspace(0, 1, 201)
+    assert sum(fitted.weights_) == pytest.approx(1)
+    assert fitted.weights_[0] == pytest.approx(shares[np.argmin([loss(share) for share in shares])], abs=0.01)
+
+
+def test_members_differ_in_their_seeds_and_a_committee_repeats_itself():
+    committee = CommitteeClassifier([ImageClassifier("mlp", epochs=1)] * 2, random_state=5)
+    first, second = committee.fit(X, Y).members_
+    assert first.random_state != second.random_state
+    said = committee.predict_proba(NEW)
+    assert np.array_equal(clone(committee).fit(X, Y).predict_proba(NEW), said)
+    kept = CommitteeClassifier([ImageClassifier("logistic-regression", random_state=7)], random_state=5).fit(X, Y)
+    assert kept.members_[0].random_state == 7
+
+
+def test_the_default_is_three_convolutional_networks():
+    members = CommitteeClassifier()._untrained()
+    assert [(name, member.architecture) for name, member in members] == [(f"member-{i}", "cnn") for i in (1, 2, 3)]
+    assert len({member.random_state for _, member in members}) == 3
+
+
+def test_named_members_are_parameters():
+    committee = CommitteeClassifier([("a", ImageClassifier("mlp", epochs=1)), ("b", "logistic-regression")])
+    assert committee.get_params()["a__epochs"] == 1 and committee.get_params()["b"] == "logistic-regression"
+    search = GridSearchCV(committee, {"a__epochs": [1, 2], "b": [GaussianNB()], "rule": ["vote"]}, cv=2, error_score="raise")
+    best = search.fit(X, Y).best_estimator_
+    assert len(best.named_members_.a.history_) == search.best_params_["a__epochs"]
+    assert isinstance(best.named_members_["b"], GaussianNB)
+    assert "member-1" not in CommitteeClassifier(["mlp"]).set_params(rule="vote", members=["mlp", "svm"]).get_params()
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"members": []}, "a list of one at least"),
+        ({"members": 3}, "a list of one at least"),
+        ({"members": [RidgeClassifier()]}, "no probabilities"),
+        ({"members": ["mpl"]}, "did you mean 'mlp'"),
+        ({"members": [("a", "mlp"), ("a", "svm")]}, "not unique"),
+        ({"rule": "maen"}, "did you mean 'mean'"),
+        ({"rule": "weighted-mean"}, "needs weights"),
+        ({"rule": "weighted-mean", "weights": [1]}, "one weight a member"),
+        ({"rule": "mean", "weights": "fit"}, "takes no weights"),
+        ({"rule": "weighted-mean", "weights": "best"}, '"fit"'),
+    ],
+)
+def test_a_committee_that_cannot_be_says_why(params, said):
+    with pytest.raises(ValueError, match=said):
+        CommitteeClassifier(**{"members": ["logistic-regression"] * 2, **params}).fit(X, Y)
+
+
+# Lightness
+
+
+def test_importing_toile_loads_nothing_and_an_estimator_no_trainer():
+    script = (
+        "import sys, toile; assert not {'numpy', 'sklearn', 'keras'} & set(sys.modules);"
+        "toile.CommitteeClassifier; assert not {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONWARNINGS": "error"})
+
+
+def test_an_error_of_a_parameter_is_an_error_of_toile_and_of_scikit_learn():
+    assert issubclass(InvalidParameter, ValueError) and issubclass(InvalidParameter, toile.errors.Misuse)
