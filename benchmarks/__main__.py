@@ -15,7 +15,7 @@ from benchmarks.harness import machine, measure, report
 def names() -> list[str]:
     """All benchmarks."""
     return sorted(
-        module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in ("__main__", "harness")
+        module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__" and not module.ispkg
     )
 
 

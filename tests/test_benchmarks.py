@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
 
 import benchmark_fixture
 from benchmarks import __main__ as command
-from benchmarks.harness import report
+from benchmarks import train
+from benchmarks.harness import report, tables
 from benchmarks.harness.measure import Case, Measured, Side, in_fresh_process, measure
+from toile import studies
+from toile.learners import architectures
 
 SIDES = {
     "toile": Side(benchmark_fixture.known, {"speed": 6.0}, threads=1),
@@ -44,6 +48,15 @@ def test_ratios_are_of_the_figure_that_counts(found):
     assert Measured(times, found.rounds).ratios("other") == pytest.approx([1 / 3, 1 / 3])
     assert Measured(times, found.rounds).reached() is False
     assert Measured(Case("alone", {"toile": SIDES["toile"]}, target=2.0), found.rounds).reached() is None
+
+
+def test_a_target_for_each_side_that_it_speaks_of(found):
+    def measured(**target: float) -> Measured:
+        return Measured(Case("toy", SIDES, figure="speed", more_is_better=True, target=target), found.rounds)
+
+    assert measured(other=2.5).reached() and measured(other=2.5).side_reached("other")
+    assert measured(other=3.5).reached() is False
+    assert measured().reached() is None and measured().side_reached("other") is None
 
 
 def test_table_and_json_have_both_sides(found, tmp_path):
@@ -79,6 +92,43 @@ def test_every_benchmark_has_cases(name):
         cases = module.cases(quick)
         assert len({case.name for case in cases}) == len(cases) > 0
         for case in cases:
+            assert set(case.targets()) <= set(list(case.sides)[1:])
             for side in case.sides.values():
                 assert getattr(importlib.import_module(side.function.__module__), side.function.__name__) is side.function
                 assert json.loads(json.dumps(side.arguments)) == side.arguments
+
+
+@pytest.mark.parametrize("name", train.REFERENCES)
+def test_all_sides_train_the_same_model(name):
+    from benchmarks.rivals.keras_models import MODELS
+
+    reference = train.REFERENCES[name]
+    [line] = (one for one in studies.load(reference.study).spec.trial if one.name == reference.trial)
+    ours = architectures.build(line.architecture.name, (28, 28, 1), reference.classes, line.architecture.options)
+    assert MODELS[name]().count_params() == ours.count_params()
+    torch = pytest.importorskip("torch")
+    from benchmarks.rivals import torch_models
+
+    theirs = torch.nn.Sequential(*torch_models.MODELS[name]())
+    averages = [buffer for buffer in theirs.buffers() if buffer.is_floating_point()]
+    assert sum(tensor.numel() for tensor in (*theirs.parameters(), *averages)) == ours.count_params()
+
+
+def test_the_document_says_what_was_measured():
+    document = tables.DOCUMENT.read_text("utf-8")
+    assert document == tables.filled(document), "python -m benchmarks.harness.tables"
+    places = set(re.findall(r"<!-- end of ([\w-]+) -->", document))
+    assert places == set(command.names())
+
+
+def test_tables_of_a_document(found, tmp_path):
+    facts = {**FACTS, "versions": {"keras": "3"}, "commit": "0123456789abcdef"}
+    case = Case("toy, bfloat16", SIDES, figure="speed", more_is_better=True, target={"other": 4.0})
+    rounds = [{side: figures | {"gflops": figures["speed"]} for side, figures in one.items()} for one in found.rounds]
+    report.write(tmp_path / "toy.json", "toy", facts, [Measured(case, rounds)], quick=False)
+    document = "# Fast\n<!-- toy -->\nold\n<!-- end of toy -->\nkept\n<!-- new -->\n<!-- end of new -->\n"
+    filled = tables.filled(document, tmp_path)
+    assert "| | other | 2 | 2 – 2 | 3 (3 – 3) | 4: missed | 1% |" in filled.replace("|  |", "| |")
+    assert "old" not in filled and "kept" in filled and "Not measured yet." in filled
+    assert "2 rounds" in filled and "commit 0123456789ab" in filled
+    assert tables.filled(filled, tmp_path) == filled

@@ -27,6 +27,8 @@ CASES = {
     "sgd": ("mlp", PLAIN, {"optimizer": "sgd"}),
     "adam": ("mlp", PLAIN, {"optimizer": "adam"}),
     "momentum": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}}),
+    "heavy ball": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9}}),
+    "amsgrad": ("mlp", PLAIN, {"optimizer": {"name": "adam", "amsgrad": True}}),
     "batch norm": ("cnn", NORM, {"optimizer": "sgd"}),
     "residual": ("resnet", RESIDUAL, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}}),
     "muon": ("resnet", RESIDUAL, {"optimizer": "muon-conv"}),
@@ -99,6 +101,26 @@ def test_every_optimizer_does_what_it_does_in_keras_fit(name, monkeypatch):
     monkeypatch.setitem(CASES, name, ("mlp", PLAIN, {"optimizer": name}))
     # Those that divide by the gradient's size make much of the last bits of small gradients.
     assert_as_fit(name, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "fused"),
+    [({"name": "adam"}, True), ({"name": "adamw"}, True), ({"name": "sgd", "momentum": 0.9}, True),
+     ({"name": "sgd"}, False), ({"name": "adam", "amsgrad": True}, False), ({"name": "rmsprop"}, False)],
+)  # fmt: skip
+def test_updates_that_have_a_fused_kernel(options, fused):
+    import keras
+
+    from toile.learners.fused_updates import fuse_updates
+
+    optimizer = recipe.optimizer(RecipeSpec(optimizer=options))
+    weight = keras.Variable([1.0, -2.0])
+    optimizer.build([weight])
+    keras_own = optimizer.update_step
+    fuse_updates(optimizer)
+    assert (optimizer.update_step != keras_own) == fused
+    optimizer.apply([np.float32([0.5, 0.0])], [weight])
+    assert weight.numpy()[0] < 1.0
 
 
 def test_prediction_is_the_models_own_and_takes_any_number_of_images():

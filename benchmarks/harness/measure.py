@@ -49,7 +49,8 @@ class Case:
             process with its start; "core_seconds", which it and its children kept a core busy: where others use the machine
             too, this is the steadier one; and "peak_memory_mb".
         more_is_better: whether the figure is a speed and not a time.
-        target: how many times better than each other side toile's is to be, if there is a target.
+        target: how many times better than each other side toile's is to be, if there is a target: one number, or one for each
+            side that it speaks of.
         note: what a reader of the table should know.
     """
 
@@ -57,8 +58,14 @@ class Case:
     sides: dict[str, Side]
     figure: str = "seconds"
     more_is_better: bool = False
-    target: float | None = None
+    target: float | dict[str, float] | None = None
     note: str = ""
+
+    def targets(self) -> dict[str, float]:
+        """The target for each of the other sides that has one."""
+        if isinstance(self.target, dict):
+            return self.target
+        return {} if self.target is None else dict.fromkeys(list(self.sides)[1:], self.target)
 
 
 @dataclass(frozen=True)
@@ -79,10 +86,13 @@ class Measured:
 
     def reached(self) -> bool | None:
         """Whether the median ratio to every other side reaches the target, or None without one."""
-        others = list(self.case.sides)[1:]
-        if self.case.target is None or not others:
-            return None
-        return all(median(self.ratios(side)) >= self.case.target for side in others)
+        found = [self.side_reached(side) for side in self.case.targets()]
+        return all(found) if found else None
+
+    def side_reached(self, side: str) -> bool | None:
+        """The same for one of the other sides."""
+        target = self.case.targets().get(side)
+        return None if target is None else median(self.ratios(side)) >= target
 
 
 def measure(cases: Sequence[Case], repeats: int, tell: Callable[[str], None] = lambda line: None) -> list[Measured]:

@@ -33,9 +33,9 @@ def show(name: str, about: str, facts: dict[str, Any], found: Sequence[Measured]
         for i, side in enumerate(one.case.sides):
             values, first = one.values(side), i == 0
             table.add_row(
-                one.case.name if first else "", side, one.case.figure if first else "", _number(median(values)),
-                f"{_number(min(values))} – {_number(max(values))}", "" if first else _times(one.ratios(side)),
-                _number(median(one.values(side, "core_seconds"))), _target(one) if first else "",
+                one.case.name if first else "", side, one.case.figure if first else "", number(median(values)),
+                f"{number(min(values))} – {number(max(values))}", "" if first else _times(one.ratios(side)),
+                number(median(one.values(side, "core_seconds"))), _target(one, side),
             )  # fmt: skip
     console.print(table)
     for one in found:
@@ -79,15 +79,16 @@ def _summary(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "minimum": min(values), "maximum": max(values)}
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits, or whole numbers from 1,000."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _times(ratios: Sequence[float]) -> str:
-    return f"{_number(median(ratios))}x ({_number(min(ratios))} – {_number(max(ratios))})"
+    return f"{number(median(ratios))}x ({number(min(ratios))} – {number(max(ratios))})"
 
 
-def _target(one: Measured) -> str:
-    if one.case.target is None:
+def _target(one: Measured, side: str) -> str:
+    if (target := one.case.targets().get(side)) is None:
         return ""
-    return f"{one.case.target:g}x: {'reached' if one.reached() else 'missed'}"
+    return f"{target:g}x: {'reached' if one.side_reached(side) else 'missed'}"

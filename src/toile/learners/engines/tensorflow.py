@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from toile.learners.engines import Sums, training_model
 from toile.learners.fused import with_fused_normalization
+from toile.learners.fused_updates import fuse_updates
 
 PREDICT_BATCH = 500
 
@@ -34,6 +35,7 @@ class Engine:
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
                  label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
         optimizer.build(model.trainable_variables)
+        fuse_updates(optimizer)
         self.training_model = to_logits = training_model(model, before, with_fused_normalization)
         classes = model.output_shape[-1]
         weights = [variable.value for variable in model.trainable_variables]
