@@ -20,7 +20,7 @@ from toile.runner import plan as plans
 from toile.runner.plan import Plan, PlannedTrial
 from toile.store.store import Store
 from toile.study.reduction import Reduction
-from toile.study.spec import DatasetSpec, StudySpec
+from toile.study.spec import DatasetSpec, StudySpec, TrialSpec
 
 # Of 1,149 training images; 200 principal components need as many.
 SMALL = Reduction(fraction=0.2, epochs_scale=1e-4)
@@ -28,8 +28,17 @@ SMALL = Reduction(fraction=0.2, epochs_scale=1e-4)
 
 @cache
 def small(study: str) -> StudySpec:
-    """The study with backbones that nothing is downloaded for."""
-    return without_network(studies.load(study).spec)
+    """The study with backbones that nothing is downloaded for, on this process's backend, its residual networks narrow."""
+    spec = without_network(studies.load(study).spec)
+    return spec.model_copy(update={"trial": tuple(map(narrow, spec.trial)), "backend": "tensorflow"})
+
+
+def narrow(trial: TrialSpec) -> TrialSpec:
+    """As deep as it was: those for a GPU would take minutes even for a few of the digits."""
+    if trial.architecture.name != "resnet":
+        return trial
+    options = {**trial.architecture.options, "widths": [8 for _ in trial.architecture.options["widths"]]}
+    return trial.model_copy(update={"architecture": trial.architecture.model_copy(update={"options": options})})
 
 
 def first_of_each_line(plan: Plan) -> list[PlannedTrial]:
