@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from toile.reports.text import NOTHING
 
@@ -51,4 +51,5 @@ def without_empty(table: Table, keep: int) -> Table:
         for index, column in enumerate(table.columns)
         if (index < keep and column.label != "published") or any(row[index] != NOTHING for row in table.rows)
     ]
-    return Table(table.caption, [table.columns[i] for i in full], [[row[i] for i in full] for row in table.rows])
+    columns, rows = [table.columns[i] for i in full], [[row[i] for i in full] for row in table.rows]
+    return replace(table, columns=columns, rows=rows)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from toile.reports.columns import TEXT, Column, Table
+from toile.reports.columns import TEXT, Column, Table, without_empty
 from toile.reports.results import StudyResults, TrialResult
 from toile.reports.text import NOTHING, figure
 from toile.study.expand import combinations, leaves
@@ -131,7 +131,7 @@ def lines_table(results: StudyResults) -> Table:
         Column("loss", group="published"),
     ]  # fmt: skip
     note = "Means ± standard deviations: over folds, of the fold that each training held out; over seeds, of the test images."
-    return Table("Lines with several seeds or folds", columns, rows, note=note)
+    return without_empty(Table("Lines with several seeds or folds", columns, rows, note=note), keep=3)
 
 
 def _part(results: StudyResults, trials: list[TrialResult]) -> str:
