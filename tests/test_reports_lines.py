@@ -24,6 +24,7 @@ from toile.reports.plots.bars import measures
 from toile.reports.plots.curves import learning_curves
 from toile.reports.plots.matrices import disagreement
 from toile.reports.plots.sweeps import sweeps
+from toile.study.augmentation import Augmentation, Erasing
 
 SEEDS = tuple(f"cnn (seed {seed})" for seed in range(4))
 MANY = tuple(f"model {number:02d}" for number in range(50))
@@ -187,3 +188,18 @@ def test_no_probabilities_are_read_for_models_that_are_not_looked_at(many, monke
     render(many)
     assert len(set(read)) <= 12
     assert np.isfinite([trial.test["accuracy"] for trial in many.trials]).all()
+
+
+def test_augmentation_is_part_of_a_recipe(tmp_path):
+    results = make_results(tmp_path, missing=MODELS, committee=False)
+    asked = Augmentation(flip="horizontal", erasing=Erasing(probability=0.5)).model_dump(mode="json")
+    results.trials[0].trial["recipe"] |= {"augmentation": asked, "flip_average": True}
+    table = sections.recipe_table(results)
+    at = {column.label: index for index, column in enumerate(table.columns)}
+    assert [row[at["augmentation"]] for row in table.rows] == [
+        "flip horizontal; erasing (probability 0.5, area 0.02–0.33)",
+        "no",
+        "no",
+    ]
+    assert [row[at["flip-averaged"]] for row in table.rows] == ["yes", "no", "no"]
+    assert "scaling pixels" in table.note

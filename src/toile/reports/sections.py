@@ -11,6 +11,7 @@ from toile.reports.judged import close_up
 from toile.reports.lines import OF_PART, study_lines
 from toile.reports.results import StudyResults
 from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options
+from toile.study.augmentation import Augmentation
 from toile.study.optimizers import OPTIMIZERS
 
 FIGURES = ("accuracy", "loss", "precision", "recall")
@@ -151,6 +152,9 @@ def recipe_table(results: StudyResults) -> Table:
                 brief(recipe["epochs"]),
                 options("yes", stopping) if stopping else "no",
                 brief(recipe.get("label_smoothing", 0)),
+                _augmentation(recipe.get("augmentation")),
+                recipe.get("scaling", "pixels"),
+                brief(recipe.get("flip_average", False)),
                 recipe.get("precision", "float32"),
             ]
         )
@@ -162,6 +166,9 @@ def recipe_table(results: StudyResults) -> Table:
         "epochs at most": NUMBER,
         "early stopping": WIDE,
         "label smoothing": NUMBER,
+        "augmentation": WIDE,
+        "scaling": TEXT,
+        "flip-averaged": TEXT,
         "precision": TEXT,
     }
     columns = [Column("model", TEXT), *(Column(label, kind) for label, kind in labels.items())]
@@ -174,6 +181,16 @@ def recipe_table(results: StudyResults) -> Table:
         [columns[i] for i in kept],
         [[row[i] for i in kept] for row in rows],
         note=note,
+    )
+
+
+def _augmentation(asked: dict[str, Any] | None) -> str:
+    """What is done to the images, and nothing of what is not."""
+    usual = Augmentation().model_dump(mode="json")
+    done = {key: value for key, value in (asked or {}).items() if value and value != usual.get(key)}
+    return (
+        "; ".join(options(key, value) if isinstance(value, dict) else f"{key} {brief(value)}" for key, value in done.items())
+        or "no"
     )
 
 
