@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -140,14 +138,6 @@ def test_members_of_other_backends_and_precisions(store: Store, tmp_path: Path) 
         else:
             assert difference <= export.TOLERANCE
     assert [one["precision"] for one in predictor.metadata["provenance"]["members"]][-1] == "bfloat16"
-
-
-def test_the_documentation_s_example_runs(written: dict[str, export.Exported], tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "ship.md").read_text("utf-8"), re.DOTALL)
-    shutil.copy(written["onnx"].path, tmp_path / "committee.onnx")
-    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout[0] in "0123456789", done.stderr
-    assert done.stdout[1:] == " is what the committee sees in a black image\n"
 
 
 # What goes wrong
