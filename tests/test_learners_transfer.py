@@ -422,7 +422,7 @@ def test_features_are_computed_once(tmp_path):
     assert isinstance(first, np.memmap) and not first.flags.writeable
     again = features.cached(to_features, images, tmp_path / "features", progress=lambda *done: seen.append(done))
     assert np.array_equal(again, first) and len(seen) == 3
-    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["features.npy", "lock"]
+    assert sorted(path.name for path in (tmp_path / "features").iterdir() if path.suffix != ".lock") == ["features.npy", "lock"]
 
 
 def test_what_a_killed_process_left_is_no_cache(tmp_path):
@@ -443,7 +443,53 @@ def test_failure_leaves_nothing_behind(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         features.cached(to_features, some_images(5), tmp_path, progress=interrupt)
-    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+    assert not list(tmp_path.rglob("*.npy")) and not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_piece_that_was_done_is_not_done_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "_PIECE", 2)
+    to_features, _ = features.divide(settled())
+    images, seen = some_images(70), []
+
+    def interrupt(done: int, total: int) -> None:
+        seen.append(done)
+        if done == 48:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        features.cached(to_features, images, tmp_path, batch=16, progress=interrupt)
+    found = features.cached(to_features, images, tmp_path, batch=16, progress=lambda done, total: seen.append(done))
+    assert seen == [16, 32, 48, 48, 64, 70]
+    np.testing.assert_allclose(found, np.asarray(to_features(images)), atol=1e-5)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == ["features.npy", "lock"]
+
+
+def test_two_processes_at_once_share_the_work(tmp_path, monkeypatch):
+    """Each takes the next piece that nobody is at; both have all of it."""
+    from threading import Barrier, Thread
+
+    monkeypatch.setattr(features, "_PIECE", 2)
+    to_features, _ = features.divide(settled())
+    images, both, seen, found = some_images(70), Barrier(2), [], []
+
+    def ask() -> None:
+        mine = []
+
+        def progress(done: int, total: int) -> None:
+            if not mine:
+                both.wait(60)  # neither goes on before each has begun a piece
+            mine.append(done)
+
+        found.append(features.cached(to_features, images, tmp_path, batch=16, progress=progress))
+        seen.append(mine)
+
+    asking = [Thread(target=ask) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert sorted(done for mine in seen for done in mine) == [16, 32, 48, 64, 70] and all(seen)
+    assert np.array_equal(*found)
 
 
 def test_two_processes_at_once_compute_once(tmp_path):

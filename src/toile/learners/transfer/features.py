@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from toile.data.dataset import Dataset, Images
 from toile.learners.architectures import transfer
@@ -22,6 +22,8 @@ from toile.store import atomic
 
 # Raised when features are computed in another way, which changes their last bits.
 _REVISION = 2
+# Batches that one process computes before it looks what others have done: some seconds' work.
+_PIECE = 32
 
 
 def frozen(model: Any) -> bool:
@@ -91,7 +93,8 @@ def cached(
 ) -> np.ndarray:
     """The features of the images, from `folder/features.npy`, computed if they are not there yet.
 
-    The file appears whole or not at all; of two processes at once, one computes and the other waits.
+    The file appears whole or not at all. Processes that want it at once share the work, a piece of the images each in turn, and
+    what one had done when it was killed is not done again.
 
     Args:
         model: `to_features` of `divide`.
@@ -109,11 +112,22 @@ def cached(
     if (found := _open(path, shape)) is not None:
         return found
     folder.mkdir(parents=True, exist_ok=True)
+    forward, step = _forward(model), batch * _PIECE
+    starts = range(0, len(images), step)
+    for wait in (False, True):  # first what nobody is at; then what others began, and may have left
+        for start in starts:
+            some = images[start : start + step]
+            piece = folder / f"{start}.npy", (len(some), *shape[1:])
+            try:
+                with FileLock(folder / f"{start}.lock", timeout=-1 if wait else 0):
+                    if _open(*piece) is None and _open(path, shape) is None:
+                        _write(*piece, forward, some, batch, lambda done, start=start: progress(start + done, len(images)))
+            except Timeout:
+                continue
     with FileLock(folder / "lock"):
-        if (found := _open(path, shape)) is None:
-            _write(path, shape, model, images, batch, progress)
-            found = _open(path, shape)
-    return found
+        if _open(path, shape) is None:
+            _join(path, shape, [folder / f"{start}.npy" for start in starts])
+    return _open(path, shape)
 
 
 def dataset_of_features(
@@ -161,22 +175,33 @@ def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _write(
-    path: Path, shape: tuple[int, ...], model: Any, images: np.ndarray, batch: int, progress: Callable[[int, int], None]
-) -> None:
-    for left in path.parent.glob(f"{path.name}.*.tmp"):
-        left.unlink()  # of a process that was killed: the lock is ours
-    forward = _forward(model)
+    path: Path, shape: tuple[int, ...], forward: Callable[[np.ndarray], Any], images: np.ndarray, batch: int,
+    progress: Callable[[int], None],
+) -> None:  # fmt: skip
+    """The features of a piece of the images."""
+    found = np.empty(shape, "<f4")
+    for at in range(0, len(images), batch):
+        some = images[at : at + batch]
+        # The last batch is filled up: another shape would be compiled anew, which takes longer than the batch.
+        filled = np.zeros((batch, *images.shape[1:]), dtype=np.uint8)
+        filled[: len(some)] = some
+        found[at : at + batch] = np.asarray(forward(filled))[: len(some)]
+        progress(at + len(some))
+    with atomic.writing(path) as file:
+        np.save(file, found)
+
+
+def _join(path: Path, shape: tuple[int, ...], pieces: list[Path]) -> None:
+    """One file of all pieces."""
+    for left in path.parent.glob("*.tmp"):
+        left.unlink(missing_ok=True)  # of a process that was killed: all pieces are done, and nobody writes
     # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
     with atomic.writing(path) as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        for at in range(0, len(images), batch):
-            some = images[at : at + batch]
-            # The last batch is filled up: another shape would be compiled anew, which takes longer than the batch.
-            filled = np.zeros((batch, *images.shape[1:]), dtype=np.uint8)
-            filled[: len(some)] = some
-            features = np.asarray(forward(filled), dtype="<f4")[: len(some)]
-            file.write(np.ascontiguousarray(features).data)
-            progress(at + len(some), len(images))
+        for piece in pieces:
+            file.write(np.ascontiguousarray(np.load(piece)).data)
+    for piece in pieces:
+        piece.unlink()
 
 
 def _forward(model: Any) -> Callable[[np.ndarray], Any]:
