@@ -211,6 +211,9 @@ def test_a_trial_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert [trial["state"] for trial in found["trials"]] == ["stored", "missing", "stored"]
 
 
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN, reason="Ctrl-C is ignored here, as shells have it in the background"
+)
 def test_ctrl_c_stops_cleanly(tmp_path: Path) -> None:
     command = [TOILE, "run", str(TINY), "--store", str(tmp_path), "--workers", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
