@@ -2,7 +2,7 @@
 
 The study is reduced to a quarter of the training images and an eighth of the epochs (`--fraction 0.25 --epochs-scale 0.125`);
 what is not reduced is the start of each training, which therefore weighs 32 times as much as in the whole study, on toile's
-side (a process) as on the rival's (a compilation). The rival fits one model after the other with all cores, judges it on the
+side (a fork, and a compilation) as on the rival's (a compilation). The rival fits one model after the other with all cores, judges it on the
 test images, and cross-validates as `cross_validate` and `GridSearchCV` do (without the fit on all images that the latter adds
 at its end). toile also predicts the held-out images after every epoch, and stores everything.
 
@@ -58,7 +58,9 @@ def toile_run(
         asked = jobs.jobs(pending) if sharing else [jobs.Job((one,)) for one in pending]
         plan.store.prepare()
         plan.store.keep(plan.dataset, plan.asked)
-        if errors := executor.execute(asked, plan.store, Local(workers), lambda event: None):
+        with Local(workers) as place:
+            errors = executor.execute(asked, plan.store, place, lambda event: None)
+        if errors:
             raise TrialsFailed(errors, {one.fingerprint: one.name for one in pending})
     longest = [job.longest.trial for job in asked]
     return {

@@ -1,6 +1,6 @@
 """Before any test imports Keras: which backend, how quiet, and one thread, as the number of threads changes last bits.
 
-And a browser, for whoever asks for one.
+And what several files ask for: workers that only pretend, a browser.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture
+def pretenders(tmp_path, monkeypatch):
+    from runner_fixture import Pretenders
+
+    return Pretenders(tmp_path / "pretenders", monkeypatch)
 
 
 @pytest.fixture(scope="module")

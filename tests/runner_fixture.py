@@ -70,6 +70,8 @@ def in_process_cluster(scratch: Path, threads: int = 1) -> Iterator[str]:
 
 _PRETENDS = """#!{python} -S
 import json, os, pathlib, signal, sys
+if sys.argv[2] == "toile.learners.forkserver":
+    os.execv(sys.executable, [sys.executable, "-c", (pathlib.Path(__file__).parent / "forks.py").read_text(), __file__])
 here, trial, root = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
 name, recipe = trial.parent.name, json.loads(trial.read_text())["recipe"]
 with (here / "calls").open("a") as calls:
@@ -107,6 +109,15 @@ if does == "commit and die":
 say("done", fingerprint=name)
 """
 
+# A fork server that loads nothing, and whose workers become pretenders.
+_FORKS = """
+import os, sys
+from toile.learners import forkserver
+forkserver.load = lambda learner: None
+forkserver.work = lambda arguments, safe: os.execv(sys.argv[1], [sys.argv[1], "-m", "toile.learners.train", *arguments])
+forkserver.main()
+"""
+
 
 class Pretenders:
     """Workers that pretend: they say one epoch, and then do as they are told.
@@ -122,6 +133,7 @@ class Pretenders:
         script = folder / "python"
         script.write_text(_PRETENDS.format(python=sys.executable), "utf-8")
         script.chmod(0o755)
+        (folder / "forks.py").write_text(_FORKS, "utf-8")
         self.tell({})
         monkeypatch.setattr(sys, "executable", str(script))
 

@@ -19,7 +19,7 @@ import pytest
 from distributed import Client, LocalCluster, get_worker
 
 from learners_fixture import assert_same_result, make_store
-from runner_fixture import Pretenders, by_name, four, in_process_cluster, kinds, line, make_plan
+from runner_fixture import by_name, four, in_process_cluster, kinds, line, make_plan
 from store_fixture import fill
 from toile.cli import main
 from toile.errors import Misuse, ToileError
@@ -32,11 +32,6 @@ from toile.runner.jobs import jobs
 from toile.runner.needs import Need
 from toile.runner.run import TrialsFailed, executor_named, run
 from toile.store.store import Store
-
-
-@pytest.fixture
-def pretenders(tmp_path, monkeypatch) -> Pretenders:
-    return Pretenders(tmp_path / "pretenders", monkeypatch)
 
 
 @pytest.fixture

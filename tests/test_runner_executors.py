@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from learners_fixture import make_store
-from runner_fixture import Pretenders, by_name, four, in_process_cluster, keep_run, kinds, line, make_plan
+from runner_fixture import by_name, four, in_process_cluster, keep_run, kinds, line, make_plan
 from toile.errors import ToileError
+from toile.learners.worker import Fresh
 from toile.runner import local
 from toile.runner.events import Event
 from toile.runner.executor import Executor, execute
@@ -25,19 +26,16 @@ from toile.store.store import Store
 Place = Callable[..., Executor]
 
 
-@pytest.fixture(params=["local", "dask"])
+@pytest.fixture(params=["local", "local, fresh processes", "dask"])
 def place(request, tmp_path, monkeypatch) -> Iterator[Place]:
     """Opens the executor, with so many workers and threads."""
-    if request.param == "local":
+    if request.param != "dask":
+        if request.param != "local":
+            monkeypatch.setattr(local, "STARTER", Fresh)
         yield executor_named
     else:
         with in_process_cluster(tmp_path / "scratch") as scheduler:
             yield lambda **how: executor_named("dask", scheduler=scheduler, **how)
-
-
-@pytest.fixture
-def pretenders(tmp_path, monkeypatch) -> Pretenders:
-    return Pretenders(tmp_path / "pretenders", monkeypatch)
 
 
 @pytest.fixture

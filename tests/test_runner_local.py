@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from learners_fixture import assert_same_result, make_store, weights
-from runner_fixture import Pretenders, by_name, four, line, make_plan
+from runner_fixture import by_name, four, line, make_plan
 from toile.learners.train import train
 from toile.runner import local
 from toile.runner.events import Event
@@ -18,11 +18,6 @@ from toile.runner.jobs import jobs
 from toile.runner.local import Local
 from toile.runner.run import run
 from toile.store.store import Store
-
-
-@pytest.fixture
-def pretenders(tmp_path, monkeypatch) -> Pretenders:
-    return Pretenders(tmp_path / "pretenders", monkeypatch)
 
 
 @pytest.fixture

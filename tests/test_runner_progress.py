@@ -107,6 +107,19 @@ def test_time_left_goes_by_the_speed_that_is_shown(plan):
     assert c.fingerprint not in left.seconds
 
 
+def test_the_speed_of_a_trial_is_that_of_its_like(plan):
+    like = make_plan(plan.store, line("two seeds", 10, {"name": "mlp", "hidden": [8]}, seeds=[0, 1]), line("other", 4))
+    work = jobs(like.pending())
+    left = Left(like, work, 1)
+    first, second, other = sorted(work, key=lambda job: (job.name == "other", job.name))
+    of_other = left.seconds[other.fingerprint]
+    left.note(event(first, "epoch", epoch=4, epochs=10, **FIGURES))
+    assert left.seconds[second.fingerprint] == 10 * 160 / 16.0
+    left.note(event(second, "epoch", epoch=9, epochs=10, **FIGURES))
+    left.note(event(first, "epoch", epoch=5, epochs=10, **FIGURES))
+    assert left.seconds == {first.fingerprint: 50.0, second.fingerprint: 10.0, other.fingerprint: of_other}
+
+
 @given(data=st.data(), workers=st.integers(0, 4))
 @settings(max_examples=50, deadline=None)
 def test_time_left_is_never_negative_and_ends_at_nothing(plan, data, workers):

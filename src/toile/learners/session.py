@@ -1,8 +1,8 @@
 """A process that stays, for programs that train or ask many small models in a row.
 
-A study starts a fresh process a trial, which takes seconds before it trains. A search over an estimator fits hundreds of
-models that train for less than that, so here one process, `toile.learners.resident`, loads Keras once. What is trained in it
-is the same, bit by bit.
+A study has a process for each trial, which takes a second or more before it trains. A search over an estimator fits hundreds
+of models that train for less than that, so here one process, `toile.learners.resident`, loads Keras once. What is trained in
+it is the same, bit by bit.
 
 Requests and answers are pickles over that process's standard input and output, which nobody else can write to.
 """

@@ -1,4 +1,4 @@
-"""The local executor: each job in a fresh process, several at once, each with its threads pinned."""
+"""The local executor: each job in a process of its own, several at once, each with its threads pinned."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ import sys
 import threading
 from pathlib import Path
 
-from toile.learners.process import environment
+from toile.learners.worker import ForkServer, Fresh, Starter
 from toile.runner.events import Event
 from toile.runner.executor import Executor
 from toile.runner.jobs import Job
 from toile.store import atomic
 from toile.store.store import Store
 
+# On macOS the system's own libraries do not bear a fork, and Windows has none.
+STARTER = ForkServer if sys.platform == "linux" else Fresh
 LAST_LINES = 20
 _SECONDS_TO_STOP = 10
 
 
 class Local(Executor):
-    """Worker processes on this machine.
+    """Worker processes on this machine: forks of one that has loaded the libraries, where the system has such forks.
 
     Args:
         workers: processes at once; None for one a core divided by `threads`.
@@ -32,22 +34,33 @@ class Local(Executor):
 
     def __init__(self, workers: int | None = None, threads: int = 1) -> None:
         self.workers, self.threads = workers or max(1, cores() // threads), threads
+        self._starters: dict[str, Starter] = {}
 
     @property
     def slots(self) -> int:
         return self.workers
 
     def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Worker:
-        return Worker(job, store, self.threads, events)
+        backend = job.longest.trial.backend
+        if backend not in self._starters:
+            self._starters[backend] = STARTER(backend, self.threads)
+        return Worker(job, store, self.threads, events, self._starters[backend])
+
+    def close(self) -> None:
+        while self._starters:
+            self._starters.popitem()[1].close()
 
 
 class Worker:
     """A process that carries out one job, and the thread that reads what it says.
 
     Workers return fingerprints: a run travels through the store and never through a pipe.
+
+    Args:
+        threads: as many as `starter` gives its processes.
     """
 
-    def __init__(self, job: Job, store: Store, threads: int, events: queue.Queue[Event]) -> None:
+    def __init__(self, job: Job, store: Store, threads: int, events: queue.Queue[Event], starter: Starter) -> None:
         self.job, self.store, self.events = job, store, events
         folder = store.work(job.fingerprint)
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,15 +69,10 @@ class Worker:
         also = [str(shorter.trial.recipe.epochs) for shorter in job.trials[:-1]]
         self.output = folder / "output.log"
         with self.output.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "toile.learners.train", str(trial), str(store.root), "--attached",
-                 "--threads", str(threads), *(["--also", ",".join(also)] if also else [])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=environment(job.longest.trial.backend, threads),
-                # A Ctrl-C in the terminal goes to the parent alone, which stops its workers in order.
-                start_new_session=True,
+            self.process = starter.start(
+                [str(trial.absolute()), str(store.root.absolute()), "--attached", "--threads", str(threads),
+                 *(["--also", ",".join(also)] if also else [])],
+                job.longest.trial.learner, log,
             )  # fmt: skip
         events.put(job.event("started"))
         self.thread = threading.Thread(target=self._read, daemon=True)
@@ -95,8 +103,8 @@ class Worker:
     def close(self) -> None:
         """After the process has ended: let go of its pipes."""
         self.thread.join()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        with self.process:
+            pass
 
     def stop(self) -> None:
         """End the process, politely at first."""

@@ -137,7 +137,7 @@ class Plan:
         """About how long the trial takes, in seconds on one core: by stored runs of its like, else by its arithmetic."""
         trial = planned.trial
         total = self.counts[trial.split]["train"] * trial.recipe.epochs
-        if speed := self._speeds.get(_kind(trial.model_dump(mode="json"))):
+        if speed := self._speeds.get(kind(trial.model_dump(mode="json"))):
             return _SECONDS_TO_START + total / speed
         work = architectures.multiply_adds(
             trial.architecture.name, trial.dataset.image_shape, trial.dataset.classes, trial.architecture.options
@@ -148,7 +148,7 @@ class Plan:
     @cached_property
     def _speeds(self) -> dict[str, float]:
         """Images a second of stored runs, by what decides speed."""
-        return {_kind(run.trial): run.provenance["images_per_second"] for run in self.store.runs()}
+        return {kind(run.trial): run.provenance["images_per_second"] for run in self.store.runs()}
 
 
 def make(
@@ -266,8 +266,8 @@ def _matches(planned: PlannedTrial, pattern: str) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for name in (planned.name, planned.line))
 
 
-def _kind(trial: dict[str, Any]) -> str:
-    """What decides how fast a trial trains."""
+def kind(trial: dict[str, Any]) -> str:
+    """What decides how fast a trial trains: the same for trials of the same speed."""
     architecture, recipe = trial["architecture"], trial["recipe"]
     deciding = (
         architecture["name"], architecture["options"], trial["dataset"]["image_shape"],

@@ -19,7 +19,7 @@ from rich.progress import (
 
 from toile.runner.events import Event
 from toile.runner.jobs import Job, jobs
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner.plan import Plan, PlannedTrial, kind
 
 
 def spoken(seconds: float) -> str:
@@ -32,18 +32,25 @@ def spoken(seconds: float) -> str:
 
 
 class Left:
-    """About how long is left: the plan's estimate, corrected by the speed that each trial shows."""
+    """About how long is left: the plan's estimate, corrected by the speed that a trial shows, of its like too."""
 
     def __init__(self, plan: Plan, work: list[Job], workers: int) -> None:
         self.workers = max(workers, 1)
         self.images = {one.fingerprint: plan.counts[one.trial.split]["train"] for job in work for one in job.trials}
         self.seconds = {job.fingerprint: plan.seconds(job.longest) for job in work}
+        longest = [job.longest for job in work]
+        self.kinds = {one.fingerprint: kind(one.trial.model_dump(mode="json")) for one in longest}
+        self.unseen = {one.fingerprint: one.trial.recipe.epochs for one in longest}
 
     def note(self, event: Event) -> None:
         if event.kind == "epoch":
-            epochs_left = event.fields["epochs"] - event.fields["epoch"]
-            self.seconds[event.fingerprint] = epochs_left * self.images[event.fingerprint] / event.fields["images_per_second"]
+            self.unseen.pop(event.fingerprint, None)
+            speed = event.fields["images_per_second"]
+            left = {one: epochs for one, epochs in self.unseen.items() if self.kinds[one] == self.kinds.get(event.fingerprint)}
+            left[event.fingerprint] = event.fields["epochs"] - event.fields["epoch"]
+            self.seconds |= {one: epochs * self.images[one] / speed for one, epochs in left.items()}
         elif event.kind in ("done", "failed"):
+            self.unseen.pop(event.fingerprint, None)
             self.seconds.pop(event.fingerprint, None)
 
     def estimate(self) -> float:

@@ -18,6 +18,7 @@ from distributed import Reschedule, Status, Worker, get_worker
 
 import toile
 from toile.data.dataset import Dataset
+from toile.learners.worker import Fresh
 from toile.runner import local
 from toile.runner.events import Event
 from toile.runner.jobs import Job
@@ -78,7 +79,8 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     if lacks := tuple(need for need in needs if not need.is_in(store)):
         return Answer(here.address, lacks=lacks)
     key, events = here.get_current_task(), queue.Queue()
-    process, event = local.Worker(job, store, threads, events), None
+    process = local.Worker(job, store, threads, events, Fresh(job.longest.trial.backend, threads))
+    event = None
     while event is None or event.kind not in ("done", "failed"):
         if _is_over(here, key):
             process.stop()

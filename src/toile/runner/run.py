@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 
 from toile.errors import Misuse, ToileError, nearest
 from toile.learners import architectures
@@ -92,7 +93,8 @@ def run(
         if planned.weights:
             plan.store.keep_weights(planned.weights, planned.trial.architecture.weights)
     plan.store.keep(plan.dataset, plan.asked)
-    errors = execute(jobs(pending), plan.store, executor or Local(), tell)
+    with nullcontext(executor) if executor else Local() as place:
+        errors = execute(jobs(pending), plan.store, place, tell)
     if errors:
         raise TrialsFailed(errors, {planned.fingerprint: planned.name for planned in pending})
     return [planned.fingerprint for planned in pending]

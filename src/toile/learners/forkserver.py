@@ -1,0 +1,130 @@
+"""The fork server: `python -m toile.learners.forkserver`, a process that loads the libraries once and forks the workers.
+
+A fresh process spends four of its first five seconds on the import of TensorFlow. A fork has it at once, and shares the memory
+of the libraries; in all else it is a process of its own, with its own end. Python's `multiprocessing` has the same idea under
+this name, with one server a program, where here each backend and number of threads wants its own.
+
+A fork is safe while the process has one thread: no lock can be held by a thread that the fork has not (POSIX, `fork`). The
+libraries start their threads with the first computation, and here nothing is computed. A library that starts one when it is
+imported is seen, and then the fork becomes a fresh process.
+
+Standard input is a socket. A message is a JSON object: `learner`, the trial's, and `arguments`, of `toile.learners.train`; with
+it come four open files: the worker's standard input, output and error, and the one that hears of the worker: its process, and
+its exit code when it has ended, as two C integers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toile.learners import train
+from toile.learners.worker import MESSAGE, NUMBER
+
+_LIBRARIES = {
+    "keras": ("keras", "toile.learners.engines.{backend}"),
+    "scratch": ("keras",),
+    "classical": ("sklearn.ensemble", "sklearn.svm", "skops.io"),
+}
+
+
+def main() -> None:
+    """Entry point: fork a worker for each message until the socket closes, as it does however the other side ends."""
+    control = socket.socket(fileno=0)
+    ended, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # for a handler alone, Python writes to `wake`
+    signal.set_wakeup_fd(wake)
+    hears: dict[int, int] = {}
+    with selectors.DefaultSelector() as selector:
+        selector.register(control, selectors.EVENT_READ)
+        selector.register(ended, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if ended in ready:
+                os.read(ended, MESSAGE)
+                _bury(hears)
+            if control in ready:
+                message, files, *_ = socket.recv_fds(control, MESSAGE, 4)
+                if not message:
+                    os._exit(0)  # the workers see to themselves; no library has anything to end
+                _fork(json.loads(message), files, hears)
+
+
+def load(learner: str) -> None:
+    """Import what trials of this kind need, if it is not there yet. What cannot be imported, the worker will speak of."""
+    backend = os.environ.get("KERAS_BACKEND", "")
+    with contextlib.suppress(Exception):
+        for module in _LIBRARIES[learner]:
+            importlib.import_module(module.format(backend=backend))
+    gc.freeze()  # a collection in a worker would touch, and so copy, every object of the libraries
+
+
+def _fork(request: dict[str, Any], files: Sequence[int], hears: dict[int, int]) -> None:
+    load(request["learner"])
+    *streams, status = files
+    safe = len(list(Path("/proc/self/task").iterdir())) == 1
+    if (pid := os.fork()) == 0:
+        _become_worker(request["arguments"], safe, streams, (status, *hears.values()))
+    hears[pid] = status
+    _tell(status, pid)
+    for stream in streams:
+        os.close(stream)
+
+
+def work(arguments: Sequence[str], safe: bool) -> int:
+    """What a worker does, as a fork if that is safe; its exit code."""
+    if not safe:
+        os.execv(sys.executable, [sys.executable, "-m", train.__name__, *arguments])
+    return train.main(list(arguments))
+
+
+def _become_worker(arguments: Sequence[str], safe: bool, streams: Sequence[int], foreign: Sequence[int]) -> None:
+    """Go on as a worker, to the end of the process. `foreign` are files for others to hear of an end by."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        for own, stream in enumerate(streams):
+            os.dup2(stream, own)
+        for file in (*streams, *foreign):
+            os.close(file)
+        code = work(arguments, safe)
+        sys.stdout.flush()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _bury(hears: dict[int, int]) -> None:
+    """Tell of the workers that have ended."""
+    while hears:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        hearer = hears.pop(pid)
+        _tell(hearer, os.waitstatus_to_exitcode(status))
+        os.close(hearer)
+
+
+def _tell(file: int, number: int) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        os.write(file, NUMBER.pack(number))
+
+
+if __name__ == "__main__":
+    main()

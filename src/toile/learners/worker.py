@@ -1,0 +1,192 @@
+"""Worker processes, from the side of who starts them: fresh ones, and forks of a process that has loaded the libraries."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import BinaryIO, Protocol, Self
+
+from toile.learners.process import environment
+
+# Of a fork server's socket, and of the files by which it tells of workers.
+MESSAGE = 65536
+NUMBER = struct.Struct("i")
+
+
+class Process(Protocol):
+    """What `subprocess.Popen` and `Forked` have in common."""
+
+    stdin: BinaryIO
+    stdout: BinaryIO
+    pid: int
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, negative for a signal; subprocess.TimeoutExpired if it has not ended after so many seconds."""
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None:
+        """Close its streams, and wait."""
+
+
+class Starter(Protocol):
+    """What starts worker processes."""
+
+    def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> Process:
+        """Start `toile.learners.train`.
+
+        Args:
+            arguments: its own.
+            learner: the trial's.
+            log: where its standard error goes.
+        """
+
+    def close(self) -> None: ...
+
+
+class Fresh:
+    """Each worker is a fresh process.
+
+    Args:
+        backend: Keras's.
+        threads: of each process.
+    """
+
+    def __init__(self, backend: str, threads: int) -> None:
+        self.environment = environment(backend, threads)
+
+    def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> subprocess.Popen[bytes]:
+        """See `Starter`."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "toile.learners.train", *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self.environment,
+            # A Ctrl-C in the terminal goes to the parent alone, which stops its workers in order.
+            start_new_session=True,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """See `Starter`."""
+
+
+class ForkServer:
+    """Each worker is a fork of one process that has loaded the libraries; see `toile.learners.forkserver`.
+
+    Args:
+        backend: Keras's.
+        threads: of each process.
+    """
+
+    def __init__(self, backend: str, threads: int) -> None:
+        self.environment = environment(backend, threads)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> Forked:
+        """See `Starter`."""
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if self._process is None:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "toile.learners.forkserver"],
+                    stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment,
+                    start_new_session=True,
+                )  # fmt: skip
+        (stdin, to_stdin), (from_stdout, stdout), (from_status, status) = os.pipe(), os.pipe(), os.pipe()
+        message = json.dumps({"learner": learner, "arguments": list(arguments)}).encode()
+        # If it has just died, the worker's files close, and that is its end.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self._control, [message], [stdin, stdout, log.fileno(), status])
+        for theirs in (stdin, stdout, status):
+            os.close(theirs)
+        return Forked(self._process, os.fdopen(to_stdin, "wb", buffering=0), os.fdopen(from_stdout, "rb"), from_status)
+
+    def close(self) -> None:
+        """End the server. Its workers go on."""
+        if self._process is not None:
+            self._control.close()
+            self._process.wait()
+            self._process = None
+
+
+class Forked:
+    """A worker that was asked of a fork server."""
+
+    def __init__(self, server: subprocess.Popen[bytes], stdin: BinaryIO, stdout: BinaryIO, status: int) -> None:
+        self.stdin, self.stdout = stdin, stdout
+        self._server, self._status = server, os.fdopen(status, "rb", buffering=0)
+        self._pid: int | None = None
+        self._code: int | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, as soon as there is one; None if its server was killed before."""
+        while self._pid is None and self._code is None:
+            self._hear(None)
+        return self._pid
+
+    def wait(self, timeout: float | None = None) -> int:
+        """See `Process`. If the server was killed, its exit code stands for the worker's, which nobody knows."""
+        while self._code is None:
+            if not self._hear(timeout):
+                raise subprocess.TimeoutExpired("worker", timeout)
+        return self._code
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._send(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stdout.close()
+        self.stdin.close()
+        self.wait()
+        self._status.close()
+
+    def _send(self, number: signal.Signals) -> None:
+        while self._code is None and self._hear(0):
+            pass
+        if self._code is not None:
+            return
+        if self._pid is None:
+            self._server.kill()  # it is still loading, and has no worker yet
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    def _hear(self, timeout: float | None) -> bool:
+        """Wait so many seconds at most for the next thing that the server says: the process, then its exit code."""
+        poll = select.poll()
+        poll.register(self._status, select.POLLIN)
+        if not poll.poll(None if timeout is None else timeout * 1000):
+            return False
+        with self._lock:
+            if self._code is None and poll.poll(0):  # or another thread has heard it
+                if not (said := self._status.read(NUMBER.size)):
+                    self._code = self._server.wait()
+                elif self._pid is None:
+                    [self._pid] = NUMBER.unpack(said)
+                else:
+                    [self._code] = NUMBER.unpack(said)
+        return True
