@@ -8,11 +8,16 @@ faster than the runs do; `memory_mb` and `page_kb` are in the JSON.
 
 The second part trains: a small network on 1,000 images for two epochs, with 1 to 32 seeds and as many workers as cores. A
 trial's cost is that of starting a process here, so the figure is one of the runner and not of the training. `memory_mb` is
-that of the largest worker.
+that of the largest worker, with what it shares.
+
+The third is memory: the most that `toile run` and all its processes hold at once while so many workers train, what they share
+counted once (the proportional set size of Linux, looked at a few times a second); beside it the same with fresh processes in
+place of forks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -22,6 +27,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks.harness.measure import Case, Side
 
@@ -39,6 +46,14 @@ name = "mlp"
 architecture = {{ name = "mlp", hidden = [16] }}
 """
 EPOCHS = 20
+_SECONDS_BETWEEN_LOOKS = 0.2
+_WITH_FRESH = """
+from toile.cli import main
+from toile.learners.worker import Fresh
+from toile.runner import local
+local.STARTER = Fresh
+main()
+"""
 
 
 def cases(quick: bool) -> list[Case]:
@@ -52,6 +67,12 @@ def cases(quick: bool) -> list[Case]:
     for trials in trained:
         sides = {"toile": Side(trained_study, {"trials": trials})}
         found.append(Case(f"run, {trials} trials", sides, "trials_per_minute", more_is_better=True))
+    for workers in (1,) if quick else (1, 2, 4):
+        sides = {
+            "toile": Side(memory, {"workers": workers, "epochs": 2 if quick else 100}),
+            "fresh processes": Side(memory, {"workers": workers, "epochs": 2 if quick else 100, "fresh": True}),
+        }
+        found.append(Case(f"memory, {workers} workers", sides, "together_mb"))
     return found
 
 
@@ -80,6 +101,38 @@ def trained_study(trials: int) -> dict[str, float]:
         study.write_text(STUDY.format(trials=trials, seeds=", ".join(map(str, range(trials))), epochs=2), "utf-8")
         found = _timed([sys.executable, "-m", "toile.cli", "run", str(study), "--store", f"{folder}/store"])
         return {"trials_per_minute": 60 * trials / found["verb_seconds"], "memory_mb": found["memory_mb"]}
+
+
+def memory(workers: int, epochs: int, fresh: bool = False) -> dict[str, float]:
+    """A study of as many trainings as workers.
+
+    Returns:
+        `together_mb`, of all processes at the time when it was most.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder, "scale.toml")
+        study.write_text(STUDY.format(trials=workers, seeds=", ".join(map(str, range(workers))), epochs=epochs), "utf-8")
+        command = [sys.executable, *(["-c", _WITH_FRESH] if fresh else ["-m", "toile.cli"])]
+        command += ["run", str(study), "--store", f"{folder}/store", "--workers", str(workers)]
+        most = 0
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
+            while started.poll() is None:
+                most = max(most, _held(psutil.Process(started.pid)))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    started.wait(_SECONDS_BETWEEN_LOOKS)
+        if started.returncode:
+            raise subprocess.CalledProcessError(started.returncode, command)
+    return {"together_mb": most / 2**20}
+
+
+def _held(process: psutil.Process) -> int:
+    """Bytes of a process and all that it started."""
+    held = 0
+    with contextlib.suppress(psutil.Error):
+        for one in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                held += one.memory_full_info().pss
+    return held
 
 
 def fill(folder: Path, runs: int) -> Path:

@@ -44,10 +44,11 @@ def markdown(result: dict[str, Any]) -> str:
             lines.append(f"| {' | '.join([*cells, *([_share(result, case, side)] if shares else [])])} |")
     peak = " and ".join(f"{number(value)} GFLOP/s in {precision}" for precision, value in result["peak_gflops"].items())
     repeats = max(case["repeats"] for case in result["cases"])
+    rounds = f"{repeats} round{'s' if repeats > 1 else ''}"
     versions = ", ".join(f"{package} {version}" for package, version in sorted(result["versions"].items()))
     lines += [
         "",
-        f"{result['cores']} cores of {result['machine']['processor']}, peak {peak}; {repeats} rounds; load {result['load']:g} "
+        f"{result['cores']} cores of {result['machine']['processor']}, peak {peak}; {rounds}; load {result['load']:g} "
         f"before it began; commit {result['commit'][:12] if result['commit'] else 'unknown'}; {versions}.",
     ]
     return "\n".join(lines) + "\n"
