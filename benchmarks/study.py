@@ -1,10 +1,10 @@
 """A whole study: `toile run ann-cnn-study`, beside the loops in plain Keras that its document has.
 
 The study is reduced to a quarter of the training images and an eighth of the epochs (`--fraction 0.25 --epochs-scale 0.125`).
-What is not reduced is the start of each training, which therefore weighs 32 times as much as in the whole study, on toile's side
-(a fork and a compilation) as on the rival's (a compilation). The rival fits one model after the other with all cores, judges it
-on the test images, and cross-validates as `cross_validate` and `GridSearchCV` do (without the fit on all images that the latter
-adds at its end). toile also predicts the held-out images after every epoch, and stores everything.
+What is not reduced is the start of each training, which therefore weighs 32 times as much as in the whole study, on toile's
+side (a fork, a compilation) as on the rival's (a compilation). The rival fits one model after the other with all cores, judges
+it on the test images, and cross-validates as `cross_validate` and `GridSearchCV` do (without the fit on all images that the
+latter adds at its end). toile also predicts the held-out images after every epoch, and stores everything.
 
 The sides between say what each thing gives: without the planner's sharing (a training of 25 epochs is the beginning of one
 of 200), then without packing too (one process at a time), which leaves the engine against `fit`.

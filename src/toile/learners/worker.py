@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol, Self
 
@@ -42,9 +43,18 @@ class Process(Protocol):
         """Close its streams, and wait."""
 
 
-class Starter(Protocol):
-    """What starts worker processes."""
+class Starter(ABC):
+    """What starts worker processes.
 
+    Args:
+        backend: Keras's.
+        threads: of each process.
+    """
+
+    def __init__(self, backend: str, threads: int) -> None:
+        self.environment = environment(backend, threads)
+
+    @abstractmethod
     def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> Process:
         """Start `toile.learners.train`.
 
@@ -54,22 +64,14 @@ class Starter(Protocol):
             log: where its standard error goes.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:  # noqa: B027 - where each worker is started by itself, nothing is left
+        """Let go of what the workers were started by; they go on."""
 
 
-class Fresh:
-    """Each worker is a fresh process.
-
-    Args:
-        backend: Keras's.
-        threads: of each process.
-    """
-
-    def __init__(self, backend: str, threads: int) -> None:
-        self.environment = environment(backend, threads)
+class Fresh(Starter):
+    """Each worker is a fresh process."""
 
     def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> subprocess.Popen[bytes]:
-        """See `Starter`."""
         return subprocess.Popen(
             [sys.executable, "-m", "toile.learners.train", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self.environment,
@@ -77,35 +79,21 @@ class Fresh:
             start_new_session=True,
         )  # fmt: skip
 
-    def close(self) -> None:
-        """See `Starter`."""
 
-
-class ForkServer:
+class ForkServer(Starter):
     """Each worker is a fork of one process that has loaded the libraries; see `toile.learners.forkserver`.
 
-    Args:
-        backend: Keras's.
-        threads: of each process.
+    It is started with the first worker, and again where it has died.
     """
 
-    def __init__(self, backend: str, threads: int) -> None:
-        self.environment = environment(backend, threads)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+    _process: subprocess.Popen[bytes] | None = None
+    _control: socket.socket | None = None
 
     def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> Forked:
-        """See `Starter`."""
         if self._process is not None and self._process.poll() is not None:
             self.close()
         if self._process is None:
-            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "toile.learners.forkserver"],
-                    stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment,
-                    start_new_session=True,
-                )  # fmt: skip
+            self._process, self._control = self._started()
         (stdin, to_stdin), (from_stdout, stdout), (from_status, status) = os.pipe(), os.pipe(), os.pipe()
         message = json.dumps({"learner": learner, "arguments": list(arguments)}).encode()
         # If it has just died, the worker's files close, and that is its end.
@@ -116,11 +104,20 @@ class ForkServer:
         return Forked(self._process, os.fdopen(to_stdin, "wb", buffering=0), os.fdopen(from_stdout, "rb"), from_status)
 
     def close(self) -> None:
-        """End the server. Its workers go on."""
         if self._process is not None:
             self._control.close()
             self._process.wait()
             self._process = None
+
+    def _started(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "toile.learners.forkserver"],
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment,
+                start_new_session=True,
+            )  # fmt: skip
+        return process, ours
 
 
 class Forked:
