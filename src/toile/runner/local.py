@@ -43,7 +43,8 @@ class Local(Executor):
     def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Worker:
         backend = job.longest.trial.backend
         if backend not in self._starters:
-            self._starters[backend] = STARTER(backend, self.threads)
+            # With more than one thread, NumPy's linear algebra starts them when it is imported, and nothing can be forked.
+            self._starters[backend] = (STARTER if self.threads == 1 else Fresh)(backend, self.threads)
         return Worker(job, store, self.threads, events, self._starters[backend])
 
     def close(self) -> None:
