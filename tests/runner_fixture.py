@@ -114,7 +114,7 @@ _FORKS = """
 import os, sys
 from toile.learners import forkserver
 forkserver.load = lambda learner: None
-forkserver.work = lambda arguments, safe: os.execv(sys.argv[1], [sys.argv[1], "-m", "toile.learners.train", *arguments])
+forkserver.work = lambda arguments, can_go_on: os.execv(sys.argv[1], [sys.argv[1], "-m", "toile.learners.train", *arguments])
 forkserver.main()
 """
 

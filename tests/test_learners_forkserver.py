@@ -138,26 +138,29 @@ def test_a_server_that_was_killed_is_started_again_and_its_workers_go_on(tmp_pat
     assert store.get(trial.fingerprint) and store.get(other.fingerprint)
 
 
-def test_with_a_second_thread_the_fork_becomes_a_fresh_process(tmp_path):
-    """A lock that a thread of the server holds would be held in the fork for ever."""
-    store, trial = make_store(tmp_path), make_trial()
-    code = """
-import threading
-from toile.learners import forkserver
-threading.Thread(target=threading.Event().wait, daemon=True).start()
-forkserver.main()
-"""
+@pytest.mark.parametrize(
+    "when",
+    [
+        "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
+        "opened = open(sys.argv[1]); forkserver.GPUS = (sys.argv[1],)",
+    ],
+    ids=["a second thread", "an open GPU"],
+)
+def test_what_cannot_be_forked_becomes_a_fresh_process(tmp_path, when):
+    """A lock that a thread of the server holds would be held in the fork for ever; an open GPU cannot be used by a fork."""
+    store, trial = make_store(tmp_path), make_trial(epochs=100_000)
+    code = f"import sys\nfrom toile.learners import forkserver\n{when}\nforkserver.main()"
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours, theirs:
-        forks = ForkServer("tensorflow", 1)
+    forks = ForkServer("tensorflow", 1)
+    with theirs:
+        forks._process = subprocess.Popen([sys.executable, "-c", code, __file__], stdin=theirs, env=forks.environment)
         forks._control = ours
-        forks._process = subprocess.Popen([sys.executable, "-c", code], stdin=theirs.fileno(), env=forks.environment)
-        theirs.close()
-        with forked(forks, trial, store) as one:
-            assert next(events(one))["event"] == "epoch"
-            # Of a fork, it would be the server's.
-            assert "toile.learners.train" in Path(f"/proc/{one.pid}/cmdline").read_text("utf-8").split("\0")
-        forks.close()
+    with forked(forks, trial, store) as one:
+        assert next(events(one))["event"] == "epoch"
+        # Of a fork, it would be the server's.
+        assert "toile.learners.train" in Path(f"/proc/{one.pid}/cmdline").read_text("utf-8").split("\0")
+        one.kill()
+    forks.close()
 
 
 def test_exit_codes_are_the_worker_s_own(tmp_path):

@@ -4,9 +4,10 @@ A fresh process spends four of its first five seconds on the import of TensorFlo
 of the libraries; in all else it is a process of its own, with its own end. Python's `multiprocessing` has the same idea under
 this name, with one server a program, where here each backend and number of threads wants its own.
 
-A fork is safe while the process has one thread: no lock can be held by a thread that the fork has not (POSIX, `fork`). The
-libraries start their threads with the first computation, and here nothing is computed. A library that starts one when it is
-imported is seen, and then the fork becomes a fresh process.
+A fork is safe while the process has one thread, for no lock can be held by a thread that the fork has not (POSIX, `fork`), and
+has not opened a GPU, which a fork could not use ("Poison fork in multiprocessing", PyTorch's notes). The libraries do both with
+the first computation, and here nothing is computed. One that does it when it is imported is seen, and then the fork becomes a
+fresh process.
 
 Standard input is a socket. A message is a JSON object: `learner`, the trial's, and `arguments`, of `toile.learners.train`; with
 it come four open files: the worker's standard input, output and error, and the one that hears of the worker: its process, and
@@ -32,6 +33,7 @@ from typing import Any
 from toile.learners import train
 from toile.learners.worker import MESSAGE, NUMBER
 
+GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 _LIBRARIES = {
     "keras": ("keras", "toile.learners.engines.{backend}"),
     "scratch": ("keras",),
@@ -73,23 +75,32 @@ def load(learner: str) -> None:
 def _fork(request: dict[str, Any], files: Sequence[int], hears: dict[int, int]) -> None:
     load(request["learner"])
     *streams, status = files
-    safe = len(list(Path("/proc/self/task").iterdir())) == 1
+    can_go_on = safe()
     if (pid := os.fork()) == 0:
-        _become_worker(request["arguments"], safe, streams, (status, *hears.values()))
+        _become_worker(request["arguments"], can_go_on, streams, (status, *hears.values()))
     hears[pid] = status
     _tell(status, pid)
     for stream in streams:
         os.close(stream)
 
 
-def work(arguments: Sequence[str], safe: bool) -> int:
-    """What a worker does, as a fork if that is safe; its exit code."""
-    if not safe:
+def safe() -> bool:
+    """Whether a fork of this process can compute."""
+    opened = []
+    for file in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them is closed again
+            opened.append(str(file.readlink()))
+    return len(list(Path("/proc/self/task").iterdir())) == 1 and not any(name.startswith(GPUS) for name in opened)
+
+
+def work(arguments: Sequence[str], can_go_on: bool) -> int:
+    """What a worker does, as the fork that it is if that can go on; its exit code."""
+    if not can_go_on:
         os.execv(sys.executable, [sys.executable, "-m", train.__name__, *arguments])
     return train.main(list(arguments))
 
 
-def _become_worker(arguments: Sequence[str], safe: bool, streams: Sequence[int], foreign: Sequence[int]) -> None:
+def _become_worker(arguments: Sequence[str], can_go_on: bool, streams: Sequence[int], foreign: Sequence[int]) -> None:
     """Go on as a worker, to the end of the process. `foreign` are files for others to hear of an end by."""
     code = 1
     try:
@@ -100,7 +111,7 @@ def _become_worker(arguments: Sequence[str], safe: bool, streams: Sequence[int],
             os.dup2(stream, own)
         for file in (*streams, *foreign):
             os.close(file)
-        code = work(arguments, safe)
+        code = work(arguments, can_go_on)
         sys.stdout.flush()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1

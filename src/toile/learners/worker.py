@@ -114,7 +114,9 @@ class ForkServer(Starter):
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-m", "toile.learners.forkserver"],
-                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment,
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                # Or Keras's question whether there is a GPU would have PyTorch open it.
+                env={**self.environment, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"},
                 start_new_session=True,
             )  # fmt: skip
         return process, ours
