@@ -28,6 +28,9 @@ CASES = {
     "adam": ("mlp", PLAIN, {"optimizer": "adam"}),
     "momentum": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}}),
     "heavy ball": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9}}),
+    "rmsprop": ("mlp", PLAIN, {"optimizer": {"name": "rmsprop", "learning_rate": 1e-4}}),
+    "rmsprop, momentum": ("mlp", PLAIN, {"optimizer": {"name": "rmsprop", "learning_rate": 1e-4, "momentum": 0.9}}),
+    "rmsprop, centered": ("mlp", PLAIN, {"optimizer": {"name": "rmsprop", "learning_rate": 1e-4, "centered": True}}),
     "amsgrad": ("mlp", PLAIN, {"optimizer": {"name": "adam", "amsgrad": True}}),
     "batch norm": ("cnn", NORM, {"optimizer": "sgd"}),
     "residual": ("resnet", RESIDUAL, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}}),
@@ -106,7 +109,8 @@ def test_every_optimizer_does_what_it_does_in_keras_fit(name, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "fused"),
     [({"name": "adam"}, True), ({"name": "adamw"}, True), ({"name": "sgd", "momentum": 0.9}, True),
-     ({"name": "sgd"}, False), ({"name": "adam", "amsgrad": True}, False), ({"name": "rmsprop"}, False)],
+     ({"name": "sgd"}, False), ({"name": "adam", "amsgrad": True}, False), ({"name": "rmsprop"}, True),
+     ({"name": "rmsprop", "centered": True}, False), ({"name": "adagrad"}, False)],
 )  # fmt: skip
 def test_updates_that_have_a_fused_kernel(options, fused):
     import keras

@@ -1,4 +1,4 @@
-"""Adam and momentum by TensorFlow's fused kernels: one pass over weights, gradients and moments instead of about ten.
+"""Adam, RMSprop and momentum by TensorFlow's fused kernels: one pass over weights, gradients and moments instead of about ten.
 
 Keras computes an update from elementary operations, each of which goes through the whole array in memory. In a network with a
 large dense layer and small batches that is more than half of the time: Adam's update of 1.4 million weights takes 5.1 ms on
@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import tensorflow as tf
-from keras import ops, optimizers
+from keras import Variable, ops, optimizers
 
 
 def fuse_updates(optimizer: Any) -> None:
@@ -23,6 +23,10 @@ def fuse_updates(optimizer: Any) -> None:
     kind = type(optimizer)
     if kind in (optimizers.Adam, optimizers.AdamW) and not optimizer.amsgrad:
         optimizer.update_step = partial(_adam, optimizer)
+    elif kind is optimizers.RMSprop and not optimizer.centered:
+        # The kernel wants a place for momentum even where there is none.
+        momentums = optimizer._momentums or [Variable(ops.zeros_like(one)) for one in optimizer._velocities]
+        optimizer.update_step = partial(_rmsprop, optimizer, momentums)
     elif kind is optimizers.SGD and optimizer.momentum:
         optimizer.update_step = partial(_momentum, optimizer)
 
@@ -39,6 +43,20 @@ def _adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> N
         lr=tf.cast(learning_rate, variable.dtype),
         beta1=optimizer.beta_1,
         beta2=optimizer.beta_2,
+        epsilon=optimizer.epsilon,
+        grad=tf.cast(gradient, variable.dtype),
+    )
+
+
+def _rmsprop(optimizer: Any, momentums: list[Any], gradient: Any, variable: Any, learning_rate: Any) -> None:
+    at = optimizer._get_variable_index(variable)
+    tf.raw_ops.ResourceApplyRMSProp(
+        var=variable.handle,
+        ms=optimizer._velocities[at].value.handle,
+        mom=momentums[at].value.handle,
+        lr=tf.cast(learning_rate, variable.dtype),
+        rho=optimizer.rho,
+        momentum=optimizer.momentum,
         epsilon=optimizer.epsilon,
         grad=tf.cast(gradient, variable.dtype),
     )
