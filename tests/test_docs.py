@@ -63,7 +63,7 @@ NOT_RUN = {
     "from dask_jobqueue import SLURMCluster": "wants a Slurm",
     "timeout 540 toile run speedrun-large --workers 1": "wants a GPU",
     "toile report speedrun-large": "has nothing to show without it",
-    "python -m benchmarks train --repeats 2": "measures for minutes; tests/test_benchmarks.py runs it small",
+    "python -m benchmarks train --repeats 1": "measures for minutes; tests/test_benchmarks.py runs it small",
     "python -m benchmarks study --repeats 1": "likewise",
     "python -m benchmarks.harness.tables": "writes docs/performance.md, which tests/test_benchmarks.py compares",
 }
