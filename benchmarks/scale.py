@@ -68,10 +68,8 @@ def cases(quick: bool) -> list[Case]:
         sides = {"toile": Side(trained_study, {"trials": trials})}
         found.append(Case(f"run, {trials} trials", sides, "trials_per_minute", more_is_better=True))
     for workers in (1,) if quick else (1, 2, 4):
-        sides = {
-            "toile": Side(memory, {"workers": workers, "epochs": 2 if quick else 100}),
-            "fresh processes": Side(memory, {"workers": workers, "epochs": 2 if quick else 100, "fresh": True}),
-        }
+        work = {"workers": workers, "epochs": 2 if quick else 100}
+        sides = {"toile": Side(memory, work), "fresh processes": Side(memory, work | {"fresh": True})}
         found.append(Case(f"memory, {workers} workers", sides, "together_mb"))
     return found
 
@@ -97,8 +95,7 @@ def trained_study(trials: int) -> dict[str, float]:
         `trials_per_minute`, and `memory_mb` of the largest worker.
     """
     with tempfile.TemporaryDirectory() as folder:
-        study = Path(folder, "scale.toml")
-        study.write_text(STUDY.format(trials=trials, seeds=", ".join(map(str, range(trials))), epochs=2), "utf-8")
+        study = seeds_of(trials, Path(folder), epochs=2)
         found = _timed([sys.executable, "-m", "toile.cli", "run", str(study), "--store", f"{folder}/store"])
         return {"trials_per_minute": 60 * trials / found["verb_seconds"], "memory_mb": found["memory_mb"]}
 
@@ -110,8 +107,7 @@ def memory(workers: int, epochs: int, fresh: bool = False) -> dict[str, float]:
         `together_mb`, of all processes at the time when it was most.
     """
     with tempfile.TemporaryDirectory() as folder:
-        study = Path(folder, "scale.toml")
-        study.write_text(STUDY.format(trials=workers, seeds=", ".join(map(str, range(workers))), epochs=epochs), "utf-8")
+        study = seeds_of(workers, Path(folder), epochs)
         command = [sys.executable, *(["-c", _WITH_FRESH] if fresh else ["-m", "toile.cli"])]
         command += ["run", str(study), "--store", f"{folder}/store", "--workers", str(workers)]
         most = 0
@@ -123,6 +119,13 @@ def memory(workers: int, epochs: int, fresh: bool = False) -> dict[str, float]:
         if started.returncode:
             raise subprocess.CalledProcessError(started.returncode, command)
     return {"together_mb": most / 2**20}
+
+
+def seeds_of(trials: int, folder: Path, epochs: int) -> Path:
+    """Write a study of one network with so many seeds; its path."""
+    study = folder / "scale.toml"
+    study.write_text(STUDY.format(trials=trials, seeds=", ".join(map(str, range(trials))), epochs=epochs), "utf-8")
+    return study
 
 
 def _held(process: psutil.Process) -> int:
@@ -144,8 +147,7 @@ def fill(folder: Path, runs: int) -> Path:
     from toile.evaluation.metrics import evaluate
     from toile.store.store import Store
 
-    study, store = folder / "scale.toml", Store(folder / "store")
-    study.write_text(STUDY.format(trials=runs, seeds=", ".join(map(str, range(runs))), epochs=EPOCHS), "utf-8")
+    study, store = seeds_of(runs, folder, EPOCHS), Store(folder / "store")
     plan = verbs.plan(study, store=store.root)
     store.keep(plan.dataset, plan.asked)
     parts = split(plan.dataset, plan.trials[0].trial.split)
