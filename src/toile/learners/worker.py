@@ -52,7 +52,7 @@ class Starter(ABC):
     """
 
     def __init__(self, backend: str, threads: int) -> None:
-        self.environment = environment(backend, threads)
+        self.threads, self.environment = threads, environment(backend, threads)
 
     @abstractmethod
     def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> Process:

@@ -45,7 +45,7 @@ class Local(Executor):
         if backend not in self._starters:
             # With more than one thread, NumPy's linear algebra starts them when it is imported, and nothing can be forked.
             self._starters[backend] = (STARTER if self.threads == 1 else Fresh)(backend, self.threads)
-        return Worker(job, store, self.threads, events, self._starters[backend])
+        return Worker(job, store, events, self._starters[backend])
 
     def close(self) -> None:
         while self._starters:
@@ -56,12 +56,9 @@ class Worker:
     """A process that carries out one job, and the thread that reads what it says.
 
     Workers return fingerprints: a run travels through the store and never through a pipe.
-
-    Args:
-        threads: as many as `starter` gives its processes.
     """
 
-    def __init__(self, job: Job, store: Store, threads: int, events: queue.Queue[Event], starter: Starter) -> None:
+    def __init__(self, job: Job, store: Store, events: queue.Queue[Event], starter: Starter) -> None:
         self.job, self.store, self.events = job, store, events
         folder = store.work(job.fingerprint)
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +68,7 @@ class Worker:
         self.output = folder / "output.log"
         with self.output.open("wb") as log:
             self.process = starter.start(
-                [str(trial.absolute()), str(store.root.absolute()), "--attached", "--threads", str(threads),
+                [str(trial.absolute()), str(store.root.absolute()), "--attached", "--threads", str(starter.threads),
                  *(["--also", ",".join(also)] if also else [])],
                 job.longest.trial.learner, log,
             )  # fmt: skip

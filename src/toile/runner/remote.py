@@ -79,7 +79,7 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     if lacks := tuple(need for need in needs if not need.is_in(store)):
         return Answer(here.address, lacks=lacks)
     key, events = here.get_current_task(), queue.Queue()
-    process = local.Worker(job, store, threads, events, Fresh(job.longest.trial.backend, threads))
+    process = local.Worker(job, store, events, Fresh(job.longest.trial.backend, threads))
     event = None
     while event is None or event.kind not in ("done", "failed"):
         if _is_over(here, key):
