@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from toile.learners.engines import Sums, training_model
-from toile.learners.fused import with_fused_normalization
 from toile.learners.fused_updates import fuse_updates
+from toile.learners.training_layers import with_training_layers
 
 PREDICT_BATCH = 500
 
@@ -36,7 +36,7 @@ class Engine:
                  label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
         optimizer.build(model.trainable_variables)
         fuse_updates(optimizer)
-        self.training_model = to_logits = training_model(model, before, with_fused_normalization)
+        self.training_model = to_logits = training_model(model, before, with_training_layers)
         classes = model.output_shape[-1]
         weights = [variable.value for variable in model.trainable_variables]
         all_images, all_labels = tf.constant(images), tf.constant(labels, dtype=tf.int32)

@@ -64,7 +64,7 @@ def accuracy_against(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def draw_accuracy_against(data: dict[str, Any]) -> Figure:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import EngFormatter, MaxNLocator
 
     figure, axes = panel(340, 260, left=52, right=14, bottom=40)
     for name in dict.fromkeys(point["name"] for point in data["points"]):
@@ -81,6 +81,8 @@ def draw_accuracy_against(data: dict[str, Any]) -> Figure:
         logarithmic(axes, "x", [point["x"] for point in data["points"]])
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
+        if max(point["x"] for point in data["points"]) >= 10_000:
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.margins(0.08)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(True)
