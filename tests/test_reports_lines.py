@@ -65,6 +65,19 @@ def test_a_line_is_the_mean_of_its_stored_trainings(seeds):
     assert "the mean of 3 trainings" in findings(seeds)[0]
 
 
+def test_of_several_committees_the_first_is_explained_and_the_number_of_tests_is_told(tmp_path):
+    made = make_results(tmp_path, models=SEEDS, lines=dict.fromkeys(SEEDS[:3], "cnn"), train=100, test=60)
+    (committee,) = made.committees
+    alone = findings(made)
+    assert "3 trainings of “cnn” and cnn (seed 3)" in alone[-1] and "another kind of number" in alone[-1]
+    pair = replace(committee, name="a pair", members=SEEDS[2:])
+    models, first, second, tests = findings(replace(made, committees=(committee, pair)))
+    assert [models, first] == alone
+    assert second.startswith("“a pair” joins cnn (seed 2) and cnn (seed 3) by the rule “mean”")
+    assert "another kind of number" not in second and "best member" in second
+    assert tests.startswith("2 committees are tested here")
+
+
 def test_folds_are_judged_by_what_they_held_out(folds):
     (line,) = study_lines(folds)
     assert line.part == "validation"

@@ -15,7 +15,15 @@ def findings(results: StudyResults) -> list[str]:
     missing = [trial for trial in results.trials if trial.run is None]
     if not results.stored:
         return [f"None of the {len(results.trials)} trials of this study has been run yet, so there is nothing to report."]
-    paragraphs = [_models(results), *(_committee(results, committee) for committee in results.committees)]
+    first, *others = results.committees or (None,)
+    paragraphs = [_models(results), first and _committee(results, first)]
+    paragraphs += [_another_committee(results, committee) for committee in others]
+    if others:
+        number = len(results.committees)
+        paragraphs.append(
+            f"{number} committees are tested here, and one test of twenty says “more than chance” where there is nothing but "
+            f"chance: multiply a p by {number} before you believe it (Bonferroni)."
+        )
     if missing:
         paragraphs.append(f"Not run yet: {len(missing)} of {len(results.trials)} trials. Everything here is about the others.")
     return [paragraph for paragraph in paragraphs if paragraph]
@@ -50,11 +58,10 @@ def _models(results: StudyResults) -> str:
 
 
 def _committee(results: StudyResults, committee: CommitteeResult) -> str:
-    accuracy = committee.test.get("accuracy")
-    members = {trial.name: trial.test.get("accuracy") for trial in results.stored if trial.name in committee.members}
+    """All that is to be said of a committee, with what kinds of figures these are."""
     text = (
-        f"The committee “{committee.name}” joins the probabilities of {joined(list(committee.members))} by the rule "
-        f"“{committee.rule}” and is right on a share of {figure(accuracy)} of the test images."
+        f"The committee “{committee.name}” joins the probabilities of {_members(results, committee)} by the rule "
+        f"“{committee.rule}” and is right on a share of {figure(committee.test.get('accuracy'))} of the test images."
     )
     mean = committee.mean_of_members.get("accuracy")
     if mean is not None:
@@ -62,28 +69,56 @@ def _committee(results: StudyResults, committee: CommitteeResult) -> str:
             f" The mean of its members’ accuracies is {figure(mean)}: another kind of number, which no set of probabilities "
             "has and which says nothing about the committee."
         )
+    return text + _beside_its_best(results, committee, explained=True)
+
+
+def _another_committee(results: StudyResults, committee: CommitteeResult) -> str:
+    """The same of a further committee, without the explanations."""
+    text = (
+        f"“{committee.name}” joins {_members(results, committee)} by the rule “{committee.rule}” and has "
+        f"{figure(committee.test.get('accuracy'))}"
+    )
+    mean = committee.mean_of_members.get("accuracy")
+    if mean is not None:
+        text += f"; the mean of its members’ accuracies is {figure(mean)}"
+    return f"{text}." + _beside_its_best(results, committee, explained=False)
+
+
+def _members(results: StudyResults, committee: CommitteeResult) -> str:
+    """The members in words, several trainings of a line together."""
+    lines: dict[str, list[str]] = {}
+    for trial in results.trials:
+        if trial.name in committee.members:
+            lines.setdefault(trial.line or trial.name, []).append(trial.name)
+    return joined([names[0] if len(names) == 1 else f"{len(names)} trainings of “{line}”" for line, names in lines.items()])
+
+
+def _beside_its_best(results: StudyResults, committee: CommitteeResult, *, explained: bool) -> str:
+    """A sentence on the committee and the best of its members."""
+    accuracy = committee.test.get("accuracy")
+    members = {trial.name: trial.test.get("accuracy") for trial in results.stored if trial.name in committee.members}
     known = {name: value for name, value in members.items() if value is not None}
-    if known and accuracy is not None:
-        name = max(known, key=known.get)
-        difference = accuracy - known[name]
-        side = "as often right as" if abs(difference) < 5e-5 else f"{abs(difference):.4f} {_side(difference)}"
-        text += f" It is {side} its best member, {name}" + _tested(results, committee, name)
-    return text
+    if not known or accuracy is None:
+        return ""
+    name = max(known, key=known.get)
+    difference = accuracy - known[name]
+    side = "as often right as" if abs(difference) < 5e-5 else f"{abs(difference):.4f} {_side(difference)}"
+    return f" It is {side} its best member, {name}" + _tested(results, committee, name, explained=explained) + "."
 
 
 def _side(difference: float) -> str:
     return "above" if difference > 0 else "below"
 
 
-def _tested(results: StudyResults, committee: CommitteeResult, member: str) -> str:
+def _tested(results: StudyResults, committee: CommitteeResult, member: str, *, explained: bool) -> str:
     """Whether the committee and its best member differ by more than chance, by a paired test."""
     run = next(trial.run for trial in results.stored if trial.name == member)
     if "test" not in run.splits():
-        return "."
+        return ""
     labels = results.test.labels
     test = mcnemar(Predictions("test", committee.probabilities, labels), Predictions("test", run.probabilities("test"), labels))
     verdict = "more than chance" if test.p_value < 0.05 else "no more than chance may do"
-    return (
-        f"; the committee alone is right on {test.only_a:,} images, {member} alone on {test.only_b:,}, which is {verdict} "
-        f"(McNemar’s exact test, p = {test.p_value:.2g}; one training each, so nothing is said of other seeds)."
-    )
+    p = f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{test.p_value:.2g}"
+    said = f"McNemar’s exact test, {p}; one training each, so nothing is said of other seeds" if explained else p
+    alone = f"the committee alone is right on {test.only_a:,} images, {member} alone on {test.only_b:,}"
+    return f"; {alone}, which is {verdict} ({said})"
