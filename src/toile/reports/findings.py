@@ -15,11 +15,9 @@ def findings(results: StudyResults) -> list[str]:
     missing = [trial for trial in results.trials if trial.run is None]
     if not results.stored:
         return [f"None of the {len(results.trials)} trials of this study has been run yet, so there is nothing to report."]
-    first, *others = results.committees or (None,)
-    paragraphs = [_models(results), first and _committee(results, first)]
-    paragraphs += [_another_committee(results, committee) for committee in others]
-    if others:
-        number = len(results.committees)
+    paragraphs = [_models(results)]
+    paragraphs += [_committee(results, one, explained=one is results.committees[0]) for one in results.committees]
+    if (number := len(results.committees)) > 1:
         paragraphs.append(
             f"{number} committees are tested here, and one test of twenty says “more than chance” where there is nothing but "
             f"chance: multiply a p by {number} before you believe it (Bonferroni)."
@@ -57,31 +55,25 @@ def _models(results: StudyResults) -> str:
     return text
 
 
-def _committee(results: StudyResults, committee: CommitteeResult) -> str:
-    """All that is to be said of a committee, with what kinds of figures these are."""
-    text = (
-        f"The committee “{committee.name}” joins the probabilities of {_members(results, committee)} by the rule "
-        f"“{committee.rule}” and is right on a share of {figure(committee.test.get('accuracy'))} of the test images."
-    )
+def _committee(results: StudyResults, committee: CommitteeResult, *, explained: bool) -> str:
+    """A committee beside its members; `explained`, as the first is, with what kinds of figures these are."""
+    members, accuracy = _members(results, committee), figure(committee.test.get("accuracy"))
     mean = committee.mean_of_members.get("accuracy")
-    if mean is not None:
-        text += (
-            f" The mean of its members’ accuracies is {figure(mean)}: another kind of number, which no set of probabilities "
-            "has and which says nothing about the committee."
+    if explained:
+        text = (
+            f"The committee “{committee.name}” joins the probabilities of {members} by the rule “{committee.rule}” and is "
+            f"right on a share of {accuracy} of the test images."
         )
-    return text + _beside_its_best(results, committee, explained=True)
-
-
-def _another_committee(results: StudyResults, committee: CommitteeResult) -> str:
-    """The same of a further committee, without the explanations."""
-    text = (
-        f"“{committee.name}” joins {_members(results, committee)} by the rule “{committee.rule}” and has "
-        f"{figure(committee.test.get('accuracy'))}"
-    )
-    mean = committee.mean_of_members.get("accuracy")
+        average = (
+            " The mean of its members’ accuracies is {}: another kind of number, which no set of probabilities has and which "
+            "says nothing about the committee."
+        )
+    else:
+        text = f"“{committee.name}” joins {members} by the rule “{committee.rule}” and has {accuracy}."
+        average = " The mean of its members’ accuracies is {}."
     if mean is not None:
-        text += f"; the mean of its members’ accuracies is {figure(mean)}"
-    return f"{text}." + _beside_its_best(results, committee, explained=False)
+        text += average.format(figure(mean))
+    return text + _beside_its_best(results, committee, explained=explained)
 
 
 def _members(results: StudyResults, committee: CommitteeResult) -> str:
@@ -103,7 +95,7 @@ def _beside_its_best(results: StudyResults, committee: CommitteeResult, *, expla
     name = max(known, key=known.get)
     difference = accuracy - known[name]
     side = "as often right as" if abs(difference) < 5e-5 else f"{abs(difference):.4f} {_side(difference)}"
-    return f" It is {side} its best member, {name}" + _tested(results, committee, name, explained=explained) + "."
+    return f" The committee is {side} its best member, {name}" + _tested(results, committee, name, explained=explained) + "."
 
 
 def _side(difference: float) -> str:
