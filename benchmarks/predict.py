@@ -157,9 +157,9 @@ def _load(folder: Path) -> list:
 def _write(folder: Path) -> None:
     """The members of the packaged study, three Keras files, and their committee as `toile export` writes it."""
     from toile import studies
-    from toile.learners import architectures
-    from toile.learners.combined import combined
-    from toile.learners.export import WRITERS
+    from toile.inference.combined import combined
+    from toile.inference.export import WRITERS
+    from toile.models import architectures
 
     study = studies.load("committee").spec
     models = []

@@ -49,7 +49,7 @@ EPOCHS = 20
 _SECONDS_BETWEEN_LOOKS = 0.2
 _WITH_FRESH = """
 from toile.cli import main
-from toile.learners.worker import Fresh
+from toile.workers.starter import Fresh
 from toile.runner import local
 local.STARTER = Fresh
 main()
@@ -142,13 +142,13 @@ def fill(folder: Path, runs: int) -> Path:
     """Write a study of `runs` seeds and a store that has all of them; the path of the study."""
     import numpy as np
 
-    from toile import verbs
+    from toile import api
     from toile.data.splits import split
     from toile.evaluation.metrics import evaluate
     from toile.store.store import Store
 
     study, store = seeds_of(runs, folder, EPOCHS), Store(folder / "store")
-    plan = verbs.plan(study, store=store.root)
+    plan = api.plan(study, store=store.root)
     store.keep(plan.dataset, plan.asked)
     parts = split(plan.dataset, plan.trials[0].trial.split)
     for planned in plan.trials:

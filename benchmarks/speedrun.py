@@ -39,10 +39,11 @@ def training(study: str, trial: str, images: int, steps: int) -> dict[str, float
     import numpy as np
 
     from toile import studies
-    from toile.learners import architectures, recipe
-    from toile.learners.augment import augmenting
-    from toile.learners.engines import engine
+    from toile.models import architectures
     from toile.study.expand import variants
+    from toile.training import recipe
+    from toile.training.augment import augmenting
+    from toile.training.engines import engine
 
     spec = studies.load(study).spec
     line = next(line for line in variants(spec) if line.name == trial)

@@ -47,13 +47,13 @@ def toile_run(
     Returns:
         `trainings`, and `images` that they learned from, each as often as it was seen.
     """
-    from toile import verbs
+    from toile import api
     from toile.runner import executor, jobs
     from toile.runner.local import Local
     from toile.runner.run import TrialsFailed
 
     with tempfile.TemporaryDirectory(prefix="toile-benchmark-") as folder:
-        plan = verbs.plan(STUDY, store=Path(folder, "store"), fraction=fraction, epochs_scale=epochs_scale)
+        plan = api.plan(STUDY, store=Path(folder, "store"), fraction=fraction, epochs_scale=epochs_scale)
         pending = plan.pending(FIRST_TABLE if first_table else ())
         asked = jobs.jobs(pending) if sharing else [jobs.Job((one,)) for one in pending]
         plan.store.prepare()

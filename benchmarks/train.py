@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.harness.measure import Case, Side
 from toile import studies
 from toile.data import sources
-from toile.learners import architectures
+from toile.models import architectures
 from toile.runner.local import cores
 from toile.runner.plan import Plan
 from toile.studies import LoadedStudy

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.harness.measure import Case, Side
 from toile.data import sources
-from toile.learners.transfer import backbones
+from toile.models import backbones
 from toile.runner.local import cores
 
 WEIGHTS = "mobilenet_0.25_imagenet_notop.weights.h5"

@@ -35,7 +35,7 @@ FLAGS = [
 
 @pytest.fixture
 def pretenders(tmp_path, monkeypatch):
-    from runner_fixture import Pretenders
+    from tests.runner.fixture import Pretenders
 
     return Pretenders(tmp_path / "pretenders", monkeypatch)
 

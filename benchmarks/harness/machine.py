@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.harness.measure import Side, in_fresh_process
-from toile.learners.provenance import collect
 from toile.runner.local import cores
+from toile.training.provenance import collect
 
 _WIDTH = 4096  # of the square matrices: large enough that arithmetic is all
 _TIMES = 4

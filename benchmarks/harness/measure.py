@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from toile.learners.process import environment
+from toile.workers.process import environment
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from toile.committee.rules import RULES
 from toile.data import formats, sources
 from toile.data.registry import about
 from toile.evaluation.metrics import METRICS
-from toile.learners import architectures
+from toile.models import architectures
 from toile.study import schedules
 from toile.study.optimizers import OPTIMIZERS
 

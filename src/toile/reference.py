@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from toile import studies
 from toile.catalogue import everything, schedule_types
-from toile.learners import architectures
+from toile.models import architectures
 from toile.study import optimizers, spec
 from toile.study.augmentation import Elastic, Erasing
 from toile.study.expand import variants

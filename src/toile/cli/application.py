@@ -48,11 +48,11 @@ app = App(
 
 def planned(study: str, where: Where) -> Plan:
     """The plan, with a bar for a download if there is one."""
-    from toile import verbs
+    from toile import api
     from toile.runner.progress import Downloads
 
     with Downloads() as progress:
-        return verbs.plan(study, progress=progress, **vars(where))
+        return api.plan(study, progress=progress, **vars(where))
 
 
 def at_least_1(**numbers: int | None) -> None:

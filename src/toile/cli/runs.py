@@ -12,9 +12,9 @@ from toile.errors import Misuse
 @app.command
 def show(run: str, *, place: Place = THERE) -> None:
     """One stored run: RUN is the first digits of its fingerprint, or STUDY/TRIAL. Prints JSON."""
-    from toile import verbs
+    from toile import api
 
-    found = verbs.find_run(run, **vars(place))
+    found = api.find_run(run, **vars(place))
     print_json({
         "fingerprint": found.fingerprint, "folder": str(found.folder), "trial": found.trial, "metrics": found.metrics,
         "provenance": found.provenance,
@@ -24,10 +24,10 @@ def show(run: str, *, place: Place = THERE) -> None:
 @app.command
 def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None:
     """Whether two stored runs differ on the test images, by a paired test (McNemar's, exact)."""
-    from toile import verbs
-    from toile.reports.answers import print_comparison
+    from toile import api
+    from toile.reports.terminal.figures import print_comparison
 
-    found = verbs.compare(a, b, **vars(place))
+    found = api.compare(a, b, **vars(place))
     print_json(found) if json else print_comparison(found)
 
 
@@ -49,24 +49,24 @@ def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False
     """
     from dataclasses import asdict
 
-    from toile.reports.answers import print_answers
+    from toile.cli.answers import print_answers
 
     if not images:
         raise Misuse("no image given: toile predict RUN IMAGE…")
     if format == "kaggle":
-        from toile import verbs
+        from toile import api
 
         if len(images) > 1:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
-        return print(f"{verbs.submit(run, images[0], output, first=first, **vars(place))} images in {output}")
+        return print(f"{api.submit(run, images[0], output, first=first, **vars(place))} images in {output}")
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
         from toile.serving.answer import from_export
 
         answers = from_export(run, images)
     else:
-        from toile import verbs
+        from toile import api
 
-        answers = verbs.predict(run, images, **vars(place))
+        answers = api.predict(run, images, **vars(place))
     return print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
 
 
@@ -74,23 +74,23 @@ def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False
 def export(run: str, /, *, to: str = "onnx", output: Path | None = None, samples: bool = True, place: Place = THERE) -> None:
     """Write a run or a committee (RUN as for predict) as one file: onnx, keras or savedmodel. It is kept only if it says what
     the stored models say. With --samples an .onnx file brings ten images of the data set, for the page of `toile serve`."""
-    from toile import verbs
-    from toile.reports.answers import print_export
+    from toile import api
+    from toile.cli.answers import print_export
 
     say(f"exporting {run} to {to}, and comparing what was written with the stored models")
-    print_export(verbs.export(run, to=to, output=output, samples=samples, **vars(place)))
+    print_export(api.export(run, to=to, output=output, samples=samples, **vars(place)))
 
 
 @app.command
 def check_gradients(trial: str, *, where: Where = HERE, epsilon: float = 1e-5, samples: int = 100, json: Json = False) -> None:
     """Backpropagation of a NumPy network, STUDY/TRIAL, against central differences on one image a class. Trains nothing."""
-    from toile import verbs
-    from toile.reports.answers import print_gradient_check
+    from toile import api
+    from toile.reports.terminal.figures import print_gradient_check
 
     at_least_1(samples=samples)
     if epsilon <= 0:
         raise Misuse(f"--epsilon is above 0, got {epsilon:g}")
-    found = verbs.check_gradients(trial, epsilon=epsilon, samples=samples, **vars(where))
+    found = api.check_gradients(trial, epsilon=epsilon, samples=samples, **vars(where))
     print_json(found) if json else print_gradient_check(found)
 
 

@@ -13,10 +13,10 @@ from toile.cli.application import HERE, Where, app
 @app.command
 def pack(study: str, output: Path, *, where: Where = HERE) -> None:
     """Write a study's stored runs to one archive, to move them to another machine."""
-    from toile import verbs
+    from toile import api
     from toile.store import pack as packs
 
-    made = verbs.stored(study, **vars(where))
+    made = api.plan(study, fresh=False, **vars(where))
     runs = {planned.fingerprint: run for planned in made.trials if (run := made.run_of(planned))}
     print(f"{packs.pack(runs.values(), output)} runs in {output}")
 
@@ -34,9 +34,9 @@ def unpack(archive: Path, *, store: Path | None = None) -> None:
 @app.command
 def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path = Path("docs/reproduction.md")) -> None:
     """Every published figure beside the measured one. Adds what the store has to the result files, then writes the ledger."""
-    from toile import verbs
+    from toile import api
 
-    added, found = verbs.ledger(results, output, **vars(where))
+    added, found = api.ledger(results, output, **vars(where))
     print(f"{added} results added to {results}; {len(found)} lines in {output}")
 
 

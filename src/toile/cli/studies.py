@@ -102,20 +102,20 @@ def run(study: str, *, where: Where = HERE, workers: int | None = None, threads:
 @app.command
 def status(study: str, *, where: Where = HERE, json: Json = False) -> None:
     """What of a study is stored, begun or missing."""
-    from toile import verbs
+    from toile import api
     from toile.runner import show
 
-    found = show.status(verbs.stored(study, **vars(where)))
+    found = show.status(api.plan(study, fresh=False, **vars(where)))
     print_json(found) if json else show.print_status(found)
 
 
 @app.command
 def combine(study: str, *, where: Where = HERE) -> None:
     """A study's committees from stored runs, beside the means of their members' figures. No training."""
-    from toile import verbs
-    from toile.reports.answers import print_committees
+    from toile import api
+    from toile.reports.terminal.figures import print_committees
 
-    print_committees(verbs.results(study, **vars(where)))
+    print_committees(api.results(study, **vars(where)))
 
 
 @app.command
@@ -123,17 +123,17 @@ def report(study: str, *, output: Path | None = None, where: Where = HERE, json:
     """Write a study's report: one HTML file that needs no network. With --json print its figures instead."""
     from rich.console import Console
 
-    from toile import verbs
-    from toile.reports.summary import summary
-    from toile.reports.tables import print_summary
+    from toile import api
+    from toile.reports.results.summary import summary
+    from toile.reports.terminal.study import print_summary
     from toile.store.store import Store
 
-    found = verbs.results(study, **vars(where))
+    found = api.results(study, **vars(where))
     if json:
         if output is not None:
-            verbs.write_report(found, output)
+            api.write_report(found, output)
         return print_json(summary(found))
-    written = verbs.write_report(found, output or verbs.default_report(found, Store.at(where.store)))
+    written = api.write_report(found, output or api.default_report(found, Store.at(where.store)))
     print_summary(found, Console())
     print(f"report: {written.resolve()}")
     return None

@@ -18,7 +18,6 @@ from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.errors import Misuse
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
-from toile.learners.session import StoredModel, session
 from toile.runner import plan as plans
 from toile.runner.plan import Plan
 from toile.runner.progress import Show
@@ -29,6 +28,7 @@ from toile.study.file import mistakes
 from toile.study.lines import Location
 from toile.study.mistakes import spell
 from toile.study.spec import RecipeSpec, StudySpec
+from toile.workers.resident.client import StoredModel, session
 
 
 class ImageClassifier(ProbabilisticClassifier):

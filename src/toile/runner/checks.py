@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from toile.data.dataset import Dataset
 from toile.errors import Misuse
-from toile.learners import architectures
+from toile.models import architectures
 from toile.study.expand import Variant
 from toile.study.optimizers import complete
 from toile.study.spec import RecipeSpec

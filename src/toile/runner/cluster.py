@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-import toile
 from toile.errors import ToileError
 from toile.runner.events import Event
 from toile.runner.executor import Executor
@@ -20,13 +19,14 @@ from toile.runner.jobs import Job
 from toile.runner.needs import Need, needs
 from toile.store import atomic, pack
 from toile.store.store import Store
+from toile.version import DISTRIBUTION, __version__, installing
 
 try:
     from distributed import Client, KilledWorker
 
     from toile.runner import remote
 except ImportError as error:
-    raise ToileError(f"the executor 'dask' needs the extra 'cluster': pip install 'toile[cluster]' ({error})") from None
+    raise ToileError(f"the executor 'dask' needs the extra 'cluster': {installing('cluster')} ({error})") from None
 
 _SECONDS_TO_ANSWER = 10
 _SECONDS_TO_STOP = 10
@@ -66,15 +66,15 @@ class Cluster(Executor):
 
     def prepare(self, jobs: Sequence[Job]) -> None:
         # Asked of the standard library first: where toile is not installed, Dask cannot even read the other question.
-        versions = self.client.run(importlib.metadata.version, "toile", on_error="return")
+        versions = self.client.run(importlib.metadata.version, DISTRIBUTION, on_error="return")
         try:
-            versions["the scheduler"] = self.client.run_on_scheduler(importlib.metadata.version, "toile")
+            versions["the scheduler"] = self.client.run_on_scheduler(importlib.metadata.version, DISTRIBUTION)
         except importlib.metadata.PackageNotFoundError as error:
             versions["the scheduler"] = error
         wrong = {place: "has no toile" for place, version in versions.items() if isinstance(version, Exception)}
         if not wrong:
             asked = set().union(*map(remote.packages, jobs))
-            wrong = {place: why for place, why in self.client.run(remote.unfit, toile.__version__, asked).items() if why}
+            wrong = {place: why for place, why in self.client.run(remote.unfit, __version__, asked).items() if why}
         if wrong:
             raise ToileError(f"the cluster {self.scheduler} cannot train this: {_listed(wrong)}")
 
@@ -108,7 +108,7 @@ class Cluster(Executor):
         # Paths of this machine mean nothing there.
         there = Job(tuple(replace(one, weights=None) for one in job.trials))
         return self.client.submit(
-            remote.carry_out, there, needed, threads=self.threads, topic=self.topic, version=toile.__version__,
+            remote.carry_out, there, needed, threads=self.threads, topic=self.topic, version=__version__,
             key=f"toile-{job.fingerprint}-{uuid.uuid4().hex}", workers=workers or None, allow_other_workers=bool(workers),
         )  # fmt: skip
 

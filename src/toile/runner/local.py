@@ -11,12 +11,13 @@ import sys
 import threading
 from pathlib import Path
 
-from toile.learners.worker import ForkServer, Fresh, Starter
 from toile.runner.events import Event
 from toile.runner.executor import Executor
 from toile.runner.jobs import Job
 from toile.store import atomic
 from toile.store.store import Store
+from toile.workers.forkserver.client import ForkServer
+from toile.workers.starter import Fresh, Starter
 
 # On macOS the system's own libraries do not bear a fork, and Windows has none.
 STARTER = ForkServer if sys.platform == "linux" else Fresh

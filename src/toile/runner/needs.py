@@ -9,8 +9,7 @@ from typing import Literal
 
 from toile.data.dataset import Dataset
 from toile.errors import ToileError
-from toile.learners import architectures
-from toile.learners.transfer import backbones
+from toile.models import architectures, backbones
 from toile.store import atomic, pack
 from toile.store.store import Store
 from toile.study.trial import Trial

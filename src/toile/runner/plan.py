@@ -14,7 +14,7 @@ from typing import Any
 from toile.data.dataset import Dataset
 from toile.data.splits import split
 from toile.errors import Misuse, nearest
-from toile.learners import architectures
+from toile.models import architectures
 from toile.runner.checks import check
 from toile.store.run import Run
 from toile.store.store import Store

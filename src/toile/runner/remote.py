@@ -16,15 +16,15 @@ from typing import Any
 
 from distributed import Reschedule, Status, Worker, get_worker
 
-import toile
 from toile.data.dataset import Dataset
-from toile.learners.worker import Fresh
 from toile.runner import local
 from toile.runner.events import Event
 from toile.runner.jobs import Job
 from toile.runner.needs import Need
 from toile.store import pack
 from toile.store.store import Store
+from toile.version import __version__
+from toile.workers.starter import Fresh
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -50,8 +50,8 @@ class Answer:
 
 def unfit(version: str, packages: Collection[str]) -> str:
     """Why this machine cannot train what toile `version` asks of it, or nothing. Without loading anything."""
-    if toile.__version__ != version:
-        return f"has toile {toile.__version__}, and {version} asks"
+    if __version__ != version:
+        return f"has toile {__version__}, and {version} asks"
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     return f"has no {' and no '.join(missing)}" if missing else ""
 

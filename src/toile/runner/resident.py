@@ -6,15 +6,15 @@ import queue
 import threading
 
 from toile.errors import ToileError
-from toile.learners.session import session
 from toile.runner.events import Event
 from toile.runner.executor import Executor
 from toile.runner.jobs import Job
 from toile.store.store import Store
+from toile.workers.resident.client import session
 
 
 class Resident(Executor):
-    """The process of `toile.learners.session`. It is not closed with the executor; that is what it is for.
+    """The process of `toile.workers.resident.client`. It is not closed with the executor; that is what it is for.
 
     Args:
         threads: of the process.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 
 from toile.errors import Misuse, ToileError, nearest
-from toile.learners import architectures
+from toile.models import architectures
 from toile.runner.events import Event
 from toile.runner.executor import Executor, execute
 from toile.runner.jobs import jobs

@@ -8,11 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-import toile
 from toile.serving import api, pages, problem, schema
 from toile.serving.limits import Gate, Limits
 from toile.serving.predictor import Predictor
 from toile.serving.watch import Watch
+from toile.version import __version__
 
 DESCRIPTION = """\
 Answers what a model that toile exported says of images. Requests that arrive together are asked together. Whatever goes wrong
@@ -22,7 +22,7 @@ is told as a problem of type application/problem+json."""
 def make(predictor: Predictor, limits: Limits = Limits()) -> ASGIApp:  # noqa: B008 (frozen)
     """An ASGI application that serves a loaded model."""
     watch = Watch()
-    app = FastAPI(title=f"toile: {predictor.metadata.get('name', 'a model')}", version=toile.__version__,
+    app = FastAPI(title=f"toile: {predictor.metadata.get('name', 'a model')}", version=__version__,
                   description=DESCRIPTION, docs_url=None, redoc_url=None)  # fmt: skip
     app.state.service = api.Service(predictor, limits, watch)
     app.include_router(api.router)

@@ -47,7 +47,7 @@ class Chosen:
     def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities `(n, classes)` and each member's `(n, members, classes)`, of uint8 `(n, height, width, channels)`."""
         from toile.committee.rules import RULES
-        from toile.learners.infer import infer
+        from toile.workers.infer import infer
 
         said = np.stack(infer([run.model_path for run in self.members.values()], self.trial["backend"], images))
         return (said[0] if self.rule is None else RULES[self.rule](said, self.weights)), said.transpose(1, 0, 2)

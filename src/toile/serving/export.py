@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-import toile
 from toile.committee.rules import RULES
 from toile.data.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
-from toile.learners import export, provenance
+from toile.inference.export import packages
 from toile.serving.chosen import Chosen
 from toile.serving.predictor import FORMAT, METADATA_KEY, SAMPLES_KEY, Predictor
 from toile.store import atomic
 from toile.study.trial import Trial
+from toile.training import provenance
+from toile.version import __version__, installing
+from toile.workers import export as exporting
 
 SUFFIXES = {"onnx": ".onnx", "keras": ".keras", "savedmodel": ""}
 IMAGES = 1000
@@ -92,7 +94,7 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
         with tempfile.TemporaryDirectory(prefix=".toile-", dir=output.parent) as folder:
             made = Path(folder, f"model{SUFFIXES[to]}")
             models = tuple(str(run.model_path) for run in chosen.members.values())
-            said = export.write(export.Job(models, chosen.rule, chosen.weights, to, str(made), about), images)
+            said = exporting.write(exporting.Job(models, chosen.rule, chosen.weights, to, str(made), about), images)
             from_stored = _as_stored(said, stored, chosen)
             difference, undecided = compare(said, *_ask(made, to, images), chosen.rule, chosen.weights)
             _keep(made, output)
@@ -206,13 +208,13 @@ def _about(chosen: Chosen, to: str) -> dict[str, Any]:
         }
         for run in chosen.members.values()
     ]
-    made = {"versions": provenance.versions(*export.packages(to)), "members": trained}
-    return {"format": FORMAT, **chosen.about(), "provenance": made, "toile": toile.__version__}
+    made = {"versions": provenance.versions(*packages(to)), "members": trained}
+    return {"format": FORMAT, **chosen.about(), "provenance": made, "toile": __version__}
 
 
 def _ask(made: Path, to: str, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if to != "onnx":
-        return export.without_toile(made, images)
+        return exporting.without_toile(made, images)
     predictor = Predictor.from_file(made)
     said = [predictor.predict(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
     probabilities, members = (np.concatenate(parts) for parts in zip(*said, strict=True))
@@ -229,7 +231,7 @@ def _keep(made: Path, output: Path) -> None:
 def _installed(to: str) -> None:
     wanted = ("tf2onnx", "onnx", "onnxruntime") if to == "onnx" else ()
     if missing := [package for package in wanted if importlib.util.find_spec(package) is None]:
-        raise ToileError(f"not installed: {', '.join(missing)}; `pip install 'toile[export]'` brings it")
+        raise ToileError(f"not installed: {', '.join(missing)}; `{installing('export')}` brings it")
 
 
 def _file_name(chosen: Chosen, suffix: str) -> str:

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from toile.reports import palette
+from toile.reports.page import palette
 
 # Nothing but the files below: no inline script or style, no other host, no frame, no form that leaves the page.
 POLICY = (

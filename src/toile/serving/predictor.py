@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toile.errors import Misuse, ToileError
+from toile.version import installing
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -118,7 +119,7 @@ def _session(path: Path | str, threads: int) -> InferenceSession:
     try:
         import onnxruntime
     except ImportError:
-        raise ToileError("onnxruntime is not installed; `pip install 'toile[serve]'` brings it") from None
+        raise ToileError(f"onnxruntime is not installed; `{installing('serve')}` brings it") from None
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -13,6 +13,7 @@ from pathlib import Path
 from toile.errors import Misuse, ToileError
 from toile.serving.limits import Limits
 from toile.serving.predictor import Predictor
+from toile.version import installing
 
 
 def serve(
@@ -44,7 +45,7 @@ def serve(
         from toile.serving import app
         from toile.serving.protocol import Protocol
     except ImportError as error:
-        raise ToileError(f"{error.name} is not installed; `pip install 'toile[serve]'` brings what a server needs") from None
+        raise ToileError(f"{error.name} is not installed; `{installing('serve')}` brings what a server needs") from None
     _quiet()
     listening = _listen(host, port)
     config = uvicorn.Config(

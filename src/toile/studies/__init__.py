@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 from toile.data import formats, sources
 from toile.errors import Misuse, nearest
-from toile.learners import architectures
-from toile.learners.transfer import backbones
+from toile.models import architectures, backbones
 from toile.study import file
 from toile.study.spec import DatasetSpec, StudySpec, SweepSpec, TrialSpec
 

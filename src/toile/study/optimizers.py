@@ -80,7 +80,7 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
     "sgd": COMMON | {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
 }
 
-# The one that is not Keras's own: `toile.learners.muon` takes Muon to convolutions.
+# The one that is not Keras's own: `toile.training.optimizers.muon` takes Muon to convolutions.
 OPTIMIZERS["muon-conv"] = OPTIMIZERS["muon"]
 
 # Options that count something, and the least they may be.

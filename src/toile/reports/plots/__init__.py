@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toile.errors import Misuse, nearest
 from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, sizes, sweeps
 from toile.reports.plots.svg import svg
-from toile.reports.results import StudyResults
+from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,11 +9,11 @@ import numpy as np
 
 from toile.evaluation.calibration import ece
 from toile.evaluation.calibration import reliability as bins_by_confidence
-from toile.reports.judged import Judged, close_up, judged_committees
-from toile.reports.lines import Line, study_lines
-from toile.reports.palette import INK, MARKERS, MUTED, series
+from toile.reports.page.palette import INK, MARKERS, MUTED, series
 from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, panel, shortened
-from toile.reports.results import StudyResults
+from toile.reports.results.compared import Judged, close_up, judged_committees
+from toile.reports.results.lines import Line, study_lines
+from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

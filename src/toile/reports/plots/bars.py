@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toile.reports.lines import Comparison, Line, comparisons, curves_of_sweeps
-from toile.reports.palette import INK, series
+from toile.reports.page.palette import INK, series
 from toile.reports.plots.accuracy import extremes
 from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, margin, panel, shortened
-from toile.reports.results import StudyResults
+from toile.reports.results.lines import Comparison, Line, comparisons, curves_of_sweeps
+from toile.reports.results.study import StudyResults
 from toile.reports.text import duration, figure
 
 if TYPE_CHECKING:

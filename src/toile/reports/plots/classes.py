@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toile.reports.judged import close_up
-from toile.reports.palette import INK, MUTED, series
+from toile.reports.page.palette import INK, MUTED, series
 from toile.reports.plots.svg import FONT, horizontal, margin, panel, shortened
-from toile.reports.results import StudyResults
+from toile.reports.results.compared import close_up
+from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

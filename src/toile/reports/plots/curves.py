@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toile.reports.lines import Comparison, Line, comparisons
-from toile.reports.palette import MARKERS, SERIES, series
+from toile.reports.page.palette import MARKERS, SERIES, series
 from toile.reports.plots.accuracy import extremes
 from toile.reports.plots.svg import logarithmic, panel, spans_magnitudes
-from toile.reports.results import StudyResults
+from toile.reports.results.lines import Comparison, Line, comparisons
+from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

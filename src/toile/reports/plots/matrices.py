@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toile.committee.diversity import disagreement as pairwise_disagreement
-from toile.reports.judged import close_up, judged_models
-from toile.reports.palette import INK, MUTED, SURFACE, series
+from toile.reports.page.palette import INK, MUTED, SURFACE, series
 from toile.reports.plots.accuracy import extremes
 from toile.reports.plots.svg import FONT, at_left, margin, panel, shortened
-from toile.reports.results import StudyResults
+from toile.reports.results.compared import close_up, judged_models
+from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toile.committee.rules import RULES
-from toile.reports.palette import MARKERS, MUTED, series
+from toile.reports.page.palette import MARKERS, MUTED, series
 from toile.reports.plots.svg import panel
-from toile.reports.results import CommitteeResult, StudyResults
+from toile.reports.results.study import CommitteeResult, StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

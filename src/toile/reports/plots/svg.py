@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-from toile.reports.palette import INK, MUTED, RULE, STAND_INS, SURFACE
+from toile.reports.page.palette import INK, MUTED, RULE, STAND_INS, SURFACE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

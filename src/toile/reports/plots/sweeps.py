@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toile.reports.lines import Line, curves_of_sweeps
-from toile.reports.palette import MARKERS, SERIES, series
+from toile.reports.page.palette import MARKERS, SERIES, series
 from toile.reports.plots.curves import entries
 from toile.reports.plots.svg import logarithmic, panel, spans_magnitudes
-from toile.reports.results import StudyResults
+from toile.reports.results.lines import Line, curves_of_sweeps
+from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

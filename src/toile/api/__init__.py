@@ -1,0 +1,29 @@
+"""The Python API: each verb of the command line as a function. `import toile; toile.run("committee")`.
+
+Wherever a study is wanted, it is given by the name of a packaged one or by the path of a TOML file. Functions that take
+`**where` take all keys of `toile.api.where.Where`; `studies` is about studies, `runs` about single runs, `shipping` about a
+model at work.
+"""
+
+from __future__ import annotations
+
+from toile.api.runs import check_gradients, compare, find_run, run
+from toile.api.shipping import export, predict, submit
+from toile.api.studies import combine, default_report, ledger, plan, report, results, write_report
+
+__all__ = [
+    "check_gradients",
+    "combine",
+    "compare",
+    "default_report",
+    "export",
+    "find_run",
+    "ledger",
+    "plan",
+    "predict",
+    "report",
+    "results",
+    "run",
+    "submit",
+    "write_report",
+]

@@ -1,0 +1,82 @@
+"""What is done with single runs: training them, finding them, comparing them, checking gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from toile.api.studies import plan, trial_named, within
+from toile.api.where import Where
+from toile.errors import Misuse, ToileError
+from toile.runner import run as runs
+from toile.store.run import Run
+from toile.store.store import Store
+
+if TYPE_CHECKING:
+    from toile.runner.events import Event
+
+
+def run(
+    study: str | Path,
+    *,
+    only: Iterable[str] = (),
+    workers: int | None = None,
+    threads: int = 1,
+    executor: str = "local",
+    scheduler: str | None = None,
+    tell: Callable[[Event], None] = lambda _: None,
+    **where: Unpack[Where],
+) -> list[str]:
+    """Train what is missing, and return the fingerprints of what was trained. See `toile.runner.run`."""
+    with runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place:
+        return runs.run(plan(study, **where), only=only, executor=place, tell=tell)
+
+
+def find_run(reference: str, **where: Unpack[Where]) -> Run:
+    """A stored run by the first digits of its fingerprint, or as STUDY/TRIAL (`committee/model-1`)."""
+    if "/" not in reference:
+        return Store.at(where.get("store")).find(reference)
+    made, name = within(reference, **where)
+    if (found := made.run_of(trial_named(made, name))) is None:
+        raise ToileError(f"{reference} is not stored; `toile run {made.reference} --only '{name}'` trains it")
+    return found
+
+
+def check_gradients(
+    reference: str, *, epsilon: float = 1e-5, samples: int = 100, **where: Unpack[Where]
+) -> list[dict[str, Any]]:
+    """Backpropagation of a NumPy network against central differences; see `toile.training.scratch.check`.
+
+    Args:
+        reference: STUDY/TRIAL. It need not be stored: what is checked is the network before its training.
+        epsilon: step of the central differences.
+        samples: weights drawn from each array.
+
+    Raises:
+        Misuse: another architecture, whose gradients are Keras's.
+    """
+    from toile.data.splits import split
+    from toile.training.scratch.check import check_trial
+
+    made, name = within(reference, **where)
+    trial = trial_named(made, name).trial
+    if trial.learner != "scratch":
+        raise Misuse(f"{reference} is of the architecture {trial.architecture.name!r}; only numpy-mlp has gradients of its own")
+    return check_trial(trial, split(made.dataset, trial.split, trial.fold).train, epsilon=epsilon, samples=samples)
+
+
+def compare(a: str, b: str, **where: Unpack[Where]) -> dict[str, Any]:
+    """Whether two stored runs differ on the test images, by a paired test. See `toile.evaluation.significance`."""
+    from toile.data.splits import split
+    from toile.evaluation import significance
+    from toile.evaluation.predictions import Predictions
+    from toile.study.trial import Trial
+
+    place, predictions = Store.at(where.get("store")), []
+    for reference in (a, b):
+        found = find_run(reference, **where)
+        trial = Trial.parse((found.folder / "trial.json").read_text("utf-8"))
+        labels = split(place.dataset(trial.dataset.content), trial.split, trial.fold).test.labels
+        predictions.append(Predictions("test", found.probabilities("test"), labels))
+    return significance.compare(*predictions, (a, b))

@@ -1,0 +1,127 @@
+"""How a model is used: on new images, on a file for Kaggle, as one file for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from toile import studies
+from toile.api.runs import find_run
+from toile.api.studies import plan, within
+from toile.api.where import Folder, Where
+from toile.errors import Misuse, ToileError
+from toile.store import atomic
+from toile.store.store import Store
+
+if TYPE_CHECKING:
+    from toile.reports.results.study import CommitteeResult
+    from toile.runner.plan import Plan
+    from toile.serving.answer import Answer
+    from toile.serving.chosen import Chosen
+    from toile.serving.export import Exported
+
+
+def predict(reference: str | Path, images: Sequence[Path | str], **where: Unpack[Where]) -> list[Answer]:
+    """Classes and probabilities of image files, by a stored run, by a study's committee or by an export.
+
+    Args:
+        reference: a fingerprint's first digits, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY that has one committee, or an exported
+            `.onnx` file.
+
+    Raises:
+        ToileError: a file is no image or too large, or what was asked for is not stored.
+    """
+    from toile.serving.answer import answers, from_export
+
+    if str(reference).endswith(".onnx"):
+        return from_export(reference, images)
+    chosen = _chosen(str(reference), **where)
+    members = list(chosen.members) if chosen.kind == "committee" else []
+    return answers(images, chosen.image_shape, chosen.dataset.class_names, members, chosen.ask)
+
+
+def submit(reference: str, source: Path | str, output: Path | str, *, first: int = 1, **where: Unpack[Where]) -> int:
+    """Classify a file of images without labels, and write what was found as Kaggle wants it: a CSV `id,target`.
+
+    Args:
+        reference: as for `predict`.
+        source: a `.npy` with 'features' and 'id', or a `.csv` with `id,pixel1,…`; see `toile.data.unlabelled`.
+        output: the CSV.
+        first: the target of the first class; the documents' data sets count from 1.
+
+    Returns:
+        How many images there are.
+
+    Raises:
+        ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
+    """
+    from toile.data.unlabelled import read
+    from toile.serving.predictor import Predictor
+
+    exported = str(reference).endswith(".onnx")
+    model = Predictor.from_file(reference) if exported else _chosen(reference, **where)
+    ids, images = read(Path(source), model.image_shape)
+    probabilities, _ = model.predict(images) if exported else model.ask(images)
+    targets = probabilities.argmax(axis=1) + first
+    lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
+    atomic.write(Path(output), ("\n".join(lines) + "\n").encode())
+    return len(ids)
+
+
+def export(
+    reference: str, *, to: str = "onnx", output: Folder = None, samples: bool = True, **where: Unpack[Where]
+) -> Exported:
+    """Write a run or a committee as one file that other programs load, after it was loaded again and compared.
+
+    Args:
+        reference: as `predict` takes it, but for a file.
+        to: `onnx`, `keras` or `savedmodel`.
+        output, samples: see `toile.serving.export.write`.
+
+    Raises:
+        ToileError: what was asked for is not stored, or the export says something else than the stored models.
+    """
+    from toile.serving.export import write
+
+    return write(_chosen(reference, **where), to, Path(output) if output else None, samples=samples)
+
+
+def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
+    """The run or the committee that `reference` means."""
+    from toile.serving.chosen import Chosen
+
+    if (found := _committee(reference, **where)) is not None:
+        made, result = found
+        runs = {planned.name: made.run_of(planned) for planned in made.trials}
+        members = {name: runs[name] for name in result.members}
+        return Chosen(
+            "committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test
+        )  # fmt: skip
+    run, (study, _, name) = find_run(reference, **where), reference.rpartition("/")
+    name = name if study else run.fingerprint[:12]
+    dataset = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"])
+    return Chosen("run", Path(study).stem or None, name, {name: run}, dataset, None, None, run.metrics.get("test", {}))
+
+
+def _committee(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeResult] | None:
+    """The committee that `reference` means, or None where it means a run."""
+    from toile.reports.results.gather import gather
+
+    if "/" in reference and not reference.endswith(".toml"):
+        made, name = within(reference, **where)
+    elif reference in studies.names() or reference.endswith(".toml"):
+        made, name = plan(reference, fresh=False, **where), None
+        if len(made.study.committee) != 1:
+            names = [f"{made.reference}/{n.name}" for n in (*made.study.committee, *made.study.trial)]
+            raise Misuse(f"say which of {reference}: {', '.join(names)}")
+    else:
+        return None
+    specs = [spec.name for spec in made.study.committee]
+    if name is not None and not any(name.startswith(spec) for spec in specs):
+        return None
+    committees = {result.name: result for result in gather(made).committees}
+    name = name or next(iter(committees), specs[0])
+    if name not in committees:
+        raise ToileError(f"not all members of {name!r} are stored; `toile run {made.reference}` trains what is missing")
+    return made, committees[name]

@@ -1,0 +1,142 @@
+"""What is asked of a study: its plan, its figures, its committees, its report; and the ledger of all packaged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from toile import studies
+from toile.api.where import Folder, Where
+from toile.data.load import load as load_dataset
+from toile.errors import Misuse, ToileError, nearest
+from toile.models.backbones import WeightsMissing
+from toile.runner import plan as plans
+from toile.store import atomic
+from toile.store.store import Store
+from toile.study.reduction import Reduction
+
+if TYPE_CHECKING:
+    from toile.reports.ledger.ledger import Row
+    from toile.reports.results.study import CommitteeResult, StudyResults
+    from toile.runner.plan import Plan, PlannedTrial
+
+
+def plan(
+    study: str | Path,
+    *,
+    fresh: bool = True,
+    progress: Callable[..., None] | None = None,
+    store: Folder = None,
+    data_dir: Folder = None,
+    dataset: str | None = None,
+    fraction: float = 1.0,
+    epochs_scale: float = 1.0,
+) -> Plan:
+    """What a study would train and what of it is stored. Trains nothing; loads (and may download) the data.
+
+    Args:
+        study: the name of a packaged study, or the path of a TOML file.
+        fresh: whether to read the data set again, as before a training, and to see that every split can be cut. Otherwise it
+            is taken as the store keeps it, and read only where nothing was trained on it yet. (A registered data set is
+            always the same images: one that is kept is not read again, unless `data_dir` is given.)
+        progress: called with what a download has come to.
+        store, data_dir, dataset, fraction, epochs_scale: see `toile.api.where.Where`.
+
+    Raises:
+        Misuse: the study has mistakes.
+        DataError: the data set cannot be had, or not be split so.
+    """
+    loaded, place = studies.load(study, dataset), Store.at(store)
+    same = not fresh or (loaded.dataset.name and not data_dir)
+    data = place.kept(loaded.dataset) if same else None
+    if data is None:
+        data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
+    made = plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
+    return made.checked() if fresh else made
+
+
+def results(study: str | Path, **where: Unpack[Where]) -> StudyResults:
+    """All figures of a study that the store has: its trials and its committees."""
+    from toile.reports.results.gather import gather
+
+    return gather(plan(study, fresh=False, **where))
+
+
+def combine(study: str | Path, **where: Unpack[Where]) -> tuple[CommitteeResult, ...]:
+    """The committees of a study whose members are all stored. No training."""
+    return results(study, **where).committees
+
+
+def report(study: str | Path, *, output: Folder = None, **where: Unpack[Where]) -> Path:
+    """Write the study's report, one HTML file that needs no network, and return its path.
+
+    Args:
+        output: the file; `STORE/reports/<study>.html` where left out.
+    """
+    found = results(study, **where)
+    return write_report(found, Path(output) if output else default_report(found, Store.at(where.get("store"))))
+
+
+def default_report(found: StudyResults, store: Store) -> Path:
+    """Where a report goes if nothing else is said; on a stand-in data set, under a name that says so."""
+    from toile.reports.page.html import stand_in
+
+    suffix = (f"-{found.dataset.name}" if stand_in(found) else "") + ("-reduced" if found.reduced else "")
+    return store.reports_folder / f"{found.reference}{suffix}.html"
+
+
+def write_report(found: StudyResults, path: Path) -> Path:
+    """Draw the report of gathered results and write it in one step."""
+    from toile.reports.page.html import render
+
+    if not found.stored:
+        raise ToileError(f"nothing of {found.reference!r} is stored yet; `toile run {found.reference}` trains it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(path, render(found))
+    return path
+
+
+def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, list[Row]]:
+    """Write the ledger of all packaged studies; see `toile.reports.ledger.ledger`.
+
+    Args:
+        results: folder of result files; what the store has is added to it.
+        output: the ledger, Markdown.
+
+    Returns:
+        How many results were added, and the ledger's rows.
+    """
+    from toile.reports.ledger import ledger as ledgers
+    from toile.reports.ledger import results as measured
+
+    specs = {name: studies.load(name) for name in studies.names()}
+    place, added = Store.at(where.get("store")), 0
+    for name, loaded in specs.items():
+        if place.kept(loaded.dataset):
+            # A study that begins with weights which are not here cannot say which runs are its own.
+            with suppress(WeightsMissing):
+                added += measured.write(plan(name, fresh=False, **where), results)
+    found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, measured.read(results))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(output, ledgers.render(found))
+    return added, found
+
+
+def within(reference: str, **where: Unpack[Where]) -> tuple[Plan, str]:
+    """The plan and the name that STUDY/NAME means."""
+    study, _, name = reference.rpartition("/")
+    return plan(study, fresh=False, **where), name
+
+
+def trial_named(made: Plan, name: str) -> PlannedTrial:
+    """A trial of a plan by its name.
+
+    Raises:
+        Misuse: there is none.
+    """
+    planned = {p.name: p for p in made.trials}
+    if name not in planned:
+        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
+    return planned[name]

@@ -1,1 +1,0 @@
-"""Frozen backbones: which there are, where their weights come from, and their features, computed once."""

@@ -1,0 +1,1 @@
+"""What learns: architectures, the layers and option types that they share, backbones, the NumPy network, classical models."""

@@ -1,0 +1,33 @@
+"""Support vector machine with an RBF kernel, one against one, on pixels or principal components."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from toile.models.classical.pipeline import pipeline
+from toile.models.option_types import Positive, Size
+
+REVISION = 1
+LEARNER = "classical"
+
+
+def build(
+    image_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    c: Positive = 10.0,
+    gamma: Literal["scale", "auto"] | Positive = "scale",
+    components: Size = 0,
+    whiten: bool = False,
+) -> Any:
+    """The untrained scikit-learn estimator.
+
+    Args:
+        c: inverse strength of the penalty. The seed decides nothing.
+        gamma: of the kernel exp(-gamma d^2); "scale" is 1 / (features x variance), "auto" is 1 / features.
+        components: principal components of the training images in the place of pixels; 0 for none.
+        whiten: whether each component is brought to variance 1.
+    """
+    from sklearn.svm import SVC
+
+    return pipeline(SVC(C=c, gamma=gamma, decision_function_shape="ovo", cache_size=500), components, whiten)

@@ -1,0 +1,134 @@
+"""Sheets of images: a sample of each class, and the images on which the models disagree most."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from toile.committee.diversity import most_disputed
+from toile.reports.results.compared import Judged, close_up, judged_committees, judged_models
+from toile.reports.results.study import StudyResults
+
+SAMPLES = 10
+CLASSES = 30
+GAP = 2
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Some images of one class beside each other, as one PNG."""
+
+    class_name: str
+    shown: int
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What a member, or the committee, says of one image."""
+
+    name: str
+    choice: str
+    probability: float
+    of_truth: float
+    right: bool
+    committee: bool
+
+
+@dataclass(frozen=True)
+class DisputedImage:
+    """An image of the test split with what was said of it. `index` is its place in the test split, from 0."""
+
+    index: int
+    truth: str
+    uri: str
+    votes: tuple[Vote, ...]
+
+
+def png(pixels: np.ndarray) -> str:
+    """A `data:` URI of a PNG.
+
+    Args:
+        pixels: uint8 `(height, width, channels)` with 1 (grey), 3 (RGB) or 4 (RGBA) channels; of any other number the
+            first is shown.
+    """
+    from PIL import Image
+
+    if pixels.shape[-1] not in (1, 3, 4):
+        pixels = pixels[..., :1]
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+
+
+def strips(results: StudyResults, samples: int = SAMPLES) -> list[Strip]:
+    """The first images of each class in the order of the training images: nobody chose them.
+
+    At most 30 classes are shown.
+    """
+    made, train = [], results.dataset.train
+    for label, name in enumerate(results.dataset.class_names[:CLASSES]):
+        images = train.images[np.flatnonzero(train.labels == label)[:samples]]
+        if len(images):
+            row = _row(images, samples)
+            made.append(Strip(name, len(images), png(row), row.shape[1], row.shape[0]))
+    return made
+
+
+def _row(images: np.ndarray, places: int) -> np.ndarray:
+    """RGBA `(height, width, 4)`: the images from left to right, with clear gaps and clear empty places."""
+    _, height, width, channels = images.shape
+    row = np.zeros((height, places * (width + GAP) - GAP, 4), np.uint8)
+    for place, image in enumerate(images):
+        colour = image[..., :3] if channels >= 3 else np.repeat(image[..., :1], 3, axis=-1)
+        left = place * (width + GAP)
+        row[:, left : left + width, :3] = colour
+        row[:, left : left + width, 3] = image[..., 3] if channels == 4 else 255
+    return row
+
+
+def electorate(results: StudyResults) -> tuple[list[Judged], Judged | None]:
+    """Whose votes are shown: the members of the first committee that has several, and it; else the models looked at singly."""
+    for committee, judged in zip(results.committees, judged_committees(results), strict=True):
+        members = judged_models(results, committee.members)
+        if len(members) > 1:
+            return members, judged
+    return [one for one in close_up(results) if one.kind == "model"], None
+
+
+def disputed(results: StudyResults, count: int = 12) -> list[DisputedImage]:
+    """The test images on which the members disagree most, with each member's choice and its probability.
+
+    Returns:
+        At most `count`; none where fewer than two members are stored or where they always agree.
+    """
+    members, committee = electorate(results)
+    if len(members) < 2:
+        return []
+    labels, names = results.test.labels, results.dataset.class_names
+    indices = most_disputed(np.stack([member.probabilities for member in members]), labels, count)
+    shown = []
+    for index in np.asarray(indices, dtype=int).tolist():
+        truth = int(labels[index])
+        votes = []
+        for voter in [*members, *([committee] if committee else [])]:
+            row = voter.probabilities[index]
+            choice = int(row.argmax())
+            votes.append(
+                Vote(
+                    voter.name,
+                    names[choice],
+                    float(row[choice]),
+                    float(row[truth]),
+                    choice == truth,
+                    voter.kind == "committee",
+                )
+            )
+        shown.append(DisputedImage(index, names[truth], png(results.test.images[index]), tuple(votes)))
+    return shown

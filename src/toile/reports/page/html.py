@@ -1,0 +1,120 @@
+"""The report: one HTML file that needs nothing but itself."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from itertools import groupby
+from typing import Any
+
+from toile.reports.page import audit, galleries, palette, provenance, tables
+from toile.reports.page.findings import findings
+from toile.reports.plots import PLOTS, drawn
+from toile.reports.results import lines
+from toile.reports.results.compared import close_up_note
+from toile.reports.results.study import StudyResults
+
+
+def render(results: StudyResults) -> str:
+    """The report as one HTML document: no script, no request, the same text for the same results.
+
+    Args:
+        results: everything about the study that the store knows.
+    """
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    package = files("toile.reports.page")
+    sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css")}
+    environment = Environment(
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html.j2").render(_content(results)) + "\n"
+
+
+def stand_in(results: StudyResults) -> str | None:
+    """The name of the data set that the study asks for, if the report is about another one."""
+    asked = results.study.dataset.name
+    return asked if asked is not None and asked != results.dataset.name else None
+
+
+def _content(results: StudyResults) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    plots = {}
+    for name, plot in PLOTS.items():
+        panels = plot.data(results)
+        pictures = iter(drawn(name, panels))
+        groups = [(heading, list(of_group)) for heading, of_group in groupby(panels, key=lambda one: one.get("group", ""))]
+        plots[name] = {
+            "groups": [
+                {
+                    "heading": heading,
+                    "legend": plot.legend(of_group) if plot.legend else [],
+                    "panels": [Markup(next(pictures)) for _ in of_group],
+                }
+                for heading, of_group in groups
+            ],
+            "caption": plot.caption,
+            "width": plot.panel_width,
+        }
+    members, committee = galleries.electorate(results)
+    missing = [trial for trial in results.trials if trial.run is None]
+    return {
+        "results": results,
+        "dataset": results.dataset.name,
+        "stand_in": stand_in(results),
+        "colours": Markup(palette.css()),
+        "findings": findings(results),
+        "missing": missing,
+        "plots": plots,
+        "strips": galleries.strips(results),
+        "disputed": galleries.disputed(results),
+        "members": members,
+        "committee": committee,
+        "close_up": close_up_note(results),
+        "split": _split(results),
+        "warnings": results.audit.get("warnings", []),
+        "tables": {
+            "audit": audit.audit_table(results),
+            "figures": tables.figures_table(results),
+            "lines": lines.lines_table(results),
+            "measures": tables.measures_table(results),
+            "training": tables.training_table(results),
+            "recipes": tables.recipe_table(results),
+            "committees": tables.committee_table(results),
+            "members": tables.members_table(results),
+            "class_report": tables.class_report(results),
+            "classes": tables.class_table(results),
+            "shared": provenance.shared_table(results),
+            "runs": provenance.runs_table(results),
+        },
+        "commands": _commands(results),
+        "sources": sorted({trial.published["source"] for trial in results.trials if (trial.published or {}).get("source")}),
+        "image_shape": results.dataset.image_shape,
+    }
+
+
+def _split(results: StudyResults) -> str:
+    """How the images were divided, in a sentence."""
+    split = results.study.split
+    how = {
+        "tail": "the last of them, unshuffled (as Keras’s validation_split)",
+        "random": "drawn at random",
+        "stratified": "drawn at random, the same share of each class",
+    }[split.method]
+    if split.folds:
+        return f"{split.folds}-fold cross-validation; folds by the method “{split.method}”."
+    if not split.validation:
+        return "All training images are trained on; there are no validation images."
+    return f"{100 * split.validation:g} % of the training images are held out for validation: {how}."
+
+
+def _commands(results: StudyResults) -> list[tuple[str, str]]:
+    """`(command, what it does)`: how to make this report again."""
+    other = f" --dataset {results.dataset.name}" if stand_in(results) else ""
+    study = results.reference if " " not in results.reference else f'"{results.reference}"'
+    return [
+        (f"toile plan {study}{other}", "shows what would be trained and what is stored already; trains nothing"),
+        (f"toile run {study}{other}", "trains what is missing; the same command goes on after an interruption"),
+        (f"toile report {study}{other}", "writes this report from the store"),
+        (f"toile report {study}{other} --json", "prints its figures as JSON"),
+    ]

@@ -1,0 +1,115 @@
+"""Models and committees alike, as what a report compares: something with probabilities on the test images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from toile.reports.results.lines import study_lines
+from toile.reports.results.study import StudyResults, TrialResult
+from toile.reports.text import joined
+
+# So many models are looked at one by one; of more, a few.
+ALL = 6
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model or a committee, judged on the test images.
+
+    Args:
+        name: unique among those of its kind.
+        kind: what it is.
+        series: its place in the order of all, from 0: gives it the same colour in every picture.
+        load: gives its probabilities `(images, classes)` on the test images. They are read when they are asked for:
+            most of a report is made from metrics.
+        metrics: of the test split.
+        published: figures of the test split that a document published.
+        published_classes: likewise of each class, measure -> one number a class.
+    """
+
+    name: str
+    kind: Literal["model", "committee"]
+    series: int
+    load: Callable[[], np.ndarray]
+    metrics: dict[str, Any]
+    published: dict[str, float]
+    published_classes: dict[str, tuple[float, ...]]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        return self.load()
+
+    @property
+    def choices(self) -> np.ndarray:
+        """`(images,)`: the most probable class of each image, the first where several are equal."""
+        return self.probabilities.argmax(axis=1)
+
+
+def judged_models(results: StudyResults, names: Collection[str] = ()) -> list[Judged]:
+    """The trainings of these names, or one of each line, the first that is stored; those judged on the study's test images."""
+    if results.test is None:  # cross-validation of a data set without test images
+        return []
+    return [
+        _judged(trial, line.series)
+        for line in study_lines(results)
+        for trial in line.trials
+        if (trial.name in names if names else trial is line.trials[0]) and trial.test.get("images") == len(results.test)
+    ]
+
+
+def _judged(trial: TrialResult, series: int) -> Judged:
+    published = trial.published or {}
+    figures, of_classes = published.get("test", {}), published.get("per_class", {})
+    return Judged(trial.name, "model", series, partial(trial.run.probabilities, "test"), trial.test, figures, of_classes)
+
+
+def judged_committees(results: StudyResults) -> list[Judged]:
+    """The committees of the study whose members are stored."""
+    if results.test is None:
+        return []
+    first = len({trial.line or trial.name for trial in results.trials})
+    return [
+        Judged(
+            c.name, "committee", first + index, partial(np.asarray, c.probabilities), c.test,
+            (c.published or {}).get("test", {}), {},
+        )
+        for index, c in enumerate(results.committees)
+    ]  # fmt: skip
+
+
+def judged(results: StudyResults) -> list[Judged]:
+    """Models first, then committees, each in the order of the study."""
+    return judged_models(results) + judged_committees(results)
+
+
+def close_up(results: StudyResults) -> list[Judged]:
+    """Those that are looked at one by one: everything in a small study; in a large one the best two models on the test
+    images, the worst, and the best committee. They are shown, and nothing is chosen by them.
+    """
+    models, committees = judged_models(results), judged_committees(results)
+    if len(models) > ALL:
+        ranked = sorted(models, key=lambda one: -one.metrics["accuracy"])
+        kept = {one.name for one in (*ranked[:2], ranked[-1])}
+        models = [one for one in models if one.name in kept]
+    if len(committees) > 2:
+        committees = [max(committees, key=lambda one: one.metrics["accuracy"])]
+    return models + committees
+
+
+def close_up_note(results: StudyResults) -> str:
+    """Which models `close_up` shows of how many, and why; empty where it shows all."""
+    shown = [one for one in close_up(results) if one.kind == "model"]
+    if len(shown) == len(judged_models(results)) == len(results.stored):
+        return ""
+    ranked = [one.name for one in sorted(shown, key=lambda one: -one.metrics["accuracy"])]
+    if len(shown) == len(judged_models(results)):
+        return f"Of each line one training is shown, the first: {joined(ranked)}."
+    return (
+        f"Of {len(results.stored)} trainings, those are shown that are right most often on the test images ({ranked[0]}, then "
+        f"{ranked[1]}) and least often ({ranked[2]}), of each line its first training. The tables have all."
+    )

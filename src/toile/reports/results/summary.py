@@ -1,0 +1,72 @@
+"""The figures of a study as one JSON document: what `toile report STUDY --json` prints, and other programs rely on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from toile.reports.results.study import StudyResults, TrialResult
+
+
+def summary(results: StudyResults) -> dict[str, Any]:
+    """Everything measured and published, ready for `json.dumps`.
+
+    Returns:
+        `study`, `title`, `dataset`, `test_images`, and the lists `trials` and `committees`. A trial that has not been run
+        has `status` `missing` and None for every figure; its keys are the same. Figures that are not finite are None,
+        because JSON has no word for them.
+    """
+    return plain(
+        {
+            "study": results.reference,
+            "title": results.title,
+            "dataset": results.dataset.name,
+            "test_images": 0 if results.test is None else len(results.test),
+            "trials": [_trial(trial) for trial in results.trials],
+            "committees": [
+                {
+                    "name": committee.name,
+                    "members": committee.members,
+                    "rule": committee.rule,
+                    "weights": committee.weights,
+                    "published": committee.published or {},
+                    "test": committee.test,
+                    "mean_of_members": committee.mean_of_members,
+                }
+                for committee in results.committees
+            ],
+        }
+    )
+
+
+def _trial(trial: TrialResult) -> dict[str, Any]:
+    provenance = trial.run.provenance if trial.run else {}
+    seconds = provenance.get("seconds", {})
+    return {
+        "name": trial.name,
+        "fingerprint": trial.fingerprint,
+        "status": "stored" if trial.run else "missing",
+        "seed": trial.trial.get("seed"),
+        "fold": trial.trial.get("fold"),
+        "parameters": provenance.get("parameters"),
+        "trainable_parameters": provenance.get("trainable_parameters"),
+        "epochs_run": provenance.get("epochs_run"),
+        "seconds": {"train": seconds.get("train"), "evaluate": seconds.get("evaluate")},
+        "images_per_second": provenance.get("images_per_second"),
+        "published": trial.published or {},
+        "validation": trial.validation if trial.run else None,
+        "test": trial.test if trial.run else None,
+    }
+
+
+def plain(value: Any) -> Any:
+    """The value with nothing in it that JSON does not know: NumPy's numbers and arrays, tuples, NaN and infinities."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,74 @@
+"""What the smaller verbs print: committees, comparisons, gradient checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from toile.errors import ToileError
+from toile.reports.text import MEAN_OF_MEMBERS, figure
+
+if TYPE_CHECKING:
+    from toile.reports.results.study import StudyResults
+
+FIGURES = ("accuracy", "loss", "precision", "recall")
+
+
+def print_committees(results: StudyResults) -> None:
+    """Each committee, its members, and the means of the members' figures, which no committee has.
+
+    Raises:
+        ToileError: the study has none, or none whose members are all stored.
+    """
+    if not results.study.committee:
+        raise ToileError(f"the study {results.reference!r} has no [[committee]]")
+    if not results.committees:
+        raise ToileError(f"no committee's members are all stored; `toile run {results.reference}` trains what is missing")
+    table = Table(title=f"{results.title} ({results.dataset.name}, test images)", title_justify="left")
+    table.add_column("committee or member")
+    for name in FIGURES:
+        table.add_column(name, justify="right")
+    members = {trial.name: trial for trial in results.stored}
+    for committee in results.committees:
+        weights = committee.weights or (None,) * len(committee.members)
+        for name, weight in zip(committee.members, weights, strict=True):
+            said = "" if weight is None else f" (weight {weight:.3f})"
+            table.add_row(name + said, *(figure(members[name].test.get(key)) for key in FIGURES))
+        means = (figure(committee.mean_of_members.get(key)) for key in FIGURES)
+        table.add_row(MEAN_OF_MEMBERS, *means, style="dim")
+        figures = (figure(committee.test.get(key)) for key in FIGURES)
+        table.add_row(f"{committee.name} ({committee.rule})", *figures, style="bold", end_section=True)
+    Console().print(table)
+
+
+def print_comparison(found: dict[str, Any]) -> None:
+    """A comparison as its verdict and the figures that it rests on."""
+    console = Console(highlight=False)
+    for key, value in found.items():
+        if key != "verdict":
+            label = key.replace("_", " ")
+            shown = " to ".join(map(_plain, value)) if "interval" in key else _plain(value)
+            console.print(f"{label:<16} {shown}", markup=False)
+    console.print(found["verdict"], markup=False, style="bold")
+
+
+def print_gradient_check(rows: Iterable[dict[str, Any]]) -> None:
+    """How far backpropagation and central differences lie apart, array by array."""
+    table = Table("layer", "array", title="Backpropagation against central differences", title_justify="left")
+    for name in ("weights", "checked", "relative error", "largest difference", "largest gradient"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        errors = (f"{row[key]:.2e}" for key in ("relative_error", "largest_difference", "largest_gradient"))
+        table.add_row(row["layer"], row["array"], f"{row['weights']:,}", f"{row['checked']:,}", *errors)
+    Console().print(table)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_plain, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

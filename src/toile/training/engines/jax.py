@@ -1,0 +1,84 @@
+"""JAX: an epoch is one compiled scan over images that stay on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from toile.training.engines import Sums, training_model
+
+PREDICT_BATCH = 500
+
+
+class Engine:
+    """See `toile.training.engines`; arguments as of the TensorFlow engine."""
+
+    def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
+                 label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
+        self.asked, self.optimizer, self.batch_size = asked or model, optimizer, batch_size
+        optimizer.build(model.trainable_variables)
+        self.training_model = training_model(model, before)
+        classes = model.output_shape[-1]
+        all_images, all_labels = jnp.asarray(images), jnp.asarray(labels, dtype=jnp.int32)
+        rate_at = next(i for i, v in enumerate(optimizer.variables) if v is optimizer._learning_rate)
+
+        def loss_of(trainable: Any, fixed: Any, batch: Any, target: Any) -> Any:
+            logits, fixed, penalties = self.training_model.stateless_call(
+                trainable, fixed, batch, training=True, return_losses=True
+            )
+            logits = logits.astype(jnp.float32)
+            soft = target * (1 - label_smoothing) + label_smoothing / classes
+            loss = -(soft * jax.nn.log_softmax(logits)).sum(axis=1).mean() + sum(penalties)
+            # `stateless_apply` takes the scale out of the gradients again.
+            return optimizer.scale_loss(loss), (loss, logits, fixed)
+
+        def step(state: Any, inputs: Any) -> Any:
+            trainable, fixed, slots = state
+            index, learning_rate = inputs
+            target = jax.nn.one_hot(all_labels[index], classes)
+            gradient = jax.value_and_grad(loss_of, has_aux=True)
+            (_, (loss, logits, fixed)), gradients = gradient(trainable, fixed, all_images[index], target)
+            slots = [learning_rate if i == rate_at else slot for i, slot in enumerate(slots)]
+            trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
+            sure = (jax.nn.softmax(logits) > 0.5).astype(jnp.float32)
+            hits = (logits.argmax(axis=1) == target.argmax(axis=1)).sum()
+            sums = jnp.stack([loss * len(index), hits.astype(jnp.float32), (sure * target).sum(), sure.sum()])
+            return (trainable, fixed, slots), sums
+
+        self._steps = jax.jit(lambda state, orders, rates: jax.lax.scan(step, state, (orders, rates)))
+        self._predict = jax.jit(
+            lambda trainable, fixed, batch: self.asked.stateless_call(trainable, fixed, batch, training=False)[0]
+        )
+
+    def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:
+        """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
+        kept = (self.training_model.trainable_variables, self.training_model.non_trainable_variables, self.optimizer.variables)
+        state = tuple([variable.value for variable in variables] for variables in kept)
+        whole = len(order) // self.batch_size
+        sums = np.zeros(4)
+        # A scan has one shape throughout; the smaller last batch is a scan of its own.
+        for part, rates in (
+            (order[: whole * self.batch_size].reshape(whole, self.batch_size), learning_rates[:whole]),
+            (order[whole * self.batch_size :][None], learning_rates[whole:]),
+        ):
+            if part.size:
+                state, added = self._steps(state, jnp.asarray(part), jnp.asarray(rates))
+                sums += np.asarray(added, dtype=np.float64).sum(axis=0)
+        for variables, values in zip(kept, state, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        return Sums(*sums.tolist())
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities `(n, classes)` float32 of uint8 images."""
+        trainable = [variable.value for variable in self.asked.trainable_variables]
+        fixed = [variable.value for variable in self.asked.non_trainable_variables]
+        batches = [
+            np.asarray(self._predict(trainable, fixed, images[at : at + PREDICT_BATCH]))
+            for at in range(0, len(images), PREDICT_BATCH)
+        ]
+        return np.concatenate(batches).astype(np.float32, copy=False)

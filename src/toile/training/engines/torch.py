@@ -1,0 +1,61 @@
+"""PyTorch: a plain loop over images that stay on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from toile.training.engines import Sums, training_model
+
+PREDICT_BATCH = 500
+
+
+class Engine:
+    """See `toile.training.engines`; arguments as of the TensorFlow engine."""
+
+    def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
+                 label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
+        self.model, self.asked, self.optimizer = model, asked or model, optimizer
+        self.batch_size, self.smoothing = batch_size, label_smoothing
+        optimizer.build(model.trainable_variables)
+        self.training_model = training_model(model, before)
+        self.device = model.trainable_variables[0].value.device
+        # Copies, because torch refuses to look at read-only memory, which is what a memory-mapped file is.
+        self.images = torch.tensor(np.array(images), device=self.device)
+        self.labels = torch.tensor(np.array(labels, dtype=np.int64), device=self.device)
+
+    def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:
+        """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)
+        order_here = torch.tensor(order, dtype=torch.int64, device=self.device)
+        for step, learning_rate in enumerate(learning_rates.tolist()):
+            index = order_here[step * self.batch_size : (step + 1) * self.batch_size]
+            sums += self._step(self.images[index], self.labels[index], learning_rate)
+        return Sums(*sums.tolist())
+
+    def _step(self, batch: torch.Tensor, target: torch.Tensor, learning_rate: float) -> torch.Tensor:
+        self.optimizer.learning_rate.assign(learning_rate)
+        self.training_model.zero_grad()
+        logits = self.training_model(batch, training=True).float()
+        loss = functional.cross_entropy(logits, target, label_smoothing=self.smoothing) + sum(self.model.losses)
+        self.optimizer.scale_loss(loss).backward()  # `apply` takes the scale out of the gradients again
+        variables = self.model.trainable_variables
+        with torch.no_grad():
+            self.optimizer.apply([variable.value.grad for variable in variables], variables)
+            sure = torch.softmax(logits, dim=1) > 0.5
+            true_positives = sure.gather(1, target[:, None]).sum()
+            hits = (logits.argmax(dim=1) == target).sum()
+            return torch.stack([loss.detach().double() * len(target), hits, true_positives, sure.sum()])
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities `(n, classes)` float32 of uint8 images."""
+        with torch.no_grad():
+            batches = [
+                self.asked(torch.tensor(np.array(images[at : at + PREDICT_BATCH]), device=self.device), training=False)
+                for at in range(0, len(images), PREDICT_BATCH)
+            ]
+        return torch.cat(batches).float().cpu().numpy()

@@ -1,0 +1,226 @@
+"""Features: what a frozen backbone makes of the images, computed once and kept, so that an epoch is the head's alone.
+
+The head on the features is the same mathematics as the whole model on the images: nothing before the head changes in
+training. It holds as long as the images are the same in every epoch, which is to say without augmentation, and without mirror
+images to be predicted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from toile.data.dataset import Dataset, Images
+from toile.models.architectures import transfer
+from toile.store import atomic
+
+# Raised when features are computed in another way, which changes their last bits.
+_REVISION = 2
+# Batches that one process computes before it looks what others have done: some seconds' work.
+_PIECE = 32
+
+
+def frozen(model: Any) -> bool:
+    """Whether the model has a backbone that does not train, so that `divide` can cut behind it."""
+    names = {layer.name for layer in model.layers}
+    return {"backbone", "features"} <= names and not model.get_layer("backbone").trainable_variables
+
+
+def divide(model: Any) -> tuple[Any, Any]:
+    """A model cut in two behind the layer "features".
+
+    Returns:
+        to_features: from uint8 images `(n, height, width, channels)` to features `(n, features)`.
+        head: from features to probabilities. Its layers are the model's own: training the head trains the model. (The
+            softmax alone is another, so that `head.get_layer("probabilities").input` is the head's.)
+
+    Raises:
+        ValueError: the model has no frozen backbone.
+    """
+    import keras
+
+    if not frozen(model):
+        raise ValueError(f'model {model.name!r} has no frozen "backbone" with its "features"; there is nothing to divide')
+    cut = model.get_layer("features")
+    to_features = keras.Model(model.input, cut.output, name="to_features")
+    x = inputs = keras.Input(cut.output.shape[1:], dtype="float32", name="features_in")
+    for layer in model.layers[model.layers.index(cut) + 1 :]:
+        x = keras.layers.Softmax(dtype="float32", name=layer.name)(x) if layer.name == "probabilities" else layer(x)
+    return to_features, keras.Model(inputs, x, name="head")
+
+
+def content(model: Any) -> str:
+    """SHA-256 of all weights of the model's backbone: random ones of a seed, too, are known by it."""
+    digest = hashlib.sha256()
+    for array in model.get_layer("backbone").get_weights():
+        digest.update(f"|{array.shape}{array.dtype}|".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def key(options: dict[str, Any], *, dataset: str, part: str, weights: str, backend: str, precision: str = "float32") -> str:
+    """SHA-256 of everything that decides the features of a part of a data set.
+
+    Args:
+        options: of the architecture, complete. Those of the head play no part, nor does the weights' path.
+        dataset: hash of the data set's content.
+        part: "train" or "test", as the data set brings them, before any split.
+        weights: hash of the backbone's weights, as `content` gives it.
+        backend: Keras's; another one rounds otherwise.
+        precision: of the arithmetic.
+    """
+    decisive = {name: value for name, value in options.items() if name not in (*transfer.HEAD_OPTIONS, "weights")}
+    everything = {
+        "computed": _REVISION, "options": decisive, "revision": transfer.REVISION, "dataset": dataset, "part": part,
+        "weights": weights, "backend": backend, "precision": precision,
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+def cached(
+    model: Any,
+    images: np.ndarray,
+    folder: Path,
+    *,
+    batch: int = 128,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:
+    """The features of the images, from `folder/features.npy`, computed if they are not there yet.
+
+    The file appears whole or not at all. Processes that want it at once share the work, a piece of the images each in turn, and
+    what one had done when it was killed is not done again.
+
+    Args:
+        model: `to_features` of `divide`.
+        images: uint8 `(n, height, width, channels)`.
+        batch: images at a time.
+        progress: called with how many images are done, and how many there are.
+
+    Returns:
+        `(n, *features)` float32, memory-mapped, read-only.
+
+    Raises:
+        OSError: the disk is full or not writable; nothing half-written stays behind.
+    """
+    path, shape = folder / "features.npy", (len(images), *model.output_shape[1:])
+    if (found := _open(path, shape)) is not None:
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
+    forward, step = _forward(model), batch * _PIECE
+    starts = range(0, len(images), step)
+    for wait in (False, True):  # first what nobody is at; then what others began, and may have left
+        for start in starts:
+            some = images[start : start + step]
+            piece = folder / f"{start}.npy", (len(some), *shape[1:])
+            try:
+                with FileLock(folder / f"{start}.lock", timeout=-1 if wait else 0):
+                    if _open(*piece) is None and _open(path, shape) is None:
+                        _write(*piece, forward, some, batch, lambda done, start=start: progress(start + done, len(images)))
+            except Timeout:
+                continue
+    with FileLock(folder / "lock"):
+        if _open(path, shape) is None:
+            _join(path, shape, [folder / f"{start}.npy" for start in starts])
+    return _open(path, shape)
+
+
+def dataset_of_features(
+    model: Any,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    fingerprint: str,
+    options: dict[str, Any],
+    backend: str,
+    precision: str = "float32",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Any, Dataset]:
+    """The model's head, and the data set as it sees it: features `(n, features)` float32 in the images' place.
+
+    Splits and folds are cut from it as from the images, so all of them share one pass through the backbone.
+
+    Args:
+        folder: where features are kept, in a folder for each key.
+        fingerprint: of the trial that asks; an empty file of that name says that these features are its own.
+
+    For the rest see `key` and `cached`.
+    """
+    to_features, head = divide(model)
+    weights = content(model)
+
+    def part(name: str, images: Images | None) -> Images | None:
+        if images is None:
+            return None
+        named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
+        (folder / named).mkdir(parents=True, exist_ok=True)
+        (folder / named / fingerprint).touch()
+        return Images(cached(to_features, images.images, folder / named, progress=progress), images.labels)
+
+    return head, Dataset(dataset.name, part("train", dataset.train), part("test", dataset.test), dataset.class_names)
+
+
+def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The kept features, or None if there are none that fit."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape and found.dtype == np.float32 else None
+
+
+def _write(
+    path: Path, shape: tuple[int, ...], forward: Callable[[np.ndarray], Any], images: np.ndarray, batch: int,
+    progress: Callable[[int], None],
+) -> None:  # fmt: skip
+    """The features of a piece of the images."""
+    found = np.empty(shape, "<f4")
+    for at in range(0, len(images), batch):
+        some = images[at : at + batch]
+        # The last batch is filled up: another shape would be compiled anew, which takes longer than the batch.
+        filled = np.zeros((batch, *images.shape[1:]), dtype=np.uint8)
+        filled[: len(some)] = some
+        found[at : at + batch] = np.asarray(forward(filled))[: len(some)]
+        progress(at + len(some))
+    with atomic.writing(path) as file:
+        np.save(file, found)
+
+
+def _join(path: Path, shape: tuple[int, ...], pieces: list[Path]) -> None:
+    """One file of all pieces."""
+    for left in path.parent.glob("*.tmp"):
+        left.unlink(missing_ok=True)  # of a process that was killed: all pieces are done, and nobody writes
+    # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
+    with atomic.writing(path) as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for piece in pieces:
+            file.write(np.ascontiguousarray(np.load(piece)).data)
+    for piece in pieces:
+        piece.unlink()
+
+
+def _forward(model: Any) -> Callable[[np.ndarray], Any]:
+    """What makes features of a batch of images.
+
+    In TensorFlow the weights become constants of the graph. Its optimiser then folds batch normalisation into the convolutions,
+    which `predict` on the same model leaves alone; MobileNet takes a quarter to a third less time.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return model.predict_on_batch
+    import tensorflow as tf
+
+    weights = [[variable.numpy() for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)])
+    def forward(images: Any) -> Any:
+        constants = [[tf.constant(array) for array in group] for group in weights]
+        return model.stateless_call(*constants, images, training=False)[0]
+
+    return lambda images: forward(tf.constant(images))

@@ -1,0 +1,177 @@
+"""What the one training path trains: a Keras model on an engine, the NumPy network, or a classical model.
+
+A learner has
+
+    parts       the images, as the trial splits them
+    engine      `predict(images)`; see `toile.training.engines`
+    save(folder)    write the model there, and say what is to be known of it: its numbers of parameters at least
+
+and, if it learns in epochs, as all but the classical ones do,
+
+    engine      `epoch(order, learning_rates) -> Sums` too
+    model       `weights`, `get_weights()`, `set_weights(…)`: what learns
+    optimizer   `variables`: what it remembers, for the checkpoint
+    begin(epoch)    seed everything random from (seed, epoch)
+    finalize()      make the weights what was trained, where the optimizer averages them
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toile.data.splits import split
+from toile.errors import ToileError
+from toile.models import architectures
+from toile.store.store import Store
+from toile.study.trial import Trial
+from toile.training import features, recipe, scaling
+from toile.training.engines import engine
+
+
+def learner(trial: Trial, store: Store) -> Learner:
+    """The learner of a trial, untrained.
+
+    Raises:
+        ToileError: the store has not the data set, or not the run that the trial begins with.
+    """
+    kinds = {"keras": KerasLearner, "scratch": ScratchLearner, "classical": ClassicalLearner}
+    return kinds[trial.learner](trial, store)
+
+
+class KerasLearner:
+    """A Keras model. If it has a frozen backbone, `model` is the part that learns, and the images are its features."""
+
+    def __init__(self, trial: Trial, store: Store) -> None:
+        import keras
+
+        from toile.training.augment import augmenting
+
+        self.seed = trial.seed
+        data = store.dataset(trial.dataset.content)
+        keras.utils.set_random_seed(trial.seed)
+        if trial.recipe.precision == "bfloat16":
+            keras.config.set_dtype_policy("mixed_bfloat16")
+        self.model = self.whole = _build(trial, store)
+        if trial.warm_start:
+            self.whole.set_weights(_weights(store, trial.warm_start))
+        if features.frozen(self.whole) and not (trial.recipe.augmentation or trial.recipe.flip_average):
+            # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
+            self.model, data = features.dataset_of_features(
+                self.whole, data, store.features_folder, fingerprint=trial.fingerprint,
+                options=trial.architecture.options, backend=trial.backend, precision=trial.recipe.precision,
+            )  # fmt: skip
+        self.parts = split(data, trial.split, trial.fold)
+        scaling.fit(self.model, trial.recipe.scaling, self.parts.train.images)
+        if trial.recipe.flip_average:
+            self.whole = _flip_averaged(self.whole)
+        self.optimizer = recipe.optimizer(trial.recipe)
+        self.engine = engine(
+            trial.backend,
+            self.model,
+            self.optimizer,
+            self.parts.train.images,
+            self.parts.train.labels,
+            batch_size=trial.recipe.batch_size,
+            label_smoothing=trial.recipe.label_smoothing,
+            before=augmenting(trial.recipe.augmentation),
+            asked=self.whole if trial.recipe.flip_average else None,
+        )
+
+    def begin(self, epoch: int) -> None:
+        recipe.reseed(self.engine.training_model, self.seed, epoch)
+
+    def finalize(self) -> None:
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        return _save_keras(self.whole, folder)
+
+
+class ScratchLearner:
+    """The NumPy network. It has no generator, so an epoch depends on the order of the images alone."""
+
+    def __init__(self, trial: Trial, store: Store) -> None:
+        from toile.training.scratch.training import Training
+
+        self.parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
+        options, optimizer = trial.architecture.options, trial.recipe.optimizer.options
+        self.model = self.engine = Training(
+            self.parts.train.images,
+            self.parts.train.labels,
+            trial.dataset.classes,
+            momentum=optimizer["momentum"],
+            learning_rate=optimizer["learning_rate"],
+            batch_size=trial.recipe.batch_size,
+            seed=trial.seed,
+            **options,
+        )
+        self.optimizer = self.engine.optimizer
+
+    def begin(self, epoch: int) -> None:
+        pass
+
+    def finalize(self) -> None:
+        pass
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        return _save_keras(self.engine.to_keras(), folder)
+
+
+class ClassicalLearner:
+    """A classical model: it is fitted in one piece, so there are no epochs, and nothing to go on from if that is cut off."""
+
+    def __init__(self, trial: Trial, store: Store) -> None:
+        self.parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
+        self.pipeline = _build(trial, store)
+        self.classes, self.seed = trial.dataset.classes, trial.seed
+
+    def fit(self) -> None:
+        from toile.models.classical.model import Classical
+
+        parts = self.parts
+        self.engine = Classical.fit(self.pipeline, parts.train, self.classes, self.seed, parts.validation)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        self.engine.save(folder / "model.skops")
+        count = self.engine.parameters()
+        return {"parameters": count, "trainable_parameters": count, "details": self.engine.details}
+
+
+Learner = KerasLearner | ScratchLearner | ClassicalLearner
+
+
+def _save_keras(model: Any, folder: Path) -> dict[str, Any]:
+    model.save(folder / "model.keras")
+    trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return {"parameters": model.count_params(), "trainable_parameters": trainable}
+
+
+def _build(trial: Trial, store: Store) -> Any:
+    """The trial's untrained model; a file of weights is the one that the store keeps under its hash."""
+    architecture, options = trial.architecture, trial.architecture.options
+    if architecture.weights:
+        options = {**options, "weights": str(store.weights(architecture.weights))}
+    return architectures.build(architecture.name, trial.dataset.image_shape, trial.dataset.classes, options)
+
+
+def _flip_averaged(model: Any) -> Any:
+    """A model over the same weights that says of an image the mean of what `model` says of it and of its mirror image."""
+    import keras
+    from keras import layers, ops
+
+    images = keras.Input(model.input_shape[1:], dtype="uint8", name="images")
+    said = [model(images), model(ops.flip(images, axis=2))]
+    return keras.Model(images, layers.Average(dtype="float32")(said))
+
+
+def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:
+    """The weights that a stored run ended with."""
+    import keras
+
+    if (parent := store.get(fingerprint)) is None:
+        raise ToileError(f"the run {fingerprint[:12]}, which the trial begins with, is not in the store")
+    return keras.models.load_model(parent.model_path, compile=False).get_weights()

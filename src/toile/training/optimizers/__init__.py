@@ -1,0 +1,1 @@
+"""Updates that are not Keras's own, or not as it computes them."""

@@ -1,0 +1,58 @@
+"""What a finished training leaves: the files of its run."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toile.evaluation.metrics import evaluate
+from toile.store import atomic
+from toile.study.trial import Trial
+from toile.training import provenance
+from toile.training.checkpoint import Progress
+
+if TYPE_CHECKING:
+    from toile.training.learner import Learner
+
+
+def write(folder: Path, trial: Trial, learner: Learner, progress: Progress, threads: int) -> None:
+    """Write all files of a run to `folder`."""
+    parts = learner.parts
+    probabilities, metrics, evaluate_seconds = {}, {}, {}
+    for name, part in (("validation", parts.validation), ("test", parts.test)):
+        if part is not None and len(part):
+            begun = time.perf_counter()
+            probabilities[name] = learner.engine.predict(part.images)
+            evaluate_seconds[name] = time.perf_counter() - begun
+            metrics[name] = evaluate(probabilities[name], part.labels)
+    train_seconds = sum(row["seconds"] for row in progress.history)
+    (folder / "trial.json").write_text(trial.canonical() + "\n", "utf-8")
+    columns = list(progress.history[0])
+    rows = [",".join(repr(row[column]) for column in columns) for row in progress.history]
+    (folder / "history.csv").write_text("\n".join([",".join(columns), *rows]) + "\n", "utf-8")
+    np.savez(folder / "probabilities.npz", **probabilities)
+    model_facts = learner.save(folder)
+    atomic.write_json(folder / "metrics.json", metrics)
+    facts = {
+        **model_facts,
+        "epochs_run": progress.epochs,
+        "best_epoch": progress.patience.best_epoch or None,
+        "images": parts.counts(),
+        "seconds": {"train": train_seconds, "evaluate": evaluate_seconds.get("test", sum(evaluate_seconds.values()))},
+        "images_per_second": progress.epochs * len(parts.train) / train_seconds,
+        "threads": threads,
+        "sessions": progress.sessions,
+        "started": progress.sessions[0]["started"],
+        "finished": now(),
+        **provenance.collect(trial.backend),
+    }
+    atomic.write_json(folder / "provenance.json", facts)
+
+
+def now() -> str:
+    """The time, as provenance has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

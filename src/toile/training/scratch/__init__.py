@@ -1,0 +1,1 @@
+"""The NumPy network's training: an engine, momentum SGD, and the gradient check."""

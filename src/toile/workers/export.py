@@ -1,0 +1,99 @@
+"""The process that writes stored models as one file: `python -m toile.workers.export job.json images.npy said.npy`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from toile.errors import ToileError
+from toile.inference import standalone
+from toile.inference.combined import combined, in_float32
+from toile.inference.export import WRITERS
+from toile.workers.process import finish
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be written.
+
+    Args:
+        models: `model.keras` files of the members.
+        rule, weights: see `toile.inference.combined.combined`.
+        to: a key of `toile.inference.export.WRITERS`.
+        output: what is written, which must not be there.
+        about: what it says of itself, text by key; one of them is `toile`.
+    """
+
+    models: tuple[str, ...]
+    rule: str | None
+    weights: tuple[float, ...] | None
+    to: str
+    output: str
+    about: dict[str, str] = field(default_factory=dict)
+
+
+def write(job: Job, images: np.ndarray) -> np.ndarray:
+    """Do the job in a fresh process: the calling one never imports Keras.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`.
+
+    Returns:
+        `(members, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
+
+    Raises:
+        ToileError: a model cannot be loaded or written; with the last lines that were said.
+    """
+    with tempfile.TemporaryDirectory(prefix="toile-") as folder:
+        given, asked, answer = (Path(folder, name) for name in ("job.json", "images.npy", "said.npy"))
+        given.write_text(json.dumps(asdict(job)), "utf-8")
+        np.save(asked, images, allow_pickle=False)
+        # The weights are the same on every backend of Keras; TensorFlow is the one that all formats can be written from.
+        finish(["-m", "toile.workers.export", given, asked, answer], "tensorflow", f"cannot be exported to {job.to}")
+        return np.load(answer, allow_pickle=False)
+
+
+def without_toile(model: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What an exported Keras model or SavedModel says in a fresh process that cannot import toile.
+
+    Returns:
+        `(n, classes)` and `(n, members, classes)` float32, as `toile.serving.predictor.Predictor.predict` gives them.
+
+    Raises:
+        ToileError: it cannot be loaded or asked.
+    """
+    with tempfile.TemporaryDirectory(prefix="toile-") as folder:
+        asked, answer = Path(folder, "images.npy"), Path(folder, "said.npz")
+        np.save(asked, images, allow_pickle=False)
+        # -P: the folder of the program, which is toile's, is not on the path either.
+        finish(["-P", standalone.__file__, model, asked, answer], "tensorflow", "cannot be loaded without toile")
+        with np.load(answer, allow_pickle=False) as said:
+            return said["probabilities"], said["members"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Entry point of the process."""
+    given, asked, answer = map(Path, arguments)
+    import keras
+
+    job, images = json.loads(given.read_text("utf-8")), np.load(asked, allow_pickle=False)
+    models = [in_float32(keras.models.load_model(path, compile=False)) for path in job["models"]]
+    np.save(answer, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
+    try:
+        WRITERS[job["to"]](combined(models, job["rule"], job["weights"]), Path(job["output"]), job["about"])
+    except ToileError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

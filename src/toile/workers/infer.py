@@ -1,0 +1,46 @@
+"""The process that asks stored models about new images: `python -m toile.workers.infer images.npy out.npz MODEL…`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from toile.inference.infer import load
+from toile.workers.process import finish
+
+
+def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.ndarray]:
+    """Probabilities of each model for the images, from a fresh process: the calling one never imports Keras.
+
+    Args:
+        models: `model.keras` or `model.skops` files.
+        backend: Keras backend they were trained on.
+        images: uint8 `(n, height, width, channels)`.
+
+    Returns:
+        `(n, classes)` float32, one a model.
+
+    Raises:
+        ToileError: a model cannot be loaded; with the last lines that Keras said.
+    """
+    with tempfile.TemporaryDirectory(prefix="toile-") as folder:
+        given, answer = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
+        np.save(given, images, allow_pickle=False)
+        finish(["-m", "toile.workers.infer", given, answer, *models], backend, "the models could not be used")
+        with np.load(answer, allow_pickle=False) as stored:
+            return [stored[str(i)] for i in range(len(models))]
+
+
+def main(arguments: list[str]) -> None:
+    """Entry point of the process."""
+    given, answer, *models = map(Path, arguments)
+    images = np.load(given, allow_pickle=False)
+    np.savez(answer, **{str(i): load(path)(images) for i, path in enumerate(models)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

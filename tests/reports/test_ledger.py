@@ -1,0 +1,169 @@
+"""The ledger: result files that tell when they were touched, and verdicts that follow from them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from toile import studies
+from toile.reports.ledger.ledger import render, rows
+from toile.reports.ledger import results as measured
+from toile.reports.ledger.results import Measured
+from toile.study.expand import variants
+from toile.study.reduction import Reduction
+from toile.study.spec import Published, StudySpec
+from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def study(published: float = 0.9, note: str | None = None, folds: int | None = None) -> StudySpec:
+    kind = "cross_validation" if folds else "test"
+    return StudySpec.model_validate(
+        {
+            "title": "t",
+            "dataset": "digits",
+            "trial": [
+                {
+                    "name": "a",
+                    "architecture": {"name": "mlp", "hidden": [8]},
+                    "published": {kind: {"accuracy": published, "loss": 0.3}},
+                    "note": note,
+                    "split": {"folds": folds} if folds else None,
+                },
+                {"name": "unpublished", "architecture": "mlp"},
+            ],
+        }
+    )
+
+
+def result(
+    spec: StudySpec, accuracy: float, seed: int = 0, fold: int | None = None, reduction: Reduction | None = None
+) -> Measured:
+    line = variants(spec)[0]
+    line = reduction.of(line) if reduction else line
+    trial = Trial(
+        dataset=TrialDataset(content="0" * 64, classes=10, image_shape=(28, 28, 1)),
+        split=line.split,
+        fold=fold,
+        architecture=TrialArchitecture(name="mlp", options={"hidden": [8], "dropout": 0.0}, revision=1),
+        recipe=line.recipe,
+        seed=seed,
+    )
+    figures = {"accuracy": accuracy, "loss": 0.31}
+    metrics = {"test": figures, "validation": figures}
+    facts = {"parameters": 7, "seconds": {"train": 1.5, "evaluate": 0.1}}
+    return Measured("s", "a", "a", str(reduction or ""), trial, metrics, {"loss": 0.1}, facts)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "note", "verdict"),
+    [
+        (0.905, None, "reproduced"),
+        (0.905, "said once", "reproduced"),
+        (0.92, "the seed", "differs: the seed"),
+        (0.88, None, "differs: why is not known"),
+    ],
+)
+def test_a_verdict_follows_from_the_distance(accuracy: float, note: str | None, verdict: str) -> None:
+    spec = study(note=note)
+    row, _ = rows({"s": spec}, [result(spec, accuracy)])
+    assert row.verdict == verdict
+    assert row.measured["accuracy"] == accuracy
+    assert row.parameters == 7
+
+
+def test_what_has_no_published_figure_is_not_reproduced() -> None:
+    spec = study()
+    bare = spec.trial[0].model_copy(update={"published": Published(parameters=7)})
+    spec = spec.model_copy(update={"trial": (bare,)})
+    assert rows({"s": spec}, [result(spec, 0.9)])[0].verdict == "measured: no figure is published"
+
+
+def test_nothing_measured_says_so() -> None:
+    row, _ = rows({"s": study()}, [])
+    assert (row.verdict, row.n, row.measured) == ("not measured", 0, {})
+
+
+def test_a_reduced_result_is_no_reproduction_and_gives_way_to_a_full_one() -> None:
+    spec = study()
+    small = result(spec, 0.9, reduction=Reduction(0.1, 0.1))
+    row, _ = rows({"s": spec}, [small])
+    assert row.verdict == "reduced: to 0.1 of the training images and 0.1 of the epochs"
+    row, _ = rows({"s": spec}, [small, result(spec, 0.901)])
+    assert (row.verdict, row.n) == ("reproduced", 1)
+
+
+def test_a_result_of_another_recipe_does_not_count() -> None:
+    spec = study()
+    other = result(spec, 0.9)
+    trial = Trial(**{name: getattr(other.trial, name) for name in Trial.model_fields} | {"seed": 5})
+    assert rows({"s": spec}, [replace(other, trial=trial)])[0].verdict == "not measured"
+
+
+def test_folds_are_a_mean_with_its_spread_and_all_are_wanted() -> None:
+    spec = study(folds=3)
+    two = [result(spec, 0.89, fold=0), result(spec, 0.91, fold=1)]
+    row, _ = rows({"s": spec}, two)
+    assert row.verdict == "reduced: 2 of 3 folds"
+    row, _ = rows({"s": spec}, [*two, result(spec, 0.90, fold=2)])
+    assert row.verdict == "reproduced"
+    assert row.measured["accuracy"] == pytest.approx(0.9)
+    assert row.spread["accuracy"] == pytest.approx(0.01)
+    assert "0.9000 ± 0.0100" in render([row])
+
+
+def test_a_result_file_that_was_edited_is_refused(tmp_path: Path) -> None:
+    one = result(study(), 0.9)
+    content = {
+        "study": "s", "line": "a", "name": "a", "reduced": "", "fingerprint": one.fingerprint,
+        "trial": json.loads(one.trial.canonical()), "metrics": one.metrics, "last": one.last, "facts": one.facts,
+    }  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert measured.read(tmp_path) == [one]
+    content["trial"]["seed"] = 1
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="not what was measured"):
+        measured.read(tmp_path)
+
+
+def test_the_ledger_in_the_docs_is_made_from_the_results_in_the_repository() -> None:
+    specs = {name: studies.load(name).spec for name in studies.names()}
+    made = render(rows(specs, measured.read(REPOSITORY / "results")))
+    assert made == (REPOSITORY / "docs" / "reproduction.md").read_text("utf-8"), "run `toile ledger`"
+
+
+def test_a_published_mean_of_members_is_laid_beside_the_same_mean() -> None:
+    committee = {"name": "c", "members": ["a"], "published": {"mean_of_members": {"accuracy": 0.9, "loss": 0.3}}}
+    content = study().model_dump(exclude_unset=True)
+    spec = StudySpec.model_validate({**content, "trial": list(content["trial"]), "committee": [committee]})
+    assert [row.verdict for row in rows({"s": spec}, [])] == ["not measured"] * 3
+    *_, row = rows({"s": spec}, [result(spec, 0.95)])
+    assert row.measured["accuracy"] == pytest.approx(0.95)
+    assert row.verdict == "differs: a differs"
+
+
+def test_lines_of_a_study_that_no_document_asks_for_are_our_own() -> None:
+    published, own = study(), study()
+    options = {"hidden": [8], "weights": "/here/alone/w.h5"}
+    lines = [trial.model_copy(update={"published": None}) for trial in own.trial]
+    lines[0] = lines[0].model_copy(update={"architecture": lines[0].architecture.model_copy(update={"options": options})})
+    own = own.model_copy(update={"trial": tuple(lines), "seeds": (0, 1)})
+    found = []
+    for seed, accuracy in ((0, 0.8), (1, 0.9)):
+        one = result(own, accuracy, seed)
+        # A file of weights is known by its content, wherever it lies now.
+        kept = one.trial.architecture.model_copy(update={"options": {"hidden": [8], "weights": "file"}, "weights": "c" * 64})
+        trial = Trial(**{name: getattr(one.trial, name) for name in Trial.model_fields} | {"architecture": kept})
+        found.append(replace(one, study="own", trial=trial))
+    first, second, third, _ = rows({"own": own, "s": published}, found)
+    assert (first.verdict, first.n, first.own) == ("measured: no figure is published", 2, True)
+    assert first.measured["accuracy"] == pytest.approx(0.85)
+    assert (second.line, second.verdict, third.own) == ("unpublished", "not measured", False)
+    text = render([first, second, third])
+    assert "1 published lines: 0 reproduced, 0 differs, 0 measured, 0 reduced, 1 not measured." in text
+    assert text.index("## s") < text.index("## own")
+    assert "2 lines that no document publishes anything about: 1 measured, 0 reduced, 1 not measured" in text

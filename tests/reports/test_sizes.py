@@ -1,0 +1,79 @@
+"""Committees of fewer of a committee's members, and committees across seeds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.reports.fixture import MODELS, make_results
+from tests.runner.fixture import line, make_plan
+from toile.committee.rules import RULES
+from toile.reports.page.html import render
+from toile.reports.plots import sizes
+from toile.reports.results.gather import groups
+from toile.store.store import Store
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return make_results(tmp_path_factory.mktemp("store"))
+
+
+def accuracy(results, names: tuple[str, ...], rule: str = "mean") -> float:
+    members = np.stack([trial.run.probabilities("test") for trial in results.trials if trial.name in names])
+    return float((RULES[rule](members, None).argmax(axis=1) == results.test.labels).mean())
+
+
+def test_each_size_is_all_its_subsets(results):
+    (panel,) = sizes.committee_sizes(results)
+    assert panel["sizes"] == [1, 2, 3] and panel["title"] == "average of all"
+    for size, mean, low, high in zip(panel["sizes"], panel["mean"], panel["low"], panel["high"], strict=True):
+        expected = [accuracy(results, names) for names in combinations(MODELS, size)]
+        assert mean == pytest.approx(np.mean(expected), abs=1e-12)
+        assert (low, high) == (min(expected), max(expected))
+    assert panel["mean"][0] == pytest.approx(results.committees[0].mean_of_members["accuracy"])
+    assert panel["mean"][-1] == pytest.approx(results.committees[0].test["accuracy"])
+
+
+def test_of_many_members_the_first_are_taken(results, monkeypatch):
+    monkeypatch.setattr(sizes, "MOST", 2)
+    (panel,) = sizes.committee_sizes(results)
+    assert panel["mean"] == panel["low"] == panel["high"]
+    assert panel["mean"] == [accuracy(results, MODELS[:size]) for size in (1, 2, 3)]
+
+
+def test_weighted_committees_and_pairs_have_no_curve(results):
+    (committee,) = results.committees
+    for other in (replace(committee, weights=(1.0, 2.0, 3.0)), replace(committee, members=MODELS[:2])):
+        assert sizes.committee_sizes(replace(results, committees=(other,))) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "split", "members"),
+    [
+        ([line("a")], {}, [["a (seed 0)", "a (seed 1)"]]),
+        ([line("a"), line("b", seeds=[4, 5])], {}, [["a (seed 0)", "a (seed 1)", "b (seed 4)", "b (seed 5)"]]),
+        (
+            [line("a")],
+            {"folds": 2},
+            [["a (seed 0, fold 1)", "a (seed 1, fold 1)"], ["a (seed 0, fold 2)", "a (seed 1, fold 2)"]],
+        ),
+    ],
+    ids=["one line", "other seeds", "folds"],
+)
+def test_across_seeds_all_trainings_are_members(lines, split, members, tmp_path: Path):
+    store = Store(tmp_path)
+    names = [one["name"] for one in lines]
+    plan = make_plan(store, *lines, seeds=[0, 1], split=split, committee=[{"name": "c", "members": names, "across": "seeds"}])
+    found = groups(plan, plan.study.committee[0])
+    assert [[planned.name for planned in group] for group, _ in found] == members
+    assert [suffix for _, suffix in found] == ([" (fold 1)", " (fold 2)"] if split else [""])
+
+
+def test_the_report_shows_it_with_the_committees(results):
+    page = render(results)
+    assert 'data-picture="committee-sizes-1"' in page and "Accuracy over the number of members" in page

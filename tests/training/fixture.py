@@ -1,0 +1,143 @@
+"""A small store with real digits, trials over it, and workers that train them in processes of their own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from toile.data.dataset import Dataset
+from toile.data.sources import digits
+from toile.models import architectures
+from toile.store.store import Store
+from toile.study.spec import DatasetSpec, RecipeSpec, SplitSpec
+from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+from toile.workers.process import environment
+
+TRAIN, TEST = 200, 60
+
+OTHER_BACKENDS = [
+    pytest.param(name, marks=pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"{name} is not installed"))
+    for name in ("jax", "torch")
+]
+ALL_BACKENDS = ["tensorflow", *OTHER_BACKENDS]
+
+# Everything that has a state of its own: dropout's generators, batch normalisation's averages, Adam's moments.
+STATEFUL = {"filters": [4], "strides": 2, "order": "conv norm pool dropout", "dropout": 0.3, "dense": [8], "dense_dropout": 0.2}
+
+
+@cache
+def dataset() -> Dataset:
+    """The first of the built-in digits: 200 to train on (of which a split takes its share) and 60 to test."""
+    whole = digits.load()
+    return Dataset("digits", whole.train[:TRAIN], whole.test[:TEST], whole.class_names)
+
+
+def make_store(folder: Path) -> Store:
+    store = Store(folder)
+    store.prepare()
+    store.keep(dataset(), DatasetSpec(name="digits"))
+    return store
+
+
+def make_trial(
+    architecture: str = "mlp", options: dict[str, Any] | None = None, *, seed: int = 0, backend: str = "tensorflow",
+    validation: float = 0.2, **recipe: Any,
+) -> Trial:  # fmt: skip
+    """A trial over the digits of `dataset`; `recipe` as a study file would have it."""
+    data, module = dataset(), architectures.load(architecture)
+    return Trial(
+        dataset=TrialDataset(content=data.content, classes=data.classes, image_shape=data.image_shape),
+        split=SplitSpec(validation=validation),
+        architecture=TrialArchitecture(
+            name=architecture, options=architectures.complete(architecture, options or {}), revision=module.REVISION
+        ),
+        recipe=RecipeSpec.model_validate({"epochs": 2, "batch_size": 32, **recipe}),
+        seed=seed,
+        backend=backend,
+    )
+
+
+@contextmanager
+def worker(trial: Trial, store: Store) -> Iterator[subprocess.Popen]:
+    """The worker process as the local executor starts it: attached by its standard input. Killed if it is left running."""
+    path = store.root / f"{trial.fingerprint}.json"
+    path.write_text(trial.canonical(), "utf-8")
+    command = [sys.executable, "-m", "toile.workers.train", str(path), str(store.root), "--attached", "--threads", "1"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=environment(trial.backend, 1),
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def events(process: subprocess.Popen) -> Iterator[dict[str, Any]]:
+    """What a worker says, as it says it. Every line has to be an event."""
+    for line in process.stdout:
+        yield json.loads(line)
+
+
+def work(trial: Trial, store: Store) -> list[dict[str, Any]]:
+    """Train in a process of its own, to its end; all its events."""
+    with worker(trial, store) as process:
+        return list(events(process))
+
+
+def python(code: str, *arguments: str | Path, backend: str = "tensorflow", ends: int = 0) -> str:
+    """What a fresh interpreter prints that runs `code`, which may import from `tests`.
+
+    Args:
+        ends: the exit status that it has to have.
+    """
+    prelude = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + code, *map(str, arguments)],
+        env=environment(backend, 1), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == ends, done.stderr
+    return done.stdout
+
+
+def weights(path: Path) -> list[np.ndarray]:
+    """All weights of a stored model."""
+    import keras
+
+    return keras.models.load_model(path, compile=False).get_weights()
+
+
+def assert_same_result(store: Store, other: Store, trial: Trial) -> None:
+    """Bit by bit the same run in both stores: probabilities, weights, history (but for the seconds that it took)."""
+    run, twin = store.get(trial.fingerprint), other.get(trial.fingerprint)
+    for split in ("validation", "test"):
+        assert run.probabilities(split).tobytes() == twin.probabilities(split).tobytes()
+    ours, theirs = weights(run.model_path), weights(twin.model_path)
+    assert [w.tobytes() for w in ours] == [w.tobytes() for w in theirs]
+    assert ours
+    assert [{**row, "seconds": 0} for row in run.history] == [{**row, "seconds": 0} for row in twin.history]
+    assert run.trial == twin.trial
+
+
+def some_images(shape: tuple[int, int, int], count: int = 5) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def counted(model: Any) -> int:
+    """Multiplications of convolutions and dense layers, from the shapes that Keras computed."""
+    total = 0
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+    return total

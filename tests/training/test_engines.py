@@ -1,0 +1,242 @@
+"""Engines: an epoch is what Keras's own `fit` makes of the same images in the same order, on every backend."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.fixture import ALL_BACKENDS, OTHER_BACKENDS, STATEFUL, dataset, python
+from toile.models import architectures
+from toile.study.optimizers import OPTIMIZERS
+from toile.study.spec import RecipeSpec
+from toile.training import recipe
+from toile.training.engines import Sums, engine
+
+BATCH = 32
+# Not relu: images that light none of eight units would tie between classes, and accuracy would hang on the last bit.
+PLAIN = {"hidden": [8], "activation": "tanh"}
+NORM = {**STATEFUL, "dropout": 0.0, "dense_dropout": 0.0, "dense_norm": True}
+RESIDUAL = {"stem": 4, "stem_kernel": 4, "stem_stride": 2, "widths": [4, 8], "blocks": [1, 2], "activation": "tanh"}
+PENALISED = {**NORM, "l2": 0.01, "dense_l2": 0.02}
+
+# What differs in arithmetic: name -> (architecture, options, recipe). 200 images: the last batch has 8 of 32.
+CASES = {
+    "sgd": ("mlp", PLAIN, {"optimizer": "sgd"}),
+    "adam": ("mlp", PLAIN, {"optimizer": "adam"}),
+    "momentum": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}}),
+    "heavy ball": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9}}),
+    "rmsprop": ("mlp", PLAIN, {"optimizer": {"name": "rmsprop", "learning_rate": 1e-4}}),
+    "rmsprop, momentum": ("mlp", PLAIN, {"optimizer": {"name": "rmsprop", "learning_rate": 1e-4, "momentum": 0.9}}),
+    "rmsprop, centered": ("mlp", PLAIN, {"optimizer": {"name": "rmsprop", "learning_rate": 1e-4, "centered": True}}),
+    "amsgrad": ("mlp", PLAIN, {"optimizer": {"name": "adam", "amsgrad": True}}),
+    "batch norm": ("cnn", NORM, {"optimizer": "sgd"}),
+    "residual": ("resnet", RESIDUAL, {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}}),
+    "muon": ("resnet", RESIDUAL, {"optimizer": "muon-conv"}),
+    "l2 penalty": ("cnn", PENALISED, {"optimizer": "sgd"}),
+    "label smoothing": ("cnn", NORM, {"optimizer": "sgd", "label_smoothing": 0.2}),
+    "scaled loss": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "loss_scale_factor": 16.0}}),
+    "clipped": ("mlp", PLAIN, {"optimizer": {"name": "adam", "global_clipnorm": 0.1}}),
+    "accumulated": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "gradient_accumulation_steps": 2}}),
+}
+
+
+def prepared(case: str) -> tuple[Any, RecipeSpec]:
+    """A model, always with the same initial weights, and the case's recipe."""
+    import keras
+
+    architecture, options, asked = CASES[case]
+    keras.utils.set_random_seed(3)
+    model = architectures.build(architecture, dataset().image_shape, dataset().classes, options)
+    return model, RecipeSpec.model_validate({"batch_size": BATCH, **asked})
+
+
+def one_epoch(case: str, backend: str, weights: list[np.ndarray] | None = None) -> tuple[Any, Sums, np.ndarray]:
+    """The model after an epoch, what it summed up, and what it predicts of the test images."""
+    model, spec = prepared(case)
+    if weights is not None:
+        model.set_weights(weights)
+    train = dataset().train
+    learner = engine(
+        backend, model, recipe.optimizer(spec), train.images, train.labels,
+        batch_size=BATCH, label_smoothing=spec.label_smoothing,
+    )  # fmt: skip
+    steps = recipe.steps_per_epoch(len(train), BATCH)
+    sums = learner.epoch(recipe.order(0, 0, len(train)), recipe.learning_rates(spec, 0, steps))
+    return model, sums, learner.predict(dataset().test.images)
+
+
+def fitted(case: str) -> tuple[Any, dict[str, float]]:
+    """The same by Keras's `fit`: the model, and its training figures."""
+    import keras
+
+    model, spec = prepared(case)
+    optimizer = recipe.optimizer(spec)
+    # `fit` would build it inside of a graph, where ScheduleFreeAdamW takes the weights that it starts from for zeros.
+    optimizer.build(model.trainable_variables)
+    model.compile(
+        optimizer,
+        keras.losses.CategoricalCrossentropy(label_smoothing=spec.label_smoothing),
+        metrics=["accuracy", keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall")],
+    )
+    train = dataset().train[recipe.order(0, 0, len(dataset().train))]
+    targets = keras.utils.to_categorical(train.labels, dataset().classes)
+    history = model.fit(train.images, targets, batch_size=BATCH, shuffle=False, verbose=0)
+    return model, {name: values[0] for name, values in history.history.items()}
+
+
+def assert_as_fit(case: str, tolerance: float = 1e-5) -> None:
+    (model, sums, _), (oracle, figures) = one_epoch(case, "tensorflow"), fitted(case)
+    for ours, theirs, variable in zip(model.get_weights(), oracle.get_weights(), model.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=tolerance, err_msg=variable.path)
+    assert sums.figures(len(dataset().train)) == pytest.approx(figures, abs=tolerance)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_tensorflow_epoch_is_keras_fit(case):
+    assert_as_fit(case)
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"sgd", "adam"}))
+def test_every_optimizer_does_what_it_does_in_keras_fit(name, monkeypatch):
+    monkeypatch.setitem(CASES, name, ("mlp", PLAIN, {"optimizer": name}))
+    # Those that divide by the gradient's size make much of the last bits of small gradients.
+    assert_as_fit(name, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "fused"),
+    [({"name": "adam"}, True), ({"name": "adamw"}, True), ({"name": "sgd", "momentum": 0.9}, True),
+     ({"name": "sgd"}, False), ({"name": "adam", "amsgrad": True}, False), ({"name": "rmsprop"}, True),
+     ({"name": "rmsprop", "centered": True}, False), ({"name": "adagrad"}, False)],
+)  # fmt: skip
+def test_updates_that_have_a_fused_kernel(options, fused):
+    import keras
+
+    from toile.training.optimizers.fused_updates import fuse_updates
+
+    optimizer = recipe.optimizer(RecipeSpec(optimizer=options))
+    weight = keras.Variable([1.0, -2.0])
+    optimizer.build([weight])
+    keras_own = optimizer.update_step
+    fuse_updates(optimizer)
+    assert (optimizer.update_step != keras_own) == fused
+    optimizer.apply([np.float32([0.5, 0.0])], [weight])
+    assert weight.numpy()[0] < 1.0
+
+
+def test_prediction_is_the_models_own_and_takes_any_number_of_images():
+    model, _, predicted = one_epoch("batch norm", "tensorflow")
+    images = dataset().test.images
+    np.testing.assert_allclose(predicted, model.predict(images, verbose=0), atol=1e-6)
+    assert predicted.dtype == np.float32
+    learner = engine("tensorflow", *prepared_for_prediction(model), batch_size=BATCH, label_smoothing=0.0)
+    many = np.concatenate([images] * 9)  # more than one batch of predictions, the last one smaller
+    np.testing.assert_allclose(learner.predict(many), np.concatenate([predicted] * 9), atol=1e-6)
+    assert learner.predict(images[:1]).shape == (1, dataset().classes)
+
+
+def prepared_for_prediction(model: Any) -> tuple[Any, Any, np.ndarray, np.ndarray]:
+    return model, recipe.optimizer(RecipeSpec()), dataset().train.images, dataset().train.labels
+
+
+def test_figures_are_shares_of_images():
+    figures = Sums(loss=50.0, correct=75.0, true_positives=60.0, predicted_positives=80.0).figures(100)
+    assert figures == {"loss": 0.5, "accuracy": 0.75, "precision": 0.75, "recall": 0.6}
+    assert Sums(230.0, 10.0, 0.0, 0.0).figures(100)["precision"] == 0.0  # nothing is above 0.5
+
+
+# Other backends, each in one process of its own for all its cases.
+
+SHARED_CASES = ("adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss")
+
+
+def answer_from_other_process(backend: str, given: str, answer: str) -> None:
+    """In the other backend's process: an epoch of all shared cases from the given weights, and a look at dropout."""
+    with np.load(given) as stored:
+        initial = {case: [stored[f"{case}/{i}"] for i in range(count(stored, case))] for case in SHARED_CASES}
+    found = {"dropout": np.array(json.dumps(look_at_dropout()))}
+    for case in SHARED_CASES:
+        model, sums, predicted = one_epoch(case, backend, initial[case])
+        found |= {f"{case}/{i}": w for i, w in enumerate(model.get_weights())}
+        found |= {f"{case}/sums": np.array(sums), f"{case}/predicted": predicted}
+    np.savez(answer, **found)
+
+
+def count(stored: Any, case: str) -> int:
+    """How many weights of the case are in there."""
+    return sum(name.startswith(f"{case}/") and name.split("/")[1].isdigit() for name in stored)
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """Backend -> what its process answered; each is started once."""
+    given = tmp_path_factory.mktemp("epochs") / "given.npz"
+    np.savez(given, **{f"{c}/{i}": w for c in SHARED_CASES for i, w in enumerate(prepared(c)[0].get_weights())})
+
+    @cache
+    def ask(backend: str) -> dict[str, np.ndarray]:
+        code = "from tests.training import test_engines as tests\ntests.answer_from_other_process(*sys.argv[1:])"
+        answer = given.with_name(f"{backend}.npz")
+        python(code, backend, given, answer, backend=backend)
+        with np.load(answer) as stored:
+            return {name: stored[name] for name in stored.files}
+
+    return ask
+
+
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
+def test_other_backends_agree_with_tensorflow(backend, answers):
+    answer = answers(backend)
+    for case in SHARED_CASES:
+        model, sums, predicted = one_epoch(case, "tensorflow")
+        ours = model.get_weights()
+        assert count(answer, case) == len(ours) > 0
+        for i, (weight, variable) in enumerate(zip(ours, model.weights, strict=True)):
+            np.testing.assert_allclose(answer[f"{case}/{i}"], weight, atol=1e-4, err_msg=f"{case}: {variable.path}")
+        np.testing.assert_allclose(answer[f"{case}/sums"], sums, rtol=1e-4, err_msg=case)
+        np.testing.assert_allclose(answer[f"{case}/predicted"], predicted, atol=1e-4, err_msg=case)
+
+
+# Random generators: what a resumed epoch depends on and no checkpoint holds.
+
+
+def look_at_dropout() -> dict[str, Any]:
+    """Facts about a model with dropout layers on the backend of this process."""
+    import keras
+
+    model = architectures.build("cnn", dataset().image_shape, dataset().classes, STATEFUL)
+    images, states = dataset().train.images[:16], recipe.generators(model)
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+
+    def passes(seed: int, epoch: int) -> list[np.ndarray]:
+        recipe.reseed(model, seed, epoch)
+        return [keras.ops.convert_to_numpy(model(images, training=True)) for _ in range(2)]
+
+    first, again, next_epoch, other_seed = passes(0, 0), passes(0, 0), passes(0, 1), passes(1, 0)
+    return {
+        "every layer's": [any(layer.seed_generator.state is state for state in states) for layer in layers],
+        "states": len(states),
+        "among the weights": any(state is weight for state in states for weight in model.weights),
+        "same again": all(np.array_equal(a, b) for a, b in zip(first, again, strict=True)),
+        "next step differs": not np.array_equal(*first),
+        "next epoch differs": not np.array_equal(first[0], next_epoch[0]),
+        "other seed differs": not np.array_equal(first[0], other_seed[0]),
+    }
+
+
+@pytest.mark.parametrize("backend", ALL_BACKENDS)
+def test_dropout_is_decided_by_seed_and_epoch(backend, answers):
+    facts = look_at_dropout() if backend == "tensorflow" else json.loads(str(answers(backend)["dropout"]))
+    assert facts == {
+        "every layer's": [True, True],
+        "states": 2,
+        "among the weights": False,
+        "same again": True,
+        "next step differs": True,
+        "next epoch differs": True,
+        "other seed differs": True,
+    }
