@@ -21,7 +21,12 @@ from toile.models import architectures
 from toile.serving.export import TOLERANCE
 
 MEMBERS, CLASSES = 3, 4
-WEIGHTS = (0.5, 2.0, 0.0)
+GENERATOR = np.random.default_rng(0)
+WEIGHTS = {
+    "weighted-mean": (0.5, 2.0, 0.0),
+    "log-pool": (0.5, 2.0, 0.0),
+    "stack": tuple(map(tuple, GENERATOR.normal(0, 0.5, (MEMBERS * CLASSES + 1, CLASSES)).tolist())),
+}
 
 
 def built(name: str, shape: tuple[int, int, int], classes: int) -> Any:
@@ -49,6 +54,7 @@ def test_every_architecture(name: str, tmp_path: Path) -> None:
     model = built(name, images.shape[1:], 10)
     onnx = Onnx(combined([model]), tmp_path / "model.onnx")
     (images_in,), outputs = onnx.session.get_inputs(), {one.name: one for one in onnx.session.get_outputs()}
+    assert list(outputs) == ["probabilities", "members"], "whoever takes the first output means the answer"
     assert (images_in.name, images_in.type, images_in.shape) == ("images", "tensor(uint8)", ["batch", *images.shape[1:]])
     assert outputs["probabilities"].shape == ["batch", 10]
     assert outputs["members"].shape == ["batch", 1, 10]
@@ -89,7 +95,7 @@ def row(number: int) -> Any:
 def committee(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any, Onnx]:
     """A rule over three such models: its name, the Keras model and the ONNX file."""
     rule = request.param
-    model = combined([row(number) for number in range(MEMBERS)], rule, WEIGHTS if rule == "weighted-mean" else None)
+    model = combined([row(number) for number in range(MEMBERS)], rule, WEIGHTS.get(rule))
     return rule, model, Onnx(model, tmp_path_factory.mktemp(rule) / "rule.onnx")
 
 
@@ -103,7 +109,7 @@ def test_every_rule_is_the_one_that_numpy_computes(committee: tuple[str, Any, On
     images[images.sum(axis=(2, 3)) == 0, sure] = 1  # a row of nothing has no probabilities
     in_keras = model.predict_on_batch(images)
     for probabilities, members in (onnx(images), (in_keras["probabilities"], in_keras["members"])):
-        expected = RULES[rule](members.transpose(1, 0, 2), WEIGHTS if rule == "weighted-mean" else None)
+        expected = RULES[rule](members.transpose(1, 0, 2), WEIGHTS.get(rule))
         np.testing.assert_allclose(probabilities, expected, atol=1e-6, rtol=0)
         if rule == "vote":  # of equal votes the higher mean probability wins, and of means that differ by rounding either may
             means, rows = members.mean(axis=1, dtype=np.float64), range(len(members))

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import toile
+from tests.committee.fixture import weights_for
 from tests.serving.fixture import CLASSES, MEMBERS, png, sample, write_export
 from tests.training.fixture import dataset, make_store, make_trial, work
 from toile.committee.rules import RULES
@@ -153,8 +154,7 @@ def said() -> np.ndarray:
 
 def test_what_is_the_same_passes() -> None:
     for rule in RULES:
-        weights = (1.0, 3.0) if rule == "weighted-mean" else None
-        members = said()
+        weights, members = weights_for(rule, 2, 4), said()
         assert export.compare(members, RULES[rule](members, weights), members.transpose(1, 0, 2), rule, weights) == (0, 0)
     assert export.compare(said()[:1], said()[0], said()[:1].transpose(1, 0, 2), None, None) == (0, 0)
 

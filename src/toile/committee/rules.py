@@ -1,8 +1,9 @@
 """Rules that make one set of probabilities out of several, and one table of them at the foot.
 
-A rule takes `members` `(members, images, classes)` floats, rows summing to 1, and `weights` `(members,)` or None, and returns
-`(images, classes)` float32, rows summing to 1. Rules without weights give the same bits in whatever order the members come:
-they add sorted numbers, as floating-point sums depend on the order. A new rule is a function here and a line in `RULES`.
+A rule takes `members` `(members, images, classes)` floats, rows summing to 1, and `weights`, and returns `(images, classes)`
+float32, rows summing to 1. Weights are one number a member; for `stack` a row for each class of each member, and one more; for
+some rules None. Rules without weights give the same bits in whatever order the members come: they add sorted numbers, as
+floating-point sums depend on the order. A new rule is a function here and a line in `RULES`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from toile.evaluation.predictions import Predictions
 
 # `keras.config.epsilon()`.
 EPSILON = 1e-7
-Weights = Sequence[float] | np.ndarray | None
+Weights = Sequence[float] | Sequence[Sequence[float]] | np.ndarray | None
+# As a fit gives them.
+Fitted = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 # What the winner of a tied vote is ahead: small beside one vote, large beside the rounding of float32.
 TIE = 1e-6
@@ -72,12 +75,50 @@ def weighted_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     """
     if weights is None:
         raise Misuse("the rule 'weighted-mean' needs weights, one a member; without any, the rule is 'mean'")
-    weight = np.asarray(weights, np.float64)
-    if weight.shape != (len(members),):
-        raise Misuse(f"got weights of shape {weight.shape} for {len(members)} members; expected one weight a member")
-    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() <= 0:
+    weight = _of_members("weighted-mean", weights, len(members))
+    if weight.sum() <= 0:
         raise Misuse(f"weights are {weight.tolist()}; allowed are finite numbers from 0 up, one of them above 0")
     return _finished(np.tensordot(weight / weight.sum(), np.asarray(members, np.float64), axes=1))
+
+
+def log_pool(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+    """Product of the probabilities, each member's to a power of its own that is fitted, renormalised.
+
+    The logarithmic opinion pool (Genest & Zidek, "Combining Probability Distributions", Statistical Science 1, 1986); of one
+    member it is temperature scaling. Clipped at 1e-7 from below, as `geometric-mean`, which it is with exponents of one over
+    the number of members.
+
+    Raises:
+        Misuse: no exponents, not one a member, or a negative or infinite one.
+    """
+    if weights is None:
+        raise Misuse("the rule 'log-pool' needs exponents, one a member, which are fitted")
+    return _finished(softmax(np.tensordot(_of_members("log-pool", weights, len(members)), logarithms(members), axes=1))[0])
+
+
+def stack(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+    """Multinomial logistic regression on the members' log-probabilities, with coefficients that are fitted.
+
+    Stacking (Wolpert, "Stacked Generalization", Neural Networks 5, 1992). Clipped at 1e-7 from below.
+
+    Args:
+        weights: `(members * classes + 1, classes)`: what each of a member's classes adds to the score of each class, member
+            after member; last, the intercepts.
+
+    Raises:
+        Misuse: no coefficients, of another shape, or infinite ones.
+    """
+    count, images, classes = np.shape(members)
+    if weights is None:
+        raise Misuse("the rule 'stack' needs coefficients, which are fitted")
+    coefficients = np.asarray(weights, np.float64)
+    if coefficients.shape != (count * classes + 1, classes) or not np.isfinite(coefficients).all():
+        raise Misuse(
+            f"got coefficients of shape {coefficients.shape} for {count} members and {classes} classes; expected finite "
+            f"ones of shape {(count * classes + 1, classes)}"
+        )
+    logs = logarithms(members).transpose(1, 0, 2).reshape(images, count * classes)
+    return _finished(softmax(logs @ coefficients[:-1] + coefficients[-1])[0])
 
 
 def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) -> Predictions:
@@ -86,18 +127,18 @@ def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) 
     Args:
         members: predictions of the same images of the same split.
         rule: a name in `RULES`.
-        weights: one a member, for `weighted-mean` only.
+        weights: as the rule takes them.
 
     Raises:
         Misuse: no member, members of different images, an unknown rule, weights that the rule does not take or lacks.
     """
     if rule not in RULES:
         raise Misuse(f"unknown rule {rule!r}{nearest(rule, RULES)}; allowed: {', '.join(RULES)}")
-    stacked = stack(members)
-    return Predictions(members[0].split, RULES[rule](stacked, weights), members[0].labels)
+    together = aligned(members)
+    return Predictions(members[0].split, RULES[rule](together, weights), members[0].labels)
 
 
-def stack(members: Sequence[Predictions]) -> np.ndarray:
+def aligned(members: Sequence[Predictions]) -> np.ndarray:
     """`(members, images, classes)` float32: the members' probabilities, after a check that they speak of the same images.
 
     Raises:
@@ -120,6 +161,29 @@ def stack(members: Sequence[Predictions]) -> np.ndarray:
                 f"differ between member 1 and member {position}"
             )
     return np.stack([member.probabilities for member in members])
+
+
+def logarithms(members: np.ndarray) -> np.ndarray:
+    """Natural logarithms, float64, of probabilities clipped at 1e-7 from below."""
+    return np.log(np.maximum(np.asarray(members, np.float64), EPSILON))
+
+
+def softmax(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities `(images, classes)` of scores, and `(images,)` the logarithm of what their exponentials add up to."""
+    highest = scores.max(axis=1, keepdims=True)
+    exponentials = np.exp(scores - highest)
+    total = exponentials.sum(axis=1, keepdims=True)
+    return exponentials / total, (highest + np.log(total))[:, 0]
+
+
+def _of_members(rule: str, weights: Weights, count: int) -> np.ndarray:
+    """`(members,)` float64, from 0 up."""
+    weight = np.asarray(weights, np.float64)
+    if weight.shape != (count,):
+        raise Misuse(f"got weights of shape {weight.shape} for {count} members; expected one weight a member")
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        raise Misuse(f"weights of {rule!r} are {weight.tolist()}; allowed are finite numbers from 0 up")
+    return weight
 
 
 def _unweighted(rule: str, weights: Weights) -> None:
@@ -146,4 +210,6 @@ RULES: dict[str, Callable[[np.ndarray, Weights], np.ndarray]] = {
     "median": median,
     "vote": vote,
     "weighted-mean": weighted_mean,
+    "log-pool": log_pool,
+    "stack": stack,
 }

@@ -14,12 +14,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from toile.committee import weights as committee_weights
-from toile.committee.rules import RULES
+from toile.committee.assemble import FITS
+from toile.committee.rules import RULES, Fitted
 from toile.errors import Misuse, nearest
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.estimators.image import ImageClassifier
 from toile.evaluation.predictions import Predictions
+from toile.study.committee import FITTED_RULES
 
 
 class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
@@ -30,8 +31,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             (name, member) pairs: then `name__parameter` is a parameter of the committee. None for three times "cnn", which
             differ in their seeds.
         rule: a name that `toile list` shows.
-        weights: for the rule "weighted-mean": a number a member, or "fit": those of the least log loss of out-of-fold
-            probabilities, from members that are fitted for it in cross-validation.
+        weights: for the rule "weighted-mean": a number a member, or "fit". What is fitted, as "log-pool" and "stack" always
+            are, has the least log loss of out-of-fold probabilities, from members that are fitted for it in cross-validation.
         cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them.
         n_jobs: members that are fitted at once, each in a process of its own; as scikit-learn has it.
         random_state: of the members that have none of their own: an integer, a RandomState, or None for others each time.
@@ -39,7 +40,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     Attributes:
         members_: the fitted classifiers.
         named_members_: the same by name.
-        weights_: one a member, or None.
+        weights_: one a member, or as the rule takes them, or None.
         classes_: labels `(classes,)`, sorted.
         n_features_in_, feature_names_in_: the first member's, where it has them.
     """
@@ -115,23 +116,26 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             copies.append((name, copy.set_params(**{key: random.randint(np.iinfo(np.int32).max) for key in seeds})))
         return copies
 
-    def _weights(self, members: Sequence[Any], X: Any, y: Any) -> Sequence[float] | None:
-        """One a member, or None, as the rule takes them."""
+    def _weights(self, members: Sequence[Any], X: Any, y: Any) -> Sequence[float] | Fitted | None:
+        """As the rule takes them."""
         if self.rule not in RULES:
             raise InvalidParameter(f"unknown rule {self.rule!r}{nearest(str(self.rule), RULES)}; allowed: {', '.join(RULES)}")
-        fit = isinstance(self.weights, str)
-        if fit and self.weights != "fit":
+        if isinstance(self.weights, str) and self.weights != "fit":
             raise InvalidParameter(f'weights are numbers, one a member, or "fit"; got {self.weights!r}')
-        try:
-            RULES[self.rule](np.full((len(members), 1, 2), 0.5), np.ones(len(members)) if fit else self.weights)
-        except Misuse as error:
-            raise InvalidParameter(str(error)) from None
-        if not fit:
+        if self.rule in FITTED_RULES and self.weights not in (None, "fit"):
+            raise InvalidParameter(f"the weights of the rule {self.rule!r} are fitted; leave them out")
+        if self.rule not in FITS and self.weights == "fit":
+            raise InvalidParameter(f"the rule {self.rule!r} takes no weights; these are fitted: {', '.join(FITS)}")
+        if self.rule not in FITTED_RULES and self.weights != "fit":
+            try:
+                RULES[self.rule](np.full((len(members), 1, 2), 0.5), self.weights)
+            except Misuse as error:
+                raise InvalidParameter(str(error)) from None
             return self.weights
         folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
         labels = np.unique(y, return_inverse=True)[1]
         said = [cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members]
-        return committee_weights.fit([Predictions("out-of-fold", probabilities, labels) for probabilities in said])
+        return FITS[self.rule]([Predictions("out-of-fold", probabilities, labels) for probabilities in said])
 
 
 def _fitted(member: Any, X: Any, y: Any) -> Any:

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from toile.committee.rules import EPSILON, TIE
+from toile.committee.rules import EPSILON, TIE, Fitted
 from toile.errors import Misuse
 
 
-def combined(models: Sequence[Any], rule: str | None = None, weights: Sequence[float] | None = None) -> Any:
+def combined(models: Sequence[Any], rule: str | None = None, weights: Fitted | None = None) -> Any:
     """One model of several, or of one without a rule.
 
     Args:
         models: Keras models from uint8 `(n, height, width, channels)` to probabilities `(n, classes)`. Those that compute in
             bfloat16 are taken in float32: their weights always were, and what a file says should not depend on the machine.
         rule: a name in `toile.committee.rules.RULES`; None for a single model.
-        weights: one a member, where the rule takes them.
+        weights: as the rule takes them.
 
     Returns:
         A Keras model from `images`, uint8 `(n, height, width, channels)`, to a dictionary: `probabilities`
@@ -73,7 +73,7 @@ def _geometric_mean(members: Any, weights: None) -> Any:
     from keras import ops
 
     # A softmax of logarithms is an exponential that is renormalised, the largest taken away first.
-    return ops.softmax(ops.mean(ops.log(ops.maximum(members, EPSILON)), axis=1), axis=-1)
+    return ops.softmax(ops.mean(_logarithms(members), axis=1), axis=-1)
 
 
 def _median(members: Any, weights: None) -> Any:
@@ -106,6 +106,28 @@ def _weighted_mean(members: Any, weights: Sequence[float]) -> Any:
     return ops.sum(members * share.astype(np.float32)[:, None], axis=1)
 
 
+def _log_pool(members: Any, weights: Sequence[float]) -> Any:
+    from keras import ops
+
+    exponents = np.asarray(weights, np.float32)[:, None]
+    return ops.softmax(ops.sum(_logarithms(members) * exponents, axis=1), axis=-1)
+
+
+def _stack(members: Any, weights: Sequence[Sequence[float]]) -> Any:
+    from keras import ops
+
+    _, count, classes = members.shape
+    coefficients = np.asarray(weights, np.float32)
+    logarithms = ops.reshape(_logarithms(members), (-1, count * classes))
+    return ops.softmax(ops.matmul(logarithms, coefficients[:-1]) + coefficients[-1], axis=-1)
+
+
+def _logarithms(members: Any) -> Any:
+    from keras import ops
+
+    return ops.log(ops.maximum(members, EPSILON))
+
+
 def _first_highest(scores: Any, classes: int) -> Any:
     """One-hot over the last axis. Not by `ops.argmax`, which looks at the sign of zeros by operations that ONNX has not."""
     from keras import ops
@@ -119,10 +141,12 @@ def _normalised(scores: Any) -> Any:
     return scores / ops.sum(scores, axis=1, keepdims=True)
 
 
-OPERATIONS: dict[str, Callable[[Any, Sequence[float] | None], Any]] = {
+OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "mean": _mean,
     "geometric-mean": _geometric_mean,
     "median": _median,
     "vote": _vote,
     "weighted-mean": _weighted_mean,
+    "log-pool": _log_pool,
+    "stack": _stack,
 }

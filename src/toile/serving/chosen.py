@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from toile.committee.rules import Fitted
 from toile.data.dataset import Dataset
 from toile.store.run import Run
 
@@ -31,7 +32,7 @@ class Chosen:
     members: dict[str, Run]
     dataset: Dataset
     rule: str | None
-    weights: tuple[float, ...] | None
+    weights: Fitted | None
     test: dict[str, Any]
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from toile.committee.rules import RULES
+from toile.committee.rules import RULES, Fitted
 from toile.data.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.inference.export import packages
@@ -104,7 +104,7 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
 
 
 def compare(
-    said: np.ndarray, probabilities: np.ndarray, members: np.ndarray, rule: str | None, weights: tuple[float, ...] | None
+    said: np.ndarray, probabilities: np.ndarray, members: np.ndarray, rule: str | None, weights: Fitted | None
 ) -> tuple[float, int]:
     """Hold what an export says against what its models say.
 

@@ -210,8 +210,12 @@ def _weights(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
             yield ("committee", i, "rule"), 'rule "weighted-mean" needs `weights`: one number a member, or "fit"'
         if committee.rule != "weighted-mean" and weights is not None:
             yield place, f'only the rule "weighted-mean" takes weights; the rule is {committee.rule!r}'
-        if weights == "fit" and split.get("validation") == 0 and split.get("folds") is None:
-            yield place, "weights are fitted on the validation split, and the study has none (split.validation = 0)"
+        if committee.fitted and split.get("validation") == 0 and split.get("folds") is None:
+            where = place if weights == "fit" else ("committee", i, "rule")
+            yield (
+                where,
+                f"{committee.rule} is fitted on the validation split or on folds; the study has neither (split.validation = 0)",
+            )
         if isinstance(weights, tuple) and committee.across:
             yield (
                 place,

@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
+from toile.study.committee import CommitteeSpec
 from toile.study.optimizers import OPTIMIZERS, complete
+from toile.study.published import Published
 from toile.study.schedules import Constant, Schedule
-from toile.study.strict import Fraction, Spec, listed
+from toile.study.strict import Fraction, Integers, Name, Spec, Strings, listed
 
 
 def _tables(value: Any, info: ValidationInfo) -> Any:
@@ -60,12 +62,8 @@ def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
     return value
 
 
-Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
-Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
-Floats = Annotated[tuple[float, ...], BeforeValidator(listed)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_distinct)]
-Name = Annotated[str, Field(min_length=1, max_length=120)]
 
 
 class DatasetSpec(Spec):
@@ -184,24 +182,6 @@ class ArchitectureSpec(Spec):
     _beside = model_validator(mode="before")(_flat)
 
 
-Figures = dict[str, float]
-
-
-class Published(Spec):
-    """Figures that a document publishes for a trial or a committee, by split."""
-
-    train: Figures = Field({}, description="metric = figure, as `accuracy = 0.9017`")
-    validation: Figures = Field({}, description="likewise")
-    test: Figures = Field({}, description="likewise")
-    cross_validation: Figures = Field({}, description="likewise: means over the folds")
-    mean_of_members: Figures = Field({}, description="of a committee: means of its members' own figures on the test split")
-    per_class: dict[str, Floats] = Field({}, description="precision, recall, f1 or support = one number a class, on test")
-    parameters: int | None = Field(None, description="how many weights the model has")
-    trainable_parameters: int | None = Field(None, description="how many of them training changes")
-    epochs_run: int | None = Field(None, description="epochs until training ended")
-    source: str | None = Field(None, description="where it is published")
-
-
 class TrialSpec(Spec):
     """One training, or as many as there are seeds and folds."""
 
@@ -228,22 +208,6 @@ class SweepSpec(Spec):
         description="`recipe.KEY = [values]` or `architecture.KEY = [values]`"
     )
     seeds: Seeds | None = Field(None, description="instead of the study's seeds")
-    note: str | None = Field(None, description="what a reader of the report should know")
-
-
-class CommitteeSpec(Spec):
-    """Stored runs combined at the level of probabilities. (Also called an ensemble.)"""
-
-    name: Name = Field(description="no other committee of the study has it")
-    members: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials")
-    across: Literal["seeds"] | None = Field(
-        None, description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed'
-    )
-    rule: Name = Field("mean", description="how probabilities become one, as `toile list` shows the rules")
-    weights: Annotated[Floats | Literal["fit"] | None, BeforeValidator(listed)] = Field(
-        None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
-    )
-    published: Published | None = Field(None, description="figures to be shown beside the measured ones")
     note: str | None = Field(None, description="what a reader of the report should know")
 
 

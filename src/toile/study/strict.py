@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Spec(BaseModel):
@@ -19,3 +19,7 @@ def listed(value: Any) -> Any:
 
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
+Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
+Floats = Annotated[tuple[float, ...], BeforeValidator(listed)]
+Name = Annotated[str, Field(min_length=1, max_length=120)]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.committee.rules import Fitted
 from toile.errors import ToileError
 from toile.inference import standalone
 from toile.inference.combined import combined, in_float32
@@ -34,7 +35,7 @@ class Job:
 
     models: tuple[str, ...]
     rule: str | None
-    weights: tuple[float, ...] | None
+    weights: Fitted | None
     to: str
     output: str
     about: dict[str, str] = field(default_factory=dict)

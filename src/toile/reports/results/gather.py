@@ -96,9 +96,8 @@ def _committee(
     if any(plan.run_of(member) is None for member in members):
         return None
     test = [predictions(plan, member, "test", parts) for member in members]
-    fitted = spec.weights == "fit"
-    validation = [predictions(plan, member, "validation", parts) for member in members] if fitted else []
-    made = assemble(spec, test, validation)
+    unseen = [predictions(plan, member, "validation", parts) for member in members] if spec.fitted else []
+    made = assemble(spec, test, unseen)
     return CommitteeResult(
         name=spec.name + suffix,
         members=tuple(member.name for member in members),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from toile.committee.rules import Fitted
 from toile.data.dataset import Dataset, Images
 from toile.store.run import Run
 from toile.study.spec import StudySpec
@@ -47,7 +48,7 @@ class CommitteeResult:
     name: str
     members: tuple[str, ...]
     rule: str
-    weights: tuple[float, ...] | None
+    weights: Fitted | None
     probabilities: np.ndarray
     test: dict[str, Any]
     mean_of_members: dict[str, float]
