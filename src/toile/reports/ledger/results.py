@@ -46,11 +46,11 @@ class Measured:
 
 
 def write(plan: Plan, folder: Path) -> int:
-    """Write a result file for every stored run of a plan that has none yet; how many were written."""
+    """Write a result file for every stored run of a plan that has none yet, or an older one; how many were written."""
     written = 0
     for planned in plan.trials:
         run, path = plan.run_of(planned), folder / plan.reference / f"{_slug(planned.name)}-{planned.fingerprint[:12]}.json"
-        if run is None or path.exists():
+        if run is None or (path.exists() and _finished(path) >= run.provenance.get("finished", "")):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
@@ -94,6 +94,11 @@ def _read(paths: Iterable[Path]) -> Iterable[Measured]:
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+
+
+def _finished(path: Path) -> str:
+    """When the training of a result file ended, as provenance has it."""
+    return json.loads(path.read_text("utf-8"))["facts"].get("finished", "")
 
 
 def _per_class(metrics: dict[str, Any]) -> dict[str, list[float]]:
