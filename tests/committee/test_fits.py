@@ -13,11 +13,12 @@ from tests.committee.fixture import member
 from toile.committee import log_pool, stacking
 from toile.committee.assemble import FITS
 from toile.committee.fitting import folds
-from toile.committee.rules import RULES, combine, logarithms, softmax
+from toile.committee.rules import RULES, combine
 from toile.errors import Misuse
 from toile.evaluation import predictions
 from toile.evaluation.metrics import loss
 from toile.evaluation.predictions import Predictions
+from toile.evaluation.scores import logarithms, softmax
 from toile.study.committee import FITTED_RULES
 
 LABELS = np.random.default_rng(0).integers(0, 4, 400)
@@ -77,8 +78,9 @@ def test_on_what_it_was_fitted_on_it_is_no_worse_than_any_member(rule: str, stre
     said = members(*strengths, seed=seed)
     least = committee_loss(said, rule, FITS[rule](said))
     assert least <= min(loss(one.probabilities, one.labels) for one in said) + 1e-5
-    simple = {"weighted-mean": "mean", "log-pool": "geometric-mean", "stack": "geometric-mean"}[rule]
-    assert least <= committee_loss(said, simple, None) + 1e-5
+    if rule != "greedy":  # whose weights are fiftieths
+        simple = {"weighted-mean": "mean", "log-pool": "geometric-mean", "stack": "geometric-mean"}[rule]
+        assert least <= committee_loss(said, simple, None) + 1e-5
 
 
 @fits

@@ -330,7 +330,20 @@ def test_no_value_anywhere_ends_in_another_error(key: str, value: str) -> None:
 KEYS = {
     "trial": ["name", "architecture", "recipe", "seeds", "published", "note"],
     "sweep": ["name", "architecture", "recipe", "grid", "seeds", "note"],
-    "committee": ["name", "members", "rule", "weights", "published", "note"],
+    "committee": [
+        "name",
+        "members",
+        "candidates",
+        "across",
+        "rule",
+        "weights",
+        "calibration",
+        "max_members",
+        "max_parameters",
+        "max_milliseconds",
+        "published",
+        "note",
+    ],
     "comparison": ["name", "trials", "labels"],
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import wraps
 
 import numpy as np
@@ -16,31 +17,59 @@ from toile.evaluation.predictions import Predictions, fittable
 Fit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
 
-def on_unseen(purpose: str) -> Callable[[Fit], Callable[[Sequence[Predictions]], Fitted]]:
-    """Turn a fit over arrays into one over predictions, which knows what they are of.
+@dataclass(frozen=True)
+class Unseen:
+    """What members say of images that they were not trained on, in an order of its own.
 
-    Members are brought into the order of the hashes of their probabilities first: sums of floating-point numbers depend on
-    their order, and a fit must not. Members that say the same are one member there, and share what it gets.
+    Members are in the order of the hashes of their probabilities: sums of floating-point numbers depend on their order, and a
+    fit must not. Members that say the same are one member here, and share what it gets.
 
     Args:
-        purpose: what is fitted, in words that follow "cannot": `"fit committee weights"`.
+        probabilities: `(different members, images, classes)` float32.
+        labels: `(images,)`.
+        places: `(members,)`: where each member, as they were given, is among the different ones.
     """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, members: Sequence[Predictions], purpose: str) -> Unseen:
+        """Members in that order.
+
+        Args:
+            purpose: what is to be fitted, in words that follow "cannot": `"fit committee weights"`.
+
+        Raises:
+            TestSetUsed: the predictions are of the test set, which picks nothing.
+            Misuse: no members, members of different images, or predictions of the training set.
+        """
+        for member in members:
+            fittable(member, purpose)
+        probabilities = aligned(members)
+        keys = [hashlib.sha256(np.ascontiguousarray(one).tobytes()).digest() for one in probabilities]
+        different = sorted(set(keys))
+        places = np.array([different.index(key) for key in keys])
+        return cls(probabilities[[keys.index(key) for key in different]], members[0].labels, places)
+
+    def shared(self, of_each: np.ndarray) -> np.ndarray:
+        """What each of the different members got along the first axis, as a share for each of those that were given."""
+        return (of_each.T / np.bincount(self.places)).T[self.places]
+
+
+def on_unseen(purpose: str) -> Callable[[Fit], Callable[[Sequence[Predictions]], Fitted]]:
+    """Turn a fit over arrays into one over predictions, which knows what they are of; `purpose` as `Unseen.of` takes it."""
 
     def decorate(fit: Fit) -> Callable[[Sequence[Predictions]], Fitted]:
         @wraps(fit)
         def fitted(members: Sequence[Predictions]) -> Fitted:
-            for member in members:
-                fittable(member, purpose)
-            probabilities = aligned(members)
-            keys = [hashlib.sha256(np.ascontiguousarray(one).tobytes()).digest() for one in probabilities]
-            different = sorted(set(keys))
-            first = [keys.index(key) for key in different]
-            of_each, shared = fit(probabilities[first], members[0].labels)
-            share = np.array([keys.count(key) for key in different]).reshape(-1, *[1] * (of_each.ndim - 1))
-            of_members = (of_each / share)[[different.index(key) for key in keys]]
-            if shared is None:
+            unseen = Unseen.of(members, purpose)
+            of_each, of_all = fit(unseen.probabilities, unseen.labels)
+            of_members = unseen.shared(of_each)
+            if of_all is None:
                 return tuple(of_members.tolist())
-            rows = [*of_members.reshape(-1, of_members.shape[-1]).tolist(), shared.tolist()]
+            rows = [*of_members.reshape(-1, of_members.shape[-1]).tolist(), of_all.tolist()]
             return tuple(tuple(row) for row in rows)
 
         return fitted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toile.committee.fitting import on_unseen
-from toile.committee.rules import logarithms, softmax
+from toile.evaluation.scores import logarithms, softmax
 
 # An exponent of 20 makes 0.98 of a guess of 0.55. Members that are right on every image would have infinite ones.
 MOST = 20.0

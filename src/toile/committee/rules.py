@@ -14,9 +14,8 @@ import numpy as np
 
 from toile.errors import Misuse, nearest
 from toile.evaluation.predictions import Predictions
+from toile.evaluation.scores import logarithms, softmax
 
-# `keras.config.epsilon()`.
-EPSILON = 1e-7
 Weights = Sequence[float] | Sequence[Sequence[float]] | np.ndarray | None
 # As a fit gives them.
 Fitted = tuple[float, ...] | tuple[tuple[float, ...], ...]
@@ -37,7 +36,7 @@ def geometric_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     Clipped at 1e-7 from below, so that a single member's 0 does not forbid a class.
     """
     _unweighted("geometric-mean", weights)
-    logarithm = _mean(np.log(np.maximum(np.asarray(members, np.float64), EPSILON)))
+    logarithm = _mean(logarithms(members))
     return _finished(_normalised(np.exp(logarithm - logarithm.max(axis=1, keepdims=True))))
 
 
@@ -121,6 +120,19 @@ def stack(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     return _finished(softmax(logs @ coefficients[:-1] + coefficients[-1])[0])
 
 
+def greedy(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+    """Arithmetic mean of members that a greedy selection chose, weighted by how often it did.
+
+    See `toile.committee.selection`.
+
+    Raises:
+        Misuse: as `weighted_mean`.
+    """
+    if weights is None:
+        raise Misuse("the rule 'greedy' needs weights, one a member, which are fitted")
+    return weighted_mean(members, weights)
+
+
 def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) -> Predictions:
     """The committee's own predictions.
 
@@ -163,19 +175,6 @@ def aligned(members: Sequence[Predictions]) -> np.ndarray:
     return np.stack([member.probabilities for member in members])
 
 
-def logarithms(members: np.ndarray) -> np.ndarray:
-    """Natural logarithms, float64, of probabilities clipped at 1e-7 from below."""
-    return np.log(np.maximum(np.asarray(members, np.float64), EPSILON))
-
-
-def softmax(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities `(images, classes)` of scores, and `(images,)` the logarithm of what their exponentials add up to."""
-    highest = scores.max(axis=1, keepdims=True)
-    exponentials = np.exp(scores - highest)
-    total = exponentials.sum(axis=1, keepdims=True)
-    return exponentials / total, (highest + np.log(total))[:, 0]
-
-
 def _of_members(rule: str, weights: Weights, count: int) -> np.ndarray:
     """`(members,)` float64, from 0 up."""
     weight = np.asarray(weights, np.float64)
@@ -212,4 +211,5 @@ RULES: dict[str, Callable[[np.ndarray, Weights], np.ndarray]] = {
     "weighted-mean": weighted_mean,
     "log-pool": log_pool,
     "stack": stack,
+    "greedy": greedy,
 }

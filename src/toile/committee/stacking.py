@@ -8,7 +8,7 @@ import numpy as np
 
 from toile.committee import log_pool
 from toile.committee.fitting import folds, on_unseen
-from toile.committee.rules import logarithms, softmax
+from toile.evaluation.scores import logarithms, softmax
 
 # Penalties that are tried, strong to weak, so that each fit begins near its end.
 PENALTIES = (1e5, 1e4, 1e3, 1e2, 1e1, 1.0, 0.1)

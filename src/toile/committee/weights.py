@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toile.committee.fitting import on_unseen
-from toile.committee.rules import EPSILON
+from toile.evaluation.scores import EPSILON
 
 ITERATIONS = 20_000
 # In nats. Differences of log loss that anybody reports are a thousand times larger.

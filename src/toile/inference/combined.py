@@ -11,11 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from toile.committee.rules import EPSILON, TIE, Fitted
+from toile.committee.rules import TIE, Fitted
 from toile.errors import Misuse
+from toile.evaluation.scores import EPSILON
 
 
-def combined(models: Sequence[Any], rule: str | None = None, weights: Fitted | None = None) -> Any:
+def combined(
+    models: Sequence[Any],
+    rule: str | None = None,
+    weights: Fitted | None = None,
+    counts: Sequence[int] | None = None,
+    calibration: tuple[str, dict[str, Any]] | None = None,
+) -> Any:
     """One model of several, or of one without a rule.
 
     Args:
@@ -23,6 +30,8 @@ def combined(models: Sequence[Any], rule: str | None = None, weights: Fitted | N
             bfloat16 are taken in float32: their weights always were, and what a file says should not depend on the machine.
         rule: a name in `toile.committee.rules.RULES`; None for a single model.
         weights: as the rule takes them.
+        counts: how many of the models, in their order, each member is the mean of; one each where left out.
+        calibration: name and numbers of what is done last, as `toile.evaluation.calibrators.Calibration` has them.
 
     Returns:
         A Keras model from `images`, uint8 `(n, height, width, channels)`, to a dictionary: `probabilities`
@@ -34,8 +43,9 @@ def combined(models: Sequence[Any], rule: str | None = None, weights: Fitted | N
     import keras
     from keras import ops
 
-    if rule is None and len(models) != 1:
-        raise Misuse(f"{len(models)} models without a rule; one is allowed")
+    counts = [1] * len(models) if counts is None else counts
+    if rule is None and len(counts) != 1:
+        raise Misuse(f"{len(counts)} models without a rule; one is allowed")
     if rule is not None and rule not in OPERATIONS:
         raise Misuse(f"the rule {rule!r} cannot be exported; these can: {', '.join(OPERATIONS)}")
     images = keras.Input(models[0].input_shape[1:], dtype="uint8", name="images")
@@ -45,8 +55,14 @@ def combined(models: Sequence[Any], rule: str | None = None, weights: Fitted | N
         member = keras.Model(model.inputs[0], model.outputs[0], name=f"member_{number}")
         # training=False: with a Random* layer inside, the training graph would be exported otherwise.
         said.append(member(images, training=False))
+    ends = np.cumsum(counts)
+    own = [said[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    said = [one[0] if len(one) == 1 else _mean(ops.stack(one, axis=1), None) for one in own]
     members = ops.stack(said, axis=1)
     probabilities = said[0] if rule is None else ops.clip(OPERATIONS[rule](members, weights), 0, 1)
+    if calibration is not None:
+        name, numbers = calibration
+        probabilities = ops.clip(CALIBRATED[name](probabilities, numbers), 0, 1)
     outputs = {"probabilities": probabilities, "members": members}
     return keras.Model(images, outputs, name="run" if rule is None else "committee")
 
@@ -141,6 +157,42 @@ def _normalised(scores: Any) -> Any:
     return scores / ops.sum(scores, axis=1, keepdims=True)
 
 
+def _temperature(probabilities: Any, numbers: dict[str, Any]) -> Any:
+    from keras import ops
+
+    return ops.softmax(_logarithms(probabilities) * np.float32(1 / numbers["temperature"]), axis=-1)
+
+
+def _vector(probabilities: Any, numbers: dict[str, Any]) -> Any:
+    from keras import ops
+
+    scale, shift = (np.asarray(numbers[key], np.float32) for key in ("scale", "shift"))
+    return ops.softmax(_logarithms(probabilities) * scale + shift, axis=-1)
+
+
+def _isotonic(probabilities: Any, numbers: dict[str, Any]) -> Any:
+    from keras import ops
+
+    # A broken line is where it begins, and a part of every rise: none of it, all, or as far as the probability has come.
+    most = max(2, *map(len, numbers["at"]))
+    at, to = (np.stack([_lengthened(one, most) for one in numbers[key]]) for key in ("at", "to"))
+    widths, rises = np.diff(at), np.diff(to)
+    widths[widths == 0] = 1
+    come = (ops.expand_dims(probabilities, -1) - at[:, :-1].astype(np.float32)) * (1 / widths).astype(np.float32)
+    return _normalised(ops.sum(ops.clip(come, 0, 1) * rises.astype(np.float32), axis=-1) + to[:, 0].astype(np.float32))
+
+
+def _lengthened(points: Sequence[float], count: int) -> np.ndarray:
+    """The last point again and again."""
+    return np.pad(np.asarray(points, np.float64), (0, count - len(points)), "edge")
+
+
+CALIBRATED: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "temperature": _temperature,
+    "vector": _vector,
+    "isotonic": _isotonic,
+}
+
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "mean": _mean,
     "geometric-mean": _geometric_mean,
@@ -149,4 +201,5 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "weighted-mean": _weighted_mean,
     "log-pool": _log_pool,
     "stack": _stack,
+    "greedy": _weighted_mean,
 }

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
-from toile.study.committee import CommitteeSpec
+from toile.study.committee import K_FOLD, CommitteeSpec
 from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.published import Published
 from toile.study.schedules import Constant, Schedule
-from toile.study.strict import Fraction, Integers, Name, Spec, Strings, listed
+from toile.study.strict import Fraction, Integers, Name, Spec, Strings, listed, off
 
 
 def _tables(value: Any, info: ValidationInfo) -> Any:
@@ -24,6 +24,13 @@ def _tables(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, dict):
         raise ValueError(f"is written [[{info.field_name}]], in double brackets: there may be several")
     return listed(value)
+
+
+def _committees(value: Any, info: ValidationInfo) -> Any:
+    """`committee = "k-fold"` is short for one committee."""
+    if isinstance(value, str) and value != K_FOLD["name"]:
+        raise ValueError(f"tables [[committee]] or {K_FOLD['name']!r} are wanted, got {value!r}")
+    return (K_FOLD,) if isinstance(value, str) else _tables(value, info)
 
 
 def _named(value: Any) -> Any:
@@ -37,7 +44,7 @@ def _off(value: Any) -> Any:
     """TOML has no null: `false` takes a table of the study's recipe away."""
     if value is True:
         raise ValueError("a table or `false` is wanted, got true; `{}` is the table of all defaults")
-    return None if value is False else value
+    return off(value)
 
 
 def _or_name(model: Any) -> BeforeValidator:
@@ -243,9 +250,10 @@ class StudySpec(Spec):
     recipe: RecipeSpec = Field(RecipeSpec(), description="how models are trained, where a trial does not say otherwise")
     trial: Annotated[tuple[TrialSpec, ...], BeforeValidator(_tables)] = Field((), description="trainings, one by one")
     sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(_tables)] = Field((), description="trainings, by grids")
-    committee: Annotated[tuple[CommitteeSpec, ...], BeforeValidator(_tables)] = Field(
-        (), description="trials to be combined; nothing trains for them"
-    )
+    committee: Annotated[
+        tuple[CommitteeSpec, ...],
+        BeforeValidator(_committees, json_schema_input_type=tuple[CommitteeSpec, ...] | Literal["k-fold"]),
+    ] = Field((), description='trials to be combined, nothing trains for them; `"k-fold"`: one of all folds')
     comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
         (), description="trials to be shown side by side; each sweep is one by itself"
     )

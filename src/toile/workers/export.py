@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,8 @@ class Job:
         to: a key of `toile.inference.export.WRITERS`.
         output: what is written, which must not be there.
         about: what it says of itself, text by key; one of them is `toile`.
+        counts: how many of the models each member is the mean of; one each where left out.
+        calibration: name and numbers, as `toile.evaluation.calibrators.Calibration` has them.
     """
 
     models: tuple[str, ...]
@@ -39,6 +42,8 @@ class Job:
     to: str
     output: str
     about: dict[str, str] = field(default_factory=dict)
+    counts: tuple[int, ...] | None = None
+    calibration: tuple[str, dict[str, Any]] | None = None
 
 
 def write(job: Job, images: np.ndarray) -> np.ndarray:
@@ -48,7 +53,7 @@ def write(job: Job, images: np.ndarray) -> np.ndarray:
         images: uint8 `(n, height, width, channels)`.
 
     Returns:
-        `(members, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
+        `(models, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
 
     Raises:
         ToileError: a model cannot be loaded or written; with the last lines that were said.
@@ -89,7 +94,8 @@ def main(arguments: Sequence[str]) -> int:
     models = [in_float32(keras.models.load_model(path, compile=False)) for path in job["models"]]
     np.save(answer, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
     try:
-        WRITERS[job["to"]](combined(models, job["rule"], job["weights"]), Path(job["output"]), job["about"])
+        whole = combined(models, job["rule"], job["weights"], job["counts"], job["calibration"])
+        WRITERS[job["to"]](whole, Path(job["output"]), job["about"])
     except ToileError as error:
         print(error, file=sys.stderr)
         return 1

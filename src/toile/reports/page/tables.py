@@ -218,10 +218,10 @@ def members_table(results: StudyResults) -> Table:
     rows = []
     for committee in results.committees:
         counted = shares(committee.rule, committee.weights, len(committee.members))
-        for number, (member, share) in enumerate(zip(committee.members, counted, strict=True)):
-            accuracy = next((trial.test.get("accuracy") for trial in results.trials if trial.name == member), None)
+        for number, (member, share) in enumerate(zip(committee.joined, counted, strict=True)):
             first = number == 0
-            rows.append([committee.name if first else "", committee.rule if first else "", member, share, figure(accuracy)])
+            whose = [committee.name, committee.rule] if first else ["", ""]
+            rows.append([*whose, member.name, share, figure(member.test.get("accuracy"))])
     columns = [
         Column("committee", TEXT),
         Column("rule", TEXT),

@@ -31,12 +31,11 @@ def print_committees(results: StudyResults) -> None:
     table.add_column("committee or member")
     for name in FIGURES:
         table.add_column(name, justify="right")
-    members = {trial.name: trial for trial in results.stored}
     for committee in results.committees:
         said = shares(committee.rule, committee.weights, len(committee.members))
-        for name, share in zip(committee.members, said, strict=True):
-            own = f"{name} ({share})" if committee.weights else name
-            table.add_row(own, *(figure(members[name].test.get(key)) for key in FIGURES))
+        for member, share in zip(committee.joined, said, strict=True):
+            own = f"{member.name} ({share})" if committee.weights else member.name
+            table.add_row(own, *(figure(member.test.get(key)) for key in FIGURES))
         means = (figure(committee.mean_of_members.get(key)) for key in FIGURES)
         table.add_row(MEAN_OF_MEMBERS, *means, style="dim")
         figures = (figure(committee.test.get(key)) for key in FIGURES)
