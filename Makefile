@@ -58,6 +58,7 @@ committee: .venv/installed
 test: .venv/installed-test
 	@$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 10
 
 lint: .venv/installed-test
