@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import jaxtyping
 import numpy as np
@@ -15,12 +16,30 @@ from beartype import BeartypeConf, beartype
 
 from toile import arrays
 
-# The rooms whose functions say in prose what arrays they take.
-CHECKED = ("toile.evaluation", "toile.committee", "toile.data", "toile.training", "toile.inference", "toile.models")
-# These look at what strangers give them themselves, and say in words for users what is wrong with it.
-THEMSELVES = {"Predictions.__init__"}
+# The rooms, and the parts of rooms, whose functions say what arrays they take. Not those with layers of Keras's kind: it reads
+# the arguments of their functions, which it could not of a checked one.
+CHECKED = (
+    "toile.committee",
+    "toile.data",
+    "toile.evaluation",
+    "toile.inference",
+    "toile.models.classical",
+    "toile.models.scratch",
+    "toile.training.engines",
+    "toile.training.features",
+    "toile.training.recipe",
+    "toile.training.scaling",
+    "toile.training.scratch",
+)
+# Not held to what their fields are: one makes them so itself, and says in words for users what is wrong; the other has, where a
+# backbone is frozen, its features in the place of images.
+FREE = {"Predictions.__init__", "Images.__init__"}
 NUMBERS = {
+    Any: jaxtyping.Shaped,
+    np.void: jaxtyping.Shaped,
+    np.bool: jaxtyping.Bool,
     np.uint8: jaxtyping.UInt8,
+    np.uint32: jaxtyping.UInt32,
     np.int32: jaxtyping.Int32,
     np.int64: jaxtyping.Int64,
     np.float32: jaxtyping.Float32,
@@ -41,7 +60,7 @@ def install() -> None:
 
 def held(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, held to those of its annotations that name an array. The others are the type checker's."""
-    if function.__qualname__ in THEMSELVES:
+    if function.__qualname__ in FREE:
         return function
     function.__annotations__ = {name: hint for name, hint in function.__annotations__.items() if "jaxtyping" in repr(hint)}
     return beartype(function, conf=BeartypeConf(is_pep484_tower=True)) if function.__annotations__ else function
@@ -50,4 +69,5 @@ def held(function: Callable[..., Any]) -> Callable[..., Any]:
 def _check(alias: Any) -> Any:
     array, axes = get_args(alias)
     (number,) = get_args(get_args(array)[1])
-    return NUMBERS[get_origin(number) or number][np.ndarray, axes]
+    choices = get_args(number) if get_origin(number) is UnionType else (number,)
+    return Union[tuple(NUMBERS[get_origin(choice) or choice][np.ndarray, axes] for choice in choices)]

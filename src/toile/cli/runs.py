@@ -32,9 +32,16 @@ def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None
 
 
 @app.command
-def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False,
-            format: Literal["text", "kaggle"] = "text", output: Path = Path("submission.csv"),
-            first: int = 1) -> None:  # fmt: skip
+def predict(
+    run: str,
+    /,
+    *images: Path,
+    place: Place = THERE,
+    json: Json = False,
+    format: Literal["text", "kaggle"] = "text",
+    output: Path = Path("submission.csv"),
+    first: int = 1,
+) -> None:
     """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with one committee, or an
     exported .onnx file.
 
@@ -56,9 +63,10 @@ def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False
     if format == "kaggle":
         from toile import api
 
-        if len(images) > 1:
+        source, *others = images
+        if others:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
-        return print(f"{api.submit(run, images[0], output, first=first, **vars(place))} images in {output}")
+        return print(f"{api.submit(run, source, output, first=first, **vars(place))} images in {output}")
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
         from toile.serving.answer import from_export
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import ImageArray
 from toile.data import formats
 from toile.data.checks import as_images
 from toile.data.errors import DataError
 
 
-def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[NDArray[Any], ImageArray]:
     """The ids and images of a file.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +26,10 @@ def main(model: Path, asked: Path, answer: Path) -> None:
     else:
         import keras
 
-        ask = keras.models.load_model(model, compile=False)
-        said = [ask.predict_on_batch(batch) for batch in _batches(images)]
-    np.savez(answer, **{key: np.concatenate([part[key] for part in said]) for key in ("probabilities", "members")})
+        loaded: Any = keras.models.load_model(model, compile=False)
+        said = [loaded.predict_on_batch(batch) for batch in _batches(images)]
+    probabilities, members = (np.concatenate([part[key] for part in said]) for key in ("probabilities", "members"))
+    np.savez(answer, probabilities=probabilities, members=members)
 
 
 def _batches(images: np.ndarray) -> list[np.ndarray]:
@@ -35,5 +37,5 @@ def _batches(images: np.ndarray) -> list[np.ndarray]:
 
 
 if __name__ == "__main__":
-    sys.modules["toile"] = None  # an import of toile fails from here on, wherever it is installed
+    sys.modules["toile"] = None  # pyright: ignore[reportArgumentType]: documented: an import of toile fails from here on, wherever it is installed
     main(*map(Path, sys.argv[1:]))

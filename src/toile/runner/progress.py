@@ -91,24 +91,24 @@ class Show:
         if event.kind in ("done", "epoch"):
             said += f"; {spoken(self.left.estimate())} left in all" if self.left.seconds else ""
         if self.bars:
-            self._bar(event, _said(event))
+            self._bar(self.bars, event, _said(event))
         else:
             print(f"{event.name:<{self.width}}  {said}", file=sys.stderr, flush=True)
         if event.kind == "failed":
             for line in event.fields.get("output", []):
                 self.console.print(f"  | {line}", markup=False, highlight=False)
 
-    def _bar(self, event: Event, said: str) -> None:
+    def _bar(self, bars: Progress, event: Event, said: str) -> None:
         if event.fingerprint not in self.tasks:  # what it begins with may fail before it is started
-            self.tasks[event.fingerprint] = self.bars.add_task(event.name, total=None, said=said)
+            self.tasks[event.fingerprint] = bars.add_task(event.name, total=None, said=said)
         task = self.tasks[event.fingerprint]
         if event.kind == "epoch":
-            self.bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], said=said)
+            bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], said=said)
         elif event.kind == "done":
-            self.bars.update(task, total=1, completed=1, said=said)
+            bars.update(task, total=1, completed=1, said=said)
         else:
-            self.bars.update(task, said=said)
-        self.bars.update(self.all, completed=self.done, said=f"{spoken(self.left.estimate())} left")
+            bars.update(task, said=said)
+        bars.update(self.all, completed=self.done, said=f"{spoken(self.left.estimate())} left")
 
 
 def _said(event: Event) -> str:

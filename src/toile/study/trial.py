@@ -14,6 +14,7 @@ from toile.study.strict import Spec, is_table
 
 # Raised when the meaning of a field changes, so that old runs are not taken for new ones.
 FORMAT = 1
+Learner = Literal["keras", "scratch", "classical"]
 
 
 class TrialDataset(Spec):
@@ -39,7 +40,7 @@ class Trial(Spec):
     dataset: TrialDataset = Field(description="the images")
     split: SplitSpec = Field(description="how they fall into parts")
     fold: int | None = Field(default=None, description="which fold is held out, from 0; none without folds")
-    learner: Literal["keras", "scratch", "classical"] = Field(default="keras", description="what trains")
+    learner: Learner = Field(default="keras", description="what trains")
     architecture: TrialArchitecture = Field(description="what is trained")
     recipe: RecipeSpec = Field(description="how it is trained")
     seed: int = Field(description="of the first weights, dropout and the order of the images")

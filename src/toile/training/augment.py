@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from keras import KerasTensor, layers, ops, random
+from keras import KerasTensor, layers, random
+from keras import ops as operations
 
 from toile.study.augmentation import Augmentation, Elastic
+
+ops: Any = operations  # untyped: Keras's own code says of many that they may give None
 
 # Keras's own "horizontal_and_vertical" throws one coin for both; its ImageDataGenerator threw two.
 _FLIPS = {"none": (), "horizontal": ("horizontal",), "vertical": ("vertical",), "both": ("horizontal", "vertical")}
@@ -48,7 +51,7 @@ def augmenting(spec: Augmentation | None) -> list[Any]:
     if spec.elastic:
         found.append(ElasticDistortion(spec.elastic, **kept))
     if spec.erasing:
-        probability = (spec.erasing.probability,) * 2  # one number would be the end of a range from 0
+        probability: Any = (spec.erasing.probability,) * 2  # one number would be the end of a range from 0
         found.append(layers.RandomErasing(probability, spec.erasing.area, fill_value=0.0, value_range=(0, 255), **kept))
     return [*found, ToPixels(**kept)]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from toile.arrays import DecisionValues, ImageArray, Probabilities
 from toile.data.dataset import Images
 from toile.errors import Misuse, ToileError
 from toile.models.classical.decisions import Calibration
@@ -50,7 +51,7 @@ class Classical:
     details: dict[str, Any] = field(default_factory=dict)
 
     # What a machine said of the images that it is calibrated on need not be asked for again: asking is slow.
-    _heard: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    _heard: tuple[ImageArray, DecisionValues] | None = field(default=None, repr=False)
 
     @classmethod
     def fit(cls, pipeline: Any, train: Images, classes: int, seed: int, validation: Images | None = None) -> Classical:
@@ -118,13 +119,15 @@ class Classical:
         numbers = {"slope": self.calibration.slope, "temperature": self.calibration.temperature}
         self.details["calibration"] = {"images": len(held), "of": of, **numbers}
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: ImageArray) -> Probabilities:
         """Probabilities `(n, classes)` float32, rows sum to 1, of uint8 images `(n, height, width, channels)`."""
         if self.calibration is None:
             said = self.pipeline.predict_proba(images)
         else:
-            heard = self._heard is not None and images is self._heard[0]
-            said = self.calibration.probabilities(self._heard[1] if heard else self.pipeline.decision_function(images))
+            asked, values = self._heard or (None, None)
+            if values is None or images is not asked:
+                values = self.pipeline.decision_function(images)
+            said = self.calibration.probabilities(values)
         probabilities = np.zeros((len(images), self.classes), np.float32)
         probabilities[:, self.pipeline.classes_] = said
         return probabilities
@@ -200,4 +203,4 @@ def _hold_out(train: Images, seed: int) -> tuple[Images, Images]:
     rest, held = train_test_split(
         np.arange(len(train)), test_size=HELD_OUT, random_state=seed, stratify=train.labels if possible else None
     )
-    return train[rest], train[held]
+    return train[np.asarray(rest)], train[np.asarray(held)]
