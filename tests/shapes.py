@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import jaxtyping
 import numpy as np
@@ -25,6 +27,7 @@ CHECKED = (
     "toile.inference",
     "toile.models.classical",
     "toile.models.scratch",
+    "toile.study.schedules",
     "toile.training.engines",
     "toile.training.features",
     "toile.training.recipe",
@@ -70,4 +73,4 @@ def _check(alias: Any) -> Any:
     array, axes = get_args(alias)
     (number,) = get_args(get_args(array)[1])
     choices = get_args(number) if get_origin(number) is UnionType else (number,)
-    return Union[tuple(NUMBERS[get_origin(choice) or choice][np.ndarray, axes] for choice in choices)]
+    return reduce(or_, (NUMBERS[get_origin(choice) or choice][np.ndarray, axes] for choice in choices))

@@ -71,6 +71,16 @@ def test_no_room_is_a_crowd() -> None:
     assert most <= lines.total() / 5, f"{room} has {most} of {lines.total()} lines"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_signatures_are_formatted(path: Path) -> None:
+    """Tables of data may be kept from the formatter; a signature is read by everybody, and looks as everywhere."""
+    text = path.read_text("utf-8")
+    lines = text.splitlines()
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    heads = [(node.name, "\n".join(lines[node.lineno - 1 : node.body[0].lineno - 1])) for node in functions]
+    assert not [name for name, head in heads if "fmt: skip" in head or "fmt: off" in head]
+
+
 def test_no_room_without_a_noun() -> None:
     assert not [path.name for path in FILES if path.stem in {"utils", "helpers", "common", "misc", "manager"}]
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
-from toile.arrays import ImageArray
+from toile.arrays import ImageArray, Names
 from toile.data import formats
 from toile.data.checks import as_images
 from toile.data.errors import DataError
 
 
-def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[NDArray[Any], ImageArray]:
+def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArray]:
     """The ids and images of a file.
 
     Args:

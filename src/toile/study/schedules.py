@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from toile.arrays import AtSteps
+
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -14,7 +16,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class _Schedule(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         """Factor on the learning rate at each position.
 
         Args:
@@ -32,7 +34,7 @@ class Constant(_Schedule):
 
     name: Literal["constant"] = Field(default="constant", description="which schedule")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         return np.ones_like(position, dtype=np.float64)
 
 
@@ -43,7 +45,7 @@ class HoldThenDecay(_Schedule):
     hold: Annotated[int, Field(ge=0)] = Field(default=10, description="epochs at the full learning rate")
     factor: Positive = Field(default=0.9048374180359595, description="of each epoch after them; by default e^-0.1")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         return self.factor ** np.maximum(np.floor(position) - self.hold + 1, 0.0)
 
 
@@ -54,7 +56,7 @@ class Exponential(_Schedule):
     factor: Positive = Field(default=0.95, description="of each epoch")
     staircase: bool = Field(default=False, description="drop at the end of each epoch instead of a little at each step")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         return self.factor ** (np.floor(position) if self.staircase else position)
 
 
@@ -65,7 +67,7 @@ class Cosine(_Schedule):
     minimum: Share = Field(default=0.0, description="factor at the end of the last epoch")
     warmup: Annotated[float, Field(ge=0)] = Field(default=0.0, description="epochs of linear rise from 0, before the cosine")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         rest = max(epochs - self.warmup, 1e-12)
         share = np.clip((position - self.warmup) / rest, 0.0, 1.0)
         down = self.minimum + (1 - self.minimum) * 0.5 * (1 + np.cos(np.pi * share))
@@ -80,7 +82,7 @@ class CosineRestarts(_Schedule):
     multiplier: Annotated[float, Field(ge=1)] = Field(default=1.0, description="each period is this many times the one before")
     minimum: Share = Field(default=0.0, description="factor at the end of each period")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         if self.multiplier == 1:
             share = np.mod(position, self.period) / self.period
         else:
@@ -99,7 +101,7 @@ class OneCycle(_Schedule):
     start: Share = Field(default=0.04, description="factor at the first step")
     end: Share = Field(default=0.0, description="factor at the end of the last epoch")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         share = np.clip(position / epochs, 0.0, 1.0)
         return np.interp(share, [0.0, max(self.rise, 1e-12), 1.0], [self.start, 1.0, self.end])
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from toile.arrays import ImageArray
+from toile.arrays import ImageArray, SmallDigits
 from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.fetch import Progress
@@ -26,7 +25,7 @@ def load(data_dir: Path | None = None, progress: Progress | None = None) -> Data
     return as_dataset("digits", "digits", (images[:_TRAIN], labels[:_TRAIN]), (images[_TRAIN:], labels[_TRAIN:]), names)
 
 
-def enlarge(images: NDArray[np.int64]) -> ImageArray:
+def enlarge(images: SmallDigits) -> ImageArray:
     """Bilinear enlargement from 8x8 to 28x28, in integers, so that the content hash is the same on every machine.
 
     Pixel centres are aligned: row i of 28 lies at `(4 i - 5) / 14` of 8, clamped to the border, so all weights are
