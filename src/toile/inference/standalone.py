@@ -1,4 +1,4 @@
-"""An exported model at work where there is no toile: `python -P bare.py MODEL images.npy said.npz`.
+"""An exported model at work where there is no toile: `python -P standalone.py MODEL images.npy said.npz`.
 
 A program, not a module: it proves that a `.keras` file or a SavedModel is loaded by Keras or TensorFlow alone. The
 environment says on which of Keras's backends.
