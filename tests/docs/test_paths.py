@@ -64,9 +64,7 @@ def test_what_a_text_names_is_there(page: Path) -> None:
 
 
 def test_the_check_sees_what_is_missing() -> None:
-    text = (
-        "`src/toile/nowhere.py`, `models/nothing/`, `cnn.py`, `models/layers.py`, `benchmarks/NAME.py`, `data`"
-    )
+    text = "`src/toile/nowhere.py`, `models/nothing/`, `cnn.py`, `models/layers.py`, `benchmarks/NAME.py`, `data`"
     assert paths(text) == {"src/toile/nowhere.py", "models/nothing/", "cnn.py", "models/layers.py", "benchmarks/NAME.py"}
     assert {path for path in paths(text) if not is_there(path, ARCHITECTURE)} == {"src/toile/nowhere.py", "models/nothing/"}
     assert not exists("toile.gone.x") and not exists("toile.study.trial.Nothing")
