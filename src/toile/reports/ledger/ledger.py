@@ -113,7 +113,7 @@ def _plain(value: Any) -> Any:
 
 def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
     published = line.published or Published()
-    split, figures = _spoken_of(published, "validation" if line.split.folds else "test")
+    split, figures = _published_figures(published, "validation" if line.split.folds else "test")
     full = [one for one in found if not one.reduced]
     used = full or found
     values: dict[str, list[float]] = defaultdict(list)
@@ -145,7 +145,7 @@ def _why_missing(line: Variant) -> str:
     return "ImageNet weights not available here" if needs else ""
 
 
-def _spoken_of(published: Published, otherwise: str) -> tuple[str, Figures]:
+def _published_figures(published: Published, otherwise: str) -> tuple[str, Figures]:
     """Which of a run's splits the published figures are of (`otherwise` if there are none), and the figures."""
     if published.test:
         return "test", published.test
