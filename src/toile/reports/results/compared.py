@@ -51,7 +51,7 @@ class Evaluated:
 
 
 def evaluated_models(results: StudyResults, names: Collection[str] = ()) -> list[Evaluated]:
-    """The trainings of these names, or one of each line, the first that is stored; those evaluated on the study's test images."""
+    """The trainings of these names, or the first stored one of each line, as far as the study's test images evaluate them."""
     if results.test is None:  # cross-validation of a data set without test images
         return []
     return [
