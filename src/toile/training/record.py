@@ -25,9 +25,9 @@ def write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thre
     probabilities, metrics, evaluate_seconds = {}, {}, {}
     for name, part in (("validation", parts.validation), ("test", parts.test)):
         if part is not None and len(part):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             probabilities[name] = learner.engine.predict(part.images)
-            evaluate_seconds[name] = time.perf_counter() - begun
+            evaluate_seconds[name] = time.perf_counter() - start
             metrics[name] = evaluate(probabilities[name], part.labels)
     train_seconds = sum(row["seconds"] for row in progress.history)
     (folder / "trial.json").write_text(trial.canonical() + "\n", "utf-8")
