@@ -1,6 +1,6 @@
 # Two commands for a newcomer, and two for those who work on toile:
 #   make committee   trains three CNNs on Fashion-MNIST, combines them, writes a report and says where it is
-#   make test        runs all tests
+#   make test        runs all tests; make test-lowest the quick ones with the oldest versions that are allowed
 #   make bench       measures toile beside its rivals; NAME=transfer for one benchmark
 #   make docs        builds the documentation as a site, in build/site
 # All make their own environment in .venv first. Any Python from 3.11 to 3.13 will do; name one with PYTHON=…
@@ -17,7 +17,10 @@ STORE ?= toile-runs
 WORKERS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help committee test lint bench docs clean
+# What the oldest versions are asked: all but what takes long and asks the libraries nothing new.
+LOWEST := study data store evaluation committee models/test_classical.py training/test_train.py inference reports serving
+
+.PHONY: help committee test test-lowest lint bench docs clean
 .ONESHELL:
 
 help:
@@ -61,6 +64,14 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 10
 
+.venv-lowest/installed: pyproject.toml constraints-lowest.txt .venv/installed-test
+	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --constraint constraints-lowest.txt --group test --editable .
+	touch $@
+
+test-lowest: .venv-lowest/installed
+	@.venv-lowest/bin/python -m pytest --numprocesses 2 --dist worksteal $(addprefix tests/,$(LOWEST))
+
 lint: .venv/installed-test
 	@$(BIN)/ruff check --fix src tests benchmarks docs
 	$(BIN)/ruff format src tests benchmarks docs
@@ -74,4 +85,4 @@ docs: .venv/installed
 	echo "build/site/index.html; with its search: $(BIN)/python -m http.server --directory build/site"
 
 clean:
-	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-lowest build dist .pytest_cache .ruff_cache .hypothesis
