@@ -138,10 +138,10 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         cut: Any = check_cv(self.cv, y, classifier=True)
         folds = list(cut.split(X, y))
         labels = np.unique(y, return_inverse=True)[1]
-        said: list[Any] = [
+        out_of_fold: list[Any] = [
             cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members
         ]
-        return committee_weights.fit([Predictions("out-of-fold", probabilities, labels) for probabilities in said])
+        return committee_weights.fit([Predictions("out-of-fold", probabilities, labels) for probabilities in out_of_fold])
 
 
 def _fitted(member: Any, X: Any, y: Any) -> Any:

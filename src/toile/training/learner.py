@@ -55,7 +55,7 @@ class EpochLearner(Learner, Protocol):
         ...
 
 
-def learner(trial: Trial, store: Store) -> EpochLearner | ClassicalLearner:
+def make_learner(trial: Trial, store: Store) -> EpochLearner | ClassicalLearner:
     """The learner of a trial, untrained.
 
     Raises:
@@ -106,7 +106,7 @@ class KerasLearner:
             batch_size=trial.recipe.batch_size,
             label_smoothing=trial.recipe.label_smoothing,
             before=augmenting(trial.recipe.augmentation),
-            asked=self.whole if trial.recipe.flip_average else None,
+            prediction_model=self.whole if trial.recipe.flip_average else None,
         )
 
     def begin(self, epoch: int) -> None:
@@ -189,8 +189,8 @@ def _flip_averaged(model: KerasModel) -> KerasModel:
     from keras import layers, ops
 
     images = keras.Input(model.input_shape[1:], dtype="uint8", name="images")
-    said = [model(images), model(ops.flip(images, axis=2))]
-    return keras.Model(images, layers.Average(dtype="float32")(said))
+    both = [model(images), model(ops.flip(images, axis=2))]
+    return keras.Model(images, layers.Average(dtype="float32")(both))
 
 
 def _weights(store: Store, fingerprint: str) -> list[NDArray[Any]]:

@@ -43,7 +43,7 @@ class Linear:
 
     def forward(self, inputs: Batch) -> Batch:
         self._inputs = inputs
-        self._outputs = _room(self._outputs, len(inputs))
+        self._outputs = _large_enough(self._outputs, len(inputs))
         outputs = np.matmul(inputs, self.kernel, out=self._outputs[: len(inputs)])
         outputs += self.bias
         return outputs
@@ -55,7 +55,7 @@ class Linear:
         np.add.reduce(delta, axis=0, out=self.bias_gradient)
         if not self.wants_input_gradient:
             return None
-        self._delta = _room(self._delta, len(delta))
+        self._delta = _large_enough(self._delta, len(delta))
         return np.matmul(delta, self.kernel.T, out=self._delta[: len(delta)])
 
 
@@ -140,7 +140,7 @@ def cross_entropies(logits: Rows, targets: Rows) -> Column:
     return np.log(np.exp(shifted).sum(axis=1)) - (shifted * targets).sum(axis=1)
 
 
-def _room(buffer: np.ndarray, rows: int) -> np.ndarray:
+def _large_enough(buffer: np.ndarray, rows: int) -> np.ndarray:
     """`buffer`, or a larger one."""
     return buffer if len(buffer) >= rows else np.empty((rows, buffer.shape[1]), buffer.dtype)
 

@@ -32,9 +32,9 @@ class Engine:
         batch_size: int,
         label_smoothing: float,
         before: Sequence[KerasLayer] = (),
-        asked: KerasModel | None = None,
+        prediction_model: KerasModel | None = None,
     ) -> None:
-        self.asked, self.optimizer, self.batch_size = asked or model, optimizer, batch_size
+        self.prediction_model, self.optimizer, self.batch_size = prediction_model or model, optimizer, batch_size
         optimizer.build(model.trainable_variables)
         self.training_model = training_model(model, before)
         classes = model.output_shape[-1]
@@ -66,7 +66,7 @@ class Engine:
 
         self._steps = jax.jit(lambda state, orders, rates: jax.lax.scan(step, state, (orders, rates)))
         self._predict = jax.jit(
-            lambda trainable, fixed, batch: self.asked.stateless_call(trainable, fixed, batch, training=False)[0]
+            lambda trainable, fixed, batch: self.prediction_model.stateless_call(trainable, fixed, batch, training=False)[0]
         )
 
     def epoch(self, order: Order, learning_rates: LearningRates) -> Sums:
@@ -90,8 +90,8 @@ class Engine:
 
     def predict(self, images: Inputs) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images."""
-        trainable = [variable.value for variable in self.asked.trainable_variables]
-        fixed = [variable.value for variable in self.asked.non_trainable_variables]
+        trainable = [variable.value for variable in self.prediction_model.trainable_variables]
+        fixed = [variable.value for variable in self.prediction_model.non_trainable_variables]
         batches = [
             np.asarray(self._predict(trainable, fixed, images[at : at + PREDICT_BATCH]))
             for at in range(0, len(images), PREDICT_BATCH)

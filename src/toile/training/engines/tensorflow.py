@@ -30,7 +30,7 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        before, asked: as `toile.training.engines.engine` takes them.
+        before, prediction_model: as `toile.training.engines.engine` takes them.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Engine:
         batch_size: int,
         label_smoothing: float,
         before: Sequence[KerasLayer] = (),
-        asked: KerasModel | None = None,
+        prediction_model: KerasModel | None = None,
     ) -> None:
         optimizer.build(model.trainable_variables)
         fuse_updates(optimizer)
@@ -82,7 +82,7 @@ class Engine:
 
         self._epoch = epoch
         self._predict = tf.function(
-            lambda batch: (asked or model)(batch, training=False),
+            lambda batch: (prediction_model or model)(batch, training=False),
             input_signature=[tf.TensorSpec([None, *images.shape[1:]], images.dtype)],
             autograph=False,
         )
