@@ -91,7 +91,7 @@ class Said(ClassifierMixin, BaseEstimator):
 def in_scikit_learn(method: str, fitting: Predictions, new: np.ndarray) -> np.ndarray:
     model = FrozenEstimator(Said().fit(fitting.probabilities, fitting.labels))
     theirs = CalibratedClassifierCV(model, method=method).fit(fitting.probabilities.astype(np.float64), fitting.labels)
-    return theirs.predict_proba(new.astype(np.float64))
+    return theirs.predict_proba(new.astype(np.float64)).astype(np.float32)
 
 
 def test_the_temperature_is_scikit_learns() -> None:

@@ -60,7 +60,8 @@ def assemble(
     Raises:
         Misuse: members that do not go together.
     """
-    chosen, found, how = tuple(range(len(test))), spec.weights, None
+    chosen, how = tuple(range(len(test))), None
+    found: Fitted | None = spec.weights if isinstance(spec.weights, tuple) else None
     if spec.rule == "greedy":
         how = selection.select(unseen, spec.budgets, costs)
         chosen = tuple(int(i) for i in np.flatnonzero(how.weights))

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from functools import wraps
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import Labels, MemberProbabilities, Positions
 from toile.committee.rules import Fitted, aligned
 from toile.evaluation.predictions import Predictions, fittable
 
 # Of a fit: `(members, images, classes)` float32 and `(images,)` int64, to an array with one entry a member along its first
 # axis, and one that all members share, or None.
-Fit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+Fit = Callable[[MemberProbabilities, Labels], tuple[NDArray[np.float64], NDArray[np.float64] | None]]
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class Unseen:
         places: `(members,)`: where each member, as they were given, is among the different ones.
     """
 
-    probabilities: np.ndarray
-    labels: np.ndarray
-    places: np.ndarray
+    probabilities: MemberProbabilities
+    labels: Labels
+    places: Positions
 
     @classmethod
     def of(cls, members: Sequence[Predictions], purpose: str) -> Unseen:
@@ -53,7 +55,7 @@ class Unseen:
         places = np.array([different.index(key) for key in keys])
         return cls(probabilities[[keys.index(key) for key in different]], members[0].labels, places)
 
-    def shared(self, of_each: np.ndarray) -> np.ndarray:
+    def shared(self, of_each: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each of the different members got along the first axis, as a share for each of those that were given."""
         return (of_each.T / np.bincount(self.places)).T[self.places]
 
@@ -77,7 +79,7 @@ def on_unseen(purpose: str) -> Callable[[Fit], Callable[[Sequence[Predictions]],
     return decorate
 
 
-def folds(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+def folds(labels: Labels, count: int, seed: int = 0) -> Labels:
     """`(images,)` int64: a fold, 0..count - 1, for each image, drawn so that every fold has its share of each class.
 
     scikit-learn's StratifiedKFold warns of classes with fewer images than folds, and takes a second to import.

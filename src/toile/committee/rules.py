@@ -9,14 +9,17 @@ floating-point sums depend on the order. A new rule is a function here and a lin
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import MemberProbabilities, Numbers, Probabilities, Scores
 from toile.errors import Misuse, nearest
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.scores import logarithms, softmax
 
-Weights = Sequence[float] | Sequence[Sequence[float]] | np.ndarray | None
+Weights = Sequence[float] | Sequence[Sequence[float]] | NDArray[np.floating[Any]] | None
 # As a fit gives them.
 Fitted = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
@@ -24,13 +27,13 @@ Fitted = tuple[float, ...] | tuple[tuple[float, ...], ...]
 TIE = 1e-6
 
 
-def mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def mean(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Arithmetic mean of the probabilities (the sum rule of Kittler et al., "On Combining Classifiers", PAMI 20, 1998)."""
     _unweighted("mean", weights)
     return _finished(_mean(members))
 
 
-def geometric_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def geometric_mean(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Geometric mean, renormalised: the normalised product rule, or logarithmic opinion pool.
 
     Clipped at 1e-7 from below, so that a single member's 0 does not forbid a class.
@@ -40,7 +43,7 @@ def geometric_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     return _finished(_normalised(np.exp(logarithm - logarithm.max(axis=1, keepdims=True))))
 
 
-def median(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def median(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Median of each class's probabilities, renormalised; the mean where every class's median is 0."""
     _unweighted("median", weights)
     middle = np.clip(np.median(np.asarray(members, np.float64), axis=0), 0, None)
@@ -49,16 +52,16 @@ def median(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     return _finished(_normalised(middle))
 
 
-def vote(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def vote(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Share of the members that vote for each class; a member votes for its most probable class.
 
     Of the classes with most votes the one with the higher mean probability wins (of equals, the lowest class): it is put
     ahead by a millionth, so that the most probable class of the result is the committee's decision.
     """
     _unweighted("vote", weights)
-    classes = members.shape[2]
-    votes = (members.argmax(axis=2)[:, :, None] == np.arange(classes)).sum(axis=0)
-    tied = votes == votes.max(axis=1, keepdims=True)
+    classes: int = members.shape[2]
+    votes: NDArray[np.int64] = np.equal(members.argmax(axis=2)[:, :, None], np.arange(classes)).sum(axis=0)
+    tied: NDArray[np.bool] = np.equal(votes, votes.max(axis=1, keepdims=True))
     winner = np.where(tied, _mean(members), -1).argmax(axis=1)
     shares = votes / len(members)
     contested = tied.sum(axis=1) > 1
@@ -66,7 +69,7 @@ def vote(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     return _finished(_normalised(shares))
 
 
-def weighted_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def weighted_mean(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Arithmetic mean with a weight a member; the weights are divided by their sum.
 
     Raises:
@@ -77,10 +80,11 @@ def weighted_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     weight = _of_members("weighted-mean", weights, len(members))
     if weight.sum() <= 0:
         raise Misuse(f"weights are {weight.tolist()}; allowed are finite numbers from 0 up, one of them above 0")
-    return _finished(np.tensordot(weight / weight.sum(), np.asarray(members, np.float64), axes=1))
+    together = np.tensordot(weight / weight.sum(), np.asarray(members, np.float64), axes=1)
+    return _finished(np.asarray(together, np.float64))
 
 
-def log_pool(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def log_pool(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Product of the probabilities, each member's to a power of its own that is fitted, renormalised.
 
     The logarithmic opinion pool (Genest & Zidek, "Combining Probability Distributions", Statistical Science 1, 1986); of one
@@ -92,10 +96,11 @@ def log_pool(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     """
     if weights is None:
         raise Misuse("the rule 'log-pool' needs exponents, one a member, which are fitted")
-    return _finished(softmax(np.tensordot(_of_members("log-pool", weights, len(members)), logarithms(members), axes=1))[0])
+    exponents = _of_members("log-pool", weights, len(members))
+    return _finished(softmax(np.asarray(np.tensordot(exponents, logarithms(members), axes=1)))[0])
 
 
-def stack(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def stack(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Multinomial logistic regression on the members' log-probabilities, with coefficients that are fitted.
 
     Stacking (Wolpert, "Stacked Generalization", Neural Networks 5, 1992). Clipped at 1e-7 from below.
@@ -120,7 +125,7 @@ def stack(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     return _finished(softmax(logs @ coefficients[:-1] + coefficients[-1])[0])
 
 
-def greedy(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def greedy(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Arithmetic mean of members that a greedy selection chose, weighted by how often it did.
 
     See `toile.committee.selection`.
@@ -150,7 +155,7 @@ def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) 
     return Predictions(members[0].split, RULES[rule](together, weights), members[0].labels)
 
 
-def aligned(members: Sequence[Predictions]) -> np.ndarray:
+def aligned(members: Sequence[Predictions]) -> MemberProbabilities:
     """`(members, images, classes)` float32: the members' probabilities, after a check that they speak of the same images.
 
     Raises:
@@ -175,7 +180,7 @@ def aligned(members: Sequence[Predictions]) -> np.ndarray:
     return np.stack([member.probabilities for member in members])
 
 
-def _of_members(rule: str, weights: Weights, count: int) -> np.ndarray:
+def _of_members(rule: str, weights: Weights, count: int) -> Numbers:
     """`(members,)` float64, from 0 up."""
     weight = np.asarray(weights, np.float64)
     if weight.shape != (count,):
@@ -190,20 +195,20 @@ def _unweighted(rule: str, weights: Weights) -> None:
         raise Misuse(f"the rule {rule!r} takes no weights; 'weighted-mean' does")
 
 
-def _mean(members: np.ndarray) -> np.ndarray:
+def _mean(members: MemberProbabilities) -> Scores:
     return np.sort(np.asarray(members, np.float64), axis=0).mean(axis=0)
 
 
-def _normalised(scores: np.ndarray) -> np.ndarray:
+def _normalised(scores: Scores) -> Scores:
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-def _finished(probabilities: np.ndarray) -> np.ndarray:
+def _finished(probabilities: Scores) -> Probabilities:
     """Float32 in 0..1: members may leave that range by rounding."""
     return np.clip(probabilities, 0, 1).astype(np.float32)
 
 
-RULES: dict[str, Callable[[np.ndarray, Weights], np.ndarray]] = {
+RULES: dict[str, Callable[[MemberProbabilities, Weights], Probabilities]] = {
     "mean": mean,
     "geometric-mean": geometric_mean,
     "median": median,

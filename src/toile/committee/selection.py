@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from toile.arrays import Numbers, OfLabel, PickWeights
 from toile.committee.fitting import Unseen, folds
 from toile.errors import Misuse
 from toile.evaluation.predictions import Predictions
@@ -35,9 +36,9 @@ class Selection:
     """
 
     weights: tuple[float, ...]
-    path: np.ndarray
-    losses: np.ndarray
-    nested: np.ndarray
+    path: PickWeights
+    losses: Numbers
+    nested: Numbers
 
     @property
     def picks(self) -> int:
@@ -98,7 +99,7 @@ def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
     return select(members).weights
 
 
-def _path(of_label: np.ndarray, limits: Mapping[str, float], prices: Mapping[str, np.ndarray]) -> np.ndarray:
+def _path(of_label: OfLabel, limits: Mapping[str, float], prices: Mapping[str, Numbers]) -> PickWeights:
     """`(picks, candidates)`: the weights after each pick, of `(candidates, images)`, within the budgets."""
     payable = [i for i in range(len(of_label)) if all(prices[name][i] <= limit for name, limit in limits.items())]
     if not payable:
@@ -119,12 +120,12 @@ def _path(of_label: np.ndarray, limits: Mapping[str, float], prices: Mapping[str
     return path
 
 
-def _losses(path: np.ndarray, of_label: np.ndarray) -> np.ndarray:
+def _losses(path: PickWeights, of_label: OfLabel) -> Numbers:
     """The mean log loss of each committee of a path."""
     return -np.log(path @ of_label).mean(axis=1)
 
 
-def _bagged(of_label: np.ndarray) -> np.ndarray:
+def _bagged(of_label: OfLabel) -> PickWeights:
     """`(picks, candidates)`: the mean of the bags' committees after each pick."""
     count = len(of_label)
     in_bag = min(count, max(LEAST_IN_BAG, count // 2))
@@ -137,7 +138,7 @@ def _bagged(of_label: np.ndarray) -> np.ndarray:
     return path / BAGS
 
 
-def _forward(of_label: np.ndarray) -> np.ndarray:
+def _forward(of_label: OfLabel) -> PickWeights:
     """`(picks, candidates)`: the weights after each pick of one selection."""
     count, images = of_label.shape
     # Logarithms are what takes time: one for the product of 32 images. `(32, candidates, images / 32)`; what there are too few
@@ -148,7 +149,7 @@ def _forward(of_label: np.ndarray) -> np.ndarray:
     given, total = (np.ascontiguousarray(one.reshape(len(one), groups, FACTORS).transpose(2, 0, 1)) for one in (given, total))
     room = np.empty_like(given)
 
-    def gains() -> np.ndarray:
+    def gains() -> Numbers:
         """`(candidates,)`: the sum of logarithms if one more is added."""
         np.add(given, total, out=room)
         return np.log(np.multiply.reduce(room, axis=0)).sum(axis=1)

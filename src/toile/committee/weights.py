@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from toile.arrays import Labels, MemberProbabilities, Numbers
 from toile.committee.fitting import on_unseen
 from toile.evaluation.scores import EPSILON
 
@@ -14,7 +15,7 @@ NEGLIGIBLE = 1e-6
 
 
 @on_unseen("fit committee weights")
-def fit(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, None]:
+def fit(probabilities: MemberProbabilities, labels: Labels) -> tuple[Numbers, None]:
     """The weights of `weighted-mean` with the least log loss: one a member, from 0 up, summing to 1.
 
     Expectation-maximisation for the proportions of a mixture (Dempster, Laird & Rubin 1977): a member's new weight is the

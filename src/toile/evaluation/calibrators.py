@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import Labels, Numbers, Probabilities, Scores
 from toile.errors import Misuse, nearest
+from toile.evaluation.optimise import least, least_of_one, rising_steps
 from toile.evaluation.predictions import Predictions, fittable
 from toile.evaluation.scores import logarithms, softmax
 
@@ -31,7 +34,7 @@ class Calibration:
     name: str
     numbers: dict[str, Any]
 
-    def __call__(self, probabilities: np.ndarray) -> np.ndarray:
+    def __call__(self, probabilities: NDArray[np.floating[Any]]) -> Probabilities:
         """`(images, classes)` float32, rows summing to 1, of probabilities of the same shape."""
         calibrated = CALIBRATIONS[self.name].apply(np.asarray(probabilities, np.float64), self.numbers)
         return np.clip(calibrated, 0, 1).astype(np.float32)
@@ -51,8 +54,8 @@ class Kind:
         about: in a line.
     """
 
-    fit: Callable[[np.ndarray, np.ndarray], dict[str, Any]]
-    apply: Callable[[np.ndarray, dict[str, Any]], np.ndarray]
+    fit: Callable[[Scores, Labels], dict[str, Any]]
+    apply: Callable[[Scores, dict[str, Any]], Scores]
     about: str
 
 
@@ -69,10 +72,8 @@ def calibrate(name: str, predictions: Predictions) -> Calibration:
     return Calibration(name, CALIBRATIONS[name].fit(predictions.probabilities.astype(np.float64), predictions.labels))
 
 
-def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def fit_temperature(probabilities: Scores, labels: Labels) -> dict[str, Any]:
     """The temperature, 0.05..100, with the least log loss."""
-    from scipy.optimize import minimize_scalar
-
     logs, rows = logarithms(probabilities), np.arange(len(labels))
 
     def loss(log_scale: float) -> float:
@@ -80,43 +81,38 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, 
         return float((softmax(scores)[1] - scores[rows, labels]).mean())
 
     # As scikit-learn's CalibratedClassifierCV(method="temperature"), but for the bounds.
-    bounds = tuple(np.log([LEAST, MOST]))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 64 * np.finfo(np.float64).eps})
-    return {"temperature": float(np.exp(-found.x))}
+    return {"temperature": float(np.exp(-least_of_one(loss, float(np.log(LEAST)), float(np.log(MOST)))))}
 
 
-def apply_temperature(probabilities: np.ndarray, numbers: dict[str, Any]) -> np.ndarray:
+def apply_temperature(probabilities: Scores, numbers: dict[str, Any]) -> Scores:
     return softmax(logarithms(probabilities) / numbers["temperature"])[0]
 
 
-def fit_vector(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def fit_vector(probabilities: Scores, labels: Labels) -> dict[str, Any]:
     """A scale, 0.01..20, and a shift, -20..20, of each class's log-probability, with the least log loss.
 
-    Convex; by L-BFGS-B, which ends where no derivative, of those that the bounds allow to follow, is above 1e-7.
+    Convex: see `toile.evaluation.optimise.least`.
     """
-    from scipy.optimize import minimize
-
     logs, rows = logarithms(probabilities), np.arange(len(labels))
     classes = logs.shape[1]
 
-    def loss(numbers: np.ndarray) -> tuple[float, np.ndarray]:
+    def loss(numbers: Numbers) -> tuple[float, Numbers]:
         scores = logs * numbers[:classes] + numbers[classes:]
         residual, total = softmax(scores)
-        value = (total - scores[rows, labels]).mean()
+        value = float((total - scores[rows, labels]).mean())
         residual[rows, labels] -= 1
         return value, np.concatenate([(residual * logs).mean(axis=0), residual.mean(axis=0)])
 
-    bounds, begin = [(LEAST, MOST)] * classes + [(-MOST, MOST)] * classes, np.repeat([1.0, 0.0], classes)
-    options = {"gtol": 1e-7, "ftol": 1e-15, "maxiter": 1000}
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    bounds = [(LEAST, MOST)] * classes + [(-MOST, MOST)] * classes
+    found = least(loss, np.repeat([1.0, 0.0], classes), bounds=bounds)
     return {"scale": found[:classes].tolist(), "shift": found[classes:].tolist()}
 
 
-def apply_vector(probabilities: np.ndarray, numbers: dict[str, Any]) -> np.ndarray:
+def apply_vector(probabilities: Scores, numbers: dict[str, Any]) -> Scores:
     return softmax(logarithms(probabilities) * np.asarray(numbers["scale"]) + np.asarray(numbers["shift"]))[0]
 
 
-def fit_isotonic(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def fit_isotonic(probabilities: Scores, labels: Labels) -> dict[str, Any]:
     """For each class a rising curve through points, from its probability to how often it is right: one class against the rest.
 
     Centred isotonic regression (Oron & Flournoy, "Centered Isotonic Regression", Statistics in Biopharmaceutical Research 9,
@@ -127,36 +123,42 @@ def fit_isotonic(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any
     return {"at": [at.tolist() for at, _ in curves], "to": [to.tolist() for _, to in curves]}
 
 
-def apply_isotonic(probabilities: np.ndarray, numbers: dict[str, Any]) -> np.ndarray:
-    curves = zip(probabilities.T, numbers["at"], numbers["to"], strict=True)
-    raised = np.stack([np.interp(of_class, at, to) for of_class, at, to in curves], axis=1)
+def apply_isotonic(probabilities: Scores, numbers: dict[str, Any]) -> Scores:
+    raised = np.empty_like(probabilities)
+    for c, (at, to) in enumerate(zip(numbers["at"], numbers["to"], strict=True)):
+        raised[:, c] = np.interp(probabilities[:, c], at, to)
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def _curve(probabilities: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The points of a class's curve."""
-    from scipy.optimize import isotonic_regression
-
+def _curve(probabilities: Numbers, right: NDArray[np.bool]) -> tuple[Numbers, Numbers]:
+    """The points of a class's curve: probabilities, rising, and what becomes of them."""
     values, index = np.unique(probabilities, return_inverse=True)
-    images = np.bincount(index)
-    steps = isotonic_regression(np.bincount(index, weights=right) / images, weights=images)
-    starts = steps.blocks[:-1]
-    weight = np.add.reduceat(images, starts).astype(np.float64)
-    at, to = np.add.reduceat(values * images, starts) / weight, steps.x[starts]
+    images = np.bincount(index).astype(np.float64)
+    steps, starts = rising_steps(np.bincount(index, weights=right) / images, images)
+    weight = np.add.reduceat(images, starts)
+    at, to = np.add.reduceat(values * images, starts) / weight, steps[starts]
     to = np.clip(to, 1 / (len(right) + 2), (len(right) + 1) / (len(right) + 2))
-    while len(at) > 1 and (slopes := np.diff(to) / np.diff(at)).max() > STEEPEST:
-        one = int(slopes.argmax())  # it and the next become one point
-        both = slice(one, one + 2)
-        middle = [np.average(array[both], weights=weight[both]) for array in (at, to)]
-        at, to, weight = (np.delete(array, one) for array in (at, to, _merged(weight, one)))
-        at[one], to[one] = middle
+    while len(at) > 1:
+        slopes = np.diff(to) / np.diff(at)
+        steepest = int(slopes.argmax())
+        if slopes[steepest] <= STEEPEST:
+            break
+        at, to, weight = _joined(at, weight, steepest), _joined(to, weight, steepest), _summed(weight, steepest)
     return at, to
 
 
-def _merged(weight: np.ndarray, one: int) -> np.ndarray:
-    merged = weight.copy()
-    merged[one + 1] += merged[one]
-    return merged
+def _joined(points: Numbers, weight: Numbers, one: int) -> Numbers:
+    """A point and the next as their mean."""
+    joined = np.delete(points, one + 1)
+    joined[one] = np.average(points[one : one + 2], weights=weight[one : one + 2])
+    return joined
+
+
+def _summed(weight: Numbers, one: int) -> Numbers:
+    """What such a point weighs."""
+    summed = np.delete(weight, one + 1)
+    summed[one] = weight[one] + weight[one + 1]
+    return summed
 
 
 CALIBRATIONS: dict[str, Kind] = {

@@ -10,19 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toile.committee.rules import TIE, Fitted
 from toile.errors import Misuse
 from toile.evaluation.scores import EPSILON
+from toile.models.protocols import KerasModel
 
 
 def combined(
-    models: Sequence[Any],
+    models: Sequence[KerasModel],
     rule: str | None = None,
     weights: Fitted | None = None,
     counts: Sequence[int] | None = None,
     calibration: tuple[str, dict[str, Any]] | None = None,
-) -> Any:
+) -> KerasModel:
     """One model of several, or of one without a rule.
 
     Args:
@@ -49,17 +51,17 @@ def combined(
     if rule is not None and rule not in OPERATIONS:
         raise Misuse(f"the rule {rule!r} cannot be exported; these can: {', '.join(OPERATIONS)}")
     images = keras.Input(models[0].input_shape[1:], dtype="uint8", name="images")
-    said = []
+    by_model = []
     for number, model in enumerate(map(in_float32, models), start=1):
         # Under a name of its own, because most models are called "functional".
         member = keras.Model(model.inputs[0], model.outputs[0], name=f"member_{number}")
         # training=False: with a Random* layer inside, the training graph would be exported otherwise.
-        said.append(member(images, training=False))
+        by_model.append(member(images, training=False))
     ends = np.cumsum(counts)
-    own = [said[end - count : end] for end, count in zip(ends, counts, strict=True)]
-    said = [one[0] if len(one) == 1 else _mean(ops.stack(one, axis=1), None) for one in own]
-    members = ops.stack(said, axis=1)
-    probabilities = said[0] if rule is None else ops.clip(OPERATIONS[rule](members, weights), 0, 1)
+    own = [by_model[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    by_member = [one[0] if len(one) == 1 else _mean(ops.stack(one, axis=1), None) for one in own]
+    members = ops.stack(by_member, axis=1)
+    probabilities = by_member[0] if rule is None else ops.clip(OPERATIONS[rule](members, weights), 0, 1)
     if calibration is not None:
         name, numbers = calibration
         probabilities = ops.clip(CALIBRATED[name](probabilities, numbers), 0, 1)
@@ -67,7 +69,7 @@ def combined(
     return keras.Model(images, outputs, name="run" if rule is None else "committee")
 
 
-def in_float32(model: Any) -> Any:
+def in_float32(model: KerasModel) -> KerasModel:
     """The model with the same weights and all layers in float32; itself if they are."""
     import keras
 
@@ -97,8 +99,9 @@ def _median(members: Any, weights: None) -> Any:
 
     # `ops.median` comes to the same in twice as many ONNX nodes.
     ordered, count = ops.sort(members, axis=1), members.shape[1]
-    middle = (ops.take(ordered, (count - 1) // 2, axis=1) + ops.take(ordered, count // 2, axis=1)) / 2
-    total = ops.sum(middle, axis=1, keepdims=True)
+    lower: Any = ops.take(ordered, (count - 1) // 2, axis=1)
+    middle = (lower + ops.take(ordered, count // 2, axis=1)) / 2
+    total: Any = ops.sum(middle, axis=1, keepdims=True)
     return _normalised(ops.where(total <= 0, _mean(members, None), middle))
 
 
@@ -111,8 +114,8 @@ def _vote(members: Any, weights: None) -> Any:
     # Sorted and in float64, as the original: which of equals is the highest should not be up to the order of a sum.
     mean = ops.mean(ops.cast(ops.sort(members, axis=1), "float64"), axis=1)
     winner = _first_highest(ops.where(tied, mean, -1.0), classes)
-    contested = ops.sum(ops.cast(tied, "float32"), axis=1, keepdims=True) > 1
-    return _normalised(votes / count + ops.cast(contested, "float32") * winner * TIE)
+    most: Any = ops.sum(ops.cast(tied, "float32"), axis=1, keepdims=True)
+    return _normalised(votes / count + ops.cast(most > 1, "float32") * winner * TIE)
 
 
 def _weighted_mean(members: Any, weights: Sequence[float]) -> Any:
@@ -148,7 +151,8 @@ def _first_highest(scores: Any, classes: int) -> Any:
     """One-hot over the last axis. Not by `ops.argmax`, which looks at the sign of zeros by operations that ONNX has not."""
     from keras import ops
 
-    return ops.one_hot(ops.squeeze(ops.top_k(scores, 1)[1], axis=-1), classes, dtype="float32")
+    highest: Any = ops.top_k(scores, 1)
+    return ops.one_hot(ops.squeeze(highest[1], axis=-1), classes, dtype="float32")
 
 
 def _normalised(scores: Any) -> Any:
@@ -178,11 +182,13 @@ def _isotonic(probabilities: Any, numbers: dict[str, Any]) -> Any:
     at, to = (np.stack([_lengthened(one, most) for one in numbers[key]]) for key in ("at", "to"))
     widths, rises = np.diff(at), np.diff(to)
     widths[widths == 0] = 1
-    come = (ops.expand_dims(probabilities, -1) - at[:, :-1].astype(np.float32)) * (1 / widths).astype(np.float32)
-    return _normalised(ops.sum(ops.clip(come, 0, 1) * rises.astype(np.float32), axis=-1) + to[:, 0].astype(np.float32))
+    here: Any = ops.expand_dims(probabilities, -1)
+    come: Any = ops.clip((here - at[:, :-1].astype(np.float32)) * (1 / widths).astype(np.float32), 0, 1)
+    raised: Any = ops.sum(come * rises.astype(np.float32), axis=-1)
+    return _normalised(raised + to[:, 0].astype(np.float32))
 
 
-def _lengthened(points: Sequence[float], count: int) -> np.ndarray:
+def _lengthened(points: Sequence[float], count: int) -> NDArray[np.float64]:
     """The last point again and again."""
     return np.pad(np.asarray(points, np.float64), (0, count - len(points)), "edge")
 

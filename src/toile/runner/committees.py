@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from toile.arrays import PositionLabels, Positions
 from toile.committee.rules import RULES
 from toile.data.splits import Parts
 from toile.errors import Misuse
@@ -46,21 +47,21 @@ def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
     if spec.candidates:
         yield Group(spec, spec.name, tuple(_candidates(plan, spec)))
         return
-    lines = _lines(plan, spec)
-    first = next(iter(lines.values()))
+    trainings_of = _lines(plan, spec)
     if spec.across == "seeds":
-        for fold in dict.fromkeys(fold for _, fold in first):
-            trainings = [one for line in lines.values() for (_, of), one in line.items() if of == fold]
+        for fold in dict.fromkeys(fold for _, fold in next(iter(trainings_of.values()))):
+            trainings = [one for line in trainings_of.values() for (_, of), one in line.items() if of == fold]
             yield Group(spec, spec.name + ("" if fold is None else f" (fold {fold + 1})"), tuple(map(_alone, trainings)))
         return
-    if spec.across == "folds":
-        if without := [line for line, found in lines.items() if any(fold is None for _, fold in found)]:
-            raise Misuse(f"committee {spec.name!r} is across folds, and {without[0]!r} has none (split.folds)")
-        lines = {line: {(seed, None): one for seed, one in _whole(found)} for line, found in lines.items()}
-        first = next(iter(lines.values()))
-    else:
-        lines = {line: {key: _alone(one) for key, one in found.items()} for line, found in lines.items()}
-        first = next(iter(lines.values()))
+    lines: dict[str, dict[tuple[int, int | None], Member]] = {}
+    for line, found in trainings_of.items():
+        if spec.across is None:
+            lines[line] = {key: _alone(one) for key, one in found.items()}
+        elif any(fold is None for _, fold in found):
+            raise Misuse(f"committee {spec.name!r} is across folds, and {line!r} has none (split.folds)")
+        else:
+            lines[line] = {(seed, None): one for seed, one in _whole(found)}
+    first = next(iter(lines.values()))
     shared = [key for key in first if all(key in line for line in lines.values())]
     if not shared:  # members with different single seeds still make one committee
         yield Group(spec, spec.name, tuple(next(iter(line.values())) for line in lines.values()))
@@ -73,21 +74,27 @@ def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
 
 
 def test_of(plan: Plan, member: Member) -> Predictions:
-    """What a stored member says of the test images: of several trainings, the mean."""
-    labels = plan.parts(member.trainings[0]).test.labels
-    said = np.stack([plan.run_of(one).probabilities("test") for one in member.trainings])
-    return Predictions("test", said[0] if len(said) == 1 else RULES["mean"](said), labels)
+    """What a stored member says of the test images: of several trainings, the mean.
+
+    Raises:
+        Misuse: there are none.
+    """
+    test = plan.parts(member.trainings[0]).test
+    if test is None:
+        raise Misuse(f"{member.name!r} has no test images to be judged on; give split.test, such as test = 0.2, or test_path")
+    said = np.stack([plan.stored_run(one).probabilities("test") for one in member.trainings])
+    return Predictions("test", said[0] if len(said) == 1 else RULES["mean"](said, None), test.labels)
 
 
 def unseen_of(plan: Plan, member: Member) -> Predictions:
     """What a stored member says of images that it was not trained on, in the order of the data set: the validation part; of
     folds, every image by the training that held it out."""
     places, labels = unseen_places(plan, member)
-    said = np.concatenate([plan.run_of(one).probabilities("validation") for one in member.trainings])
+    said = np.concatenate([plan.stored_run(one).probabilities("validation") for one in member.trainings])
     return Predictions("validation" if len(member.trainings) == 1 else "out-of-fold", said[places.argsort()], labels)
 
 
-def unseen_places(plan: Plan, member: Member) -> tuple[np.ndarray, np.ndarray]:
+def unseen_places(plan: Plan, member: Member) -> tuple[Positions, PositionLabels]:
     """Where those images are among the data set's training images, as the trainings have them; and their labels in the order of
     the data set."""
     none = np.zeros(0, np.int64)
@@ -170,7 +177,7 @@ def _same_test(what: str, a: tuple[Member, list[Parts]], b: tuple[Member, list[P
         raise Misuse(f"{what}: {pair} are judged on different test images; members have to be split alike")
 
 
-def _drawn(parts: Parts) -> np.ndarray:
+def _drawn(parts: Parts) -> Positions:
     """Which of the training images the split made test images; none where the data set has its own."""
     return parts.indices.get("test", np.zeros(0, np.int64))
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from toile.arrays import ByImage, ImageArray, MemberProbabilities, Probabilities
 from toile.committee.rules import Fitted
 from toile.data.dataset import Dataset
 from toile.evaluation.calibrators import Calibration
@@ -58,14 +59,14 @@ class Chosen:
         height, width, channels = self.trial["dataset"]["image_shape"]
         return height, width, channels
 
-    def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def ask(self, images: ImageArray) -> tuple[Probabilities, ByImage]:
         """Probabilities `(n, classes)` and each member's `(n, members, classes)`, of uint8 `(n, height, width, channels)`."""
         from toile.workers.infer import infer
 
         said = self.of_members(np.stack(infer([run.model_path for run in self.runs], self.trial["backend"], images)))
         return self.joint(said), said.transpose(1, 0, 2)
 
-    def of_members(self, said: np.ndarray) -> np.ndarray:
+    def of_members(self, said: MemberProbabilities) -> MemberProbabilities:
         """`(members, n, classes)` of `(trainings, n, classes)`."""
         from toile.committee.rules import RULES
 
@@ -73,7 +74,7 @@ class Chosen:
         own = [said[end - count : end] for end, count in zip(ends, self.counts, strict=True)]
         return np.stack([one[0] if len(one) == 1 else RULES["mean"](one, None) for one in own])
 
-    def joint(self, members: np.ndarray) -> np.ndarray:
+    def joint(self, members: MemberProbabilities) -> Probabilities:
         """`(n, classes)` of `(members, n, classes)`: the rule applied, and the calibration."""
         from toile.committee.rules import RULES
 

@@ -27,29 +27,32 @@ class CommitteeSpec(Spec):
     """Stored runs combined at the level of probabilities. (Also called an ensemble.)"""
 
     name: Name = Field(description="no other committee of the study has it")
-    members: Annotated[Strings, Field(min_length=1)] = Field((), description="names of trials, or patterns such as `model-*`")
+    members: Annotated[Strings, Field(min_length=1)] = Field(
+        default=(), description="names of trials, or patterns such as `model-*`"
+    )
     candidates: Annotated[Strings, Field(min_length=1)] = Field(
-        (), description="for `greedy`, instead of `members`: names or patterns of trials; trainings of all seeds may be chosen"
+        default=(),
+        description="for `greedy`, instead of `members`: names or patterns of trials; trainings of all seeds may be chosen",
     )
     across: Literal["seeds", "folds"] | None = Field(
-        None,
+        default=None,
         description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed; '
         '`"folds"`: the trainings of all folds of a trial are one member, fitted on what they say of the images held out',
     )
-    rule: Name = Field("mean", description="how probabilities become one, as `toile list` shows the rules")
+    rule: Name = Field(default="mean", description="how probabilities become one, as `toile list` shows the rules")
     weights: Annotated[Floats | Literal["fit"] | None, BeforeValidator(listed)] = Field(
-        None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
+        default=None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
     )
     calibration: Calibration = Field(
-        None, description="what is done to the joint probabilities, fitted on the same images as a rule is"
+        default=None, description="what is done to the joint probabilities, fitted on the same images as a rule is"
     )
-    max_members: Annotated[int, Field(ge=1)] | None = Field(None, description="for `greedy`: choose so many at most")
-    max_parameters: Annotated[int, Field(ge=1)] | None = Field(None, description="for `greedy`: of all that are chosen")
+    max_members: Annotated[int, Field(ge=1)] | None = Field(default=None, description="for `greedy`: choose so many at most")
+    max_parameters: Annotated[int, Field(ge=1)] | None = Field(default=None, description="for `greedy`: of all that are chosen")
     max_milliseconds: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="for `greedy`: of all that are chosen, for an image, as their runs were evaluated"
+        default=None, description="for `greedy`: of all that are chosen, for an image, as their runs were evaluated"
     )
-    published: Published | None = Field(None, description="figures to be shown beside the measured ones")
-    note: str | None = Field(None, description="what a reader of the report should know")
+    published: Published | None = Field(default=None, description="figures to be shown beside the measured ones")
+    note: str | None = Field(default=None, description="what a reader of the report should know")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -9,6 +9,7 @@ from typing import Any
 from toile.study.committee import FITTED_RULES, K_FOLD, CommitteeSpec, matching
 from toile.study.lines import Location
 from toile.study.mistakes import Mistake, unknown
+from toile.study.strict import is_array, is_table
 from toile.study.tables import tables, whole
 
 
@@ -36,7 +37,7 @@ def _named(content: dict[str, Any], names: Sequence[str], broken: tuple[str, ...
     for kind, key in (("committee", "members"), ("comparison", "trials")):
         for i, table in tables(content, kind):
             members = table.get(key)
-            members = [name for name in members if isinstance(name, str)] if isinstance(members, list) else []
+            members = [name for name in members if isinstance(name, str)] if is_array(members) else []
             for name, count in Counter(members).items():
                 place: Location = (kind, i, key, members.index(name))
                 known = matching(names, name) if kind == "committee" else name in names
@@ -74,8 +75,9 @@ def _weights(spec: CommitteeSpec) -> Iterator[tuple[str, str]]:
 
 def _fit(spec: CommitteeSpec, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What is fitted where nothing is held out."""
-    split = content.get("split") if isinstance(content.get("split"), dict) else {}
-    own = any(isinstance(table.get("split"), dict) for kind in ("trial", "sweep") for _, table in tables(content, kind))
+    asked = content.get("split")
+    split = asked if is_table(asked) else {}
+    own = any(is_table(table.get("split")) for kind in ("trial", "sweep") for _, table in tables(content, kind))
     if spec.across == "folds" and not _folds(content):
         yield "across", "a committee across folds needs folds, and the study has none (split.folds)"
     elif (spec.fitted or spec.calibrated) and not own and split.get("validation") == 0 and split.get("folds") is None:
@@ -87,4 +89,4 @@ def _fit(spec: CommitteeSpec, content: dict[str, Any]) -> Iterator[tuple[str, st
 def _folds(content: dict[str, Any]) -> bool:
     """Whether any trial of the study has folds."""
     lines = [table for kind in ("trial", "sweep") for _, table in tables(content, kind)]
-    return any(isinstance(split := one.get("split"), dict) and split.get("folds") for one in (content, *lines))
+    return any(is_table(split := one.get("split")) and split.get("folds") for one in (content, *lines))

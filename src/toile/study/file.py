@@ -17,6 +17,7 @@ from toile.study.expand import combinations, leaves, merge
 from toile.study.lines import Location
 from toile.study.mistakes import Mistake, explain, spell, unknown
 from toile.study.spec import ArchitectureSpec, RecipeSpec, StudySpec, SweepSpec, TrialSpec
+from toile.study.strict import is_array, is_table
 from toile.study.tables import tables as _tables
 from toile.study.tables import whole as _whole
 
@@ -101,7 +102,7 @@ def _recipes(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
     """What a trial's or a sweep's own recipe gets wrong. (They are partial, so the models take them as they come.)"""
     for kind in ("trial", "sweep"):
         for i, table in _tables(content, kind):
-            if isinstance(recipe := table.get("recipe"), dict):
+            if is_table(recipe := table.get("recipe")):
                 yield from _recipe(recipe, (kind, i, "recipe"))
 
 
@@ -116,11 +117,11 @@ def _grids(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
     """Keys that no grid has, and values that a recipe cannot have."""
     for i, table in _tables(content, "sweep"):
         grid = table.get("grid")
-        for path, values in leaves(grid) if isinstance(grid, dict) else ():
+        for path, values in leaves(grid) if is_table(grid) else ():
             place = ("sweep", i, "grid", *path)
             if len(path) != 2 or path[0] not in ("recipe", "architecture"):
                 yield place, "a grid's keys are recipe.KEY and architecture.KEY"
-            elif not isinstance(values, list) or not values:
+            elif not is_array(values) or not values:
                 yield place, f"a list of values is wanted, got {values!r}"
             elif path[0] == "recipe":
                 for value in values:
@@ -133,7 +134,7 @@ def _names(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
     if isinstance(dataset, str):
         where, dataset = ("dataset",), {"name": dataset}
     else:
-        where, dataset = ("dataset", "name"), dataset if isinstance(dataset, dict) else {}
+        where, dataset = ("dataset", "name"), dataset if is_table(dataset) else {}
     name, form = dataset.get("name"), dataset.get("format")
     if isinstance(name, str) and name not in catalogue.datasets:
         hint = f"; files of your own are given as {{ path = {name!r} }}" if set(name) & set("./\\") else ""
@@ -157,8 +158,8 @@ def _architectures(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mi
             found = list(_architecture(architecture, catalogue, (kind, i, "architecture")))
             yield from found
             grid = table.get("grid") if kind == "sweep" and not found else None
-            for path, values in leaves(grid) if isinstance(grid, dict) else ():
-                if len(path) == 2 and path[0] == "architecture" and isinstance(values, list):
+            for path, values in leaves(grid) if is_table(grid) else ():
+                if len(path) == 2 and path[0] == "architecture" and is_array(values):
                     for value in values:
                         swept = ArchitectureSpec(name=architecture.name, options={**architecture.options, path[1]: value})
                         yield from _architecture(swept, catalogue, (kind, i, "grid", "architecture"))
@@ -212,7 +213,7 @@ def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:
     """The names of all trials, those of sweeps too, with their places; and what names of unreadable sweeps begin with."""
     names = _names_of(content, "trial")
-    broken = []
+    broken: list[str] = []
     for i, table in _tables(content, "sweep"):
         try:
             sweep = SweepSpec.model_validate(table)

@@ -81,7 +81,7 @@ def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row
 def _means(study: str, spec: CommitteeSpec, found: Sequence[Row]) -> Row:
     """What a document publishes of a committee: the means of its members' figures, laid beside the same means here."""
     members = [row for row in found if row.study == study and row.line in spec.members and row.n]
-    published = spec.published.mean_of_members
+    published = spec.published.mean_of_members if spec.published else {}
     whole = len(members) == len(spec.members)
     measured = {metric: mean(row.measured[metric] for row in members) for metric in published} if whole else {}
     name = f"{spec.name}: the mean of its members' figures, which no committee has"
@@ -125,7 +125,7 @@ def _plain(value: Any) -> Any:
 
 def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
     published = line.published or Published()
-    split, spoken_of = _spoken_of(published, "validation" if line.split.folds else "test")
+    split, published_figures = _published_figures(published, "validation" if line.split.folds else "test")
     full = [one for one in found if not one.reduced]
     used = full or found
     values: dict[str, list[float]] = defaultdict(list)
@@ -142,15 +142,15 @@ def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
         kind, note = REDUCED, used[0].reduced.removeprefix("reduced ")
     elif len(full) < folds:
         kind, note = REDUCED, f"{len(full)} of {folds} folds"
-    elif "accuracy" not in spoken_of:
+    elif "accuracy" not in published_figures:
         kind, note = ALONE, "no figure is published"
-    elif abs(measured["accuracy"] - spoken_of["accuracy"]) > CLOSE:
+    elif abs(measured["accuracy"] - published_figures["accuracy"]) > CLOSE:
         kind, note = DIFFERS, note or "why is not known"
     else:
         kind = REPRODUCED
     seconds = mean(one.facts["seconds"]["train"] for one in used) if used else None
     return Row(
-        study, line.name, parameters, split, spoken_of, len(used), measured, spread, kind, note, seconds=seconds,
+        study, line.name, parameters, split, published_figures, len(used), measured, spread, kind, note, seconds=seconds,
         figures=tuple(figures(study, line.name, published, full if len(full) >= folds else [])),
     )  # fmt: skip
 
@@ -160,7 +160,7 @@ def _why_missing(line: Variant) -> str:
     return "ImageNet weights not available here" if needs else ""
 
 
-def _spoken_of(published: Published, otherwise: str) -> tuple[str, Figures]:
+def _published_figures(published: Published, otherwise: str) -> tuple[str, Figures]:
     """Which of a run's splits the published figures are of (`otherwise` if there are none), and the figures."""
     if published.test:
         return "test", published.test

@@ -32,7 +32,7 @@ def _models(results: StudyResults) -> str:
     if not rows:
         return ""
     best = max(rows, key=lambda row: row["accuracy"])
-    tested = f"{len(results.test):,} test images of {results.dataset.name}"
+    tested = f"{len(results.test_images):,} test images of {results.dataset.name}"
     between = f"{figure(best['low'])} to {figure(best['high'])}"
     interval = f"95 % interval {between}" if best["n"] == 1 else f"the mean of {best['n']} trainings, {between}"
     models = sum(line.part == "test" for line in study_lines(results))
@@ -103,10 +103,10 @@ def _side(difference: float) -> str:
 
 def _tested(results: StudyResults, committee: CommitteeResult, member: MemberResult, *, explained: bool) -> str:
     """Whether the committee and its best member differ by more than chance, by a paired test."""
-    labels = results.test.labels
+    labels = results.test_images.labels
     test = mcnemar(Predictions("test", committee.probabilities, labels), Predictions("test", member.probabilities, labels))
     verdict = "more than chance" if test.p_value < 0.05 else "no more than chance may do"
     p = f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{test.p_value:.2g}"
-    said = f"McNemar’s exact test, {p}; one training each, so nothing is said of other seeds" if explained else p
+    note = f"McNemar’s exact test, {p}; one training each, so nothing is said of other seeds" if explained else p
     alone = f"the committee alone is right on {test.only_a:,} images, {member.name} alone on {test.only_b:,}"
-    return f"; {alone}, which is {verdict} ({said})"
+    return f"; {alone}, which is {verdict} ({note})"

@@ -84,7 +84,7 @@ def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
 
 
 def _member(plan: Plan, member: Member) -> MemberResult:
-    runs = {one.name: plan.run_of(one) for one in member.trainings}
+    runs = {one.name: plan.stored_run(one) for one in member.trainings}
     (run, *others), line = runs.values(), member.trainings[0].line
     said = None if not others else committees.test_of(plan, member)
     figures = run.metrics.get("test", {}) if said is None else evaluate(said.probabilities, said.labels)

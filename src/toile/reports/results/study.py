@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from toile.arrays import Probabilities
 from toile.committee.rules import RULES, Fitted
 from toile.data.dataset import Dataset, Images
+from toile.errors import ToileError
 from toile.evaluation.calibrators import Calibration
 from toile.store.run import Run
 from toile.study.spec import StudySpec
@@ -30,6 +32,17 @@ class TrialResult:
     published: dict[str, Any]
     run: Run | None
     line: str = ""
+
+    @property
+    def stored_run(self) -> Run:
+        """Its run, where it has one: that of a trial in `StudyResults.stored`.
+
+        Raises:
+            ToileError: it is not stored.
+        """
+        if self.run is None:
+            raise ToileError(f"{self.name} is not stored")
+        return self.run
 
     @property
     def test(self) -> dict[str, Any]:
@@ -53,7 +66,7 @@ class MemberResult:
     test: dict[str, Any]
 
     @cached_property
-    def probabilities(self) -> np.ndarray:
+    def probabilities(self) -> Probabilities:
         """`(images, classes)` of the test images."""
         said = [run.probabilities("test") for run in self.trainings.values()]
         return said[0] if len(said) == 1 else RULES["mean"](np.stack(said), None)
@@ -62,14 +75,16 @@ class MemberResult:
     def costs(self) -> dict[str, float]:
         """`parameters`, and `milliseconds` for an image as its runs were evaluated; infinite where a run does not say."""
         facts = [run.provenance for run in self.trainings.values()]
-        parameters = [one.get("parameters") for one in facts]
-        seconds = [one.get("seconds", {}).get("evaluate") for one in facts]
-        images = [one.get("images", {}).get("test") for one in facts]
-        known = all(seconds) and all(images)
         return {
-            "parameters": float(sum(parameters)) if all(count is not None for count in parameters) else math.inf,
-            "milliseconds": 1000 * sum(s / n for s, n in zip(seconds, images, strict=True)) if known else math.inf,
+            "parameters": sum(math.inf if one.get("parameters") is None else one["parameters"] for one in facts),
+            "milliseconds": sum(_milliseconds(one) for one in facts),
         }
+
+
+def _milliseconds(facts: dict[str, Any]) -> float:
+    """For an image, as a run was evaluated."""
+    seconds, images = facts.get("seconds", {}).get("evaluate"), facts.get("images", {}).get("test")
+    return 1000 * seconds / images if seconds and images else math.inf
 
 
 @dataclass(frozen=True)
@@ -100,12 +115,12 @@ class CommitteeResult:
     joined: tuple[MemberResult, ...]
     rule: str
     weights: Fitted | None
-    probabilities: np.ndarray
+    probabilities: Probabilities
     test: dict[str, Any]
     mean_of_members: dict[str, float]
     published: dict[str, Any]
     calibration: Calibration | None = None
-    uncalibrated: np.ndarray | None = None
+    uncalibrated: Probabilities | None = None
     fitted_on: str = ""
     choice: ChoiceResult | None = None
 
@@ -121,14 +136,14 @@ class StudyResults:
 
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
-    `probabilities` of the runs speak of.
+    `probabilities` of the runs speak of; None in cross-validation of a data set without test images.
     """
 
     study: StudySpec
     reference: str
     dataset: Dataset
     audit: dict[str, Any]
-    test: Images
+    test: Images | None
     trials: tuple[TrialResult, ...]
     committees: tuple[CommitteeResult, ...]
     reduced: str = ""
@@ -137,6 +152,17 @@ class StudyResults:
     def title(self) -> str:
         """The study's title, with how it is reduced if it is."""
         return f"{self.study.title}, {self.reduced}" if self.reduced else self.study.title
+
+    @property
+    def test_images(self) -> Images:
+        """`test`, where something was judged on it.
+
+        Raises:
+            ToileError: there are none.
+        """
+        if self.test is None:
+            raise ToileError(f"{self.reference} has no test images: nothing was judged on any")
+        return self.test
 
     @property
     def stored(self) -> tuple[TrialResult, ...]:
