@@ -147,21 +147,22 @@ def test_without_a_pool_to_begin_with_a_stack_is_scikit_learns_regression() -> N
     said = members(1.0, 2.0, 1.5)
     logs = logarithms(np.stack([one.probabilities for one in said]))
     from_nothing = stacking.Problem.of(logs, LABELS, exponents=np.zeros(len(said)))
+    features = from_nothing.features[:-1].T
     for penalty in (0.1, 10.0):
-        ours = from_nothing.solved(penalty, 1e-9)
-        theirs = LogisticRegression(C=1 / penalty, max_iter=10_000, tol=1e-10).fit(from_nothing.features[:, :-1], LABELS)
+        ours = from_nothing.solved(penalty, 1e-9, from_nothing.pool)
+        theirs = LogisticRegression(C=1 / penalty, max_iter=10_000, tol=1e-10).fit(features, LABELS)
         np.testing.assert_allclose(ours[:, :-1], theirs.coef_, atol=1e-3)
-        scores = from_nothing.features @ ours.T
-        np.testing.assert_allclose(softmax(scores)[0], theirs.predict_proba(from_nothing.features[:, :-1]), atol=1e-5)
+        scores = ours @ from_nothing.features
+        np.testing.assert_allclose(softmax(scores, axis=0)[0].T, theirs.predict_proba(features), atol=1e-5)
 
 
 def test_a_stack_ends_where_nothing_gets_better() -> None:
     logs = logarithms(np.stack([one.probabilities for one in members(1.0, 2.0)]))
     problem = stacking.Problem.of(logs, LABELS)
-    coefficients = problem.solved(1.0, stacking.GRADIENT)
-    said, _ = softmax(problem.offset + problem.features @ coefficients.T)
-    said[np.arange(len(LABELS)), LABELS] -= 1
-    gradient = said.T @ problem.features
+    coefficients = problem.solved(1.0, stacking.GRADIENT, problem.pool)
+    said, _ = softmax(problem.offset + coefficients @ problem.features, axis=0)
+    said[LABELS, np.arange(len(LABELS))] -= 1
+    gradient = said @ problem.features.T
     gradient[:, :-1] += coefficients[:, :-1]
     assert np.abs(gradient).max() / len(LABELS) < 1e-5
 
@@ -170,7 +171,7 @@ def test_a_strong_penalty_leaves_the_log_pool_and_few_images_choose_it() -> None
     said = members(1.0, 2.0)
     logs = logarithms(np.stack([one.probabilities for one in said]))
     problem = stacking.Problem.of(logs, LABELS)
-    strong = problem.solved(1e9, stacking.GRADIENT)
+    strong = problem.solved(1e9, stacking.GRADIENT, problem.pool)
     assert np.abs(strong[:, :-1]).max() < 1e-4
     few = np.arange(24) % 4
     noise = [member(few, seed, 1.0) for seed in range(3)]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from toile.arrays import Labels, MemberProbabilities, Positions
 from toile.committee.rules import Fitted, aligned
+from toile.evaluation.optimise import one_thread
 from toile.evaluation.predictions import Predictions, fittable
 
 # Of a fit: `(members, images, classes)` float32 and `(images,)` int64, to an array with one entry a member along its first
@@ -67,7 +68,8 @@ def on_unseen(purpose: str) -> Callable[[Fit], Callable[[Sequence[Predictions]],
         @wraps(fit)
         def fitted(members: Sequence[Predictions]) -> Fitted:
             unseen = Unseen.of(members, purpose)
-            of_each, of_all = fit(unseen.probabilities, unseen.labels)
+            with one_thread():
+                of_each, of_all = fit(unseen.probabilities, unseen.labels)
             of_members = unseen.shared(of_each)
             if of_all is None:
                 return tuple(of_members.tolist())

@@ -35,10 +35,11 @@ def exponents(logs: MemberScores, labels: Labels) -> Numbers:
     """The same of logarithms `(members, images, classes)`, as `(members,)` float64."""
     count, images, _ = logs.shape
     of_labels = logs[:, np.arange(images), labels].sum(axis=1)
+    by_class = np.ascontiguousarray(logs.transpose(0, 2, 1))
 
     def loss(exponents: Numbers) -> tuple[float, Numbers]:
-        pooled, total = softmax(np.asarray(np.tensordot(exponents, logs, axes=1)))
-        expected = np.asarray(np.tensordot(logs, pooled, axes=([1, 2], [0, 1])))
+        pooled, total = softmax(np.asarray(np.tensordot(exponents, by_class, axes=1)), axis=0)
+        expected = np.asarray(np.tensordot(by_class, pooled, axes=([1, 2], [0, 1])))
         return float(total.sum() - exponents @ of_labels) / images, (expected - of_labels) / images
 
     return least(loss, np.ones(count) / count, bounds=[(0, MOST)] * count)

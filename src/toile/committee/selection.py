@@ -10,6 +10,7 @@ import numpy as np
 from toile.arrays import Numbers, OfLabel, PickWeights
 from toile.committee.fitting import Unseen, folds
 from toile.errors import Misuse
+from toile.evaluation.optimise import one_thread
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.scores import EPSILON
 
@@ -84,12 +85,13 @@ def select(
     prices = {name: np.asarray((costs or {})[name], np.float64)[first] for name in limits if name != "max_members"}
     if "max_members" in limits:
         prices["max_members"] = np.ones(len(of_label))
-    path = _path(of_label, limits, prices)
     fold, nested = folds(labels, FOLDS), np.zeros(PICKS)
-    for out in (fold == held for held in range(FOLDS)):
-        if out.any() and not out.all():
-            nested -= np.log(_path(of_label[:, ~out], limits, prices) @ of_label[:, out]).sum(axis=1)
-    losses = _losses(path, of_label)
+    with one_thread():
+        path = _path(of_label, limits, prices)
+        losses = _losses(path, of_label)
+        for out in (fold == held for held in range(FOLDS)):
+            if out.any() and not out.all():
+                nested -= np.log(_path(of_label[:, ~out], limits, prices) @ of_label[:, out]).sum(axis=1)
     shares = unseen.shared(path.T).T
     return Selection(tuple(shares[losses.argmin()].tolist()), shares, losses, nested / len(labels))
 

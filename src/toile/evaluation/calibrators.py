@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from toile.arrays import Labels, Numbers, Probabilities, Scores
 from toile.errors import Misuse, nearest
-from toile.evaluation.optimise import least, least_of_one, rising_steps
+from toile.evaluation.optimise import least, least_of_one, one_thread, rising_steps
 from toile.evaluation.predictions import Predictions, fittable
 from toile.evaluation.scores import logarithms, softmax
 
@@ -69,7 +69,9 @@ def calibrate(name: str, predictions: Predictions) -> Calibration:
     fittable(predictions, "fit a calibration")
     if name not in CALIBRATIONS:
         raise Misuse(f"unknown calibration {name!r}{nearest(name, CALIBRATIONS)}; allowed: {', '.join(CALIBRATIONS)}")
-    return Calibration(name, CALIBRATIONS[name].fit(predictions.probabilities.astype(np.float64), predictions.labels))
+    with one_thread():
+        numbers = CALIBRATIONS[name].fit(predictions.probabilities.astype(np.float64), predictions.labels)
+    return Calibration(name, numbers)
 
 
 def fit_temperature(probabilities: Scores, labels: Labels) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,19 @@ from toile.arrays import Numbers, Positions
 # Where a search ends: no derivative, of those that the bounds allow to follow, is further from 0.
 GRADIENT = 1e-7
 ITERATIONS = 1000
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Matrices multiplied on one thread, in whatever runs inside.
+
+    The bits of a fit then do not depend on the machine's cores. And threads that wait for each other while others use the cores
+    have made such fits seventy times slower.
+    """
+    from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]: it has none
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def least(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toile.arrays import PerImage, Scores
+from toile.arrays import PerImage
 
 # `keras.config.epsilon()`.
 EPSILON = 1e-7
@@ -18,9 +18,15 @@ def logarithms(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.log(np.maximum(np.asarray(probabilities, np.float64), EPSILON))
 
 
-def softmax(scores: Scores) -> tuple[Scores, PerImage]:
-    """Probabilities `(images, classes)` of scores, and `(images,)` the logarithm of what their exponentials add up to."""
-    highest = scores.max(axis=1, keepdims=True)
-    exponentials = np.exp(scores - highest)
-    total = exponentials.sum(axis=1, keepdims=True)
-    return exponentials / total, (highest + np.log(total))[:, 0]
+def softmax(scores: NDArray[np.float64], axis: int = 1) -> tuple[NDArray[np.float64], PerImage]:
+    """Probabilities of scores, and `(images,)` the logarithm of what their exponentials add up to.
+
+    Args:
+        scores: `(images, classes)`; with `axis` 0 `(classes, images)`, which takes a third of the time.
+    """
+    highest = scores.max(axis=axis, keepdims=True)
+    exponentials = scores - highest
+    np.exp(exponentials, out=exponentials)
+    total = exponentials.sum(axis=axis, keepdims=True)
+    exponentials /= total
+    return exponentials, (highest + np.log(total)).ravel()
