@@ -34,8 +34,8 @@ def fit(probabilities: MemberProbabilities, labels: Labels) -> tuple[NDArray[np.
 
     How strong the penalty is, is chosen inside the fitting images: of up to seven strengths, that of the least log loss over
     five folds, each judged by what was fitted on the other four. Folds are drawn with a fixed seed: the same images give the
-    same coefficients. Each problem is convex; it is solved as `toile.evaluation.optimise.least` says, in coordinates in which the
-    curvature at the start is about 1 in every direction.
+    same coefficients. Each problem is convex, and solved as `toile.evaluation.optimise.least` says, in coordinates in which
+    the curvature at the start is about 1 in every direction.
 
     Args:
         members: predictions of the same images, of a `validation` or `out-of-fold` split.
