@@ -53,12 +53,14 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> No
 @app.command
 def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: Json = False) -> None:
     """Show what a study would train, what is stored, and about how long the rest takes. Trains nothing."""
+    from toile.runner import committees, show
     from toile.runner import run as runs
-    from toile.runner import show
 
     made = planned(study, where)
     unobtainable = runs.unobtainable(one for one in made.trials if not made.run_of(one))
-    found = show.planned(made, workers) | {"warnings": [*made.store.audit(made.dataset)["warnings"], *unobtainable]}
+    found = show.planned(made, workers) | {
+        "warnings": [*made.store.audit(made.dataset)["warnings"], *unobtainable, *committees.notes(made)]
+    }
     for warning in found["warnings"]:
         say(f"warning: {warning}")
     print_json(found) if json else show.print_plan(found)

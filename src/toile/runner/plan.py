@@ -18,6 +18,7 @@ from toile.models import architectures
 from toile.runner.checks import check
 from toile.store.run import Run
 from toile.store.store import Store
+from toile.study.committee import Calibration
 from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, Published, RecipeSpec, SplitSpec, StudySpec
@@ -40,7 +41,7 @@ class PlannedTrial:
     """A trial of a study, by the name that it has there.
 
     `line` is the name in the study file; `name` adds seed and fold where there are several. `weights` is the file whose
-    content the trial's architecture begins with, if it names one.
+    content the trial's architecture begins with, if it names one. `calibration` is done after the training, to what it says.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PlannedTrial:
     trial: Trial
     published: Published | None
     weights: Path | None = None
+    calibration: Calibration = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -212,7 +214,8 @@ def make(
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )
-            trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
+            names = _name(line, seed, fold), line.name
+            trials[line.name, seed, fold] = PlannedTrial(*names, trial, line.published, weights, line.calibration)
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
     return Plan(study, reference, requested, reduction, dataset, tuple(planned), store)

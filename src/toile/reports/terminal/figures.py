@@ -14,7 +14,7 @@ from toile.reports.text import MEAN_OF_MEMBERS, figure, shares
 if TYPE_CHECKING:
     from toile.reports.results.study import StudyResults
 
-FIGURES = ("accuracy", "loss", "precision", "recall")
+FIGURES = ("accuracy", "loss", "precision", "recall", "ece")
 
 
 def print_committees(results: StudyResults) -> None:
