@@ -70,9 +70,9 @@ def calibrated(plan: Plan, planned: PlannedTrial) -> CalibratedResult | None:
     if planned.calibration is None or plan.run_of(planned) is None:
         return None
     made, fitted_on, _, _ = _assembled(plan, committees.alone(planned))
-    if made.calibration is None:
+    if made.settled.calibration is None:
         return None
-    return CalibratedResult(made.calibration, made.predictions.probabilities, made.test, fitted_on)
+    return CalibratedResult(made.settled.calibration, made.predictions.probabilities, made.test, fitted_on)
 
 
 def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
@@ -81,15 +81,15 @@ def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
     made, fitted_on, test, members = _assembled(plan, group)
     return CommitteeResult(
         name=group.name,
-        joined=tuple(members[i] for i in made.members),
+        joined=tuple(members[i] for i in made.settled.members),
         rule=group.spec.rule,
-        weights=made.weights,
+        weights=made.settled.weights,
         probabilities=made.predictions.probabilities,
         test=made.test,
         mean_of_members=made.mean_of_members,
         published=_published(group.spec.published),
-        calibration=made.calibration,
-        uncalibrated=None if made.calibration is None else made.joint.probabilities,
+        calibration=made.settled.calibration,
+        uncalibrated=None if made.settled.calibration is None else made.joint.probabilities,
         fitted_on=fitted_on,
         choice=_choice(made, test),
     )
@@ -122,7 +122,7 @@ def _fitted_on(unseen: list[Predictions]) -> str:
 
 
 def _choice(made: Assembled, test: list[Predictions]) -> ChoiceResult | None:
-    how = made.selection
+    how = made.settled.selection
     if how is None:
         return None
     path = []
