@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from toile.models import backbones
+
+
+@contextmanager
+def no_numbers() -> Iterator[None]:
+    """Models are built without drawing their weights, of which some have a quarter of a gigabyte."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    keras.backend.clear_session()  # or Keras would draw them all the next time that it draws any
 
 
 @pytest.mark.parametrize("name", backbones.BACKBONES)
@@ -22,8 +34,7 @@ def test_known_backbone_is_what_keras_builds(name, monkeypatch):
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda file, url, **_: asked.append((file, url)))
     monkeypatch.setattr("keras.Model.load_weights", lambda model, path: None)
-    # That weights of images of 224 pixels are taken is no news; and no numbers are drawn, of which some have a gigabyte.
-    with warnings.catch_warnings(action="ignore"), keras.StatelessScope(initialize_variables=False):
+    with warnings.catch_warnings(action="ignore"), no_numbers():  # that weights of images of 224 pixels are taken
         model = make(include_top=False, weights="imagenet", input_shape=(known.minimum, known.minimum, 3), **alphas)
     url = backbones.imagenet_url(name, alpha, known.minimum)
     assert asked == [(url.rsplit("/", 1)[1], url)]
@@ -40,6 +51,6 @@ def test_parameters_at_any_width(name, alpha):
     import keras
 
     make = getattr(keras.applications, backbones.BACKBONES[name].function)
-    with keras.StatelessScope(initialize_variables=False):
+    with no_numbers():
         model = make(include_top=False, weights=None, input_shape=(32, 32, 3), alpha=alpha)
     assert model.count_params() == backbones.BACKBONES[name].count(alpha)
