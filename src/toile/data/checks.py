@@ -114,6 +114,26 @@ def as_labels(array: np.ndarray, source: object, first: int = 0) -> np.ndarray:
     return array.astype(np.int64) - first
 
 
+def as_ids(array: np.ndarray, source: object) -> np.ndarray:
+    """Brings the ids of images to int64 `(n,)`.
+
+    Args:
+        array: `(n,)`, integers or floats that hold integers.
+        source: the file, for messages.
+
+    Raises:
+        DataError: something else.
+    """
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"{source}: ids are {array.dtype}; expected integers")
+    fits = (array >= -(2**63)) & (array < 2**63)
+    whole = fits & (array == np.floor(array))
+    if not whole.all():
+        at = int(np.argmin(whole))
+        raise DataError(f"{source}: id {array[at]:g} of image {at}; expected an integer")
+    return array.astype(np.int64)
+
+
 def as_dataset(
     name: str,
     source: object,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from toile.errors import ToileError
 
 
@@ -11,3 +14,33 @@ class DataError(ToileError):
 
 class DatasetUnavailable(DataError):
     """A registered data set that was neither found nor downloaded."""
+
+
+@contextmanager
+def reading(source: object, wrong: str, kind: type[ToileError] = DataError) -> Iterator[None]:
+    """Around the calls by which a library reads a file from strangers, and around nothing else.
+
+    No library says what it raises of a damaged file: `zipfile` alone has raised ten kinds of exception, some of them from the
+    decompressors of the system, and NumPy's reader of headers those of Python's own parser. So all of them are taken.
+
+    Args:
+        source: the file, for the message.
+        wrong: what an exception means, such as "not a whole .npz file".
+        kind: the error to raise.
+
+    Raises:
+        ToileError: as `kind`, or the one that was raised inside.
+    """
+    try:
+        yield
+    except ToileError:
+        raise
+    except Exception as error:
+        raise kind(f"{source}: {wrong} ({said(error)})") from error
+
+
+def said(error: Exception) -> str:
+    """What an exception says, in one line that is not long; its name where it says nothing."""
+    reason = getattr(error, "strerror", None) or str(error)
+    line = (reason.strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= 200 else line[:199] + "…"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toile.data import formats, sources
+from toile.data.limits import anchored
 from toile.errors import Misuse, nearest
 from toile.models import architectures, backbones
 from toile.study import file
@@ -94,9 +95,7 @@ def _path(study: str | Path) -> Path:
 def _anchored(dataset: DatasetSpec, folder: Path) -> DatasetSpec:
     """Paths made absolute, so that they mean the same from every folder."""
     changes: dict[str, Any] = {
-        key: str((folder / Path(value).expanduser()).resolve())
-        for key in ("path", "test_path")
-        if (value := getattr(dataset, key)) is not None
+        key: str(anchored(value, folder)) for key in ("path", "test_path") if (value := getattr(dataset, key)) is not None
     }
     return dataset.model_copy(update=changes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError, DatasetUnavailable
 from toile.data.fetch import DownloadError, Progress, download, reachable
 from toile.data.formats.idx import parse
+from toile.data.limits import plain
 
 CLASS_NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -39,6 +41,7 @@ FILES = {
     ),
 }  # fmt: skip
 _NAME = "fashion-mnist"
+_LARGEST = 1 << 26  # bytes; the largest file is of 47 MB, unpacked
 _log = logging.getLogger(__name__)
 
 
@@ -119,14 +122,18 @@ def _read(folder: Path) -> tuple[dict[str, np.ndarray] | None, str]:
         seen = False
         for path, expected, mnist in ((folder / f"{name}.gz", sums[0], sums[2]), (folder / name, sums[1], None)):
             try:
+                if plain(path) > _LARGEST:
+                    wrong.append(f"{path.name}: larger than any of Fashion-MNIST's files")
+                    seen = True
+                    continue
                 data = path.read_bytes()
-            except OSError:
+            except (DataError, OSError):
                 continue
             seen = True
             got = hashlib.md5(data, usedforsecurity=False).hexdigest()
             if got == expected:
                 try:
-                    arrays[name] = parse(data, path)
+                    arrays[name] = parse(io.BytesIO(data), len(data), path)
                     break
                 except DataError as error:  # cannot be, with this hash; but a message is better than a crash
                     wrong.append(str(error))
@@ -165,7 +172,7 @@ def _download(folder: Path, progress: Progress | None) -> list[str]:
                 continue
             try:  # a mirror that fails once is left; the next goes on where it stopped
                 for name, sums in FILES.items():
-                    download(f"{mirror}{name}.gz", folder / f"{name}.gz", sums[0], progress)
+                    download(f"{mirror}{name}.gz", folder / f"{name}.gz", sums[0], progress, most=_LARGEST)
                 return []
             except DownloadError as error:
                 said.append(f"  {error}")
