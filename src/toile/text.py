@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+_NAME = 130  # characters of a name that are shown in a list of many
 _JOINERS = "\u200c\u200d"  # which Persian, the scripts of India and emoji are spelt with
 
 
@@ -56,11 +57,16 @@ def in_json(document: str) -> str:
     return "".join(_json_spelt(one) if one != "\n" and obeyed(one) else one for one in document)
 
 
+def cut(text: str, length: int) -> str:
+    """The text, or its beginning and an ellipsis: so many characters at most."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def listed(names: Iterable[object], most: int = 20) -> str:
     """`a, b, c`; of many, the first and how many more there are. A long name is cut."""
     shown = [str(name) for name in names]
     more = f" and {len(shown) - most:,} more" if len(shown) > most else ""
-    return ", ".join(name if len(name) <= 130 else name[:129] + "…" for name in shown[:most]) + more
+    return ", ".join(cut(name, _NAME) for name in shown[:most]) + more
 
 
 def brief(value: Any, length: int = 60) -> str:
@@ -68,8 +74,7 @@ def brief(value: Any, length: int = 60) -> str:
 
     (Python's own `repr` of a number of thousands of digits is an error, and of tuples within tuples it may have no end.)
     """
-    text = _SHORT.repr(value)
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return cut(_SHORT.repr(value), length)
 
 
 def _spelt(character: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from toile.errors import ToileError
+from toile.errors import ToileError, said
 
 
 class DataError(ToileError):
@@ -37,10 +37,3 @@ def reading(source: object, wrong: str, kind: type[ToileError] = DataError) -> I
         raise
     except Exception as error:
         raise kind(f"{source}: {wrong} ({said(error)})") from error
-
-
-def said(error: Exception) -> str:
-    """What an exception says, in one line that is not long; its name where it says nothing."""
-    reason = getattr(error, "strerror", None) or str(error)
-    line = (reason.strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= 200 else line[:199] + "…"

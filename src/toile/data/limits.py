@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from toile.data.errors import DataError, said
-from toile.errors import Misuse
+from toile.data.errors import DataError
+from toile.errors import Misuse, said
 from toile.text import brief
 
 VARIABLE = "TOILE_DATA_LIMIT"

@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from toile.data.errors import DataError, said
+from toile.data.errors import DataError
+from toile.errors import said
 from toile.text import brief
 
 _MAX_OPCODES = 10_000  # a dictionary of a dozen arrays has some hundred

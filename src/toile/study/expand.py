@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, SplitSpec, StudySpec, SweepSpec, TrialSpec
+from toile.text import printable
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def combinations(sweep: SweepSpec) -> Iterator[TrialSpec]:
         recipe, options, label = dict(sweep.recipe), dict(sweep.architecture.options), []
         for (path, _), value in zip(axes, values, strict=True):
             (recipe if path[0] == "recipe" else options)[path[1]] = value
-            label.append(f"{path[1]}={_short(value)}")
+            # A path or whatever else a value is, the name can be said on the command line.
+            label.append(printable(f"{path[1]}={_short(value)}", keep="").replace("/", "-"))
         yield TrialSpec(
             name=f"{sweep.name}: {', '.join(label)}"[:120],
             architecture=ArchitectureSpec(name=sweep.architecture.name, options=options),

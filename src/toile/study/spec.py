@@ -15,6 +15,7 @@ from toile.study.augmentation import Augmentation
 from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.schedules import Constant, Schedule
 from toile.study.strict import Fraction, Spec, listed
+from toile.text import brief, obeyed
 
 
 def _tables(value: Any, info: ValidationInfo) -> Any:
@@ -27,7 +28,7 @@ def _tables(value: Any, info: ValidationInfo) -> Any:
 def _named(value: Any) -> Any:
     """`x = "name"` is short for `x = { name = "name" }`."""
     if not isinstance(value, (str, dict, BaseModel)):
-        raise ValueError(f"a name or a table is wanted, got {value!r}")
+        raise ValueError(f"a name or a table is wanted, got {brief(value)}")
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -56,8 +57,20 @@ def _flat(value: Any) -> Any:
 
 def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(value)) < len(value):
-        raise ValueError(f"every seed once is wanted, got {list(value)}")
+        raise ValueError(f"every seed once is wanted, got {brief(list(value))}")
     return value
+
+
+def _sayable(name: str) -> str:
+    """A trial or a committee is named on the command line: as STUDY/NAME, and in patterns after an option."""
+    if any(map(obeyed, name)):
+        raise ValueError(f"a name without control characters is wanted, got {brief(name, 140)}")
+    if "/" in name or name.startswith("-"):
+        raise ValueError(
+            f"a name that can be said on the command line is wanted, as STUDY/NAME: without / and not beginning with -, "
+            f"got {brief(name, 140)}"
+        )
+    return name
 
 
 Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
@@ -66,6 +79,7 @@ Floats = Annotated[tuple[float, ...], BeforeValidator(listed)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_distinct)]
 Name = Annotated[str, Field(min_length=1, max_length=120)]
+Sayable = Annotated[Name, AfterValidator(_sayable)]
 
 
 class DatasetSpec(Spec):
@@ -205,7 +219,7 @@ class Published(Spec):
 class TrialSpec(Spec):
     """One training, or as many as there are seeds and folds."""
 
-    name: Name = Field(description="no other trial of the study has it")
+    name: Sayable = Field(description="no other trial of the study has it; without `/`, and not beginning with `-`")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(
         description='`"cnn"`, or with options: `{ name = "cnn", filters = [32, 64] }`'
     )
@@ -220,7 +234,7 @@ class TrialSpec(Spec):
 class SweepSpec(Spec):
     """A grid: every combination of the listed values is a trial."""
 
-    name: Name = Field(description="its trials are called `name: key=value, …`")
+    name: Sayable = Field(description="its trials are called `name: key=value, …`; as in [[trial]]")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(description="as in [[trial]]")
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
     split: SplitSpec | None = Field(None, description="instead of the study's [split]")
@@ -234,7 +248,7 @@ class SweepSpec(Spec):
 class CommitteeSpec(Spec):
     """Stored runs combined at the level of probabilities. (Also called an ensemble.)"""
 
-    name: Name = Field(description="no other committee of the study has it")
+    name: Sayable = Field(description="no other committee of the study has it; as in [[trial]]")
     members: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials")
     across: Literal["seeds"] | None = Field(
         None, description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed'

@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from toile.data.errors import said
-from toile.errors import Misuse
+from toile.errors import Misuse, said
 from toile.models import backbones
 from toile.models.layers import activation_layer, each
 from toile.models.option_types import Activation, Count, Counts, RateOrEach
