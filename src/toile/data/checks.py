@@ -178,7 +178,12 @@ def as_dataset(
             f"{source}: label {classes - 1 + first}, but {len(class_names)} class names; "
             f"expected labels {first}..{len(class_names) - 1 + first}"
         )
-    return Dataset(name, parts[0], parts[1] if test is not None else None, class_names)
+    return Dataset(_text(name), parts[0], parts[1] if test is not None else None, tuple(map(_text, class_names)))
+
+
+def _text(name: str) -> str:
+    r"""A name of a file or a folder may be bytes that are no text, which no file of ours could hold: they become `\udcff`."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _size(array: np.ndarray) -> str:

@@ -6,7 +6,6 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -20,6 +19,8 @@ from rich.progress import (
 from toile.runner.events import Event
 from toile.runner.jobs import Job, jobs
 from toile.runner.plan import Plan, PlannedTrial, kind
+from toile.terminal import Terminal
+from toile.text import printable
 
 
 def spoken(seconds: float) -> str:
@@ -62,7 +63,7 @@ class Show:
     """Call it with events; use it as a context."""
 
     def __init__(self, plan: Plan, pending: list[PlannedTrial], workers: int) -> None:
-        self.console = Console(stderr=True)
+        self.console = Terminal(stderr=True)
         work = jobs(pending)
         self.left, self.total, self.done = Left(plan, work, workers), len(work), 0
         self.width = max((len(job.name) for job in work), default=0)
@@ -70,8 +71,8 @@ class Show:
         self.bars = None
         if self.console.is_terminal and pending:
             self.bars = Progress(
-                TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[said]}"),
-                TimeElapsedColumn(), console=self.console,
+                TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+                TextColumn("{task.fields[said]}", markup=False), TimeElapsedColumn(), console=self.console,
             )  # fmt: skip
             self.all = self.bars.add_task("all trials", total=self.total, said="")
 
@@ -91,16 +92,16 @@ class Show:
         if event.kind in ("done", "epoch"):
             said += f"; {spoken(self.left.estimate())} left in all" if self.left.seconds else ""
         if self.bars:
-            self._bar(event, _said(event))
+            self._bar(event, printable(_said(event)))
         else:
-            print(f"{event.name:<{self.width}}  {said}", file=sys.stderr, flush=True)
+            print(printable(f"{event.name:<{self.width}}  {said}"), file=sys.stderr, flush=True)
         if event.kind == "failed":
             for line in event.fields.get("output", []):
-                self.console.print(f"  | {line}", markup=False, highlight=False)
+                self.console.print(f"  | {line.expandtabs()}")
 
     def _bar(self, event: Event, said: str) -> None:
         if event.fingerprint not in self.tasks:  # what it begins with may fail before it is started
-            self.tasks[event.fingerprint] = self.bars.add_task(event.name, total=None, said=said)
+            self.tasks[event.fingerprint] = self.bars.add_task(printable(event.name), total=None, said=said)
         task = self.tasks[event.fingerprint]
         if event.kind == "epoch":
             self.bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], said=said)
@@ -141,8 +142,8 @@ class Downloads:
 
     def tell(self, name: str, done: int, total: int | None) -> None:
         if self.bars is None:
-            columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
-            self.bars = Progress(*columns, console=Console(stderr=True))
+            columns = (TextColumn("{task.description}", markup=False), DownloadColumn(), TransferSpeedColumn())
+            self.bars = Progress(*columns, console=Terminal(stderr=True))
             self.bars.start()
         if name not in self.tasks:
             self.tasks[name] = self.bars.add_task(f"downloading {name}", total=total)

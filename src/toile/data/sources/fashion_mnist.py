@@ -16,6 +16,7 @@ from toile.data.errors import DataError, DatasetUnavailable
 from toile.data.fetch import DownloadError, Progress, download, reachable
 from toile.data.formats.idx import parse
 from toile.data.limits import plain
+from toile.text import printable
 
 CLASS_NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -64,7 +65,7 @@ def load(data_dir: Path | None = None, progress: Progress | None = None) -> Data
         if files is not None:
             return _dataset(files, place)
         if why != "not there":
-            _log.warning("%s: passed over: %s", place, why)
+            _log.warning("%s", printable(f"{place}: passed over: {why}"))
         tried.append(f"  {place}: {why}")
     folder = cache()
     said = _download(folder, progress)
