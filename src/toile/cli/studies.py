@@ -10,7 +10,7 @@ from toile.cli.application import HERE, Json, Only, Where, app, at_least_1, plan
 
 @app.command(name="list")
 def list_(*, json: Json = False) -> None:
-    """Names that a study may use: architectures, data sets, formats, rules, metrics, schedules, optimizers; and studies."""
+    """List what a study may use: architectures, data sets, formats, rules, metrics, schedules, optimizers; and studies."""
     from toile import catalogue
 
     found = catalogue.everything()
@@ -25,7 +25,7 @@ def list_(*, json: Json = False) -> None:
 
 @app.command
 def reference(*, output: Path | None = None) -> None:
-    """Every key of a study file with type, default, meaning and an example, as Markdown; with --output into a file."""
+    """Print every key of a study file with type, default, meaning and an example, as Markdown. --output writes a file."""
     from toile import reference as references
     from toile.store import atomic
 
@@ -38,7 +38,7 @@ def reference(*, output: Path | None = None) -> None:
 
 @app.command
 def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> None:
-    """Find a data set, or download it into the per-user cache, and check it."""
+    """Find a data set or download it into the per-user cache, and check it."""
     from toile.data import sources
     from toile.runner.progress import Downloads
 
@@ -50,7 +50,7 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> No
 
 @app.command
 def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: Only = None, json: Json = False) -> None:
-    """What a study would train, what is stored, and about how long the rest takes. Trains nothing.
+    """Show what a study would train, what is stored, and about how long the rest takes. Trains nothing.
 
     Parameters
     ----------
@@ -69,9 +69,16 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
 
 
 @app.command
-def run(study: str, *, where: Where = HERE, workers: int | None = None, threads: int = 1,
-        only: Only = None,
-        executor: Literal["local", "dask"] = "local", scheduler: str | None = None) -> None:  # fmt: skip
+def run(
+    study: str,
+    *,
+    where: Where = HERE,
+    workers: int | None = None,
+    threads: int = 1,
+    only: Only = None,
+    executor: Literal["local", "dask"] = "local",
+    scheduler: str | None = None,
+) -> None:
     """Train what is missing. The same command resumes.
 
     Parameters
@@ -105,7 +112,7 @@ def run(study: str, *, where: Where = HERE, workers: int | None = None, threads:
 
 @app.command
 def status(study: str, *, where: Where = HERE, only: Only = None, json: Json = False) -> None:
-    """What of a study is stored, begun or missing.
+    """Show which trials of a study are stored, begun or missing.
 
     Parameters
     ----------
@@ -121,7 +128,7 @@ def status(study: str, *, where: Where = HERE, only: Only = None, json: Json = F
 
 @app.command
 def combine(study: str, *, where: Where = HERE) -> None:
-    """A study's committees from stored runs, beside the means of their members' figures. No training."""
+    """Show a study's committees, and beside them the means of their members' figures. Trains nothing."""
     from toile import api
     from toile.reports.terminal.figures import print_committees
 
@@ -130,7 +137,7 @@ def combine(study: str, *, where: Where = HERE) -> None:
 
 @app.command
 def report(study: str, *, output: Path | None = None, where: Where = HERE, json: Json = False) -> None:
-    """Write a study's report: one HTML file that needs no network. With --json print its figures instead."""
+    """Write a study's report: one HTML file that needs no network. --json prints its figures instead."""
     from toile import api
     from toile.reports.results.summary import summary
     from toile.reports.terminal.study import print_summary

@@ -11,9 +11,12 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import ImageArray, Index, Labels
 from toile.data.errors import DataError
 
 _RECORD = "dataset.json"
@@ -28,13 +31,13 @@ class Images:
         labels: int64 `(n,)`, 0..classes - 1.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: ImageArray
+    labels: Labels
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: np.ndarray | slice) -> Images:
+    def __getitem__(self, index: Index | slice) -> Images:
         return Images(self.images[index], self.labels[index])
 
 
@@ -128,8 +131,8 @@ class Dataset:
         folder = Path(folder)
         record = _read_record(folder)
         mode = "r" if mmap else None
-        splits: dict[str, Images | None] = {"train": None, "test": None}
-        for split in splits:
+        splits: dict[str, Images] = {}
+        for split in ("train", "test"):
             if split == "test" and not (folder / "test-images.npy").exists():
                 continue
             try:
@@ -140,7 +143,7 @@ class Dataset:
             if images.dtype != np.uint8 or images.ndim != 4 or labels.shape != images.shape[:1]:
                 raise DataError(f"{folder}: the {split} arrays do not belong together; delete the folder")
             splits[split] = Images(images, labels)
-        dataset = cls(record["name"], splits["train"], splits["test"], tuple(record["class_names"]))
+        dataset = cls(record["name"], splits["train"], splits.get("test"), tuple(record["class_names"]))
         if not verify:
             dataset.__dict__["content"] = record["content"]
         elif dataset.content != record["content"]:
@@ -148,14 +151,14 @@ class Dataset:
         return dataset
 
 
-def _write_array(path: Path, array: np.ndarray, dtype: type) -> None:
+def _write_array(path: Path, array: NDArray[Any], dtype: type) -> None:
     with path.open("wb") as file:
         np.save(file, np.ascontiguousarray(array, dtype=dtype), allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _write_record(path: Path, record: dict) -> None:
+def _write_record(path: Path, record: dict[str, Any]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("w", encoding="utf-8") as file:
@@ -167,7 +170,7 @@ def _write_record(path: Path, record: dict) -> None:
         part.unlink(missing_ok=True)
 
 
-def _read_record(folder: Path) -> dict:
+def _read_record(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads((folder / _RECORD).read_text("utf-8"))
         return {"name": record["name"], "class_names": list(record["class_names"]), "content": record["content"]}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
+from toile.arrays import ImageArray, Names
 from toile.data import formats
 from toile.data.checks import as_ids, as_images
 from toile.data.errors import DataError
 from toile.data.limits import plain
 
 
-def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArray]:
     """The ids and images of a file.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 
 from toile.data.dataset import Dataset
 from toile.data.splits import split
-from toile.errors import Misuse, nearest
+from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
 from toile.store.run import Run
@@ -59,13 +59,13 @@ class PlannedTrial:
 class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
-    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. Two names may mean one trial; it is trained
-    once.
+    `requested` is how `dataset` was asked for: by the study itself, or as a stand-in. Two names may mean one trial; it is
+    trained once.
     """
 
     study: StudySpec
     reference: str
-    asked: DatasetSpec
+    requested: DatasetSpec
     reduction: Reduction
     dataset: Dataset
     trials: tuple[PlannedTrial, ...]
@@ -98,6 +98,16 @@ class Plan:
     def run_of(self, planned: PlannedTrial) -> Run | None:
         """The trial's run, if it is stored."""
         return self.store.get(planned.fingerprint)
+
+    def stored_run(self, planned: PlannedTrial) -> Run:
+        """The trial's run.
+
+        Raises:
+            ToileError: it is not stored.
+        """
+        if (run := self.run_of(planned)) is None:
+            raise ToileError(f"{planned.name} is not stored; `toile run {self.reference} --only '{planned.name}'` trains it")
+        return run
 
     def state(self, planned: PlannedTrial) -> str:
         """`stored`, `begun` (there is a checkpoint) or `missing`."""
@@ -155,7 +165,7 @@ class Plan:
 def make(
     study: StudySpec,
     reference: str,
-    asked: DatasetSpec,
+    requested: DatasetSpec,
     dataset: Dataset,
     store: Store,
     reduction: Reduction = Reduction(),  # noqa: B008 - it is frozen
@@ -164,8 +174,8 @@ def make(
 
     Args:
         reference: what the user calls it.
-        asked: the data set's words, the study's own or those of one that stands in for it.
-        dataset: what they mean, as `toile.data.load` gives it.
+        requested: how the data set was asked for, by the study itself or as a stand-in.
+        dataset: what that means, as `toile.data.load` gives it.
         reduction: fewer images or epochs, for a first look.
 
     Raises:
@@ -179,7 +189,7 @@ def make(
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
-            parent = _parent(line, architecture, seed, fold, trials.get(line.warm_start, {}))
+            parent = _parent(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
             trial = Trial(
                 dataset=TrialDataset(content=dataset.content, classes=dataset.classes, image_shape=dataset.image_shape),
                 split=line.split,
@@ -187,7 +197,7 @@ def make(
                 architecture=architecture,
                 learner=learner,
                 # Neither decides anything of a classical model, so both are at their defaults in its fingerprint.
-                recipe=_NO_RECIPE if learner == "classical" else line.recipe,
+                recipe=_NO_RECIPE if learner == "classical" else line.recipe.current(),
                 seed=seed,
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
@@ -195,7 +205,7 @@ def make(
             planned = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
             trials.setdefault(line.name, {})[seed, fold] = planned
     in_order = tuple(planned for line in lines for planned in trials[line.name].values())
-    return Plan(study, reference, asked, reduction, dataset, in_order, store)
+    return Plan(study, reference, requested, reduction, dataset, in_order, store)
 
 
 def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from toile.study.expand import leaves
+from toile.study.lines import Location
 from toile.study.mistakes import Mistake
+from toile.study.strict import is_array, is_table
 from toile.text import brief
 
 BYTES = 1 << 20  # of the file; the longest packaged study has 12,287
@@ -39,15 +41,15 @@ def oversize(content: dict[str, Any]) -> list[Mistake]:
 
 
 def _values(content: dict[str, Any]) -> Iterator[Mistake]:
-    left: list[tuple[tuple, Any]] = [((), content)]
+    left: list[tuple[Location, Any]] = [((), content)]
     while left:
         where, value = left.pop()
         if len(where) > DEPTH:
             yield where, f"more than {DEPTH} tables and lists within one another"
             return
-        if isinstance(value, dict):
+        if is_table(value):
             left += [((*where, key), inner) for key, inner in value.items()]
-        elif isinstance(value, list):
+        elif is_array(value):
             left += [((*where, i), inner) for i, inner in enumerate(value)]
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             yield where, f"a whole number of at most 64 bits is wanted, got {brief(value)}"
@@ -59,15 +61,15 @@ def _trainings(content: dict[str, Any]) -> Iterator[Mistake]:
     whole = 0
     for kind in ("trial", "sweep"):
         tables = content.get(kind)
-        for i, table in enumerate(tables if isinstance(tables, list) else ()):
-            if isinstance(table, dict):
-                each = _seeds(table, content) * _folds(table, content)
-                grid = table.get("grid") if kind == "sweep" else None
-                axes = [value for _, value in leaves(grid)] if isinstance(grid, dict) else []
-                whole += (here := each * math.prod(len(axis) for axis in axes if isinstance(axis, list)))
-                if here > TRIALS:
-                    yield (kind, i), f"means {_many(here)} trainings; a study has at most {TRIALS:,}"
-                    return
+        for i, table in enumerate(tables if is_array(tables) else ()):
+            if not is_table(table):
+                continue
+            grid = table.get("grid") if kind == "sweep" else None
+            axes = [len(values) for _, values in leaves(grid) if is_array(values)] if is_table(grid) else []
+            whole += (here := _seeds(table, content) * _folds(table, content) * math.prod(axes))
+            if here > TRIALS:
+                yield (kind, i), f"means {_many(here)} trainings; a study has at most {TRIALS:,}"
+                return
     if whole > TRIALS:
         yield (), f"the study means {_many(whole)} trainings; it has at most {TRIALS:,}"
 
@@ -78,10 +80,10 @@ def _many(number: int) -> str:
 
 def _seeds(table: dict[str, Any], content: dict[str, Any]) -> int:
     seeds = table.get("seeds", content.get("seeds"))
-    return len(seeds) if isinstance(seeds, list) else 1
+    return len(seeds) if is_array(seeds) else 1
 
 
 def _folds(table: dict[str, Any], content: dict[str, Any]) -> int:
     split = table.get("split", content.get("split"))
-    folds = split.get("folds") if isinstance(split, dict) else None
+    folds = split.get("folds") if is_table(split) else None
     return folds if isinstance(folds, int) and folds > 0 else 1

@@ -7,7 +7,7 @@ import math
 import re
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
 from toile.data.limits import Budget, plain
+from toile.data.numpy_files import Stream, filled
 
 _UBYTE = 0x08
-_BLOCK = 1 << 20
 _IMAGES_NAME = re.compile(r"(.*)images([.-])idx3-ubyte(\.gz)?", re.DOTALL)
 _TRAIN, _TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
 
@@ -66,7 +66,7 @@ def parse(file: BinaryIO, size: int, source: object, dimensions: int | None = No
     # A gzip stream is unpacked only as far as the header says, and what it says is counted first: a bomb costs nothing.
     packed = file.read(2) == b"\x1f\x8b"
     file.seek(0)
-    stream: BinaryIO = gzip.GzipFile(fileobj=file) if packed else file
+    stream = cast("Stream", gzip.GzipFile(fileobj=file) if packed else file)
     with reading(source, "damaged or truncated gzip; expected a whole .gz file"):
         head = stream.read(4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UBYTE or not 1 <= head[3] <= 4:
@@ -78,15 +78,13 @@ def parse(file: BinaryIO, size: int, source: object, dimensions: int | None = No
         if len(sizes) < 4 * head[3]:
             raise DataError(f"{source}: the header is cut off after {4 + len(sizes)} bytes")
         shape = struct.unpack(f">{head[3]}I", sizes)
-        expected, more, at = math.prod(shape), b"", 0
+        expected, more, body = math.prod(shape), b"", np.empty(0, np.uint8)
         # Deflate shrinks by 1,032 at most: a header that declares more lies, whatever the budget.
         if expected <= (1032 if packed else 1) * size:
             (budget or Budget()).take(expected, source)
-            body = np.empty(expected, np.uint8)
-            while at < expected and (count := stream.readinto(memoryview(body)[at : at + _BLOCK])):
-                at += count
+            body = filled(stream, expected)
             more = stream.read(1)  # at its end a gzip's checksum is compared
-    if at < expected or more:
+    if len(body) < expected or more:
         got = "more" if more else "fewer"
         raise DataError(f"{source}: the header declares {expected:,} bytes {shape}, the file holds {got}")
     return body.reshape(shape)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toile.data import arrays
+from toile.data import numpy_files
 from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
@@ -47,7 +47,7 @@ def _content(path: Path, wanted: set[str], budget: Budget) -> dict[str, np.ndarr
     """The dictionary, with at least the wanted arrays, each of one dimension or more."""
     budget.take(plain(path), path)  # a pickle is not compressed: what it holds is in it as it is
     with reading(path, "cannot be read"), path.open("rb") as file:
-        shape, _, dtype = arrays.header(file, path)
+        shape, _, dtype = numpy_files.header(file, path)
         if dtype != np.dtype(object):
             raise DataError(
                 f"{path}: an array {shape} of {dtype} without labels; expected a pickled dictionary with 'features' "

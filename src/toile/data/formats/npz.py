@@ -5,10 +5,11 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from toile.data import arrays
+from toile.data import numpy_files
 from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
@@ -51,7 +52,7 @@ def _arrays(path: Path, budget: Budget) -> tuple[tuple[np.ndarray, np.ndarray], 
             found = []
             for name in names:
                 with archive.open(members[name]) as file:
-                    found.append(arrays.read(file, members[name].file_size, f"{path}, {name}"))
+                    found.append(numpy_files.read(cast("numpy_files.Stream", file), members[name].file_size, f"{path}, {name}"))
     return (found[0], found[1]), ((found[2], found[3]) if len(found) == 4 else None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -18,7 +18,25 @@ _HEADERS = {
 }
 
 
-def header(file: BinaryIO, source: object) -> tuple[tuple[int, ...], bool, np.dtype]:
+class Stream(Protocol):
+    """What is asked of an open file, plain or compressed."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
+
+    def tell(self) -> int: ...
+
+
+def filled(file: Stream, count: int) -> np.ndarray:
+    """The next bytes, uint8 `(count,)`; fewer where there are fewer. Memory that is not filled is not used."""
+    data, at = np.empty(count, np.uint8), 0
+    while at < count and (more := file.readinto(data.data[at : at + _BLOCK])):
+        at += more
+    return data[:at]
+
+
+def header(file: Stream, source: object) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, whether the order is Fortran's, and dtype, of a file at its first byte; the file stands behind the header then.
 
     Raises:
@@ -35,7 +53,7 @@ def header(file: BinaryIO, source: object) -> tuple[tuple[int, ...], bool, np.dt
     return shape, fortran, dtype
 
 
-def read(file: BinaryIO, size: int, source: object) -> np.ndarray:
+def read(file: Stream, size: int, source: object) -> np.ndarray:
     """An array of plain numbers or text.
 
     Args:
@@ -53,9 +71,7 @@ def read(file: BinaryIO, size: int, source: object) -> np.ndarray:
         declared, there = math.prod(shape) * dtype.itemsize, size - file.tell()
         if declared != there:
             raise DataError(f"{source}: an array {shape} of {dtype} is {declared:,} bytes, the file holds {there:,}")
-        data, at = np.empty(declared, np.uint8), 0
-        while at < declared and (count := file.readinto(memoryview(data)[at : at + _BLOCK])):
-            at += count
-        if at < declared or file.read(1):  # at its end a zip's checksum is compared
-            raise DataError(f"{source}: an array {shape} of {dtype} is {declared:,} bytes, the file holds {at:,}")
+        data = filled(file, declared)
+        if len(data) < declared or file.read(1):  # at its end a zip's checksum is compared
+            raise DataError(f"{source}: an array {shape} of {dtype} is {declared:,} bytes, the file holds {len(data):,}")
         return data.view(dtype).reshape(shape, order="F" if fortran else "C")
