@@ -33,7 +33,7 @@ from PIL import Image
 from toile import studies
 from toile.data import load, unlabelled
 from toile.errors import ToileError
-from toile.models import backbones
+from toile.models import backbones, imagenet
 from toile.study.spec import DatasetSpec
 
 SECONDS = 20  # a reading that takes longer hangs: a good one takes some milliseconds
@@ -184,6 +184,7 @@ KINDS = {
     "bmp": Kind(lambda folder: _pictures(folder, "bmp"), _READ_PICTURES),
     "webp": Kind(lambda folder: _pictures(folder, "webp", lossless=True), _READ_PICTURES),
     "h5": Kind(lambda folder: _weights(folder, ".weights.h5"), _read_weights),
+    "h5, digest": Kind(lambda folder: _weights(folder, ".weights.h5"), imagenet.tensors_digest),
     "keras": Kind(lambda folder: _weights(folder, ".keras"), _read_weights),
     "study": Kind(_study, studies.load),
 }
