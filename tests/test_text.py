@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
+from tokenize import TokenError
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +73,7 @@ def test_an_exception_is_told_in_a_line() -> None:
     assert said(ValueError(" first\nsecond")) == "first"
     assert said(OSError(2, "No such file", "x")) == "No such file"
     assert said(MemoryError()) == "MemoryError"
+    assert said(TokenError("EOF in a statement", (3, 0))) == "EOF in a statement"
     assert len(said(ValueError("x" * 10_000))) == 200
 
 

@@ -28,4 +28,6 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 def said(error: Exception) -> str:
     """What an exception says, in one line that is not long; its name where it says nothing."""
     reason = getattr(error, "strerror", None) or str(error)
+    if reason.startswith("(") and isinstance(error.args[0], str):  # what is said, and where, as a tuple
+        reason = error.args[0]
     return cut((reason.strip().splitlines() or [type(error).__name__])[0], 200)
