@@ -101,9 +101,9 @@ def test_pictures_are_counted_as_they_are_read(tmp_path):
     """By the size that they are brought to, where they are brought to one."""
     files = sorted((many_pictures(tmp_path) / "a").iterdir())
     budget = limits.Budget()
-    limits.pictures(files, budget)
+    limits.pictures(files, budget, ["PNG"])
     assert budget.most - budget.left == 30 * MEBI
-    limits.pictures(files, budget, size=(28, 28))
+    limits.pictures(files, budget, ["PNG"], size=(28, 28))
     assert budget.most - budget.left == 30 * MEBI + 30 * 28 * 28
 
 

@@ -68,7 +68,7 @@ def _images(path: Path, order: dict[str, int], budget: Budget) -> tuple[list[np.
         files = sorted(file for file in folders[name].iterdir() if not file.name.startswith("."))
         if not files:
             raise DataError(f"{folders[name]}: empty; expected the images of class {name!r}")
-        pictures((file for file in files if file.suffix.lower() in _ENDINGS), budget)
+        pictures((file for file in files if file.suffix.lower() in _ENDINGS), budget, _KINDS)
         for file in files:
             array = _decoded(file)
             if first is None:
