@@ -240,7 +240,7 @@ def test_misspelt_file_names_the_nearest(weights_file):
 def test_file_that_holds_no_weights(tmp_path, suffix, weights_file):
     broken = tmp_path / f"broken{suffix}"
     broken.write_bytes(weights_file.read_bytes()[:5000])
-    with pytest.raises(Misuse, match=r"is no whole weights file of Keras|weights are read from files called"):
+    with pytest.raises(ToileError, match=rf"{broken}: (no whole weights file of Keras|weights are read from files called)"):
         transfer.check(complete(weights=str(broken)))
 
 
