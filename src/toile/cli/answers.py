@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from toile.terminal import Terminal
-
 from toile.cli.application import say
+from toile.terminal import Terminal
 
 if TYPE_CHECKING:
     from toile.serving.answer import Answer
