@@ -112,7 +112,7 @@ def pictures(files: Iterable[Path], budget: Budget, formats: Sequence[str], size
             budget.take(math.prod(size or shape[:2]) * shape[2], path)
 
 
-def _shape(path: Path, formats: Sequence[str]) -> tuple[int, int, int] | None:
+def _shape(path: Path, formats: tuple[str, ...]) -> tuple[int, int, int] | None:
     """(height, width, channels) by a picture's header."""
     from PIL import Image
 
