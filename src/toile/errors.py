@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import islice
+
+from toile.text import cut
+
+_COMPARED, _LONG = 1000, 200  # names and characters at most: of more, to find the nearest would take seconds
 
 
 class ToileError(Exception):
@@ -16,5 +21,13 @@ class Misuse(ToileError):
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """`" (did you mean 'x'?)"` with the allowed name most like `name`, or nothing."""
-    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    close = len(name) <= _LONG and difflib.get_close_matches(name, list(islice(allowed, _COMPARED)), n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def said(error: Exception) -> str:
+    """What an exception says, in one line that is not long; its name where it says nothing."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if reason.startswith("(") and isinstance(error.args[0], str):  # what is said, and where, as a tuple
+        reason = error.args[0]
+    return cut((reason.strip().splitlines() or [type(error).__name__])[0], 200)

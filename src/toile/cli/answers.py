@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from toile.cli.application import say
+from toile.terminal import Terminal
 
 if TYPE_CHECKING:
     from toile.serving.answer import Answer
@@ -27,23 +26,23 @@ def warnings_said() -> Iterator[None]:
 
 def print_answers(answers: Iterable[Answer]) -> None:
     """For each image: what was done to it, what it is, how sure, and how the members voted."""
-    console = Console(highlight=False)
+    console = Terminal()
     for answer in answers:
         ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
-        console.print(f"{answer.image}: {answer.class_name} ({ranked[0][1]:.1%})", markup=False, style="bold")
+        console.print(f"{answer.image}: {answer.class_name} ({ranked[0][1]:.1%})", style="bold")
         for step in answer.steps:
-            console.print(f"  image: {step}", markup=False)
+            console.print(f"  image: {step}")
         for name, probability in ranked:
-            console.print(f"  {probability:7.4f}  {name}", markup=False)
+            console.print(f"  {probability:7.4f}  {name}")
         for member, probabilities in answer.members.items():
             vote = max(probabilities, key=probabilities.__getitem__)
-            console.print(f"  {member}: {vote} ({probabilities[vote]:.1%})", markup=False)
+            console.print(f"  {member}: {vote} ({probabilities[vote]:.1%})")
 
 
 def print_export(made: Exported) -> None:
     """Where the file is, and how well it says what the stored models say."""
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{made.path.resolve()}", markup=False, style="bold")
+    console = Terminal(soft_wrap=True)
+    console.print(f"{made.path.resolve()}", style="bold")
     undecided = f"; {made.undecided} of them equal but for rounding" if made.undecided else ""
     console.print(f"largest difference {made.difference:.1e} on {made.images:,} images, the same class on all{undecided}")
     if made.from_stored is not None:

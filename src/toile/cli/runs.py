@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, say
+from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, print_text, say
 from toile.errors import Misuse
 
 
@@ -68,7 +68,7 @@ def predict(
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
         with warnings_said():
             count = api.submit(run, source, output, first=first, **vars(place))
-        return print(f"{count} images in {output}")
+        return print_text(f"{count} images in {output}")
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
         from toile.serving.answer import from_export
 

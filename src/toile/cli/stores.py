@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from toile.cli.application import HERE, Where, app
+from toile.cli.application import HERE, Where, app, print_text
 
 
 @app.command
@@ -18,7 +18,7 @@ def pack(study: str, output: Path, *, where: Where = HERE) -> None:
 
     made = api.plan(study, fresh=False, **vars(where))
     runs = {planned.fingerprint: run for planned in made.trials if (run := made.run_of(planned))}
-    print(f"{packs.pack(runs.values(), output)} runs in {output}")
+    print_text(f"{packs.pack(runs.values(), output)} runs in {output}")
 
 
 @app.command
@@ -28,7 +28,7 @@ def unpack(archive: Path, *, store: Path | None = None) -> None:
     from toile.store.store import Store
 
     place = Store.at(store)
-    print(f"{len(packs.unpack(archive, place))} runs new in {place.root}")
+    print_text(f"{len(packs.unpack(archive, place))} runs new in {place.root}")
 
 
 @app.command
@@ -37,7 +37,7 @@ def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path
     from toile import api
 
     added, found = api.ledger(results, output, **vars(where))
-    print(f"{added} results added to {results}; {len(found)} lines in {output}")
+    print_text(f"{added} results added to {results}; {len(found)} lines in {output}")
 
 
 @app.command
@@ -49,4 +49,4 @@ def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative=
     for path in place.garbage():
         if delete:
             place.remove(path)
-        print(f"{'removed' if delete else 'would remove'} {path}")
+        print_text(f"{'removed' if delete else 'would remove'} {path}")

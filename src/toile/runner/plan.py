@@ -22,6 +22,7 @@ from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, Published, RecipeSpec, SplitSpec, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+from toile.text import listed
 
 # Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
 _OPERATIONS_PER_SECOND = 3e10
@@ -140,7 +141,7 @@ class Plan:
         for pattern in patterns:
             if not any(_matches(planned, pattern) for planned in self.trials):
                 names = [planned.name for planned in self.trials]
-                raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {', '.join(names)}")
+                raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {listed(names)}")
         return [p for p in self.trials if not patterns or any(_matches(p, pattern) for pattern in patterns)]
 
     def seconds(self, planned: PlannedTrial) -> float:
@@ -182,13 +183,13 @@ def make(
             begins with the weights of a trial of another shape.
     """
     lines = [reduction.of(line) for line in variants(study)]
-    trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
+    trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
     for line in _parents_first(lines):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
-            parent = _parent(line, architecture, seed, fold, trials)
+            parent = _parent(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
             trial = Trial(
                 dataset=TrialDataset(content=dataset.content, classes=dataset.classes, image_shape=dataset.image_shape),
                 split=line.split,
@@ -201,10 +202,10 @@ def make(
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )
-            trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
-    order = [line.name for line in lines]
-    planned = sorted(trials.values(), key=lambda one: order.index(one.line))
-    return Plan(study, reference, requested, reduction, dataset, tuple(planned), store)
+            planned = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
+            trials.setdefault(line.name, {})[seed, fold] = planned
+    in_order = tuple(planned for line in lines for planned in trials[line.name].values())
+    return Plan(study, reference, requested, reduction, dataset, in_order, store)
 
 
 def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:
@@ -213,14 +214,16 @@ def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:
 
 def _parents_first(lines: list[Variant]) -> list[Variant]:
     """A line after the one it begins with."""
-    done: dict[str, Variant] = {}
-    while len(done) < len(lines):
-        ready = {line.name: line for line in lines if line.name not in done and line.warm_start in (None, *done)}
-        if not ready:
-            left = ", ".join(repr(line.name) for line in lines if line.name not in done)
-            raise Misuse(f"warm starts from trials that are not there, or in a circle: {left}")
-        done |= ready
-    return list(done.values())
+    after: dict[str | None, list[Variant]] = {}
+    for line in lines:
+        after.setdefault(line.warm_start, []).append(line)
+    ready = after.pop(None, [])
+    for line in ready:  # which grows on the way
+        ready += after.pop(line.name, [])
+    if after:
+        left = listed(repr(line.name) for lines in after.values() for line in lines)
+        raise Misuse(f"warm starts from trials that are not there, or in a circle: {left}")
+    return ready
 
 
 def _parent(
@@ -228,12 +231,11 @@ def _parent(
     architecture: TrialArchitecture,
     seed: int,
     fold: int | None,
-    trials: dict[tuple[str, int, int | None], PlannedTrial],
+    of_parent: dict[tuple[int, int | None], PlannedTrial],
 ) -> PlannedTrial | None:
     """The trial with whose weights a line's trial begins: of the same seed, or of the parent's first."""
     if line.warm_start is None:
         return None
-    of_parent = {key[1:]: planned for key, planned in trials.items() if key[0] == line.warm_start}
     found = of_parent.get((seed, fold)) or next((one for key, one in of_parent.items() if key[1] == fold), None)
     if found is None:
         raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise: it has no such fold")

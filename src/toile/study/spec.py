@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
+from toile.study.names import Name, Sayable
 from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.schedules import Constant, Schedule
-from toile.study.strict import Fraction, Spec, is_table, listed
+from toile.study.strict import Floats, Fraction, Integers, Spec, Strings, is_table, listed
+from toile.text import brief
 
 
 def _tables(value: Any, info: ValidationInfo) -> Any:
@@ -29,7 +31,7 @@ def _named(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
     if not is_table(value) and not isinstance(value, BaseModel):
-        raise ValueError(f"a name or a table is wanted, got {value!r}")
+        raise ValueError(f"a name or a table is wanted, got {brief(value)}")
     return value
 
 
@@ -58,16 +60,12 @@ def _flat(value: Any) -> Any:
 
 def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(value)) < len(value):
-        raise ValueError(f"every seed once is wanted, got {list(value)}")
+        raise ValueError(f"every seed once is wanted, got {brief(list(value))}")
     return value
 
 
-Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
-Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
-Floats = Annotated[tuple[float, ...], BeforeValidator(listed)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_distinct)]
-Name = Annotated[str, Field(min_length=1, max_length=120)]
 
 
 class DatasetSpec(Spec):
@@ -221,7 +219,7 @@ class Published(Spec):
 class TrialSpec(Spec):
     """One training, or as many as there are seeds and folds."""
 
-    name: Name = Field(description="no other trial of the study has it")
+    name: Sayable = Field(description="no other trial of the study has it; without `/`, and not beginning with `-`")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(
         description='`"cnn"`, or with options: `{ name = "cnn", filters = [32, 64] }`'
     )
@@ -236,7 +234,7 @@ class TrialSpec(Spec):
 class SweepSpec(Spec):
     """A grid: every combination of the listed values is a trial."""
 
-    name: Name = Field(description="its trials are called `name: key=value, …`")
+    name: Sayable = Field(description="its trials are called `name: key=value, …`; as in [[trial]]")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(description="as in [[trial]]")
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
     split: SplitSpec | None = Field(default=None, description="instead of the study's [split]")
@@ -250,7 +248,7 @@ class SweepSpec(Spec):
 class CommitteeSpec(Spec):
     """Stored runs combined at the level of probabilities. (Also called an ensemble.)"""
 
-    name: Name = Field(description="no other committee of the study has it")
+    name: Sayable = Field(description="no other committee of the study has it; as in [[trial]]")
     members: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials")
     across: Literal["seeds"] | None = Field(
         default=None,

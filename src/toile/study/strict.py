@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeGuard
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Spec(BaseModel):
@@ -29,3 +29,6 @@ def listed(value: Any) -> Any:
 
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
+Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
+Floats = Annotated[tuple[float, ...], BeforeValidator(listed)]

@@ -47,7 +47,9 @@ def finish(arguments: Sequence[str | Path], backend: str, failing: str) -> None:
         ToileError: it failed; `failing` says what that means, and the last lines of its output follow.
     """
     command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, env=environment(backend, 1), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment(backend, 1), capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         last = "\n".join(done.stderr.splitlines()[-5:])
         raise ToileError(f"{failing}: {last}")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toile.data.errors import reading
+from toile.errors import ToileError
 from toile.runner.plan import Plan
 from toile.store import atomic
 from toile.store.run import Run
@@ -75,21 +77,23 @@ def read(folder: Path) -> list[Measured]:
     """All result files below a folder, in the order of their paths.
 
     Raises:
-        ValueError: a file whose trial has another fingerprint than it says: it was edited.
+        ToileError: a file that is no result file, or whose trial has another fingerprint than it says: it was edited.
     """
     return list(_read(sorted(folder.rglob("*.json"))))
 
 
 def _read(paths: Iterable[Path]) -> Iterable[Measured]:
     for path in paths:
-        content = json.loads(path.read_text("utf-8"))
-        trial = Trial.parse(json.dumps(content["trial"]))
-        if trial.fingerprint != content["fingerprint"]:
-            raise ValueError(f"{path} is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
-        yield Measured(
-            content["study"], content["line"], content["name"], content["reduced"], trial, content["metrics"],
-            content["last"], content["facts"], content.get("per_class", {}), content.get("confusion_matrix", []),
-        )  # fmt: skip
+        with reading(path, "no result file, or a damaged one", ToileError):
+            content = json.loads(path.read_text("utf-8"))
+            trial = Trial.parse(json.dumps(content["trial"]))
+            if trial.fingerprint != content["fingerprint"]:
+                raise ToileError(f"{path} is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
+            found = Measured(
+                content["study"], content["line"], content["name"], content["reduced"], trial, content["metrics"],
+                content["last"], content["facts"], content.get("per_class", {}), content.get("confusion_matrix", []),
+            )  # fmt: skip
+        yield found
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
