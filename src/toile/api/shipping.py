@@ -58,10 +58,10 @@ def submit(reference: str, source: Path | str, output: Path | str, *, first: int
         ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
     """
     from toile.data.unlabelled import read
-    from toile.serving.predictor import Predictor
+    from toile.serving.answer import loaded
 
     if str(reference).endswith(".onnx"):
-        exported = Predictor.from_file(reference)
+        exported = loaded(reference)
         image_shape, ask = exported.image_shape, exported.predict
     else:
         chosen = _chosen(reference, **where)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from toile.cli.application import say
 from toile.terminal import Terminal
 
 if TYPE_CHECKING:
     from toile.serving.answer import Answer
     from toile.serving.export import Exported
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """What Python code would be warned of is said in a line."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: say(str(message))
+        yield
 
 
 def print_answers(answers: Iterable[Answer]) -> None:

@@ -20,7 +20,7 @@ from toile.data.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.inference.export import packages
 from toile.serving.chosen import Chosen
-from toile.serving.predictor import FORMAT, METADATA_KEY, SAMPLES_KEY, Predictor
+from toile.serving.predictor import CHECKSUM, FORMAT, METADATA_KEY, SAMPLES_KEY, Predictor
 from toile.store import atomic
 from toile.study.trial import Trial
 from toile.training import provenance
@@ -209,7 +209,8 @@ def _about(chosen: Chosen, to: str) -> dict[str, Any]:
         for run in chosen.members.values()
     ]
     made = {"versions": provenance.versions(*packages(to)), "members": trained}
-    return {"format": FORMAT, **chosen.about(), "provenance": made, "toile": __version__}
+    sealed = {CHECKSUM: "sha256"} if to == "onnx" else {}
+    return {"format": FORMAT, **chosen.about(), "provenance": made, "toile": __version__, **sealed}
 
 
 def _ask(made: Path, to: str, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
