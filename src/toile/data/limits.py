@@ -117,7 +117,7 @@ def _shape(path: Path, formats: tuple[str, ...]) -> tuple[int, int, int] | None:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=formats) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=list(formats)) as image:
             return image.height, image.width, 1 if image.mode in ("1", "L", "I", "I;16", "LA") else 3
     except Exception:  # as in `reading`: no library says what it raises
         return None
