@@ -6,7 +6,7 @@ import math
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from toile.data.errors import DataError
@@ -94,7 +94,7 @@ def anchored(path: str, beside: Path) -> Path:
     return found
 
 
-def pictures(files: Iterable[Path], budget: Budget, formats: Sequence[str], size: tuple[int, int] | None = None) -> None:
+def pictures(files: Iterable[Path], budget: Budget, formats: tuple[str, ...], size: tuple[int, int] | None = None) -> None:
     """Count what pictures will come to, by their headers, before the first of them is decoded.
 
     Args:
