@@ -320,6 +320,7 @@ def test_imagenet_weights_in_keras_cache_are_used(tmp_path, monkeypatch, weights
     folder.mkdir()
     name = backbones.imagenet_url("mobilenet", 0.25, 32).rsplit("/", 1)[1]
     settled().get_layer("backbone").save(folder / name)  # .h5, as Keras's server has them
+    monkeypatch.chdir(tmp_path)  # or real weights in a folder beside the checkout would be found first
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
     loaded = build(weights="imagenet").get_layer("backbone").get_weights()
