@@ -16,7 +16,7 @@ from toile.committee.diversity import mean_of_members
 from toile.data.audit import audit
 from toile.data.dataset import Dataset, Images
 from toile.evaluation.metrics import evaluate
-from toile.reports.results.study import CommitteeResult, StudyResults, TrialResult
+from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults, TrialResult
 from toile.store.run import Run
 from toile.study.spec import StudySpec
 
@@ -157,7 +157,7 @@ def make_results(
         committees.append(
             CommitteeResult(
                 "average of all",
-                models,
+                tuple(MemberResult(one.name, one.line, {one.name: one.run}, one.test) for one in trials),
                 "mean",
                 None,
                 probabilities.astype(np.float32),

@@ -98,13 +98,15 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
 
     if (found := _committee(reference, **where)) is not None:
         made, result = found
-        trials = {planned.name: planned for planned in made.trials}
-        members = {name: made.stored_run(trials[name]) for name in result.members}
-        return Chosen("committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test)
+        members = {one.name: tuple(one.trainings.values()) for one in result.joined}
+        return Chosen(
+            "committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test,
+            result.calibration,
+        )  # fmt: skip
     run, (study, _, name) = find_run(reference, **where), reference.rpartition("/")
     name = name if study else run.fingerprint[:12]
     dataset = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"])
-    return Chosen("run", Path(study).stem or None, name, {name: run}, dataset, None, None, run.metrics.get("test", {}))
+    return Chosen("run", Path(study).stem or None, name, {name: (run,)}, dataset, None, None, run.metrics.get("test", {}))
 
 
 def _committee(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeResult] | None:

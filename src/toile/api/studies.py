@@ -12,6 +12,7 @@ from toile.api.where import Folder, Where
 from toile.data.load import load as load_dataset
 from toile.errors import Misuse, ToileError, nearest
 from toile.models.backbones import WeightsMissing
+from toile.runner import committees
 from toile.runner import plan as plans
 from toile.store import atomic
 from toile.store.store import Store
@@ -46,7 +47,7 @@ def plan(
         store, data_dir, dataset, fraction, epochs_scale: see `toile.api.where.Where`.
 
     Raises:
-        Misuse: the study has mistakes.
+        Misuse: the study has mistakes, or a committee that cannot be.
         DataError: the data set cannot be had, or not be split so.
     """
     loaded, place = studies.load(study, dataset), Store.at(store)
@@ -55,7 +56,7 @@ def plan(
     if data is None:
         data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
     made = plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
-    return made.checked() if fresh else made
+    return committees.check(made.checked()) if fresh else made
 
 
 def results(study: str | Path, **where: Unpack[Where]) -> StudyResults:

@@ -6,7 +6,7 @@ import math
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from toile.data.errors import DataError
@@ -94,7 +94,7 @@ def anchored(path: str, beside: Path) -> Path:
     return found
 
 
-def pictures(files: Iterable[Path], budget: Budget, formats: Sequence[str], size: tuple[int, int] | None = None) -> None:
+def pictures(files: Iterable[Path], budget: Budget, formats: tuple[str, ...], size: tuple[int, int] | None = None) -> None:
     """Count what pictures will come to, by their headers, before the first of them is decoded.
 
     Args:
@@ -112,12 +112,12 @@ def pictures(files: Iterable[Path], budget: Budget, formats: Sequence[str], size
             budget.take(math.prod(size or shape[:2]) * shape[2], path)
 
 
-def _shape(path: Path, formats: Sequence[str]) -> tuple[int, int, int] | None:
+def _shape(path: Path, formats: tuple[str, ...]) -> tuple[int, int, int] | None:
     """(height, width, channels) by a picture's header."""
     from PIL import Image
 
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=formats) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=list(formats)) as image:
             return image.height, image.width, 1 if image.mode in ("1", "L", "I", "I;16", "LA") else 3
     except Exception:  # as in `reading`: no library says what it raises
         return None

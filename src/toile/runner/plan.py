@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toile.data.dataset import Dataset
-from toile.data.splits import split
+from toile.data.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
@@ -89,6 +89,17 @@ class Plan:
         """
         _ = self.counts
         return self
+
+    def parts(self, planned: PlannedTrial) -> Parts:
+        """The images of a trial's split, each split cut once."""
+        key = (planned.trial.split, planned.trial.fold)
+        if key not in self._cut:
+            self._cut[key] = split(self.dataset, *key)
+        return self._cut[key]
+
+    @cached_property
+    def _cut(self) -> dict[tuple[SplitSpec, int | None], Parts]:
+        return {}
 
     @property
     def title(self) -> str:

@@ -8,23 +8,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from toile.errors import Misuse, said
-from toile.study import limits, lines
+from toile.study import committees, limits, lines
 from toile.study.expand import combinations, leaves, merge
 from toile.study.lines import Location
 from toile.study.mistakes import Mistake, explain, spell, unknown
-from toile.study.spec import ArchitectureSpec, CommitteeSpec, RecipeSpec, Spec, StudySpec, SweepSpec, TrialSpec
+from toile.study.spec import ArchitectureSpec, RecipeSpec, StudySpec, SweepSpec, TrialSpec
 from toile.study.strict import is_array, is_table
+from toile.study.tables import tables as _tables
+from toile.study.tables import whole as _whole
 from toile.text import brief, cut
 
 _MISTAKES = 100  # told at once
 _LONGEST = 2000  # characters of one
-
-Whole = TypeVar("Whole", bound=Spec)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
 def mistakes(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
     """Everything that is wrong with a study's content, as `tomllib` gives it, each with its place there."""
     # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
-    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _members, _weights, _parents)
+    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _committees, _parents)
     found = limits.oversize(content) or (mistake for check in checks for mistake in check(content, catalogue))
     return list(islice(found, _MISTAKES))
 
@@ -196,45 +196,10 @@ def _twice(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
                 yield place, f"the name {name!r} is used {count} times; every {kind} has a name of its own"
 
 
-def _members(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
-    """Committees and comparisons of trials that are not there, or that are named twice."""
+def _committees(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
+    """What committees and comparisons get wrong about their trials, rules and weights."""
     named, broken = _lines(content, catalogue)
-    names = dict.fromkeys(name for name, _ in named)
-    hints = {"members": "`weights` says that one member counts more than another", "trials": "once is enough"}
-    for kind, key in (("committee", "members"), ("comparison", "trials")):
-        for i, table in _tables(content, kind):
-            members = table.get(key)
-            members = [name for name in members if isinstance(name, str)] if is_array(members) else []
-            for name, count in Counter(members).items():
-                place = (kind, i, key, members.index(name))
-                if name not in names and not name.startswith(broken):
-                    yield place, unknown("trial", name, names)
-                if count > 1:
-                    yield place, f"{name!r} is named {count} times; {hints[key]}"
-
-
-def _weights(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
-    """Weights that do not fit their committee."""
-    asked = content.get("split")
-    split = asked if is_table(asked) else {}
-    for i, committee in _whole(content, "committee", CommitteeSpec):
-        place, weights = ("committee", i, "weights"), committee.weights
-        if committee.rule == "weighted-mean" and weights is None:
-            yield ("committee", i, "rule"), 'rule "weighted-mean" needs `weights`: one number a member, or "fit"'
-        if committee.rule != "weighted-mean" and weights is not None:
-            yield place, f'only the rule "weighted-mean" takes weights; the rule is {committee.rule!r}'
-        if weights == "fit" and split.get("validation") == 0 and split.get("folds") is None:
-            yield place, "weights are fitted on the validation split, and the study has none (split.validation = 0)"
-        if isinstance(weights, tuple) and committee.across:
-            yield (
-                place,
-                f"a committee across {committee.across} has as many members as there are {committee.across}: no weights",
-            )
-        elif isinstance(weights, tuple):
-            if len(weights) != len(committee.members):
-                yield place, f"one number a member is wanted, got {len(weights)} for {len(committee.members)} members"
-            if any(weight < 0 for weight in weights) or sum(weights) <= 0:
-                yield place, f"weights are at least 0 and not all 0, got {list(weights)}"
+    yield from committees.mistakes(content, [name for name, _ in named], broken)
 
 
 def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
@@ -255,23 +220,6 @@ def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
             sound |= passed
         elif parent == name:
             yield place, "a trial cannot begin with the weights that it ends with itself, nor can several in a circle"
-
-
-def _tables(content: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The tables `[[kind]]`, with their positions."""
-    tables = content.get(kind)
-    for i, table in enumerate(tables if is_array(tables) else []):
-        if is_table(table):
-            yield i, table
-
-
-def _whole(content: dict[str, Any], kind: str, model: type[Whole]) -> Iterator[tuple[int, Whole]]:
-    """The tables `[[kind]]` that are right in themselves, as their models, with their positions."""
-    for i, table in _tables(content, kind):
-        try:
-            yield i, model.model_validate(table)
-        except ValidationError:
-            continue
 
 
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:

@@ -12,10 +12,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
+from toile.study.committee import K_FOLD, CommitteeSpec
 from toile.study.names import Name, Sayable
 from toile.study.optimizers import OPTIMIZERS, complete
+from toile.study.published import Published
 from toile.study.schedules import Constant, Schedule
-from toile.study.strict import Floats, Fraction, Integers, Spec, Strings, is_table, listed
+from toile.study.strict import Fraction, Integers, Spec, Strings, is_table, listed, off
 from toile.text import brief
 
 
@@ -24,6 +26,13 @@ def _tables(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, dict):
         raise ValueError(f"is written [[{info.field_name}]], in double brackets: there may be several")
     return listed(value)
+
+
+def _committees(value: Any, info: ValidationInfo) -> Any:
+    """`committee = "k-fold"` is short for one committee."""
+    if isinstance(value, str) and value != K_FOLD["name"]:
+        raise ValueError(f"tables [[committee]] or {K_FOLD['name']!r} are wanted, got {value!r}")
+    return (K_FOLD,) if isinstance(value, str) else _tables(value, info)
 
 
 def _named(value: Any) -> Any:
@@ -39,7 +48,7 @@ def _off(value: Any) -> Any:
     """TOML has no null: `false` takes a table of the study's recipe away."""
     if value is True:
         raise ValueError("a table or `false` is wanted, got true; `{}` is the table of all defaults")
-    return None if value is False else value
+    return off(value)
 
 
 def _or_name(model: Any) -> BeforeValidator:
@@ -194,28 +203,6 @@ class ArchitectureSpec(Spec):
     _beside = model_validator(mode="before")(_flat)
 
 
-Figures = dict[str, float]
-
-
-class Published(Spec):
-    """Figures that a document publishes for a trial or a committee, by split."""
-
-    train: Figures = Field(default={}, description="metric = figure, as `accuracy = 0.9017`")
-    validation: Figures = Field(default={}, description="likewise")
-    test: Figures = Field(default={}, description="likewise")
-    cross_validation: Figures = Field(default={}, description="likewise: means over the folds")
-    mean_of_members: Figures = Field(
-        default={}, description="of a committee: means of its members' own figures on the test split"
-    )
-    per_class: dict[str, Floats] = Field(
-        default={}, description="precision, recall, f1 or support = one number a class, on test"
-    )
-    parameters: int | None = Field(default=None, description="how many weights the model has")
-    trainable_parameters: int | None = Field(default=None, description="how many of them training changes")
-    epochs_run: int | None = Field(default=None, description="epochs until training ended")
-    source: str | None = Field(default=None, description="where it is published")
-
-
 class TrialSpec(Spec):
     """One training, or as many as there are seeds and folds."""
 
@@ -242,23 +229,6 @@ class SweepSpec(Spec):
         description="`recipe.KEY = [values]` or `architecture.KEY = [values]`"
     )
     seeds: Seeds | None = Field(default=None, description="instead of the study's seeds")
-    note: str | None = Field(default=None, description="what a reader of the report should know")
-
-
-class CommitteeSpec(Spec):
-    """Stored runs combined at the level of probabilities. (Also called an ensemble.)"""
-
-    name: Sayable = Field(description="no other committee of the study has it; as in [[trial]]")
-    members: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials")
-    across: Literal["seeds"] | None = Field(
-        default=None,
-        description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed',
-    )
-    rule: Name = Field(default="mean", description="how probabilities become one, as `toile list` shows the rules")
-    weights: Annotated[Floats | Literal["fit"] | None, BeforeValidator(listed)] = Field(
-        default=None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
-    )
-    published: Published | None = Field(default=None, description="figures to be shown beside the measured ones")
     note: str | None = Field(default=None, description="what a reader of the report should know")
 
 
@@ -290,9 +260,10 @@ class StudySpec(Spec):
     recipe: RecipeSpec = Field(default=RecipeSpec(), description="how models are trained, where a trial does not say otherwise")
     trial: Annotated[tuple[TrialSpec, ...], BeforeValidator(_tables)] = Field(default=(), description="trainings, one by one")
     sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(_tables)] = Field(default=(), description="trainings, by grids")
-    committee: Annotated[tuple[CommitteeSpec, ...], BeforeValidator(_tables)] = Field(
-        default=(), description="trials to be combined; nothing trains for them"
-    )
+    committee: Annotated[
+        tuple[CommitteeSpec, ...],
+        BeforeValidator(_committees, json_schema_input_type=tuple[CommitteeSpec, ...] | Literal["k-fold"]),
+    ] = Field(default=(), description='trials to be combined, nothing trains for them; `"k-fold"`: one of all folds')
     comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
         default=(), description="trials to be shown side by side; each sweep is one by itself"
     )

@@ -28,6 +28,11 @@ def listed(value: Any) -> Any:
     return tuple(value) if is_array(value) else value
 
 
+def off(value: Any) -> Any:
+    """TOML has no null: `false` says that something is not there."""
+    return None if value is False else value
+
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]

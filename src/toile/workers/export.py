@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from toile.arrays import ByImage, ImageArray, MemberProbabilities, Probabilities
+from toile.committee.rules import Fitted
 from toile.errors import ToileError
 from toile.inference import standalone
 from toile.inference.combined import combined, in_float32
@@ -32,14 +33,18 @@ class Job:
         to: a key of `toile.inference.export.WRITERS`.
         output: what is written, which must not be there.
         about: what it says of itself, text by key; one of them is `toile`.
+        counts: how many of the models each member is the mean of; one each where left out.
+        calibration: name and numbers, as `toile.evaluation.calibrators.Calibration` has them.
     """
 
     models: tuple[str, ...]
     rule: str | None
-    weights: tuple[float, ...] | None
+    weights: Fitted | None
     to: str
     output: str
     about: dict[str, str] = field(default_factory=dict)
+    counts: tuple[int, ...] | None = None
+    calibration: tuple[str, dict[str, Any]] | None = None
 
 
 def write(job: Job, images: ImageArray) -> MemberProbabilities:
@@ -49,7 +54,7 @@ def write(job: Job, images: ImageArray) -> MemberProbabilities:
         images: uint8 `(n, height, width, channels)`.
 
     Returns:
-        `(members, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
+        `(models, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
 
     Raises:
         ToileError: a model cannot be loaded or written; with the last lines of its output.
@@ -93,7 +98,8 @@ def main(arguments: Sequence[str]) -> int:
     models = [in_float32(model) for model in stored]
     np.save(output_file, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
     try:
-        WRITERS[job["to"]](combined(models, job["rule"], job["weights"]), Path(job["output"]), job["about"])
+        whole = combined(models, job["rule"], job["weights"], job["counts"], job["calibration"])
+        WRITERS[job["to"]](whole, Path(job["output"]), job["about"])
     except ToileError as error:
         print(error, file=sys.stderr)
         return 1

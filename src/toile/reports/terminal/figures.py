@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from toile.errors import ToileError
-from toile.reports.text import MEAN_OF_MEMBERS, figure
+from toile.reports.text import MEAN_OF_MEMBERS, figure, shares
 from toile.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -31,12 +31,11 @@ def print_committees(results: StudyResults) -> None:
     table.add_column("committee or member")
     for name in FIGURES:
         table.add_column(name, justify="right")
-    members = {trial.name: trial for trial in results.stored}
     for committee in results.committees:
-        weights = committee.weights or (None,) * len(committee.members)
-        for name, weight in zip(committee.members, weights, strict=True):
-            said = "" if weight is None else f" (weight {weight:.3f})"
-            table.add_row(name + said, *(figure(members[name].test.get(key)) for key in FIGURES))
+        said = shares(committee.rule, committee.weights, len(committee.members))
+        for member, share in zip(committee.joined, said, strict=True):
+            own = f"{member.name} ({share})" if committee.weights else member.name
+            table.add_row(own, *(figure(member.test.get(key)) for key in FIGURES))
         means = (figure(committee.mean_of_members.get(key)) for key in FIGURES)
         table.add_row(MEAN_OF_MEMBERS, *means, style="dim")
         figures = (figure(committee.test.get(key)) for key in FIGURES)
