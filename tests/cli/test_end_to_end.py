@@ -21,8 +21,6 @@ TOILE = Path(sys.executable).with_name("toile")
 TINY = Path(__file__).parents[1] / "studies" / "tiny.toml"
 REPOSITORY = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.xdist_group("end to end")
-
 
 def toile(*arguments: str | Path, store: Path | None = None, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
     """Run the command; a store that is given goes in by --store."""

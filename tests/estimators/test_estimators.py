@@ -33,7 +33,6 @@ from toile.store.store import Store
 from toile.study.spec import RecipeSpec
 
 # One process trains for all of the file.
-pytestmark = pytest.mark.xdist_group("estimators")
 
 X, Y = load_digits(return_X_y=True)
 X, Y, NEW, NEW_Y = X[:300], Y[:300], X[300:400], Y[300:400]

@@ -67,7 +67,6 @@ def kill(address: str, worker: str) -> None:
 # Real workers
 
 
-@pytest.mark.xdist_group("cluster")
 def test_study_with_a_worker_killed_in_the_middle_of_a_trial_is_as_trained_here(tmp_path, processes, monkeypatch):
     architecture = {"name": "mlp", "hidden": [8], "dropout": 0.2}
     plan = make_plan(
@@ -107,7 +106,6 @@ def test_study_with_a_worker_killed_in_the_middle_of_a_trial_is_as_trained_here(
         assert_same_result(plan.store, here, one.trial)
 
 
-@pytest.mark.xdist_group("cluster")
 def test_trial_whose_workers_keep_dying_fails_and_the_others_go_on(store, processes, pretenders, monkeypatch):
     monkeypatch.setattr(processes.scheduler, "allowed_failures", 0)
     plan, address = four(store), processes.scheduler_address

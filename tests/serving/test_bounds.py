@@ -25,7 +25,6 @@ from toile.serving.image import MAX_SIDE
 from toile.serving.limits import MIB, SHARE, Limits
 from toile.serving.problem import Problem
 
-pytestmark = pytest.mark.xdist_group("serve")
 FILE = png(sample(0))
 ROWS = sample(0)[:, :, 0].tolist()
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"

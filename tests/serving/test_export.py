@@ -36,8 +36,6 @@ REPOSITORY = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("toile")
 CNN = {"filters": [4], "strides": 2, "order": "conv norm pool dropout", "dropout": 0.3, "dense": [8]}
 
-pytestmark = pytest.mark.xdist_group("exports")
-
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:

@@ -17,7 +17,6 @@ from PIL import Image
 
 from tests.serving.fixture import Server, png, sample, serving, write_export
 
-pytestmark = pytest.mark.xdist_group("serve")
 SECONDS = 1
 BODY = 2**20
 FILE = png(sample(0))

@@ -37,8 +37,6 @@ from toile.serving import command, connections, decoding, protocol, schema
 from toile.serving.image import MAX_PIXELS, MAX_SIDE
 from toile.serving.limits import MIB, SHARE, Limits
 
-pytestmark = pytest.mark.xdist_group("serve")
-
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory) -> Path:
