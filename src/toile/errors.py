@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+_OF_WRITING = ("ENOSPC", "EDQUOT", "EROFS", "EFBIG")
 
 
 class ToileError(Exception):
@@ -18,3 +21,11 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     """`" (did you mean 'x'?)"` with the allowed name most like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def refused(error: OSError) -> str:
+    """What the system refused, in one line that names the file: `cannot write runs.tar: No space left on device`."""
+    what = "cannot write" if errno.errorcode.get(error.errno) in _OF_WRITING else "cannot read or write"
+    # Of a rename, the second is the name that was wanted.
+    name = next((str(name) for name in (error.filename2, error.filename) if name is not None), "")
+    return f"{' '.join(filter(None, (what, name)))}: {error.strerror or error}"
