@@ -13,6 +13,7 @@ from cyclopts import CycloptsError
 from toile.cli import runs, stores, studies  # noqa: F401 - which register their verbs
 from toile.cli.application import app, say
 from toile.errors import Misuse, ToileError, refused
+from toile.store.checked import Damaged
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,6 +24,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (Misuse, CycloptsError) as error:
         say(f"toile: {error}")
         sys.exit(2)
+    except Damaged as error:
+        say(f"toile: {error}; `toile check --repair` sets aside what is damaged, and `toile run` makes it anew")
+        sys.exit(1)
     except ToileError as error:
         say(f"toile: {error}")
         sys.exit(1)

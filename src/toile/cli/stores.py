@@ -42,11 +42,11 @@ def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path
 
 @app.command
 def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """What no run needs: abandoned work (its checkpoints too); data sets, weights and features. Lists; --delete removes."""
+    """What no run needs: abandoned work (its checkpoints too); data sets, weights and features; what was set aside as damaged.
+    Lists; --delete removes."""
+    from toile.store import garbage
     from toile.store.store import Store
 
     place = Store.at(store)
-    for path in place.garbage():
-        if delete:
-            place.remove(path)
+    for path in garbage.remove(place) if delete else garbage.found(place):
         print(f"{'removed' if delete else 'would remove'} {path}")

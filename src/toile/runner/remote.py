@@ -21,7 +21,7 @@ from toile.runner import local
 from toile.runner.events import Event
 from toile.runner.jobs import Job
 from toile.runner.needs import Need
-from toile.store import pack
+from toile.store import garbage, pack
 from toile.store.store import Store
 from toile.version import __version__
 from toile.workers.starter import Fresh
@@ -95,7 +95,7 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     runs = [run for one in job.trials if (run := store.get(one.fingerprint))]
     archive = pack.packed(runs)
     for run in runs:
-        store.remove(run.folder)
+        garbage.discard(store, run)
     return Answer(here.address, end=event, runs=archive)
 
 

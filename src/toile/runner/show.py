@@ -12,6 +12,8 @@ from toile.runner.jobs import jobs, seconds_left
 from toile.runner.plan import Plan
 from toile.runner.progress import spoken
 
+STATES = ("stored", "damaged", "begun", "missing")
+
 
 def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
     """The plan as JSON: each trial with its state and estimate, and what is left in all."""
@@ -39,13 +41,14 @@ def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
 
 
 def status(plan: Plan) -> dict[str, Any]:
-    """What is stored, begun or missing, as JSON."""
+    """What is stored, damaged, begun or missing, as JSON."""
     trials = []
     for one in plan.trials:
         run = plan.run_of(one)
-        test = {name: run.metrics["test"][name] for name in ("accuracy", "loss")} if run and "test" in run.metrics else {}
+        figures = run.metrics.get("test", {}) if run else {}
+        test = {name: figures[name] for name in ("accuracy", "loss") if name in figures}
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": plan.state(one), "test": test})
-    count = {state: sum(t["state"] == state for t in trials) for state in ("stored", "begun", "missing")}
+    count = {state: sum(t["state"] == state for t in trials) for state in STATES}
     return {
         "study": plan.reference, "title": plan.title, "dataset": plan.dataset.name, "trials": trials, **count,
     }  # fmt: skip
@@ -81,4 +84,5 @@ def print_status(found: dict[str, Any]) -> None:
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], "" if accuracy is None else f"{accuracy:.4f}")
     console = Console()
     console.print(table)
-    console.print(", ".join(f"{found[state]} {state}" for state in ("stored", "begun", "missing")), highlight=False)
+    counts = [f"{found[state]} {state}" for state in STATES if found[state] or state != "damaged"]
+    console.print(", ".join(counts), highlight=False)

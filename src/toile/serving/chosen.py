@@ -49,7 +49,7 @@ class Chosen:
         from toile.committee.rules import RULES
         from toile.workers.infer import infer
 
-        said = np.stack(infer([run.model_path for run in self.members.values()], self.trial["backend"], images))
+        said = np.stack(infer([run.model for run in self.members.values()], self.trial["backend"], images))
         return (said[0] if self.rule is None else RULES[self.rule](said, self.weights)), said.transpose(1, 0, 2)
 
     def about(self) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from toile.inference.export import packages
 from toile.serving.chosen import Chosen
 from toile.serving.predictor import FORMAT, METADATA_KEY, SAMPLES_KEY, Predictor
 from toile.store import atomic
-from toile.study.trial import Trial
 from toile.training import provenance
 from toile.version import __version__, installing
 from toile.workers import export as exporting
@@ -93,7 +92,7 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
     try:
         with tempfile.TemporaryDirectory(prefix=".toile-", dir=output.parent) as folder:
             made = Path(folder, f"model{SUFFIXES[to]}")
-            models = tuple(str(run.model_path) for run in chosen.members.values())
+            models = tuple(str(run.model) for run in chosen.members.values())
             said = exporting.write(exporting.Job(models, chosen.rule, chosen.weights, to, str(made), about), images)
             from_stored = _as_stored(said, stored, chosen)
             difference, undecided = compare(said, *_ask(made, to, images), chosen.rule, chosen.weights)
@@ -182,7 +181,7 @@ def _images(chosen: Chosen) -> tuple[np.ndarray, list[np.ndarray]]:
 
 def _parts(chosen: Chosen) -> Parts:
     run = next(iter(chosen.members.values()))
-    trial = Trial.parse((run.folder / "trial.json").read_text("utf-8"))
+    trial = run.intent()
     return split(chosen.dataset, trial.split, trial.fold)
 
 

@@ -133,9 +133,8 @@ def cached(
 def dataset_of_features(
     model: Any,
     dataset: Dataset,
-    folder: Path,
+    place: Callable[[str], Path],
     *,
-    fingerprint: str,
     options: dict[str, Any],
     backend: str,
     precision: str = "float32",
@@ -146,8 +145,8 @@ def dataset_of_features(
     Splits and folds are cut from it as from the images, so all of them share one pass through the backbone.
 
     Args:
-        folder: where features are kept, in a folder for each key.
-        fingerprint: of the trial that asks; an empty file of that name says that these features are its own.
+        place: the folder for features of a key, marked as needed by the trial that asks, as
+            `toile.store.store.Store.features` gives it.
 
     For the rest see `key` and `cached`.
     """
@@ -158,9 +157,7 @@ def dataset_of_features(
         if images is None:
             return None
         named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
-        (folder / named).mkdir(parents=True, exist_ok=True)
-        (folder / named / fingerprint).touch()
-        return Images(cached(to_features, images.images, folder / named, progress=progress), images.labels)
+        return Images(cached(to_features, images.images, place(named), progress=progress), images.labels)
 
     return head, Dataset(dataset.name, part("train", dataset.train), part("test", dataset.test), dataset.class_names)
 

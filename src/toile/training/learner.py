@@ -61,7 +61,7 @@ class KerasLearner:
         if features.frozen(self.whole) and not (trial.recipe.augmentation or trial.recipe.flip_average):
             # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
             self.model, data = features.dataset_of_features(
-                self.whole, data, store.features_folder, fingerprint=trial.fingerprint,
+                self.whole, data, lambda key: store.features(key, trial.fingerprint),
                 options=trial.architecture.options, backend=trial.backend, precision=trial.recipe.precision,
             )  # fmt: skip
         self.parts = split(data, trial.split, trial.fold)
@@ -169,9 +169,13 @@ def _flip_averaged(model: Any) -> Any:
 
 
 def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:
-    """The weights that a stored run ended with."""
+    """The weights that a stored run ended with.
+
+    Raises:
+        ToileError: it is not in the store, or its model is damaged.
+    """
     import keras
 
     if (parent := store.get(fingerprint)) is None:
         raise ToileError(f"the run {fingerprint[:12]}, which the trial begins with, is not in the store")
-    return keras.models.load_model(parent.model_path, compile=False).get_weights()
+    return keras.models.load_model(parent.model, compile=False).get_weights()

@@ -1,0 +1,122 @@
+"""What the files of a run have to look like, whoever wrote them: an archive may come from a stranger, and a run of before
+manifests has no hashes to tell. Each function returns what it was given, or raises ValueError with what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import zipfile
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+_NUMBERS = {"parameters", "trainable_parameters", "epochs_run", "best_epoch", "images_per_second", "threads", "peak_memory_mb"}
+_OBJECTS = {"images", "seconds", "versions", "machine", "details"}
+
+
+def trial(found: Any) -> dict[str, Any]:
+    """The canonical JSON of a trial, as far as reports read it without its class."""
+    for name in ("dataset", "architecture"):
+        _object(_object(found, "the trial").get(name), name)
+    if not isinstance(found["dataset"].get("content"), str):
+        raise ValueError("its data set has no content")
+    return found
+
+
+def metrics(found: Any) -> dict[str, dict[str, Any]]:
+    """Split -> metric -> value, as `toile.evaluation.metrics.evaluate` gives them."""
+    for split, figures in _object(found, "metrics").items():
+        if not _is_number(_object(figures, split).get("accuracy")):
+            raise ValueError(f"{split} has no accuracy")
+        for name, value in figures.items():
+            if name == "confusion_matrix":
+                _square(value)
+            elif name == "per_class":
+                for row in _list(value, name):
+                    _numbers(row, name)
+            elif not (value is None or _is_number(value)):
+                raise ValueError(f"{split}.{name} is no number")
+    return found
+
+
+def provenance(found: Any) -> dict[str, Any]:
+    """Facts, of which those that are counted with are numbers."""
+    for name, value in _object(found, "provenance").items():
+        if name in _NUMBERS and not (value is None or _is_number(value)):
+            raise ValueError(f"{name} is no number")
+        if name in _OBJECTS and value is not None:
+            _object(value, name)
+    _numbers(found.get("seconds") or {}, "seconds")
+    _list(found.get("sessions", []), "sessions")
+    return found
+
+
+def history(content: bytes) -> list[dict[str, float]]:
+    """One dictionary an epoch, of a CSV with a header; `epoch` among them."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
+        found = [{key: float(value) for key, value in row.items()} for row in rows]
+    except (TypeError, csv.Error) as error:  # of a row that is longer or shorter than the header
+        raise ValueError(f"it is no table: {error}") from None
+    if not found or "epoch" not in found[0]:
+        raise ValueError("it has no epoch")
+    return found
+
+
+def probabilities(content: bytes) -> dict[str, np.ndarray]:
+    """Split -> `(images, classes)` float32, all finite, of an uncompressed `.npz`.
+
+    It is read within its own size: a member that claims to be larger than the file, as one that is packed a thousandfold, is
+    refused before anything is made for it.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as stored:
+            if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in stored.infolist()):
+                raise ValueError("it is packed, which nothing that toile writes is")
+            return {entry.filename.removesuffix(".npy"): _array(stored.read(entry)) for entry in stored.infolist()}
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, OverflowError) as error:
+        raise ValueError(f"it is no .npz: {error}") from None
+
+
+def _array(content: bytes) -> np.ndarray:
+    file = io.BytesIO(content)
+    try:
+        npy.read_magic(file)
+        shape, turned, dtype = npy.read_array_header_1_0(file)
+    except Exception as error:  # the header is a Python literal, which fails in as many ways as a parser can
+        raise ValueError(f"it has an array without a header: {type(error).__name__}") from None
+    if len(shape) != 2 or dtype != np.float32 or math.prod(shape) * 4 != len(content) - file.tell():
+        raise ValueError(f"probabilities are (images, classes) of float32, got {shape} of {dtype}")
+    found = np.frombuffer(bytearray(content), np.float32, offset=file.tell()).reshape(shape, order="F" if turned else "C")
+    if not np.isfinite(found).all():
+        raise ValueError("a probability is no number")
+    return found
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is no JSON object")
+    return value
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is no list")
+    return value
+
+
+def _numbers(value: Any, name: str) -> None:
+    if not all(one is None or _is_number(one) for one in _object(value, name).values()):
+        raise ValueError(f"{name} has something that is no number")
+
+
+def _square(value: Any) -> None:
+    rows = _list(value, "confusion_matrix")
+    if not all(isinstance(row, list) and len(row) == len(rows) and all(type(n) is int for n in row) for row in rows):
+        raise ValueError("confusion_matrix is no square of whole numbers")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
