@@ -158,7 +158,7 @@ class Plan:
                 if speed := run.provenance.get("images_per_second"):
                     found[kind(run.trial)] = speed
             except Damaged as error:
-                checked.say(f"run {run.fingerprint[:12]} is left out: {error}")
+                checked.say_left_out(run.fingerprint, error)
         return found
 
 

@@ -13,6 +13,8 @@ from toile.runner.plan import Plan
 from toile.runner.progress import spoken
 
 STATES = ("stored", "damaged", "begun", "missing")
+# Nothing is trained for these.
+DONE = ("stored", "damaged")
 
 
 def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
     trials = []
     for one in plan.trials:
         state = plan.state(one)
-        seconds = 0.0 if state == "stored" else round(plan.seconds(one), 1)
+        seconds = 0.0 if state in DONE else round(plan.seconds(one), 1)
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": state, "seconds": seconds})
     return {
         "study": plan.reference,
@@ -61,7 +63,7 @@ def print_plan(found: dict[str, Any]) -> None:
     for column, justify in (("trial", "left"), ("fingerprint", "left"), ("state", "left"), ("about", "right")):
         table.add_column(column, justify=justify)
     for one in found["trials"]:
-        about = "" if one["state"] == "stored" else spoken(one["seconds"])
+        about = "" if one["state"] in DONE else spoken(one["seconds"])
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
     console = Console()
     console.print(table)

@@ -115,3 +115,8 @@ def say(text: str) -> None:
     if text not in _said:
         _said.add(text)
         print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+def say_left_out(fingerprint: str, error: Damaged) -> None:
+    """Name a run that is damaged, and what to do about it."""
+    say(f"run {fingerprint[:12]} is left out: {error}; `toile check --repair` sets it aside, and `toile run` trains it anew")

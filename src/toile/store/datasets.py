@@ -22,15 +22,18 @@ ASKED = "asked.json"
 _hashed: dict[Path, list[tuple[str, int, int, int]]] = {}
 
 
-def opened(folder: Path) -> Dataset:
+def opened(folder: Path, *, again: bool = False) -> Dataset:
     """The data set in a folder that is named by its content, memory-mapped.
+
+    Args:
+        again: whether to hash it even if this process has.
 
     Raises:
         Damaged: it is another content, or cannot be read.
     """
     files = _files(folder)
     try:
-        dataset = Dataset.open(folder, verify=_hashed.get(folder.absolute()) != files)
+        dataset = Dataset.open(folder, verify=again or _hashed.get(folder.absolute()) != files)
     except DamagedSnapshot as error:
         raise Damaged(error.path, error.why) from None
     if dataset.content != folder.name:

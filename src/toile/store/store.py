@@ -102,7 +102,7 @@ class Store:
                 run.splits()
         except Damaged as error:
             self._left_out[fingerprint] = error
-            checked.say(f"run {fingerprint[:12]} is left out: {error}")
+            checked.say_left_out(fingerprint, error)
             return None
         return self._sound[fingerprint]
 

@@ -18,7 +18,8 @@ from filelock import FileLock, Timeout
 
 from toile.data.dataset import Dataset, Images
 from toile.models.architectures import transfer
-from toile.store import atomic
+from toile.store import checked, sealed
+from toile.store.checked import Damaged
 
 # Raised when features are computed in another way, which changes their last bits.
 _REVISION = 2
@@ -163,10 +164,13 @@ def dataset_of_features(
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The kept features, or None if there are none that fit."""
+    """The kept features, or None if there are none that fit, or damaged ones: they are computed again then."""
+    if not path.exists():
+        return None
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):
+        found, _ = sealed.array(path)
+    except Damaged as error:
+        checked.say(f"{error}; it is computed again")
         return None
     return found if found.shape == shape and found.dtype == np.float32 else None
 
@@ -184,7 +188,7 @@ def _write(
         filled[: len(some)] = some
         found[at : at + batch] = np.asarray(forward(filled))[: len(some)]
         progress(at + len(some))
-    with atomic.writing(path) as file:
+    with sealed.writing(path) as file:
         np.save(file, found)
 
 
@@ -193,7 +197,7 @@ def _join(path: Path, shape: tuple[int, ...], pieces: list[Path]) -> None:
     for left in path.parent.glob("*.tmp"):
         left.unlink(missing_ok=True)  # of a process that was killed: all pieces are done, and nobody writes
     # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
-    with atomic.writing(path) as file:
+    with sealed.writing(path) as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for piece in pieces:
             file.write(np.ascontiguousarray(np.load(piece)).data)
