@@ -35,7 +35,7 @@ def metrics(found: Any) -> dict[str, dict[str, Any]]:
                 _square(value)
             elif name == "per_class":
                 for row in _list(value, name):
-                    _numbers(row, name)
+                    numbers(row, name)
             elif not (value is None or _is_number(value)):
                 raise ValueError(f"{split}.{name} is no number")
     return found
@@ -48,7 +48,7 @@ def provenance(found: Any) -> dict[str, Any]:
             raise ValueError(f"{name} is no number")
         if name in _OBJECTS and value is not None:
             _object(value, name)
-    _numbers(found.get("seconds") or {}, "seconds")
+    numbers(found.get("seconds") or {}, "seconds")
     _list(found.get("sessions", []), "sessions")
     return found
 
@@ -107,9 +107,11 @@ def _list(value: Any, name: str) -> list[Any]:
     return value
 
 
-def _numbers(value: Any, name: str) -> None:
+def numbers(value: Any, name: str) -> dict[str, float | None]:
+    """An object of numbers."""
     if not all(one is None or _is_number(one) for one in _object(value, name).values()):
         raise ValueError(f"{name} has something that is no number")
+    return value
 
 
 def _square(value: Any) -> None:

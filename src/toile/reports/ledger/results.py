@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toile.errors import ToileError
 from toile.runner.plan import Plan
-from toile.store import atomic
+from toile.store import atomic, checked, shape
+from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.study.trial import Trial
 
@@ -70,21 +71,27 @@ def read(folder: Path) -> list[Measured]:
     """All result files below a folder, in the order of their paths.
 
     Raises:
-        ValueError: a file whose trial has another fingerprint than it says: it was edited.
+        ToileError: a file that is no result, or whose trial has another fingerprint than it says: it was edited.
     """
-    return list(_read(sorted(folder.rglob("*.json"))))
+    return [_read(path) for path in sorted(folder.rglob("*.json"))]
 
 
-def _read(paths: Iterable[Path]) -> Iterable[Measured]:
-    for path in paths:
-        content = json.loads(path.read_text("utf-8"))
+def _read(path: Path) -> Measured:
+    try:
+        content = checked.parse_json(path, checked.read(path))
         trial = Trial.parse(json.dumps(content["trial"]))
         if trial.fingerprint != content["fingerprint"]:
-            raise ValueError(f"{path} is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
-        yield Measured(
-            content["study"], content["line"], content["name"], content["reduced"], trial, content["metrics"],
-            content["last"], content["facts"],
+            raise ValueError(f"it is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
+        names = [str(content[key]) for key in ("study", "line", "name", "reduced")]
+        return Measured(
+            *names, trial, shape.metrics(content["metrics"]), shape.numbers(content["last"], "last"),
+            shape.provenance(content["facts"]),
         )  # fmt: skip
+    except Damaged as error:
+        raise ToileError(f"{path} is no result: {error.why}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        what = error if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+        raise ToileError(f"{path} is no result: {what}") from None
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
