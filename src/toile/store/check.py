@@ -6,7 +6,6 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -136,9 +135,11 @@ def _features(store: Store) -> Iterator[Checked]:
 def _work(store: Store) -> Iterator[Checked]:
     for fingerprint in store.unfinished():
         path = store.work(fingerprint) / "checkpoint.npz"
-        with suppress(Timeout), store.claims.of(fingerprint).acquire(timeout=0):
-            damages = _raised(lambda path=path: sealed.check(path)) if path.exists() else ()
-        # Whoever has the claim now reads the checkpoint itself before he believes it.
+        try:
+            with store.claims.of(fingerprint).acquire(timeout=0):
+                damages = _raised(lambda path=path: sealed.check(path)) if path.exists() else ()
+        except Timeout:
+            continue  # who works there looks at the checkpoint himself before he believes it
         yield Checked("work", path.parent, damages)
 
 
