@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -177,13 +176,16 @@ def _hash(path: Path) -> str:
 
 
 def _write_array(path: Path, array: np.ndarray, dtype: type) -> None:
+    array = np.ascontiguousarray(array, dtype=dtype)
     try:
         with path.open("wb") as file:
-            np.save(file, np.ascontiguousarray(array, dtype=dtype), allow_pickle=False)
+            # What `np.save` writes; which tells of a full disk in words of its own.
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)
             file.flush()
             os.fsync(file.fileno())
-    except OSError as error:  # of a full disk, which an open file does not name, and NumPy tells in words of its own
-        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
+    except OSError as error:  # an open file does not know its name
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _write_record(path: Path, record: dict) -> None:

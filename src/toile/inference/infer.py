@@ -7,18 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.models import stored
+
 _BATCH = 500
 
 
 def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """A stored model as a function from uint8 images `(n, height, width, channels)` to probabilities `(n, classes)` float32."""
+    """A stored model as a function from uint8 images `(n, height, width, channels)` to probabilities `(n, classes)` float32.
+
+    Raises:
+        ToileError: it cannot be loaded.
+    """
     if path.suffix == ".skops":
         from toile.models.classical import model as classical
 
         return classical.load(path).predict
-    import keras
-
-    model = keras.models.load_model(path, compile=False)
+    model = stored.load(path)
 
     def ask(images: np.ndarray) -> np.ndarray:
         # Not `predict`, which makes an input pipeline of each call: 0.1 s for an image, too.

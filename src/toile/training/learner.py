@@ -25,7 +25,7 @@ import numpy as np
 
 from toile.data.splits import split
 from toile.errors import ToileError
-from toile.models import architectures
+from toile.models import architectures, stored
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import features, recipe, scaling
@@ -174,8 +174,6 @@ def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:
     Raises:
         ToileError: it is not in the store, or its model is damaged.
     """
-    import keras
-
     if (parent := store.get(fingerprint)) is None:
         raise ToileError(f"the run {fingerprint[:12]}, which the trial begins with, is not in the store")
-    return keras.models.load_model(parent.model, compile=False).get_weights()
+    return stored.load(parent.model).get_weights()

@@ -15,7 +15,8 @@ from toile.errors import ToileError
 from toile.inference import standalone
 from toile.inference.combined import combined, in_float32
 from toile.inference.export import WRITERS
-from toile.workers.process import finish
+from toile.models import stored
+from toile.workers.process import finish, say
 
 BATCH = 500
 
@@ -82,16 +83,13 @@ def without_toile(model: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def main(arguments: Sequence[str]) -> int:
     """Entry point of the process."""
     given, asked, answer = map(Path, arguments)
-    import keras
-
     job, images = json.loads(given.read_text("utf-8")), np.load(asked, allow_pickle=False)
-    models = [in_float32(keras.models.load_model(path, compile=False)) for path in job["models"]]
-    np.save(answer, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
     try:
+        models = [in_float32(stored.load(path)) for path in job["models"]]
+        np.save(answer, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
         WRITERS[job["to"]](combined(models, job["rule"], job["weights"]), Path(job["output"]), job["about"])
     except ToileError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return say(error)
     return 0
 
 

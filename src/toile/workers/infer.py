@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.errors import ToileError
 from toile.inference.infer import load
-from toile.workers.process import finish
+from toile.workers.process import finish, say
 
 
 def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.ndarray]:
@@ -35,12 +36,16 @@ def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.n
             return [stored[str(i)] for i in range(len(models))]
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> int:
     """Entry point of the process."""
     given, answer, *models = map(Path, arguments)
     images = np.load(given, allow_pickle=False)
-    np.savez(answer, **{str(i): load(path)(images) for i, path in enumerate(models)})
+    try:
+        np.savez(answer, **{str(i): load(path)(images) for i, path in enumerate(models)})
+    except ToileError as error:
+        return say(error)
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
