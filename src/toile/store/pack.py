@@ -27,8 +27,6 @@ MANIFEST = "manifest.json"
 # Weights and probabilities hardly shrink, so nothing honest unpacks to more than these times its size, or to more files.
 MOST_TIMES, ALWAYS_ALLOWED = 20, 2**26
 MOST_FILES = 100_000
-# Of JSON and CSV that is read to see what it looks like: parsed, it takes some twenty times the memory.
-_MOST_TEXT = 2**24
 _PIECE = 2**20
 _NAME = re.compile(rf"[0-9a-f]{{64}}/({'|'.join(map(re.escape, FILES + MODELS))})")
 _LOOKS: dict[str, Callable[[bytes], Any]] = {
@@ -217,7 +215,7 @@ class _Archive:
     def _look(self, path: str) -> None:
         """Compare a file with its hash, and see that it looks like what it is."""
         fingerprint, _, name = path.partition("/")
-        if name not in (*_LOOKS, "trial.json") or (name in _LOOKS and self.entries[path].size > _MOST_TEXT):
+        if name not in (*_LOOKS, "trial.json") or (name in _LOOKS and self.entries[path].size > shape.LONG):
             for _ in self._pieces(path):
                 pass
             return
@@ -231,8 +229,8 @@ class _Archive:
             raise PackError(f"{self.name}: {path} is no file of a run: {error}") from None
 
     def _text(self, path: str) -> bytes:
-        if self.entries[path].size > _MOST_TEXT:
-            raise PackError(f"{self.name}: {path} has {self.entries[path].size:,} bytes, at most {_MOST_TEXT:,} are read")
+        if self.entries[path].size > shape.LONG:
+            raise PackError(f"{self.name}: {path} has {self.entries[path].size:,} bytes, at most {shape.LONG:,} are read")
         with self._readable():
             return b"".join(self._pieces(path))
 

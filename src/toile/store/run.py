@@ -21,6 +21,7 @@ from toile.store.checked import Damaged
 from toile.study.trial import Trial
 
 FILES = ("trial.json", "history.csv", "metrics.json", "probabilities.npz", "provenance.json")
+SMALL = ("trial.json", "history.csv", "metrics.json", "provenance.json")
 # The model is Keras's or, of classical models, skops's: scikit-learn without a pickle. A run has one of the two.
 MODELS = ("model.keras", "model.skops")
 MANIFEST = "manifest.json"
@@ -89,7 +90,7 @@ class Run:
         content = self._read("trial.json")
         if self.manifest is None and hashlib.sha256(content.strip()).hexdigest() != self.fingerprint:
             raise Damaged(self.folder / "trial.json", "it is not the trial whose fingerprint the run is named by")
-        return self._shaped("trial.json", shape.trial, self._json("trial.json", content))
+        return self._json("trial.json", shape.trial, content)
 
     def intent(self) -> Trial:
         """The trial, as what it is."""
@@ -101,12 +102,12 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Split -> metric -> value, as `toile.evaluation.metrics.evaluate` gives them."""
-        return self._shaped("metrics.json", shape.metrics, self._json("metrics.json"))
+        return self._json("metrics.json", shape.metrics)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Facts that do not decide the result: versions, machine, threads, times, parameter counts."""
-        return self._shaped("provenance.json", shape.provenance, self._json("provenance.json"))
+        return self._json("provenance.json", shape.provenance)
 
     @cached_property
     def history(self) -> list[dict[str, float]]:
@@ -116,12 +117,16 @@ class Run:
         return self._shaped("history.csv", shape.history, self._read("history.csv"))
 
     def check_figures(self) -> None:
-        """Read the small files, and so compare them with the manifest: what a plan, a table or a report is made of.
+        """Compare the small files with the manifest: what a plan, a table or a report is made of.
 
         Raises:
             Damaged: the first that is not what was written.
         """
-        _ = self.trial, self.metrics, self.provenance, self.history
+        if self.manifest is None:
+            _ = self.trial, self.metrics, self.provenance, self.history
+        else:
+            for name in SMALL:
+                self._read(name)
 
     def damages(self) -> list[Damaged]:
         """Everything that is wrong with the run, every file read whole; none if it is as it was written."""
@@ -170,8 +175,11 @@ class Run:
     def _read(self, name: str) -> bytes:
         return checked.read(self.folder / name, None if self.manifest is None else self.manifest[name])
 
-    def _json(self, name: str, content: bytes | None = None) -> Any:
-        return checked.parse_json(self.folder / name, self._read(name) if content is None else content)
+    def _json(self, name: str, look: Callable[[Any], Any], content: bytes | None = None) -> Any:
+        content = self._read(name) if content is None else content
+        found = checked.parse_json(self.folder / name, content)
+        # What has a manifest was written by toile, or looked at when it was unpacked, if it was not too long for that.
+        return found if self.manifest and len(content) <= shape.LONG else self._shaped(name, look, found)
 
     def _shaped(self, name: str, look: Callable[[Any], Any], found: Any) -> Any:
         try:

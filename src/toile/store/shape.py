@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+# JSON and CSV of more bytes is not looked at when it is unpacked: parsed, it takes some twenty times the memory.
+LONG = 2**24
 _NUMBERS = {"parameters", "trainable_parameters", "epochs_run", "best_epoch", "images_per_second", "threads", "peak_memory_mb"}
 _OBJECTS = {"images", "seconds", "versions", "machine", "details"}
 
