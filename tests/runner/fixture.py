@@ -94,6 +94,9 @@ say("epoch", epoch=1, epochs=recipe["epochs"], loss=1.0, accuracy=0.5, images_pe
 if does == "fail":
     say("failed", error="it would not learn")
     sys.exit(1)
+if does == "die" or (does == "die once" and not (here / "died").exists()):
+    (here / "died").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
 if does == "exit":
     sys.stderr.write("".join(f"line {{i}}\\n" for i in range(30)))
     sys.exit(7)
@@ -129,7 +132,7 @@ class Pretenders:
 
     `train`, if they are told nothing: store a run with a trial and a speed, the other files all but empty, and no manifest.
     `fail`: say so. `exit`: end with code 7, after 30 lines on standard error. `hang`: wait to be ended; `stubborn`: in spite of
-    SIGTERM too. `commit and die`: by SIGKILL, with the run stored.
+    SIGTERM too. `die`: by SIGKILL; `die once`: the first time. `commit and die`: with the run stored.
     """
 
     def __init__(self, folder: Path, monkeypatch: Any) -> None:
