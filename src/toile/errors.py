@@ -25,7 +25,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 def refused(error: OSError) -> str:
     """What the system refused, in one line that names the file: `cannot write runs.tar: No space left on device`."""
-    what = "cannot write" if errno.errorcode.get(error.errno) in _OF_WRITING else "cannot read or write"
+    what = "cannot write" if errno.errorcode.get(error.errno or 0) in _OF_WRITING else "cannot read or write"
     # Of a rename, the second is the name that was wanted.
     name = next((str(name) for name in (error.filename2, error.filename) if name is not None), "")
     return f"{' '.join(filter(None, (what, name)))}: {error.strerror or error}"

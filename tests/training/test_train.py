@@ -1,4 +1,4 @@
-"""A training from trial to run: what it stores, what it says, how it resumes, how it fails. All in this process."""
+"""A training from trial to run: what it stores, what it says, how it resumes, how it fails."""
 
 from __future__ import annotations
 
@@ -13,47 +13,26 @@ import numpy as np
 import pytest
 
 from tests.training.fixture import STATEFUL, assert_same_result, dataset, make_store, make_trial, weights
+from tests.training.fixture import train_elsewhere as trained
 from toile.data.splits import split
 from toile.errors import ToileError
 from toile.evaluation.metrics import evaluate
+from toile.inference.infer import load
 from toile.models import architectures
 from toile.store.run import MANIFEST
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import recipe
-from toile.training.train import train
 from toile.workers.infer import infer
 from toile.workers.train import main
 
 EPOCHS = 4
 
 
-class Interrupted(BaseException):
-    """What a training does not expect."""
-
-
 def stateful_trial(**recipe: Any) -> Trial:
     """A training that depends on everything a checkpoint has to bring back."""
     given = {"epochs": EPOCHS, "optimizer": {"name": "adam", "learning_rate": 0.01}, "schedule": {"name": "cosine"}}
     return make_trial("cnn", STATEFUL, **{**given, **recipe})
-
-
-def trained(trial: Trial, store: Store, stop_after: int | None = None) -> list[dict[str, Any]]:
-    """Train here; all events. `stop_after` ends it as a signal would, between an epoch and the next."""
-    said = []
-
-    def say(event: str, **fields: Any) -> None:
-        said.append({"event": event, **fields})
-        if event == "epoch" and fields["epoch"] == stop_after:
-            raise Interrupted
-
-    try:
-        train(trial, store, threads=1, say=say)
-    except Interrupted:
-        pass
-    else:
-        assert stop_after is None
-    return said
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +59,18 @@ def test_probabilities_and_metrics_are_of_the_trials_split(uninterrupted):
         assert probabilities.dtype == np.float32 and probabilities.shape == (len(part), 10)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
         assert run.metrics[name] == json.loads(json.dumps(evaluate(probabilities, part.labels)))
+
+
+def test_figures_of_the_training_images_are_those_of_the_stored_model(uninterrupted):
+    """Measured after the training and without dropout, where those of the history are of the training itself."""
+    trial, store, _ = uninterrupted
+    run, train = store.get(trial.fingerprint), split(dataset(), trial.split).train
+    expected = evaluate(load(run.model_path)(train.images), train.labels)
+    numbers = {name: value for name, value in expected.items() if isinstance(value, int | float)}
+    assert {name: run.metrics["train"][name] for name in numbers} == pytest.approx(numbers, abs=1e-6)
+    assert run.metrics["train"]["images"] == len(train)
+    assert run.metrics["train"]["loss"] != pytest.approx(run.history[-1]["loss"], abs=1e-4)
+    assert "train" not in run.splits()
 
 
 def test_history_is_what_was_said(uninterrupted):
@@ -260,7 +251,7 @@ def test_without_validation_there_is_only_test(tmp_path):
     trial, store = make_trial(validation=0.0, epochs=1), make_store(tmp_path)
     trained(trial, store)
     run = store.get(trial.fingerprint)
-    assert run.splits() == ("test",) and list(run.metrics) == ["test"]
+    assert run.splits() == ("test",) and list(run.metrics) == ["train", "test"]
     assert not any(name.startswith("validation") for name in run.history[0])
     assert run.provenance["images"] == {"train": 200, "test": 60}
 
@@ -269,10 +260,7 @@ def test_bfloat16_trains_with_float32_weights_and_answers(tmp_path):
     import keras
 
     trial, store = stateful_trial(precision="bfloat16", epochs=3), make_store(tmp_path)
-    try:
-        trained(trial, store)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    trained(trial, store)
     run = store.get(trial.fingerprint)
     assert run.history[-1]["loss"] < run.history[0]["loss"]
     assert run.probabilities("test").dtype == np.float32

@@ -75,12 +75,14 @@ def compare(a: str, b: str, **where: Unpack[Where]) -> dict[str, Any]:
     from toile.evaluation import significance
     from toile.evaluation.predictions import Predictions
 
-    place, predictions = Store.at(where.get("store")), []
-    for reference in (a, b):
+    place = Store.at(where.get("store"))
+
+    def predictions(reference: str) -> Predictions:
         found = find_run(reference, **where)
         trial = found.intent()
         test = split(place.dataset(trial.dataset.content), trial.split, trial.fold).test
-        if test is None or "test" not in found.splits():
-            raise ToileError(f"{reference} was not asked about test images: there are none to compare on")
-        predictions.append(Predictions("test", found.probabilities("test"), test.labels))
-    return significance.compare(*predictions, (a, b))
+        if test is None:
+            raise Misuse(f"{reference} has no test images to be compared on: it is a fold of a data set that brings none")
+        return Predictions("test", found.probabilities("test"), test.labels)
+
+    return significance.compare(predictions(a), predictions(b), (a, b))

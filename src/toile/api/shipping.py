@@ -59,10 +59,14 @@ def submit(reference: str, source: Path | str, output: Path | str, *, first: int
     from toile.data.unlabelled import read
     from toile.serving.predictor import Predictor
 
-    exported = str(reference).endswith(".onnx")
-    model = Predictor.from_file(reference) if exported else _chosen(reference, **where)
-    ids, images = read(Path(source), model.image_shape)
-    probabilities, _ = model.predict(images) if exported else model.ask(images)
+    if str(reference).endswith(".onnx"):
+        exported = Predictor.from_file(reference)
+        image_shape, ask = exported.image_shape, exported.predict
+    else:
+        chosen = _chosen(reference, **where)
+        image_shape, ask = chosen.image_shape, chosen.ask
+    ids, images = read(Path(source), image_shape)
+    probabilities, _ = ask(images)
     targets = probabilities.argmax(axis=1) + first
     lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
     atomic.write(Path(output), ("\n".join(lines) + "\n").encode())
@@ -93,11 +97,9 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
 
     if (found := _committee(reference, **where)) is not None:
         made, result = found
-        runs = {planned.name: made.run_of(planned) for planned in made.trials}
-        members = {name: runs[name] for name in result.members}
-        return Chosen(
-            "committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test
-        )  # fmt: skip
+        trials = {planned.name: planned for planned in made.trials}
+        members = {name: made.stored_run(trials[name]) for name in result.members}
+        return Chosen("committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test)
     run, (study, _, name) = find_run(reference, **where), reference.rpartition("/")
     name = name if study else run.fingerprint[:12]
     dataset = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"])

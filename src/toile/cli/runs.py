@@ -11,7 +11,7 @@ from toile.errors import Misuse
 
 @app.command
 def show(run: str, *, place: Place = THERE) -> None:
-    """One stored run: RUN is the first digits of its fingerprint, or STUDY/TRIAL. Prints JSON."""
+    """Show one stored run as JSON. RUN is the first digits of its fingerprint, or STUDY/TRIAL."""
     from toile import api
 
     found = api.find_run(run, **vars(place))
@@ -23,7 +23,7 @@ def show(run: str, *, place: Place = THERE) -> None:
 
 @app.command
 def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None:
-    """Whether two stored runs differ on the test images, by a paired test (McNemar's, exact)."""
+    """Test whether two stored runs differ on the test images, by McNemar's exact paired test."""
     from toile import api
     from toile.reports.terminal.figures import print_comparison
 
@@ -32,9 +32,16 @@ def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None
 
 
 @app.command
-def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False,
-            format: Literal["text", "kaggle"] = "text", output: Path = Path("submission.csv"),
-            first: int = 1) -> None:  # fmt: skip
+def predict(
+    run: str,
+    /,
+    *images: Path,
+    place: Place = THERE,
+    json: Json = False,
+    format: Literal["text", "kaggle"] = "text",
+    output: Path = Path("submission.csv"),
+    first: int = 1,
+) -> None:
     """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with one committee, or an
     exported .onnx file.
 
@@ -56,9 +63,10 @@ def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False
     if format == "kaggle":
         from toile import api
 
-        if len(images) > 1:
+        source, *others = images
+        if others:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
-        return print(f"{api.submit(run, images[0], output, first=first, **vars(place))} images in {output}")
+        return print(f"{api.submit(run, source, output, first=first, **vars(place))} images in {output}")
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
         from toile.serving.answer import from_export
 
@@ -83,7 +91,7 @@ def export(run: str, /, *, to: str = "onnx", output: Path | None = None, samples
 
 @app.command
 def check_gradients(trial: str, *, where: Where = HERE, epsilon: float = 1e-5, samples: int = 100, json: Json = False) -> None:
-    """Backpropagation of a NumPy network, STUDY/TRIAL, against central differences on one image a class. Trains nothing."""
+    """Check the gradients of a NumPy network, STUDY/TRIAL, against central differences, on one image of each class."""
     from toile import api
     from toile.reports.terminal.figures import print_gradient_check
 
@@ -94,4 +102,4 @@ def check_gradients(trial: str, *, where: Where = HERE, epsilon: float = 1e-5, s
     print_json(found) if json else print_gradient_check(found)
 
 
-app.command("toile.serving.command:serve", help="Answer for an exported model over HTTP, with a page to try it on.")
+app.command("toile.serving.command:serve", help="Serve an exported model over HTTP, with a page to try it on.")

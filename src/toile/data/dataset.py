@@ -11,9 +11,12 @@ import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import ImageArray, Index, Labels
 from toile.data.errors import DamagedSnapshot, DataError
 
 _RECORD = "dataset.json"
@@ -29,13 +32,13 @@ class Images:
         labels: int64 `(n,)`, 0..classes - 1.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: ImageArray
+    labels: Labels
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: np.ndarray | slice) -> Images:
+    def __getitem__(self, index: Index | slice) -> Images:
         return Images(self.images[index], self.labels[index])
 
 
@@ -138,8 +141,8 @@ class Dataset:
         folder = Path(folder)
         record = _read_record(folder)
         mode = "r" if mmap else None
-        splits: dict[str, Images | None] = {"train": None, "test": None}
-        for split in splits:
+        splits: dict[str, Images] = {}
+        for split in ("train", "test"):
             if split == "test" and not (folder / "test-images.npy").exists():
                 continue
             images, labels = (
@@ -149,7 +152,7 @@ class Dataset:
             if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
                 raise DamagedSnapshot(folder, f"the {split} arrays do not belong together")
             splits[split] = Images(images, labels)
-        dataset = cls(record["name"], splits["train"], splits["test"], tuple(record["class_names"]))
+        dataset = cls(record["name"], splits["train"], splits.get("test"), tuple(record["class_names"]))
         if not verify:
             dataset.__dict__["content"] = record["content"]
         elif dataset.content != record["content"]:
@@ -159,7 +162,7 @@ class Dataset:
         return dataset
 
 
-def _read_array(path: Path, mode: str | None) -> np.ndarray:
+def _read_array(path: Path, mode: Literal["r"] | None) -> NDArray[Any]:
     try:
         return np.load(path, mmap_mode=mode, allow_pickle=False)
     # The header of a damaged array fails in as many ways as a parser can, and its shape asks for any memory.
@@ -175,7 +178,7 @@ def _hash(path: Path) -> str:
         return ""
 
 
-def _write_array(path: Path, array: np.ndarray, dtype: type) -> None:
+def _write_array(path: Path, array: NDArray[Any], dtype: type) -> None:
     array = np.ascontiguousarray(array, dtype=dtype)
     try:
         with path.open("wb") as file:
@@ -188,7 +191,7 @@ def _write_array(path: Path, array: np.ndarray, dtype: type) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def _write_record(path: Path, record: dict) -> None:
+def _write_record(path: Path, record: dict[str, Any]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("w", encoding="utf-8") as file:
@@ -200,7 +203,7 @@ def _write_record(path: Path, record: dict) -> None:
         part.unlink(missing_ok=True)
 
 
-def _read_record(folder: Path) -> dict:
+def _read_record(folder: Path) -> dict[str, Any]:
     """What `_write_record` wrote. Earlier ones have neither `files` nor the hash of what they say."""
     path = folder / _RECORD
     try:

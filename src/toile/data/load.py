@@ -47,6 +47,7 @@ def load(
         if old_names is not None:
             dataset = _renamed(dataset, old_names)
     else:
+        assert spec.path is not None  # a spec has a name or a path
         path = _found(spec.path, base)
         test_path = _found(spec.test_path, base) if spec.test_path is not None else None
         reader = formats.load(spec.format if spec.format is not None else formats.guess(path))

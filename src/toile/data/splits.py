@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toile.arrays import PositionLabels, Positions
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 
@@ -27,7 +28,7 @@ class Parts:
     """
 
     dataset: Dataset
-    indices: dict[str, np.ndarray]
+    indices: dict[str, Positions]
 
     # Images are copied when they are asked for: who only counts them, or wants the labels of one part, copies none.
 
@@ -80,8 +81,9 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
         DataError: no test images and no `test`, or both; too few images for the parts or folds asked for.
         ValueError: `fold` does not go with `spec.folds`.
     """
-    if (fold is None) != (spec.folds is None) or (fold is not None and not 0 <= fold < spec.folds):
-        raise ValueError(f"fold is {fold!r}, spec.folds is {spec.folds!r}; expected 0..folds - 1, or None for both")
+    folds = spec.folds
+    if (fold is None) != (folds is None) or not (fold is None or folds is None or 0 <= fold < folds):
+        raise ValueError(f"fold is {fold!r}, spec.folds is {folds!r}; expected 0..folds - 1, or None for both")
     if dataset.test is not None and spec.test > 0:
         raise DataError(
             f"data set {dataset.name!r} brings {len(dataset.test):,} test images of its own; "
@@ -95,11 +97,11 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
     labels = dataset.train.labels
     everything = np.arange(len(labels))
     drawn = None
-    if spec.folds is not None:
+    if fold is not None and folds is not None:
         kept = everything
         if spec.test > 0:
             kept, drawn = _cut(everything, labels, spec, spec.test)
-        train, validation = _fold(kept, labels[kept], spec, fold, dataset.name)
+        train, validation = _fold(kept, labels[kept], spec, fold, folds, dataset.name)
     elif spec.test > 0:
         train, validation, drawn = _three(everything, labels, spec)
     else:
@@ -115,7 +117,7 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
     return Parts(dataset, indices)
 
 
-def _cut(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+def _cut(positions: Positions, labels: PositionLabels, spec: SplitSpec, fraction: float) -> tuple[Positions, Positions]:
     """What is kept, and what is held out."""
     if fraction == 0:
         return positions, positions[:0]
@@ -125,7 +127,7 @@ def _cut(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fraction: f
     return _drawn(positions, labels, spec, fraction)
 
 
-def _three(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _three(positions: Positions, labels: PositionLabels, spec: SplitSpec) -> tuple[Positions, Positions, Positions]:
     """Train, validation, test."""
     # 0.1 + 0.2 is a little more than 0.3, and scikit-learn rounds up: without this, one image too many.
     held = round(spec.validation + spec.test, 12)
@@ -140,7 +142,7 @@ def _three(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec) -> tuple[
     return train, validation, test
 
 
-def _drawn(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, size: float | int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(positions: Positions, labels: PositionLabels, spec: SplitSpec, size: float | int) -> tuple[Positions, Positions]:
     if spec.method == "random":
         # What train_test_split comes to without classes; importing scikit-learn takes longer than all else that a plan does.
         held = size if isinstance(size, int) else math.ceil(size * len(positions))
@@ -152,33 +154,35 @@ def _drawn(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, size: flo
         kept, out = train_test_split(positions, test_size=size, random_state=spec.seed, stratify=labels)
     except ValueError as error:
         raise DataError(f"{len(positions):,} images cannot be split {spec.method} ({error})") from error
-    return kept, out
+    return np.asarray(kept), np.asarray(out)
 
 
-def _fold(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fold: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _fold(
+    positions: Positions, labels: PositionLabels, spec: SplitSpec, fold: int, folds: int, name: str
+) -> tuple[Positions, Positions]:
     if spec.method == "stratified":
         present, counts = np.unique(labels, return_counts=True)
-        if counts.min() < spec.folds:
+        if counts.min() < folds:
             raise DataError(
-                f"data set {name!r}: {spec.folds} stratified folds, but class {present[counts.argmin()]} has "
+                f"data set {name!r}: {folds} stratified folds, but class {present[counts.argmin()]} has "
                 f"{counts.min()} images; expected at least one a fold"
             )
-    elif len(positions) < spec.folds:
-        raise DataError(f"data set {name!r}: {spec.folds} folds, but {len(positions)} images; expected one a fold or more")
+    elif len(positions) < folds:
+        raise DataError(f"data set {name!r}: {folds} folds, but {len(positions)} images; expected one a fold or more")
     shuffle = spec.shuffle and spec.method != "tail"
     if spec.method != "stratified" and not shuffle:  # KFold's blocks, without importing scikit-learn
-        held = np.array_split(np.arange(len(positions)), spec.folds)[fold]
+        held = np.array_split(np.arange(len(positions)), folds)[fold]
         return np.delete(positions, held), positions[held]
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    folds = (StratifiedKFold if spec.method == "stratified" else KFold)(
-        spec.folds, shuffle=shuffle, random_state=spec.seed if shuffle else None
+    cut = (StratifiedKFold if spec.method == "stratified" else KFold)(
+        folds, shuffle=shuffle, random_state=spec.seed if shuffle else None
     )
-    train, held = list(folds.split(positions, labels))[fold]
+    train, held = list(cut.split(positions, labels))[fold]
     return positions[train], positions[held]
 
 
-def _share(positions: np.ndarray, labels: np.ndarray, fraction: float) -> np.ndarray:
+def _share(positions: Positions, labels: PositionLabels, fraction: float) -> Positions:
     """The first `fraction` of each class, at least one image, in the order of `positions`."""
     rank = np.zeros(len(positions), np.int64)
     sizes = np.zeros(len(positions))
@@ -188,7 +192,7 @@ def _share(positions: np.ndarray, labels: np.ndarray, fraction: float) -> np.nda
     return positions[rank < np.maximum(np.round(sizes * fraction), 1)]
 
 
-def _slice(positions: np.ndarray) -> np.ndarray | slice:
+def _slice(positions: Positions) -> Positions | slice:
     """A run of neighbours as a slice, so that `tail` copies nothing (memory-mapped images stay on disk)."""
     if len(positions) and positions[-1] - positions[0] == len(positions) - 1 and np.all(np.diff(positions) == 1):
         return slice(int(positions[0]), int(positions[-1]) + 1)

@@ -11,6 +11,7 @@ from toile.evaluation.metrics import evaluate
 from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.store.store import Store
+from toile.study.strict import is_array, is_table
 
 # Another version of NumPy may sum in another order.
 _TOLERANCE = 1e-6
@@ -30,7 +31,7 @@ def contradictions(run: Run, store: Store) -> tuple[list[Damaged], str]:
         parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
     except ToileError as error:
         return [], f"its metrics were not computed again: {error}"
-    found = []
+    found: list[Damaged] = []
     for name, stored in run.metrics.items():
         part = getattr(parts, name, None)
         try:
@@ -47,9 +48,9 @@ def contradictions(run: Run, store: Store) -> tuple[list[Damaged], str]:
 
 def _same(a: Any, b: Any) -> bool:
     """Whether two values of metrics are equal, to rounding."""
-    if isinstance(a, dict) and isinstance(b, dict):
+    if is_table(a) and is_table(b):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, list) and isinstance(b, list):
+    if is_array(a) and is_array(b):
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, float) and isinstance(b, float):
         return math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)

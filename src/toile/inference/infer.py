@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.arrays import ImageArray, Probabilities
 from toile.models import stored
 
 _BATCH = 500
 
 
-def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+def load(path: Path) -> Callable[[ImageArray], Probabilities]:
     """A stored model as a function from uint8 images `(n, height, width, channels)` to probabilities `(n, classes)` float32.
 
     Raises:
@@ -24,9 +25,9 @@ def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         return classical.load(path).predict
     model = stored.load(path)
 
-    def ask(images: np.ndarray) -> np.ndarray:
-        # Not `predict`, which makes an input pipeline of each call: 0.1 s for an image, too.
+    def predict(images: ImageArray) -> Probabilities:
+        # Not Keras's `predict`, which makes an input pipeline of each call: 0.1 s for an image, too.
         batches = [model.predict_on_batch(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)]
         return np.concatenate(batches).astype(np.float32, copy=False)
 
-    return ask
+    return predict

@@ -59,15 +59,16 @@ class Cluster(Executor):
     def __init__(self, scheduler: str, workers: int | None = None, threads: int = 1) -> None:
         self.scheduler, self.workers, self.threads = scheduler, workers, threads
         self.topic = f"toile-{uuid.uuid4().hex}"
-        self.begun: dict[str, Submitted] = {}
+        self.submitted: dict[str, Submitted] = {}
         self.unfit: dict[str, str] = {}
         self.left_out: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()  # of whom no event has told
         self.sending = threading.Lock()
         try:
-            self.client = _Client(scheduler, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
+            # For Dask's types an answer may be a coroutine, as only an asynchronous client gives it.
+            self.client: Any = _Client(scheduler, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ToileError(f"no Dask scheduler at {scheduler!r}: {error}; such as tcp://host:8786 is wanted") from None
-        self.client.subscribe_topic(self.topic, self._hear)
+        self.client.subscribe_topic(self.topic, self._on_event)
 
     def prepare(self, jobs: Sequence[Job]) -> None:
         there = self.look(set().union(*map(remote.packages, jobs)))
@@ -95,8 +96,8 @@ class Cluster(Executor):
 
     @property
     def slots(self) -> int:
-        there = sum(self.fit().values())
-        return self.workers or max(1, there)
+        available = sum(self.fit().values())
+        return self.workers or max(1, available)
 
     def fit(self) -> dict[str, int]:
         """Threads by the address of each worker that is there now, without those that turned out to be unfit.
@@ -112,8 +113,8 @@ class Cluster(Executor):
         raise ToileError(f"the connection to the Dask scheduler {self.scheduler} is lost; the same command goes on from here")
 
     def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Submitted:
-        self.begun[job.fingerprint] = Submitted(job, store, self, events)
-        return self.begun[job.fingerprint]
+        self.submitted[job.fingerprint] = Submitted(job, store, self, events)
+        return self.submitted[job.fingerprint]
 
     def close(self) -> None:
         self.client.close()
@@ -121,9 +122,9 @@ class Cluster(Executor):
     def submit(self, job: Job, needed: list[Need], workers: list[str]) -> Any:
         """A future of the worker's answer. Any worker may give it; one of `workers` if it can be."""
         # Paths of this machine mean nothing there.
-        there = Job(tuple(replace(one, weights=None) for one in job.trials))
+        portable = Job(tuple(replace(one, weights=None) for one in job.trials))
         return self.client.submit(
-            remote.carry_out, there, needed, threads=self.threads, topic=self.topic, version=__version__,
+            remote.carry_out, portable, needed, threads=self.threads, topic=self.topic, version=__version__,
             key=f"toile-{job.fingerprint}-{uuid.uuid4().hex}", workers=workers or None, allow_other_workers=bool(workers),
         )  # fmt: skip
 
@@ -133,11 +134,11 @@ class Cluster(Executor):
             for need in self.client.run(remote.lacking, lacks, workers=[worker])[worker]:
                 self.client.run(remote.receive, need, need.read(store), workers=[worker])
 
-    def _hear(self, logged: tuple[float, dict[str, Any]]) -> None:
+    def _on_event(self, logged: tuple[float, dict[str, Any]]) -> None:
         """An event of a worker: called in Dask's thread."""
-        said = logged[1]
-        if begun := self.begun.get(said["fingerprint"]):
-            begun.events.put(begun.job.event(said["kind"], **said["fields"], worker=said["worker"]))
+        message = logged[1]
+        if submitted := self.submitted.get(message["fingerprint"]):
+            submitted.events.put(submitted.job.event(message["kind"], **message["fields"], worker=message["worker"]))
 
 
 class Submitted:
@@ -145,13 +146,14 @@ class Submitted:
 
     def __init__(self, job: Job, store: Store, cluster: Cluster, events: queue.Queue[Event]) -> None:
         self.job, self.store, self.cluster, self.events = job, store, cluster, events
-        self.stopped, self.future = False, None
+        self.stopped = False
+        self.future: Any = None
         self.thread = threading.Thread(target=self._wait, daemon=True)
         self.thread.start()
 
     def close(self) -> None:
         self.thread.join(_SECONDS_TO_STOP)
-        del self.cluster.begun[self.job.fingerprint]
+        del self.cluster.submitted[self.job.fingerprint]
 
     def stop(self) -> None:
         """Cancel the task; the worker sees that and ends the process."""
@@ -163,7 +165,7 @@ class Submitted:
     def _wait(self) -> None:
         """However it goes, end with exactly one `done` or `failed`."""
         try:
-            end = self._carried_out()
+            end = self._carry_out()
         except KilledWorker as error:
             tries, last = error.allowed_failures + 1, error.last_worker.address
             what = f"its worker died at try {tries} of {tries}, on {last}; the machine may have run out of memory"
@@ -171,11 +173,11 @@ class Submitted:
         except CancelledError as error:
             end = self.job.event("failed", error=f"Dask gave it up: {error}")
         except Exception as error:
-            said = str(error) if isinstance(error, ToileError) else f"{type(error).__name__}: {error}"
-            end = self.job.event("failed", error=said)
+            message = str(error) if isinstance(error, ToileError) else f"{type(error).__name__}: {error}"
+            end = self.job.event("failed", error=message)
         self.events.put(end)
 
-    def _carried_out(self) -> Event:
+    def _carry_out(self) -> Event:
         fingerprint = self.job.fingerprint
         with self.store.claim(fingerprint, waiting=lambda: self.events.put(self.job.event("waiting"))) as work:
             if self.store.get(fingerprint):
@@ -183,17 +185,17 @@ class Submitted:
             atomic.write(work / "trial.json", self.job.longest.trial.canonical())
             for attempt in range(1, _TRIES + 1):
                 answer = self._answer()
+                end = answer.end
+                assert end is not None  # `_answer` waits for one that did it
                 # Shorter trials that it passed before it was killed are runs.
                 pack.unpack(answer.runs, self.store, held=[fingerprint])
                 if not answer.killed or self.stopped:
                     break
-                fields = {**answer.end.fields, "worker": answer.worker}
-                if attempt < _TRIES:
-                    self.events.put(self.job.event("again", **fields))
-                else:
-                    fields["error"] += f", at try {attempt} of {_TRIES}"
-                    return self.job.event("failed", **fields)
-        return self.job.event(answer.end.kind, **answer.end.fields, worker=answer.worker)
+                if attempt == _TRIES:
+                    end.fields["error"] += f", at try {attempt} of {_TRIES}"
+                    break
+                self.events.put(self.job.event("again", **end.fields, worker=answer.worker))
+        return self.job.event(end.kind, **end.fields, worker=answer.worker)
 
     def _answer(self) -> remote.Answer:
         """The answer of the worker that did it in the end."""

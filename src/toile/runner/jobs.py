@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from toile.runner.events import Event
+from toile.runner.events import Event, Kind
 from toile.runner.plan import Plan, PlannedTrial
 
 
@@ -37,7 +37,7 @@ class Job:
     def name(self) -> str:
         return " + ".join(one.name for one in reversed(self.trials))
 
-    def event(self, kind: str, **fields: Any) -> Event:
+    def event(self, kind: Kind, **fields: Any) -> Event:
         """Something that happened to it."""
         return Event(kind, self.name, self.fingerprint, fields)
 
@@ -50,14 +50,14 @@ def jobs(pending: Iterable[PlannedTrial]) -> list[Job]:
     """
     groups: dict[str, list[PlannedTrial]] = defaultdict(list)
     for planned in pending:
-        groups[_beginning(planned)].append(planned)
+        groups[_group_key(planned)].append(planned)
     return [Job(tuple(sorted(group, key=lambda one: one.trial.recipe.epochs))) for group in groups.values()]
 
 
-def _beginning(planned: PlannedTrial) -> str:
+def _group_key(planned: PlannedTrial) -> str:
     """The same for trials of which the shorter is the beginning of the longer."""
     recipe = planned.trial.recipe
-    if recipe.schedule.name not in ("constant", "hold-then-decay", "exponential") or recipe.early_stopping:
+    if recipe.schedule.name not in ("constant", "hold-then-decay", "exponential", "reduce-on-plateau") or recipe.early_stopping:
         return planned.fingerprint
     content = json.loads(planned.trial.canonical())
     content["recipe"].pop("epochs")

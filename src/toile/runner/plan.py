@@ -13,7 +13,7 @@ from typing import Any
 
 from toile.data.dataset import Dataset
 from toile.data.splits import split
-from toile.errors import Misuse, nearest
+from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
 from toile.store import checked
@@ -60,13 +60,13 @@ class PlannedTrial:
 class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
-    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. Two names may mean one trial; it is trained
-    once.
+    `requested` is how `dataset` was asked for: by the study itself, or as a stand-in. Two names may mean one trial; it is
+    trained once.
     """
 
     study: StudySpec
     reference: str
-    asked: DatasetSpec
+    requested: DatasetSpec
     reduction: Reduction
     dataset: Dataset
     trials: tuple[PlannedTrial, ...]
@@ -99,6 +99,16 @@ class Plan:
     def run_of(self, planned: PlannedTrial) -> Run | None:
         """The trial's run, if it is stored and not damaged; see `toile.store.store.Store.sound`."""
         return self.store.sound(planned.fingerprint)
+
+    def stored_run(self, planned: PlannedTrial) -> Run:
+        """The trial's run.
+
+        Raises:
+            ToileError: it is not stored.
+        """
+        if (run := self.run_of(planned)) is None:
+            raise ToileError(f"{planned.name} is not stored; `toile run {self.reference} --only '{planned.name}'` trains it")
+        return run
 
     def state(self, planned: PlannedTrial) -> str:
         """`stored`, `damaged` (it is stored, and not what was written), `begun` (there is a checkpoint) or `missing`."""
@@ -165,7 +175,7 @@ class Plan:
 def make(
     study: StudySpec,
     reference: str,
-    asked: DatasetSpec,
+    requested: DatasetSpec,
     dataset: Dataset,
     store: Store,
     reduction: Reduction = Reduction(),  # noqa: B008 - it is frozen
@@ -174,8 +184,8 @@ def make(
 
     Args:
         reference: what the user calls it.
-        asked: the data set's words, the study's own or those of one that stands in for it.
-        dataset: what they mean, as `toile.data.load` gives it.
+        requested: how the data set was asked for, by the study itself or as a stand-in.
+        dataset: what that means, as `toile.data.load` gives it.
         reduction: fewer images or epochs, for a first look.
 
     Raises:
@@ -197,7 +207,7 @@ def make(
                 architecture=architecture,
                 learner=learner,
                 # Neither decides anything of a classical model, so both are at their defaults in its fingerprint.
-                recipe=_NO_RECIPE if learner == "classical" else line.recipe,
+                recipe=_NO_RECIPE if learner == "classical" else line.recipe.current(),
                 seed=seed,
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
@@ -205,7 +215,7 @@ def make(
             trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
-    return Plan(study, reference, asked, reduction, dataset, tuple(planned), store)
+    return Plan(study, reference, requested, reduction, dataset, tuple(planned), store)
 
 
 def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:

@@ -92,9 +92,9 @@ def run(
         raise ToileError("\n".join([*lacking, "Other trials can be run with --only."]))
     with plan.store.hold(planned.trial for planned in pending):
         for planned in pending:
-            if planned.weights:
-                plan.store.keep_weights(planned.weights, planned.trial.architecture.weights)
-        plan.store.keep(plan.dataset, plan.asked)
+            if planned.weights and (content := planned.trial.architecture.weights):
+                plan.store.keep_weights(planned.weights, content)
+        plan.store.keep(plan.dataset, plan.requested)
         with nullcontext(executor) if executor else Local() as place:
             errors |= execute(jobs(pending), plan.store, place, tell)
     return _ended(pending, errors, plan)

@@ -10,7 +10,7 @@ from rich.table import Table
 from toile.runner import local
 from toile.runner.jobs import jobs, seconds_left
 from toile.runner.plan import Plan
-from toile.runner.progress import spoken
+from toile.runner.progress import duration
 
 STATES = ("stored", "damaged", "begun", "missing")
 # Nothing is trained for these.
@@ -60,27 +60,29 @@ def print_plan(found: dict[str, Any]) -> None:
     """The plan as a table on standard output."""
     images = ", ".join(f"{count:,} {part}" for part, count in found["dataset"]["images"].items())
     table = Table(title=f"{found['title']} ({found['dataset']['name']}: {images})", title_justify="left")
-    for column, justify in (("trial", "left"), ("fingerprint", "left"), ("state", "left"), ("about", "right")):
-        table.add_column(column, justify=justify)
+    for column in ("trial", "fingerprint", "state"):
+        table.add_column(column)
+    table.add_column("about", justify="right")
     for one in found["trials"]:
-        about = "" if one["state"] in DONE else spoken(one["seconds"])
+        about = "" if one["state"] in DONE else duration(one["seconds"])
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
     console = Console()
     console.print(table)
-    left = f", about {spoken(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
+    left = f", about {duration(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
     console.print(f"{found['to_train']} to train{left}", highlight=False)
     if same := len(found["trials"]) - found["distinct"]:
         console.print(f"{same} of {len(found['trials'])} trials are others under another name", highlight=False)
     if read := found["to_train"] - found["trainings"]:
-        saved = spoken(found["seconds_saved"])
+        saved = duration(found["seconds_saved"])
         console.print(f"{read} are the first epochs of longer ones and are read on their way; saves {saved}", highlight=False)
 
 
 def print_status(found: dict[str, Any]) -> None:
     """The state as a table on standard output."""
     table = Table(title=f"{found['title']} ({found['dataset']})", title_justify="left")
-    for column, justify in (("trial", "left"), ("fingerprint", "left"), ("state", "left"), ("test accuracy", "right")):
-        table.add_column(column, justify=justify)
+    for column in ("trial", "fingerprint", "state"):
+        table.add_column(column)
+    table.add_column("test accuracy", justify="right")
     for one in found["trials"]:
         accuracy = one["test"].get("accuracy")
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], "" if accuracy is None else f"{accuracy:.4f}")

@@ -190,7 +190,7 @@ def _trim(picture: _Picture) -> None:
     image = picture.image
     picture.background = border(np.asarray(image))
     pixels = np.asarray(image, dtype=np.float64).reshape(image.height, image.width, -1)
-    object_ = (np.abs(pixels - picture.background) > CLOSE).any(axis=2)
+    object_ = np.any(np.abs(pixels - picture.background) > CLOSE, axis=2)
     if not object_.any():
         picture.steps.append("found nothing that stands out from the background")
         return

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -56,7 +57,7 @@ def check(store: Store, contradictions: Contradictions, *, repair: bool = False)
     """
     # Hashing lets go of Python's lock, so threads are enough to keep all cores at it.
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for found in threads.map(lambda run: _run(run, contradictions), store.runs()):
+        for found in threads.map(partial(_run, contradictions), store.runs()):
             yield _repaired(store, found) if repair else found
     for look in (_data, _weights, _features, _work):
         for found in look(store):
@@ -84,7 +85,7 @@ def _set_aside(store: Store, found: Checked) -> Checked:
     return replace(found, done=f"it is in {store.set_aside(found.path, found.damages[0])} now")
 
 
-def _run(run: Run, contradictions: Contradictions) -> Checked:
+def _run(contradictions: Contradictions, run: Run) -> Checked:
     damages, unchecked = run.damages(), ""
     if not damages and run.manifest is None:
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from toile.errors import ToileError
 from toile.store import atomic
+from toile.study.strict import is_table
 
 _OWN = "sha256"
 
@@ -95,7 +96,7 @@ def read_json(path: Path) -> tuple[dict[str, Any], bool]:
         Damaged: it is missing, is no such file, or says something else than was written.
     """
     found = parse_json(path, read(path))
-    if not isinstance(found, dict):
+    if not is_table(found):
         raise Damaged(path, f"a JSON object is wanted, got {type(found).__name__}")
     own = found.pop(_OWN, None)
     if own is not None and own != _digest(found):

@@ -30,7 +30,7 @@ the same claim; so there remains an empty file of each trial. The lock of a hold
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class Claims:
         return FileLock(self.work / f"{fingerprint}.lock")
 
     @contextmanager
-    def claim(self, fingerprint: str, waiting: Callable[[], None]) -> Iterator[None]:
+    def claim(self, fingerprint: str, waiting: Callable[[], None]) -> Generator[None]:
         """Have the claim; see `toile.store.store.Store.claim`."""
         lock = self.of(fingerprint)
         try:
@@ -84,7 +84,7 @@ class Claims:
             lock.release()
 
     @contextmanager
-    def hold(self, trials: Iterable[Trial]) -> Iterator[None]:
+    def hold(self, trials: Iterable[Trial]) -> Generator[None]:
         """Hold what trials need, and their work."""
         self.holds_folder.mkdir(parents=True, exist_ok=True)
         path = self.holds_folder / f"{uuid.uuid4().hex}.json"

@@ -16,6 +16,7 @@ from toile.data.errors import DamagedSnapshot
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.study.spec import DatasetSpec
+from toile.study.strict import is_table
 
 ASKED = "asked.json"
 # Data sets that this process has hashed, as their files were then.
@@ -68,18 +69,21 @@ def remember(folder: Path, spec: DatasetSpec, dataset: Dataset) -> None:
 
 def kept(folder: Path, spec: DatasetSpec) -> Dataset | None:
     """The data set that `spec` meant when it was last trained on; None if it is not kept, or damaged."""
-    match asked(folder).get(_words(spec)):
-        case {"content": str(content), "name": str(name), "classes": list(classes)} if (folder / content).is_dir():
-            try:
-                found = opened(folder / content)
-            except Damaged as error:
-                checked.say(f"{error}; the data set is read from its source")
-                return None
-            # Names are no part of the content: the same images may have been kept under others.
-            named = replace(found, name=name, class_names=tuple(classes))
-            named.__dict__["content"] = found.content  # or it would be hashed once more
-            return named
-    return None
+    answer = asked(folder).get(_words(spec))
+    if not (is_table(answer) and answer.keys() >= {"content", "name", "classes"}):
+        return None
+    path = folder / str(answer["content"])
+    if not path.is_dir():
+        return None
+    try:
+        found = opened(path)
+    except Damaged as error:
+        checked.say(f"{error}; the data set is read from its source")
+        return None
+    # Names are no part of the content: the same images may have been kept under others.
+    named = replace(found, name=str(answer["name"]), class_names=tuple(map(str, answer["classes"])))
+    named.__dict__["content"] = found.content  # or it would be hashed once more
+    return named
 
 
 def audited(folder: Path, dataset: Dataset) -> dict[str, Any]:

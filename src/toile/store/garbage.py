@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ class _Needed:
     `unknown` says that somebody is at work and has not said with what, or that a run cannot say it any more.
     """
 
-    trials: dict[str, Needs] = field(default_factory=dict)
+    trials: dict[str, Needs]
     unknown: bool = False
 
 
@@ -43,7 +43,7 @@ def remove(store: Store) -> list[Path]:
     """Delete what `found` finds then; the paths. Work that was taken up meanwhile stays."""
     if not store.root.is_dir():
         return []
-    gone = []
+    gone: list[Path] = []
     with store.claims.short():
         for path in _found(store):
             if path.parent == store.trash_folder:
@@ -81,7 +81,8 @@ def _throw(store: Store, path: Path) -> None:
 
 
 def _found(store: Store) -> list[Path]:
-    needed, idle = _Needed(store.claims.held()), []
+    needed = _Needed(store.claims.held())
+    idle: list[Path] = []
     for fingerprint in store.unfinished():
         if fingerprint in needed.trials:
             continue

@@ -12,7 +12,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ from toile.errors import ToileError
 from toile.store import atomic, checked, shape
 from toile.store.run import FILES, MODELS, Run, lacking
 from toile.store.store import Store
+from toile.study.strict import is_table
 from toile.study.trial import Trial
 
 MANIFEST = "manifest.json"
@@ -46,7 +47,7 @@ def pack(runs: Iterable[Run], path: Path) -> int:
 
     Data sets are not packed: the other machine needs them only to train, and has them by their own names.
     """
-    chosen = []
+    chosen: list[Run] = []
     for run in runs:
         if damages := run.damages():
             checked.say_left_out(run.fingerprint, damages[0])
@@ -115,27 +116,30 @@ def unpack(source: Path | bytes, store: Store, *, held: Collection[str] = ()) ->
     return sorted(new)
 
 
-class _Bounded:
+class _Bounded(io.RawIOBase):
     """A file of which nothing beyond `most` bytes is ever read, whatever an archive asks for."""
 
-    def __init__(self, file: BinaryIO, most: int, name: str) -> None:
-        self.file, self.most, self.name, self.tell = file, most, name, file.tell
+    def __init__(self, file: BinaryIO | gzip.GzipFile, most: int, name: str) -> None:
+        self.file, self.most, self.archive = file, most, name
 
     def _bound(self, position: int) -> None:
         if position > self.most:
-            raise PackError(f"{self.name} unpacks to more than {self.most:,} bytes, which no archive of its size does")
+            raise PackError(f"{self.archive} unpacks to more than {self.most:,} bytes, which no archive of its size does")
 
-    def read(self, size: int) -> bytes:
-        self._bound(self.tell() + size)
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._bound(self.tell() + size if size >= 0 else self.most + 1)
         return self.file.read(size)
 
-    def seek(self, position: int) -> int:
-        self._bound(position)
+    def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:
+        self._bound(position if whence == io.SEEK_SET else self.most + 1)
         return self.file.seek(position)
 
 
 @contextmanager
-def _opened(source: Path | bytes) -> Iterator[_Archive]:
+def _opened(source: Path | bytes) -> Generator[_Archive]:
     name = "the archive" if isinstance(source, bytes) else str(source)
     try:
         # A device or a pipe is read to no end, and has no size to bound it by.
@@ -170,7 +174,7 @@ class _Archive:
             raise PackError(f"{name} is no archive of runs: it has no {MANIFEST}")
 
     @contextmanager
-    def _readable(self) -> Iterator[None]:
+    def _readable(self) -> Generator[None]:
         """What fails in a broken archive, in as many ways as there are fields in a header, is one error."""
         try:
             yield
@@ -208,7 +212,7 @@ class _Archive:
     def _manifest(self) -> dict[str, str]:
         with self._readable():
             found = json.loads(self._text(MANIFEST))
-        if not isinstance(found, dict):
+        if not is_table(found):
             raise PackError(f"{self.name} is not whole: {MANIFEST} missing or too many")
         return found
 
@@ -243,7 +247,7 @@ class _Archive:
         found, left = hashlib.sha256(), self.entries[path].size
         with self._readable():
             file = self.tar.extractfile(self.entries[path])
-        while left:
+        while left and file is not None:
             with self._readable():
                 piece = file.read(min(left, _PIECE))
             if not piece:

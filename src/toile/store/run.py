@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from toile.arrays import Probabilities
 from toile.store import checked, shape
 from toile.store.checked import Damaged
+from toile.study.strict import is_table
 from toile.study.trial import Trial
 
 FILES = ("trial.json", "history.csv", "metrics.json", "probabilities.npz", "provenance.json")
@@ -61,7 +63,7 @@ class Run:
             return None
         found, own = checked.read_json(path)
         files = found.get("files")
-        if not (own and isinstance(files, dict) and not lacking(files) and all(isinstance(one, str) for one in files.values())):
+        if not (own and is_table(files) and not lacking(files) and all(isinstance(one, str) for one in files.values())):
             raise Damaged(path, "it is no manifest of a run")
         return files
 
@@ -130,7 +132,7 @@ class Run:
 
     def damages(self) -> list[Damaged]:
         """Everything that is wrong with the run, every file read whole; none if it is as it was written."""
-        found = []
+        found: list[Damaged] = []
         for look in (
             lambda: self.manifest,
             lambda: self.trial,
@@ -150,7 +152,7 @@ class Run:
     def splits(self) -> tuple[str, ...]:
         return tuple(self._probabilities())
 
-    def probabilities(self, split: str) -> np.ndarray:
+    def probabilities(self, split: str) -> Probabilities:
         """`(images, classes)` float32 of `split` (`validation` or `test`), in the split's order.
 
         Raises:
@@ -165,7 +167,8 @@ class Run:
         found = self._shaped("probabilities.npz", shape.probabilities, self._read("probabilities.npz"))
         classes, images = self.trial["dataset"].get("classes"), {split: of.get("images") for split, of in self.metrics.items()}
         path = self.folder / "probabilities.npz"
-        if missing := ", ".join(images.keys() - found.keys()):
+        # The figures on the training images have no probabilities beside them.
+        if missing := ", ".join(images.keys() & {"validation", "test"} - found.keys()):
             raise Damaged(path, f"it has no {missing}, of which there are metrics")
         for split, array in found.items():
             if classes not in (None, array.shape[1]) or images.get(split) not in (None, array.shape[0]):

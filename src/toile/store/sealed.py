@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,7 +31,7 @@ class _Hashing:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[_Hashing]:
+def writing(path: Path) -> Generator[_Hashing]:
     """As `toile.store.atomic.writing`; the hash is put behind what was written."""
     with atomic.writing(path) as file:
         hashing = _Hashing(file)

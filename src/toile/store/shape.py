@@ -12,47 +12,63 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from toile.arrays import Probabilities
+from toile.study.strict import is_array, is_table
+
 # JSON and CSV of more bytes is not looked at when it is unpacked: parsed, it takes some twenty times the memory.
 LONG = 2**24
 _NUMBERS = {"parameters", "trainable_parameters", "epochs_run", "best_epoch", "images_per_second", "threads", "peak_memory_mb"}
 _OBJECTS = {"images", "seconds", "versions", "machine", "details"}
+_TEXTS = {"started", "finished", "commit"}
 
 
-def trial(found: Any) -> dict[str, Any]:
+def trial(found: object) -> dict[str, Any]:
     """The canonical JSON of a trial, as far as reports read it without its class."""
-    for name in ("dataset", "architecture"):
-        _object(_object(found, "the trial").get(name), name)
-    if not isinstance(found["dataset"].get("content"), str):
+    content = _object(found, "the trial")
+    _object(content.get("architecture"), "architecture")
+    if not isinstance(_object(content.get("dataset"), "dataset").get("content"), str):
         raise ValueError("its data set has no content")
-    return found
+    return content
 
 
-def metrics(found: Any) -> dict[str, dict[str, Any]]:
+def metrics(found: object) -> dict[str, dict[str, Any]]:
     """Split -> metric -> value, as `toile.evaluation.metrics.evaluate` gives them."""
-    for split, figures in _object(found, "metrics").items():
+    splits = _object(found, "metrics")
+    for split, figures in splits.items():
         if not _is_number(_object(figures, split).get("accuracy")):
             raise ValueError(f"{split} has no accuracy")
-        for name, value in figures.items():
+        for name, value in _object(figures, split).items():
             if name == "confusion_matrix":
-                _square(value)
+                confusion_matrix(value)
             elif name == "per_class":
                 for row in _list(value, name):
                     numbers(row, name)
             elif not (value is None or _is_number(value)):
                 raise ValueError(f"{split}.{name} is no number")
-    return found
+    return splits
 
 
-def provenance(found: Any) -> dict[str, Any]:
+def confusion_matrix(found: object) -> list[list[int]]:
+    """A square of whole numbers."""
+    rows = _list(found, "confusion_matrix")
+    if not all(is_array(row) and len(row) == len(rows) and all(type(count) is int for count in row) for row in rows):
+        raise ValueError("confusion_matrix is no square of whole numbers")
+    return rows
+
+
+def provenance(found: object) -> dict[str, Any]:
     """Facts, of which those that are counted with are numbers."""
-    for name, value in _object(found, "provenance").items():
+    facts = _object(found, "provenance")
+    for name, value in facts.items():
         if name in _NUMBERS and not (value is None or _is_number(value)):
             raise ValueError(f"{name} is no number")
         if name in _OBJECTS and value is not None:
             _object(value, name)
-    numbers(found.get("seconds") or {}, "seconds")
-    _list(found.get("sessions", []), "sessions")
-    return found
+        if name in _TEXTS and not (value is None or isinstance(value, str)):
+            raise ValueError(f"{name} is no text")
+    numbers(facts.get("seconds") or {}, "seconds")
+    _list(facts.get("sessions", []), "sessions")
+    return facts
 
 
 def history(content: bytes) -> list[dict[str, float]]:
@@ -67,7 +83,7 @@ def history(content: bytes) -> list[dict[str, float]]:
     return found
 
 
-def probabilities(content: bytes) -> dict[str, np.ndarray]:
+def probabilities(content: bytes) -> dict[str, Probabilities]:
     """Split -> `(images, classes)` float32, all finite, of an uncompressed `.npz`.
 
     It is read within its own size: a member that claims to be larger than the file, as one that is packed a thousandfold, is
@@ -82,7 +98,7 @@ def probabilities(content: bytes) -> dict[str, np.ndarray]:
         raise ValueError(f"it is no .npz: {error}") from None
 
 
-def _array(content: bytes) -> np.ndarray:
+def _array(content: bytes) -> Probabilities:
     file = io.BytesIO(content)
     try:
         npy.read_magic(file)
@@ -97,30 +113,33 @@ def _array(content: bytes) -> np.ndarray:
     return found
 
 
-def _object(value: Any, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
+def numbers(value: object, name: str) -> dict[str, Any]:
+    """An object of numbers; some may be null."""
+    found = _object(value, name)
+    if not all(one is None or _is_number(one) for one in found.values()):
+        raise ValueError(f"{name} has something that is no number")
+    return found
+
+
+def list_of_numbers(value: object, name: str) -> list[float]:
+    """A list of numbers."""
+    found = _list(value, name)
+    if not all(map(_is_number, found)):
+        raise ValueError(f"{name} has something that is no number")
+    return found
+
+
+def _object(value: object, name: str) -> dict[str, Any]:
+    if not is_table(value):
         raise ValueError(f"{name} is no JSON object")
     return value
 
 
-def _list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
+def _list(value: object, name: str) -> list[Any]:
+    if not is_array(value):
         raise ValueError(f"{name} is no list")
     return value
 
 
-def numbers(value: Any, name: str) -> dict[str, float | None]:
-    """An object of numbers."""
-    if not all(one is None or _is_number(one) for one in _object(value, name).values()):
-        raise ValueError(f"{name} has something that is no number")
-    return value
-
-
-def _square(value: Any) -> None:
-    rows = _list(value, "confusion_matrix")
-    if not all(isinstance(row, list) and len(row) == len(rows) and all(type(n) is int for n in row) for row in rows):
-        raise ValueError("confusion_matrix is no square of whole numbers")
-
-
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

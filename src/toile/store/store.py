@@ -18,7 +18,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from typing import Any
 from toile.data.dataset import Dataset
 from toile.errors import Misuse, ToileError
 from toile.store import atomic, checked, datasets
+from toile.store.aside import set_aside
 from toile.store.checked import Damaged
 from toile.store.claims import Claims
 from toile.store.run import FILES, MODELS, Run, lacking, write_manifest
@@ -133,7 +134,7 @@ class Store:
         return self.work_folder / fingerprint
 
     @contextmanager
-    def claim(self, fingerprint: str, waiting: Callable[[], None] = lambda: None) -> Iterator[Path]:
+    def claim(self, fingerprint: str, waiting: Callable[[], None] = lambda: None) -> Generator[Path]:
         """Hold the only right to work on `fingerprint`; gives its work folder, with whatever an earlier try left in it.
 
         The lock is the operating system's: it ends with the process that holds it, however that ends.
@@ -156,7 +157,7 @@ class Store:
                     shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def hold(self, trials: Iterable[Trial]) -> Iterator[None]:
+    def hold(self, trials: Iterable[Trial]) -> Generator[None]:
         """Keep what trials need, their work too, from being taken for garbage: from before it is made until they are runs.
 
         Raises:
@@ -289,13 +290,4 @@ class Store:
     def set_aside(self, path: Path, why: Damaged) -> Path:
         """Move what is damaged to `damaged/`, by one rename, with the reason beside it; where it is now."""
         with self.claims.short():
-            folder = self.damaged_folder / path.parent.name
-            folder.mkdir(parents=True, exist_ok=True)
-            number, there = 1, folder / path.name
-            while there.exists():
-                number += 1
-                there = folder / f"{path.name}.{number}"
-            atomic.write(there.with_name(f"{there.name}.why.txt"), f"{why}\n")
-            with atomic.named(path):
-                path.rename(there)
-        return there
+            return set_aside(path, self.damaged_folder / path.parent.name, why)

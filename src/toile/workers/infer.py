@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.arrays import ImageArray, Probabilities
 from toile.errors import ToileError
 from toile.inference.infer import load
 from toile.workers.process import finish, say
 
 
-def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.ndarray]:
+def infer(models: Sequence[Path], backend: str, images: ImageArray) -> list[Probabilities]:
     """Probabilities of each model for the images, from a fresh process: the calling one never imports Keras.
 
     Args:
@@ -26,24 +27,25 @@ def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.n
         `(n, classes)` float32, one a model.
 
     Raises:
-        ToileError: a model cannot be loaded; with the last lines that Keras said.
+        ToileError: a model cannot be loaded; with the last lines of its output.
     """
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
-        given, answer = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
-        np.save(given, images, allow_pickle=False)
-        finish(["-m", "toile.workers.infer", given, answer, *models], backend, "the models could not be used")
-        with np.load(answer, allow_pickle=False) as stored:
+        images_file, output_file = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
+        np.save(images_file, images, allow_pickle=False)
+        finish(["-m", "toile.workers.infer", images_file, output_file, *models], backend, "the models could not be used")
+        with np.load(output_file, allow_pickle=False) as stored:
             return [stored[str(i)] for i in range(len(models))]
 
 
 def main(arguments: list[str]) -> int:
     """Entry point of the process."""
-    given, answer, *models = map(Path, arguments)
-    images = np.load(given, allow_pickle=False)
+    images_file, output_file, *models = map(Path, arguments)
+    images = np.load(images_file, allow_pickle=False)
     try:
-        np.savez(answer, **{str(i): load(path)(images) for i, path in enumerate(models)})
+        outputs = {str(i): load(path)(images) for i, path in enumerate(models)}
     except ToileError as error:
         return say(error)
+    np.savez(output_file, **outputs)  # pyright: ignore[reportArgumentType]: none is called allow_pickle
     return 0
 
 

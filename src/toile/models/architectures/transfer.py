@@ -16,6 +16,7 @@ from toile.errors import Misuse
 from toile.models import backbones
 from toile.models.layers import activation_layer, each
 from toile.models.option_types import Activation, Count, Counts, RateOrEach
+from toile.models.protocols import KerasModel
 
 REVISION = 1
 
@@ -43,7 +44,7 @@ def build(
     dense: Counts = (),
     dense_dropout: RateOrEach = 0.0,
     activation: Activation = "relu",
-) -> Any:
+) -> KerasModel:
     """A Keras model from uint8 `(n, *image_shape)` to probabilities `(n, classes)`.
 
     Args:
@@ -134,17 +135,18 @@ def weights_content(options: dict[str, Any]) -> str | None:
 
 
 def downloaded(options: dict[str, Any]) -> Path | None:
-    """The file of ImageNet weights in Keras's cache, if the options ask for it and it is there."""
+    """The file of ImageNet weights on this machine, if the options ask for it and it is there."""
     if options["weights"] != "imagenet":
         return None
-    path = backbones.imagenet_path(options["backbone"], options["alpha"], options["size"])
-    return path if path.is_file() else None
+    return backbones.imagenet_here(options["backbone"], options["alpha"], options["size"])
 
 
 def _preprocess(x: Any, mode: str, *, colour: bool) -> Any:
     """Pixels in 0..255, RGB, as the backbone wants them: what Keras's `preprocess_input` does, as layers that are saved."""
     from keras import layers, ops
 
+    scale: Any
+    offset: Any  # lists too, one number a channel
     if mode == "caffe":
         # Grey images are the same backwards.
         scale, offset, x = 1.0, [-mean for mean in _MEAN_BGR], ops.flip(x, axis=-1) if colour else x
@@ -156,7 +158,7 @@ def _preprocess(x: Any, mode: str, *, colour: bool) -> Any:
     return layers.Rescaling(scale, offset, dtype="float32", name="preprocessing")(x)
 
 
-def _backbone(name: str, alpha: float, size: int, weights: str) -> Any:
+def _backbone(name: str, alpha: float, size: int, weights: str) -> KerasModel:
     """The frozen backbone with its weights."""
     import keras
 
@@ -179,7 +181,7 @@ def _backbone(name: str, alpha: float, size: int, weights: str) -> Any:
     return renamed
 
 
-def _load(model: Any, path: str, name: str) -> None:
+def _load(model: KerasModel, path: str, name: str) -> None:
     """Bring the weights of a file into a backbone: all of them, or it is an error."""
 
     def beginnings() -> list[bytes]:
@@ -198,10 +200,12 @@ def _load(model: Any, path: str, name: str) -> None:
 
 
 def _imagenet(name: str, alpha: float, size: int) -> str:
-    """The file of ImageNet weights, downloaded if Keras does not have it yet."""
+    """The file of ImageNet weights, downloaded if it is not here yet."""
     import keras
     from filelock import FileLock
 
+    if here := backbones.imagenet_here(name, alpha, size):
+        return str(here)
     url, folder = backbones.imagenet_url(name, alpha, size), backbones.keras_folder()
     file = url.rsplit("/", 1)[1]
     try:

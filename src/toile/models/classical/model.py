@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from toile.arrays import DecisionValues, ImageArray, Probabilities
 from toile.data.dataset import Images
 from toile.errors import Misuse, ToileError
 from toile.models.classical.decisions import Calibration
@@ -49,8 +50,8 @@ class Classical:
     calibration: Calibration | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
-    # What a machine said of the images that it is calibrated on need not be asked for again: asking is slow.
-    _heard: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    # The calibration images and the model's decisions for them: computing them a second time would be slow.
+    _calibrated_on: tuple[ImageArray, DecisionValues] | None = field(default=None, repr=False)
 
     @classmethod
     def fit(cls, pipeline: Any, train: Images, classes: int, seed: int, validation: Images | None = None) -> Classical:
@@ -107,10 +108,10 @@ class Classical:
         known = np.isin(held.labels, self.pipeline.classes_)
         if not known.any():
             raise Misuse(f"none of the {len(held)} images to calibrate on is of a class that was trained on")
-        said = self.pipeline.decision_function(held.images)
-        self._heard = held.images, said
+        decisions = self.pipeline.decision_function(held.images)
+        self._calibrated_on = held.images, decisions
         self.calibration = Calibration.fit(
-            said[known],
+            decisions[known],
             np.searchsorted(self.pipeline.classes_, held.labels[known]),
             len(self.pipeline.classes_),
             pairs=getattr(self.pipeline["model"], "decision_function_shape", "") == "ovo",
@@ -118,15 +119,17 @@ class Classical:
         numbers = {"slope": self.calibration.slope, "temperature": self.calibration.temperature}
         self.details["calibration"] = {"images": len(held), "of": of, **numbers}
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: ImageArray) -> Probabilities:
         """Probabilities `(n, classes)` float32, rows sum to 1, of uint8 images `(n, height, width, channels)`."""
         if self.calibration is None:
-            said = self.pipeline.predict_proba(images)
+            known = self.pipeline.predict_proba(images)
         else:
-            heard = self._heard is not None and images is self._heard[0]
-            said = self.calibration.probabilities(self._heard[1] if heard else self.pipeline.decision_function(images))
+            asked, decisions = self._calibrated_on or (None, None)
+            if decisions is None or images is not asked:
+                decisions = self.pipeline.decision_function(images)
+            known = self.calibration.probabilities(decisions)
         probabilities = np.zeros((len(images), self.classes), np.float32)
-        probabilities[:, self.pipeline.classes_] = said
+        probabilities[:, self.pipeline.classes_] = known
         return probabilities
 
     def parameters(self) -> int | None:
@@ -161,9 +164,9 @@ def load(path: Path) -> Classical:
     from skops import io
 
     try:
-        content = _with_names_of_today(path.read_bytes())
-        if strange := sorted(set(io.get_untrusted_types(data=content)) - _TRUSTED):
-            raise ToileError(f"{path} holds what no model of toile has: {', '.join(strange)}")
+        content = _with_current_names(path.read_bytes())
+        if untrusted := sorted(set(io.get_untrusted_types(data=content)) - _TRUSTED):
+            raise ToileError(f"{path} holds what no model of toile has: {', '.join(untrusted)}")
         kept = io.loads(content, trusted=sorted(_TRUSTED))
         calibration = kept["calibration"] and Calibration(**kept["calibration"])
         return Classical(kept["pipeline"], kept["classes"], calibration)
@@ -173,7 +176,7 @@ def load(path: Path) -> Classical:
         raise ToileError(f"{path} is no classical model: {error or type(error).__name__}") from error
 
 
-def _with_names_of_today(content: bytes) -> bytes:
+def _with_current_names(content: bytes) -> bytes:
     """A file of skops in which a module that has moved since is called what it is called now."""
     from io import BytesIO
     from zipfile import ZipFile
@@ -200,4 +203,4 @@ def _hold_out(train: Images, seed: int) -> tuple[Images, Images]:
     rest, held = train_test_split(
         np.arange(len(train)), test_size=HELD_OUT, random_state=seed, stratify=train.labels if possible else None
     )
-    return train[rest], train[held]
+    return train[np.asarray(rest)], train[np.asarray(held)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ FACTS = (
 class Measured:
     """One result file.
 
-    `metrics` has numbers only, by split; `last` are the training figures of the last epoch; `reduced` says how the
-    study was made smaller, empty at full protocol.
+    `metrics` has numbers only, by part of the data. `per_class` has lists of them, one a class, and `confusion_matrix` counts
+    with a row a label, both on the test images (files of before have neither). `last` are the training figures of the last
+    epoch. `reduced` says how the study was made smaller, empty at full protocol.
     """
 
     study: str
@@ -37,6 +38,8 @@ class Measured:
     metrics: dict[str, dict[str, float]]
     last: dict[str, float]
     facts: dict[str, Any]
+    per_class: dict[str, list[float]] = field(default_factory=dict)
+    confusion_matrix: list[list[int]] = field(default_factory=list)
 
     @property
     def fingerprint(self) -> str:
@@ -44,11 +47,11 @@ class Measured:
 
 
 def write(plan: Plan, folder: Path) -> int:
-    """Write a result file for every stored run of a plan that has none yet; how many were written."""
+    """Write a result file for every stored run of a plan that has none yet, or an older one; how many were written."""
     written = 0
     for planned in plan.trials:
         run, path = plan.run_of(planned), folder / plan.reference / f"{_slug(planned.name)}-{planned.fingerprint[:12]}.json"
-        if run is None or path.exists():
+        if run is None or (path.exists() and _finished(path) >= run.provenance.get("finished", "")):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
@@ -59,6 +62,8 @@ def write(plan: Plan, folder: Path) -> int:
             "fingerprint": planned.fingerprint,
             "trial": json.loads(planned.trial.canonical()),
             "metrics": {split: _numbers(metrics) for split, metrics in run.metrics.items()},
+            "per_class": _per_class(run.metrics.get("test", {})),
+            "confusion_matrix": run.metrics.get("test", {}).get("confusion_matrix", []),
             "last": _last(run),
             "facts": {key: run.provenance[key] for key in FACTS if key in run.provenance},
         }
@@ -82,20 +87,31 @@ def _read(path: Path) -> Measured:
         trial = Trial.parse(json.dumps(content["trial"]))
         if trial.fingerprint != content["fingerprint"]:
             raise ValueError(f"it is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
-        names = [str(content[key]) for key in ("study", "line", "name", "reduced")]
+        study, line, name, reduced = (str(content[key]) for key in ("study", "line", "name", "reduced"))
+        per_class = {key: shape.list_of_numbers(of, key) for key, of in content.get("per_class", {}).items()}
         return Measured(
-            *names, trial, shape.metrics(content["metrics"]), shape.numbers(content["last"], "last"),
-            shape.provenance(content["facts"]),
+            study, line, name, reduced, trial, shape.metrics(content["metrics"]), shape.numbers(content["last"], "last"),
+            shape.provenance(content["facts"]), per_class, shape.confusion_matrix(content.get("confusion_matrix", [])),
         )  # fmt: skip
     except Damaged as error:
         raise ToileError(f"{path} is no result: {error.why}") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = error if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
         raise ToileError(f"{path} is no result: {what}") from None
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+
+
+def _finished(path: Path) -> str:
+    """When the training of a result file ended, as provenance has it."""
+    return _read(path).facts.get("finished", "")
+
+
+def _per_class(metrics: dict[str, Any]) -> dict[str, list[float]]:
+    rows = metrics.get("per_class") or []
+    return {name: [row[name] for row in rows] for name in ("precision", "recall", "f1", "support") if rows and name in rows[0]}
 
 
 def _last(run: Run) -> dict[str, float]:

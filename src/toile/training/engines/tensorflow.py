@@ -7,11 +7,12 @@ time on small models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, training_model
 from toile.training.optimizers.fused_updates import fuse_updates
 from toile.training.training_layers import with_training_layers
@@ -29,11 +30,21 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        before, asked: as `toile.training.engines.engine` takes them.
+        before, prediction_model: as `toile.training.engines.engine` takes them.
     """
 
-    def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        model: KerasModel,
+        optimizer: KerasOptimizer,
+        images: Inputs,
+        labels: Labels,
+        *,
+        batch_size: int,
+        label_smoothing: float,
+        before: Sequence[KerasLayer] = (),
+        prediction_model: KerasModel | None = None,
+    ) -> None:
         optimizer.build(model.trainable_variables)
         fuse_updates(optimizer)
         self.training_model = to_logits = training_model(model, before, with_training_layers)
@@ -71,16 +82,16 @@ class Engine:
 
         self._epoch = epoch
         self._predict = tf.function(
-            lambda batch: (asked or model)(batch, training=False),
+            lambda batch: (prediction_model or model)(batch, training=False),
             input_signature=[tf.TensorSpec([None, *images.shape[1:]], images.dtype)],
             autograph=False,
         )
 
-    def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:
+    def epoch(self, order: Order, learning_rates: LearningRates) -> Sums:
         """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
         return Sums(*self._epoch(tf.constant(order), tf.constant(learning_rates)).numpy().tolist())
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: Inputs) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images."""
         batches = [
             self._predict(tf.constant(images[at : at + PREDICT_BATCH])).numpy() for at in range(0, len(images), PREDICT_BATCH)
