@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import warnings
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from toile.data.dataset import Dataset, Images
 from toile.errors import Misuse, ToileError
 from toile.models import architectures, backbones
 from toile.models.architectures import transfer
+from toile.store.store import Store
 from toile.study.spec import RecipeSpec
 from toile.training import features, recipe
 from toile.training.engines import engine
@@ -372,10 +373,14 @@ def test_training_on_features_is_training_through_the_backbone(optimizer, tmp_pa
         trained, data = model, whole
         if on_features:
             trained, data = features.dataset_of_features(
-                model, whole, tmp_path, fingerprint="f", options=complete(), backend=keras.backend.backend()
+                model,
+                whole,
+                partial(Store(tmp_path).features, fingerprint="f"),
+                options=complete(),
+                backend=keras.backend.backend(),
             )
             assert data.train.images.dtype == np.float32 and data.test is None
-            [asked] = tmp_path.glob("*/f")  # for `toile gc`: whose features these are
+            [asked] = tmp_path.glob("features/*/f")  # for `toile gc`: whose features these are
             assert (asked.parent / "features.npy").is_file()
         learner = engine(
             keras.backend.backend(), trained, recipe.optimizer(plan), data.train.images, data.train.labels, batch_size=16,

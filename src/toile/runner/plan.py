@@ -16,6 +16,8 @@ from toile.data.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
+from toile.store import checked
+from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
@@ -107,8 +109,8 @@ class Plan:
         return f"{self.study.title}, {self.reduction}" if self.reduction else self.study.title
 
     def run_of(self, planned: PlannedTrial) -> Run | None:
-        """The trial's run, if it is stored."""
-        return self.store.get(planned.fingerprint)
+        """The trial's run, if it is stored and not damaged; see `toile.store.store.Store.sound`."""
+        return self.store.sound(planned.fingerprint)
 
     def stored_run(self, planned: PlannedTrial) -> Run:
         """The trial's run.
@@ -121,13 +123,15 @@ class Plan:
         return run
 
     def state(self, planned: PlannedTrial) -> str:
-        """`stored`, `begun` (there is a checkpoint) or `missing`."""
-        if self.run_of(planned):
-            return "stored"
+        """`stored`, `damaged` (it is stored, and not what was written), `begun` (there is a checkpoint) or `missing`."""
+        if self.store.get(planned.fingerprint):
+            return "stored" if self.run_of(planned) else "damaged"
         return "begun" if (self.store.work(planned.fingerprint) / "checkpoint.npz").is_file() else "missing"
 
     def pending(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
         """What is to train, each fingerprint once, the longest first: so the last core is not left alone with it.
+
+        A run that is damaged is in the way of another until it is set aside.
 
         Args:
             only: patterns (`model-*`); a trial counts if its name or its line matches one. Empty: all trials.
@@ -136,12 +140,12 @@ class Plan:
             Misuse: a pattern matches nothing.
         """
         by_fingerprint = {p.fingerprint: p for p in reversed(self.trials)}
-        chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.run_of(p)}
+        chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.store.get(p.fingerprint)}
         # What a trial begins with is trained too, whether it was asked for or not.
         needed = [p.trial.warm_start for p in chosen.values() if p.trial.warm_start]
         while needed:
             parent = by_fingerprint[needed.pop()]
-            if parent.fingerprint not in chosen and not self.run_of(parent):
+            if parent.fingerprint not in chosen and not self.store.get(parent.fingerprint):
                 chosen[parent.fingerprint] = parent
                 needed += [parent.trial.warm_start] if parent.trial.warm_start else []
         return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
@@ -170,7 +174,14 @@ class Plan:
     @cached_property
     def _speeds(self) -> dict[str, float]:
         """Images a second of stored runs, by what decides speed."""
-        return {kind(run.trial): run.provenance["images_per_second"] for run in self.store.runs()}
+        found = {}
+        for run in self.store.runs():
+            try:
+                if speed := run.provenance.get("images_per_second"):
+                    found[kind(run.trial)] = speed
+            except Damaged as error:
+                checked.say_left_out(run.fingerprint, error)
+        return found
 
 
 def make(
