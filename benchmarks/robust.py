@@ -80,7 +80,7 @@ def fill(folder: Path, runs: int) -> Store:
 
     plan = api.plan(seeds_of(runs, folder, epochs=20), store=folder / "store")
     plan.store.prepare()
-    plan.store.keep(plan.dataset, plan.asked)
+    plan.store.keep(plan.dataset, plan.requested)
     draw = np.random.default_rng(0)
     said = {
         name: draw.dirichlet(np.ones(10), images).astype(np.float32)
