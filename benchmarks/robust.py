@@ -13,6 +13,7 @@ probabilities, metrics, history and weights have to be the same bits. `different
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -80,7 +81,7 @@ def fill(folder: Path, runs: int) -> Store:
 
     plan = api.plan(seeds_of(runs, folder, epochs=20), store=folder / "store")
     plan.store.prepare()
-    plan.store.keep(plan.dataset, plan.asked)
+    plan.store.keep(plan.dataset, plan.requested)
     draw = np.random.default_rng(0)
     said = {
         name: draw.dirichlet(np.ones(10), images).astype(np.float32)
@@ -145,18 +146,16 @@ def _run_and_kill(command: list[str], draw: random.Random) -> str | None:
                 if "epoch" in line and draw.random() < 0.5:
                     break
         time.sleep(draw.random() * (4 if early else 0.5))
-        tree = (
-            [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            if process.poll() is None
-            else []
-        )
-        trainings = [one for one in tree[1:] if not one.children()]
+        tree: list[psutil.Process] = []
+        trainings: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):  # any of them may end by itself at any moment
+            command = psutil.Process(process.pid)
+            tree = [command, *command.children(recursive=True)]
+            trainings = [one for one in tree[1:] if not one.children()]
         aims = {"tree": tree, "command": tree[:1], "training": trainings[-1:]}[what]
         for one in aims:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 one.send_signal(signal.SIGKILL)
-            except psutil.NoSuchProcess:
-                continue
         for _ in process.stderr:  # to the end: of a study that lost one training, the others go on
             pass
     psutil.wait_procs(tree, timeout=_LONGEST)

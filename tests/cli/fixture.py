@@ -24,7 +24,7 @@ def stored_tiny(root: Path, *, manifests: bool = True) -> Plan:
     """
     plan = api.plan(TINY, store=root)
     plan.store.prepare()
-    plan.store.keep(plan.dataset, plan.asked)
+    plan.store.keep(plan.dataset, plan.requested)
     for planned in {one.fingerprint: one for one in plan.trials}.values():
         parts = split(plan.dataset, planned.trial.split)
         random, said, metrics = np.random.default_rng(len(planned.name)), {}, {}
