@@ -15,7 +15,7 @@ from toile.data.dataset import Dataset
 from toile.data.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
-from toile.runner.checks import check
+from toile.runner.checks import check, check_warm_start
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
@@ -33,9 +33,6 @@ _SECONDS_PER_STEP = 4e-4
 _SECONDS_TO_START = 8.0
 
 _NO_RECIPE = RecipeSpec(epochs=1)
-
-# Options that change no weight's shape: a warm start may change them.
-_SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
 
 @dataclass(frozen=True)
@@ -261,21 +258,7 @@ def _parent(
     found = of_parent.get((seed, fold)) or next((one for key, one in of_parent.items() if key[1] == fold), None)
     if found is None:
         raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise: it has no such fold")
-    # Or the parent may have learned from the child's validation or test images.
-    ours, its = (split.model_copy(update={"fraction": 1.0}) for split in (line.split, found.trial.split))
-    if ours != its:
-        raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise; their splits must agree")
-    theirs = found.trial.architecture
-    differing = {
-        key for key in {*architecture.options, *theirs.options} - _SHAPELESS
-        if architecture.options.get(key) != theirs.options.get(key)
-    }  # fmt: skip
-    if architecture.name != theirs.name or differing:
-        what = f"differs in {', '.join(sorted(differing))}" if differing else f"is {theirs.name!r}"
-        raise Misuse(
-            f"trial {line.name!r} cannot begin with the weights of {line.warm_start!r}: that architecture {what}; "
-            f"only {', '.join(sorted(_SHAPELESS))} may differ"
-        )
+    check_warm_start(line, architecture, found.trial)
     return found
 
 
