@@ -65,6 +65,8 @@ def check(store: Store, contradictions: Contradictions, *, repair: bool = False)
 
 
 def _repaired(store: Store, found: Checked) -> Checked:
+    if found.state == "sound":
+        return found
     if found.kind not in ("run", "work"):
         return _set_aside(store, found)
     try:
