@@ -37,7 +37,6 @@ from toile.store.store import Store
 from toile.study.spec import RecipeSpec
 
 # One process trains for all of the file.
-pytestmark = pytest.mark.xdist_group("estimators")
 
 X, Y = load_digits(return_X_y=True)
 X, Y, NEW, NEW_Y = X[:300], Y[:300], X[300:400], Y[300:400]
@@ -212,7 +211,7 @@ def test_progress_is_shown_if_asked_for(capfd):
         ({"architecture": "numpy-mlp"}, "learns by sgd"),
         (
             {"architecture": "transfer", "options": {"weights": "nowhere.weights.h5"}},
-            "no weights file nowhere.weights.h5; looked",
+            r"no weights file nowhere.weights.h5.*; looked",  # what is near depends on what is there
         ),
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.training.fixture import dataset, some_images
+from tests.training.fixture import dataset, elsewhere, some_images
 from toile.committee.rules import RULES
 from toile.errors import Misuse, ToileError
 from toile.evaluation.calibrators import CALIBRATIONS, Calibration, calibrate
@@ -53,9 +53,14 @@ IN_KERAS = [name for name in architectures.names() if architectures.learner(name
 
 @pytest.mark.parametrize("name", IN_KERAS)
 def test_every_architecture(name: str, tmp_path: Path) -> None:
+    elsewhere(export_and_ask, name, tmp_path)
+
+
+def export_and_ask(name: str, folder: Path) -> None:
+    """In a process of its own: the conversion of a backbone takes a gigabyte."""
     images = dataset().test.images
     model = built(name, images.shape[1:], 10)
-    onnx = Onnx(combined([model]), tmp_path / "model.onnx")
+    onnx = Onnx(combined([model]), folder / "model.onnx")
     (images_in,), outputs = onnx.session.get_inputs(), {one.name: one for one in onnx.session.get_outputs()}
     assert list(outputs) == ["probabilities", "members"], "whoever takes the first output means the answer"
     assert (images_in.name, images_in.type, images_in.shape) == ("images", "tensor(uint8)", ["batch", *images.shape[1:]])
@@ -69,9 +74,13 @@ def test_every_architecture(name: str, tmp_path: Path) -> None:
 
 
 def test_different_architectures_as_one_committee_of_colour_images(tmp_path: Path) -> None:
+    elsewhere(export_and_ask_of_colour_images, tmp_path)
+
+
+def export_and_ask_of_colour_images(folder: Path) -> None:
     images = some_images((32, 32, 3), 20)
     models = [built(name, (32, 32, 3), CLASSES) for name in ("cnn", "mlp")]
-    probabilities, members = Onnx(combined(models, "mean"), tmp_path / "model.onnx")(images)
+    probabilities, members = Onnx(combined(models, "mean"), folder / "model.onnx")(images)
     said = np.stack([model.predict_on_batch(images) for model in models])
     np.testing.assert_allclose(members, said.transpose(1, 0, 2), atol=TOLERANCE, rtol=0)
     np.testing.assert_allclose(probabilities, RULES["mean"](said), atol=TOLERANCE, rtol=0)

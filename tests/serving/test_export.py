@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -23,7 +24,7 @@ from tests.serving.fixture import CLASSES, MEMBERS, png, sample, write_export
 from tests.training.fixture import dataset, make_store, make_trial, work
 from toile.committee.rules import RULES
 from toile.errors import Misuse, ToileError
-from toile.inference import standalone
+from toile.inference import checksum, standalone
 from toile.serving import export
 from toile.serving.chosen import Chosen
 from toile.serving.predictor import Predictor
@@ -34,8 +35,6 @@ from toile.workers import export as exporting
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("toile")
 CNN = {"filters": [4], "strides": 2, "order": "conv norm pool dropout", "dropout": 0.3, "dense": [8]}
-
-pytestmark = pytest.mark.xdist_group("exports")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +75,15 @@ def test_every_format_says_what_the_store_has(written: dict[str, export.Exported
     assert {path.name for path in made.path.parent.iterdir()} == {f"two{suffix}" for suffix in export.SUFFIXES.values()}
 
 
+def test_the_onnx_file_is_sealed(written: dict[str, export.Exported]) -> None:
+    path = written["onnx"].path
+    assert Predictor.from_file(path).sealed
+    onnx.checker.check_model(onnx.load(path))
+    kept = {one.key: one.value for one in onnx.load(path).metadata_props}[checksum.KEY]
+    content = path.read_bytes()
+    assert kept == hashlib.sha256(content.replace(kept.encode(), b"")).hexdigest()
+
+
 def test_the_onnx_file_is_the_committee_in_one(written: dict[str, export.Exported], members: dict[str, Any]) -> None:
     predictor = Predictor.from_file(written["onnx"].path)
     probabilities, of_members = predictor.predict(dataset().test.images)
@@ -98,6 +106,7 @@ def test_every_format_says_of_itself_what_it_is(written: dict[str, export.Export
         about = (path / "assets.extra" / "toile.json").read_text("utf-8")
     found = json.loads(about)
     provenance = found.pop("provenance")
+    assert found.pop("checksum", None) == ("sha256" if to == "onnx" else None)
     assert found == {
         "format": 1, "kind": "committee", "study": "made", "name": "of two", "classes": list("0123456789"),
         "image_shape": [28, 28, 1], "rule": {"name": "weighted-mean", "weights": [0.25, 0.75]},

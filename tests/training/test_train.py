@@ -1,4 +1,4 @@
-"""A training from trial to run: what it stores, what it says, how it resumes, how it fails. All in this process."""
+"""A training from trial to run: what it stores, what it says, how it resumes, how it fails."""
 
 from __future__ import annotations
 
@@ -13,47 +13,26 @@ import numpy as np
 import pytest
 
 from tests.training.fixture import STATEFUL, assert_same_result, dataset, make_store, make_trial, weights
+from tests.training.fixture import train_elsewhere as trained
 from toile.data.splits import split
 from toile.errors import ToileError
 from toile.evaluation.metrics import evaluate
 from toile.inference.infer import load
 from toile.models import architectures
+from toile.store.run import MANIFEST
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import recipe
-from toile.training.train import train
 from toile.workers.infer import infer
 from toile.workers.train import main
 
 EPOCHS = 4
 
 
-class Interrupted(BaseException):
-    """What a training does not expect."""
-
-
 def stateful_trial(**recipe: Any) -> Trial:
     """A training that depends on everything a checkpoint has to bring back."""
     given = {"epochs": EPOCHS, "optimizer": {"name": "adam", "learning_rate": 0.01}, "schedule": {"name": "cosine"}}
     return make_trial("cnn", STATEFUL, **{**given, **recipe})
-
-
-def trained(trial: Trial, store: Store, stop_after: int | None = None) -> list[dict[str, Any]]:
-    """Train here; all events. `stop_after` ends it as a signal would, between an epoch and the next."""
-    said = []
-
-    def say(event: str, **fields: Any) -> None:
-        said.append({"event": event, **fields})
-        if event == "epoch" and fields["epoch"] == stop_after:
-            raise Interrupted
-
-    try:
-        train(trial, store, threads=1, say=say)
-    except Interrupted:
-        pass
-    else:
-        assert stop_after is None
-    return said
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +44,7 @@ def uninterrupted(tmp_path_factory) -> tuple[Trial, Store, list[dict[str, Any]]]
 def test_run_has_all_its_files_and_leaves_no_work_behind(uninterrupted):
     trial, store, _ = uninterrupted
     run = store.get(trial.fingerprint)
-    assert sorted(run.folder.iterdir()) == sorted(run.files())
+    assert sorted(run.folder.iterdir()) == sorted([*run.files(), run.folder / MANIFEST])
     assert store.unfinished() == []
     assert (run.folder / "trial.json").read_text("utf-8") == trial.canonical() + "\n"
     assert Trial.parse((run.folder / "trial.json").read_text("utf-8")).fingerprint == run.fingerprint
@@ -268,6 +247,43 @@ def test_trial_over_unknown_data_and_a_broken_trial_file_are_events(tmp_path, ca
         assert event["event"] == "failed" and message in event["error"]
 
 
+def failure(trial: Trial, store: Store, capsys: pytest.CaptureFixture) -> tuple[str, str]:
+    """The error of a worker that fails, and what it wrote to its log."""
+    path = store.root / "trial.json"
+    path.write_text(trial.canonical(), "utf-8")
+    assert main([str(path), str(store.root), "--threads", "1"]) == 1
+    out, log = capsys.readouterr()
+    event = json.loads(out.splitlines()[-1])
+    assert event["event"] == "failed" and store.get(trial.fingerprint) is None
+    return event["error"], log
+
+
+@pytest.mark.parametrize("name", ["train-labels.npy", "train-images.npy"])
+def test_damaged_data_is_never_trained_on(name, tmp_path, capsys):
+    """Half of the labels changed, or one pixel: an accuracy under the fingerprint of the good data would be another's."""
+    trial, store = make_trial(), make_store(tmp_path)
+    path = store.data_folder / trial.dataset.content / name
+    array = np.load(path)
+    if name == "train-labels.npy":
+        array[::2] = (array[::2] + 1) % 10
+    else:
+        array[0, 0, 0] ^= 1
+    np.save(path, array)
+    error, _ = failure(trial, store, capsys)
+    assert f"{trial.dataset.content} is damaged: {name} is not what was kept" in error
+
+
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, capsys, monkeypatch):
+    def full(path: Path, *_: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("toile.training.checkpoint.save", full)
+    trial, store = make_trial(epochs=1), make_store(tmp_path)
+    error, log = failure(trial, store, capsys)
+    assert error == f"cannot write {store.work(trial.fingerprint)}/checkpoint.npz: No space left on device"
+    assert "Traceback" not in log
+
+
 def test_without_validation_there_is_only_test(tmp_path):
     trial, store = make_trial(validation=0.0, epochs=1), make_store(tmp_path)
     trained(trial, store)
@@ -281,10 +297,7 @@ def test_bfloat16_trains_with_float32_weights_and_answers(tmp_path):
     import keras
 
     trial, store = stateful_trial(precision="bfloat16", epochs=3), make_store(tmp_path)
-    try:
-        trained(trial, store)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    trained(trial, store)
     run = store.get(trial.fingerprint)
     assert run.history[-1]["loss"] < run.history[0]["loss"]
     assert run.probabilities("test").dtype == np.float32

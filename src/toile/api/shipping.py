@@ -13,6 +13,7 @@ from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
 from toile.store import atomic
 from toile.store.store import Store
+from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.results.study import CommitteeResult
@@ -57,10 +58,10 @@ def submit(reference: str, source: Path | str, output: Path | str, *, first: int
         ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
     """
     from toile.data.unlabelled import read
-    from toile.serving.predictor import Predictor
+    from toile.serving.answer import loaded
 
     if str(reference).endswith(".onnx"):
-        exported = Predictor.from_file(reference)
+        exported = loaded(reference)
         image_shape, ask = exported.image_shape, exported.predict
     else:
         chosen = _chosen(reference, **where)
@@ -128,7 +129,7 @@ def _committee(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeR
         made, name = plan(reference, fresh=False, **where), None
         if len(made.study.committee) != 1:
             names = [f"{made.reference}/{n.name}" for n in (*made.study.committee, *made.study.trial)]
-            raise Misuse(f"say which of {reference}: {', '.join(names)}")
+            raise Misuse(f"say which of {reference}: {listed(names)}")
     else:
         return None
     specs = [spec.name for spec in made.study.committee]

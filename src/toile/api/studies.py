@@ -17,6 +17,7 @@ from toile.runner import plan as plans
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.reduction import Reduction
+from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.ledger.ledger import Row
@@ -140,5 +141,5 @@ def trial_named(made: Plan, name: str) -> PlannedTrial:
     """
     planned = {p.name: p for p in made.trials}
     if name not in planned:
-        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
+        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {listed(planned)}")
     return planned[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, say
+from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, print_text, say
 from toile.errors import Misuse
 
 
@@ -56,7 +56,7 @@ def predict(
     """
     from dataclasses import asdict
 
-    from toile.cli.answers import print_answers
+    from toile.cli.answers import print_answers, warnings_said
 
     if not images:
         raise Misuse("no image given: toile predict RUN IMAGE…")
@@ -66,11 +66,14 @@ def predict(
         source, *others = images
         if others:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
-        return print(f"{api.submit(run, source, output, first=first, **vars(place))} images in {output}")
+        with warnings_said():
+            count = api.submit(run, source, output, first=first, **vars(place))
+        return print_text(f"{count} images in {output}")
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
         from toile.serving.answer import from_export
 
-        answers = from_export(run, images)
+        with warnings_said():
+            answers = from_export(run, images)
     else:
         from toile import api
 

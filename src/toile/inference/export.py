@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toile.errors import ToileError
+from toile.inference import checksum
 from toile.models.protocols import KerasModel
 from toile.version import DISTRIBUTION
 
@@ -38,8 +39,8 @@ def _onnx(model: KerasModel, path: Path, about: dict[str, str]) -> None:
     outputs = sorted(made.graph.output, key=lambda one: one.name != "probabilities")
     del made.graph.output[:]
     made.graph.output.extend(outputs)
-    onnx.helper.set_model_props(made, about)
-    onnx.save(made, path)
+    onnx.helper.set_model_props(made, about | {checksum.KEY: checksum.EMPTY})
+    path.write_bytes(checksum.seal(made.SerializeToString()))
 
 
 def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:

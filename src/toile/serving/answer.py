@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from toile.serving.image import prepare
-from toile.serving.predictor import Predictor
+from toile.serving.predictor import NO_CHECKSUM, Predictor
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,23 @@ def answers(
 
 
 def from_export(path: Path | str, images: Sequence[Path | str]) -> list[Answer]:
-    """The same from an exported ONNX file.
+    """The same from an exported ONNX file. One without a checksum is warned of.
 
     Raises:
-        ToileError: it is no export, or a file is no image.
+        ToileError: it is no export, or damaged, or a file is no image.
     """
-    predictor = Predictor.from_file(path)
+    predictor = loaded(path)
     members = [one["name"] for one in predictor.members] if predictor.metadata["kind"] == "committee" else []
     return answers(images, predictor.image_shape, predictor.classes, members, predictor.predict)
+
+
+def loaded(path: Path | str) -> Predictor:
+    """An export to be asked once. One without a checksum is warned of.
+
+    Raises:
+        NotAnExport: it is none, or damaged.
+    """
+    predictor = Predictor.from_file(path)
+    if not predictor.sealed:
+        warnings.warn(f"{path} {NO_CHECKSUM}", stacklevel=2)
+    return predictor

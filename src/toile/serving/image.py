@@ -18,6 +18,7 @@ from toile.errors import ToileError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 4_000_000
+MAX_SIDE = 4096  # what is resized costs as much as its longest side, times the model's
 UNTOUCHED = ("taken as it is",)
 MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each of thousands would decode the whole picture again
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
@@ -99,6 +100,8 @@ def _decode(source: Path | bytes) -> _Picture:
                 f"{name} is too large: {width} x {height} is {width * height / 1e6:.1f} megapixels; "
                 f"allowed are {MAX_PIXELS / 1e6:g}"
             )
+        if max(width, height) > MAX_SIDE:
+            raise ImageError(f"{name} is too large: {width} x {height}; allowed are sides of {MAX_SIDE:,} pixels")
         # SOS markers; compressed data never has these two bytes in a row.
         if isinstance(source, bytes) and image.format == "JPEG" and source.count(b"\xff\xda") > MAX_SCANS:
             raise ImageError(f"{name} is a JPEG of more than {MAX_SCANS} scans, which no encoder makes")

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from toile.study.names import Name, Sayable
 from toile.study.published import Published
-from toile.study.strict import Floats, Name, Spec, Strings, listed, off
+from toile.study.strict import Floats, Spec, Strings, listed, off
 
 # Rules that are nothing until they are fitted; "weighted-mean" is fitted where its weights are "fit".
 FITTED_RULES = ("log-pool", "stack", "greedy")
@@ -26,7 +27,7 @@ Calibration = Annotated[
 class CommitteeSpec(Spec):
     """Stored runs combined at the level of probabilities. (Also called an ensemble.)"""
 
-    name: Name = Field(description="no other committee of the study has it")
+    name: Sayable = Field(description="no other committee of the study has it; as in [[trial]]")
     members: Annotated[Strings, Field(min_length=1)] = Field(
         default=(), description="names of trials, or patterns such as `model-*`"
     )

@@ -13,10 +13,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
 from toile.study.committee import K_FOLD, Calibration, CommitteeSpec
+from toile.study.names import Name, Sayable
 from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.published import Published
 from toile.study.schedules import Constant, Schedule
-from toile.study.strict import Fraction, Integers, Name, Spec, Strings, is_table, listed, off
+from toile.study.strict import Fraction, Integers, Spec, Strings, is_table, listed, off
+from toile.text import brief
 
 
 def _tables(value: Any, info: ValidationInfo) -> Any:
@@ -38,7 +40,7 @@ def _named(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
     if not is_table(value) and not isinstance(value, BaseModel):
-        raise ValueError(f"a name or a table is wanted, got {value!r}")
+        raise ValueError(f"a name or a table is wanted, got {brief(value)}")
     return value
 
 
@@ -67,7 +69,7 @@ def _flat(value: Any) -> Any:
 
 def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(value)) < len(value):
-        raise ValueError(f"every seed once is wanted, got {list(value)}")
+        raise ValueError(f"every seed once is wanted, got {brief(list(value))}")
     return value
 
 
@@ -204,7 +206,7 @@ class ArchitectureSpec(Spec):
 class TrialSpec(Spec):
     """One training, or as many as there are seeds and folds."""
 
-    name: Name = Field(description="no other trial of the study has it")
+    name: Sayable = Field(description="no other trial of the study has it; without `/`, and not beginning with `-`")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(
         description='`"cnn"`, or with options: `{ name = "cnn", filters = [32, 64] }`'
     )
@@ -222,7 +224,7 @@ class TrialSpec(Spec):
 class SweepSpec(Spec):
     """A grid: every combination of the listed values is a trial."""
 
-    name: Name = Field(description="its trials are called `name: key=value, …`")
+    name: Sayable = Field(description="its trials are called `name: key=value, …`; as in [[trial]]")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(description="as in [[trial]]")
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
     split: SplitSpec | None = Field(default=None, description="instead of the study's [split]")

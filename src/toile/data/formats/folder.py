@@ -10,6 +10,7 @@ import numpy as np
 from toile.data.checks import MAX_PIXELS, as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
+from toile.data.limits import Budget, pictures
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 _KINDS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
@@ -29,8 +30,9 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
             raise DataError(f"{path}: holds test/ already; leave out test_path ({test_path})")
         train_path, test_path = inside["train"], inside.get("test", test_path)
     order = _order(train_path, class_names)
-    train = _images(train_path, order)
-    test = _images(test_path, order) if test_path is not None else None
+    budget = Budget()
+    train = _images(train_path, order, budget)
+    test = _images(test_path, order, budget) if test_path is not None else None
     arrays = [*train[0]] if test is None else [*train[0], *test[0]]
     colour = any(array.shape[2] == 3 for array in arrays)
     names = class_names if class_names is not None else tuple(order)
@@ -51,7 +53,7 @@ def _order(path: Path, class_names: tuple[str, ...] | None) -> dict[str, int]:
     return {name: label for label, name in enumerate(found)}
 
 
-def _images(path: Path, order: dict[str, int]) -> tuple[list[np.ndarray], list[int]]:
+def _images(path: Path, order: dict[str, int], budget: Budget) -> tuple[list[np.ndarray], list[int]]:
     """Arrays `(h, w, 1 or 3)` and labels, class by class, in the order of the file names."""
     arrays: list[np.ndarray] = []
     labels: list[int] = []
@@ -66,6 +68,7 @@ def _images(path: Path, order: dict[str, int]) -> tuple[list[np.ndarray], list[i
         files = sorted(file for file in folders[name].iterdir() if not file.name.startswith("."))
         if not files:
             raise DataError(f"{folders[name]}: empty; expected the images of class {name!r}")
+        pictures((file for file in files if file.suffix.lower() in _ENDINGS), budget, _KINDS)
         for file in files:
             array = _decoded(file)
             if first is None:

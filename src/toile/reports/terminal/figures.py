@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from toile.errors import ToileError
 from toile.reports.text import MEAN_OF_MEMBERS, figure, shares
+from toile.terminal import Terminal
 
 if TYPE_CHECKING:
     from toile.reports.results.study import StudyResults
@@ -40,18 +40,18 @@ def print_committees(results: StudyResults) -> None:
         table.add_row(MEAN_OF_MEMBERS, *means, style="dim")
         figures = (figure(committee.test.get(key)) for key in FIGURES)
         table.add_row(f"{committee.name} ({committee.rule})", *figures, style="bold", end_section=True)
-    Console().print(table)
+    Terminal().print(table)
 
 
 def print_comparison(found: dict[str, Any]) -> None:
     """A comparison as its verdict and the figures that it rests on."""
-    console = Console(highlight=False)
+    console = Terminal()
     for key, value in found.items():
         if key != "verdict":
             label = key.replace("_", " ")
             shown = " to ".join(map(_plain, value)) if "interval" in key else _plain(value)
-            console.print(f"{label:<16} {shown}", markup=False)
-    console.print(found["verdict"], markup=False, style="bold")
+            console.print(f"{label:<16} {shown}")
+    console.print(found["verdict"], style="bold")
 
 
 def print_gradient_check(rows: Iterable[dict[str, Any]]) -> None:
@@ -62,7 +62,7 @@ def print_gradient_check(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         errors = (f"{row[key]:.2e}" for key in ("relative_error", "largest_difference", "largest_gradient"))
         table.add_row(row["layer"], row["array"], f"{row['weights']:,}", f"{row['checked']:,}", *errors)
-    Console().print(table)
+    Terminal().print(table)
 
 
 def _plain(value: Any) -> str:
