@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from toile.committee.assemble import FITS
 from toile.committee.rules import RULES
 from toile.evaluation.predictions import Predictions
 
-UNWEIGHTED = ("mean", "geometric-mean", "median", "vote")
+UNWEIGHTED = tuple(name for name in RULES if name not in FITS)
 
 
 def weights_for(rule: str, members: int, classes: int) -> np.ndarray | None:
     """Weights with which members that say the same are one member, or None for a rule that takes none."""
-    assert set(RULES) >= set(UNWEIGHTED)
     if rule in UNWEIGHTED:
         return None
     if rule == "stack":
