@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
 
 from toile.errors import ToileError
@@ -14,7 +15,7 @@ from toile.terminal import Terminal
 if TYPE_CHECKING:
     from toile.reports.results.study import StudyResults
 
-FIGURES = ("accuracy", "loss", "precision", "recall", "ece")
+FIGURES = ("accuracy", "loss", "ece", "precision", "recall")
 
 
 def print_committees(results: StudyResults) -> None:
@@ -27,10 +28,12 @@ def print_committees(results: StudyResults) -> None:
         raise ToileError(f"the study {results.reference!r} has no [[committee]]")
     if not results.committees:
         raise ToileError(f"no committee's members are all stored; `toile run {results.reference}` trains what is missing")
-    table = Table(title=f"{results.title} ({results.dataset.name}, test images)", title_justify="left")
-    table.add_column("committee or member")
+    title = f"{results.title} ({results.dataset.name}, test images)"
+    # Narrow enough for all columns on 80 characters.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("committee or member", overflow="fold")
     for name in FIGURES:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for committee in results.committees:
         said = shares(committee.rule, committee.weights, len(committee.members))
         for member, share in zip(committee.joined, said, strict=True):
@@ -39,7 +42,8 @@ def print_committees(results: StudyResults) -> None:
         means = (figure(committee.mean_of_members.get(key)) for key in FIGURES)
         table.add_row(MEAN_OF_MEMBERS, *means, style="dim")
         figures = (figure(committee.test.get(key)) for key in FIGURES)
-        table.add_row(f"{committee.name} ({committee.rule})", *figures, style="bold", end_section=True)
+        after = f", {committee.calibration.name}" if committee.calibration else ""
+        table.add_row(f"{committee.name} ({committee.rule}{after})", *figures, style="bold", end_section=True)
     Terminal().print(table)
 
 
