@@ -57,6 +57,27 @@ def test_candidates_are_all_trainings_of_all_seeds(tmp_path: Path) -> None:
         committees.groups(planned(tmp_path, *TWO, committee=[{**asked, "candidates": ["x"]}]))
 
 
+def test_the_store_is_a_library_of_what_has_the_same_images_and_split(tmp_path: Path) -> None:
+    others = planned(tmp_path, line("x", architecture="cnn"), line("y", split={"validation": 0.3}), line("also a"))
+    folded = planned(tmp_path, line("z"), split=FOLDS)
+    other_images = planned(tmp_path, line("w"), data=without(3))
+    for plan in (others, folded, other_images):
+        keep(plan)
+    asked = {"name": "c", "candidates": ["*"], "rule": "greedy", "among": "store"}
+    plan = planned(tmp_path, *TWO, committee=[asked])
+    keep(planned(tmp_path, TWO[1]))
+    of_cnn = f"cnn {others.trials[0].fingerprint[:12]}"
+    assert others.trials[2].fingerprint == plan.trials[0].fingerprint, "a name of its own is no other run"
+    assert of_names(committees.check(plan)) == [("c", ["a", "b", of_cnn])]
+    (found,) = gather(plan).committees
+    assert found.choice.candidates == 3
+    assert of_names(planned(tmp_path, *TWO, committee=[{**asked, "candidates": ["cnn*", "b"]}])) == [("c", ["b", of_cnn])]
+    of_folds = planned(tmp_path, line("a", recipe={"optimizer": "sgd"}), split=FOLDS, committee=[asked])
+    assert of_names(of_folds) == [("c", ["a", f"mlp {folded.trials[0].fingerprint[:12]}"])]
+    with pytest.raises(Misuse, match=r"no stored run with its images and split, matches 'resnet\*'"):
+        committees.groups(planned(tmp_path, *TWO, committee=[{**asked, "candidates": ["resnet*"]}]))
+
+
 def test_the_folds_of_a_line_are_one_member(tmp_path: Path) -> None:
     plan = planned(tmp_path, *TWO, split=FOLDS, committee=[committee(across="folds")])
     assert of_names(plan) == [("c", ["a", "b"])]

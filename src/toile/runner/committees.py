@@ -13,6 +13,7 @@ from toile.committee.rules import RULES
 from toile.data.splits import Parts
 from toile.errors import Misuse
 from toile.evaluation.predictions import Predictions
+from toile.runner import library
 from toile.runner.plan import Plan, PlannedTrial
 from toile.study.committee import CommitteeSpec, matching
 
@@ -133,15 +134,33 @@ def _whole(trainings: dict[tuple[int, int | None], PlannedTrial]) -> Iterator[tu
 
 
 def _candidates(plan: Plan, spec: CommitteeSpec) -> Iterator[Member]:
-    """All trainings that match, those of a line's folds as one."""
+    """All trainings that match, each once; those of a line's folds as one."""
     lines: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
-    for one in plan.matching(spec.candidates):
+    for one in {one.fingerprint: one for one in reversed(_matching(plan, spec))}.values():
         lines.setdefault(one.line, {})[one.trial.seed, one.trial.fold] = one
-    for trainings in lines.values():
-        if any(fold is not None for _, fold in trainings):
-            yield from (member for _, member in _whole(trainings))
+    for trainings in reversed(lines.values()):
+        in_order = dict(sorted(trainings.items(), key=lambda item: (item[0][0], item[0][1] or 0)))
+        if any(fold is not None for _, fold in in_order):
+            whole = (member for _, member in _whole(in_order))
+            yield from (member for member in whole if len(member.trainings) == member.trainings[0].trial.split.folds)
         else:
-            yield from map(_alone, trainings.values())
+            yield from map(_alone, in_order.values())
+
+
+def _matching(plan: Plan, spec: CommitteeSpec) -> list[PlannedTrial]:
+    if spec.among == "study":
+        return plan.matching(spec.candidates)
+    found = [
+        one
+        for one in (*plan.trials, *library.others(plan))
+        if any(matching((one.name, one.line, one.trial.architecture.name), pattern) for pattern in spec.candidates)
+    ]
+    if not found:
+        raise Misuse(
+            f"committee {spec.name!r}: no trial of the study, and no stored run with its images and split, matches "
+            f"{', '.join(map(repr, spec.candidates))}; a stored run is known by its architecture, as 'cnn*'"
+        )
+    return found
 
 
 def check(plan: Plan) -> Plan:

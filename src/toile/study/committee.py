@@ -35,6 +35,11 @@ class CommitteeSpec(Spec):
         default=(),
         description="for `greedy`, instead of `members`: names or patterns of trials; trainings of all seeds may be chosen",
     )
+    among: Literal["study", "store"] = Field(
+        default="study",
+        description='where `candidates` are looked for: `"store"`: also among all stored runs with the same images and split, '
+        "known by their architectures",
+    )
     across: Literal["seeds", "folds"] | None = Field(
         default=None,
         description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed; '

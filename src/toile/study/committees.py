@@ -27,7 +27,7 @@ def mistakes(content: dict[str, Any], names: Sequence[str], broken: tuple[str, .
         return
     yield from _named(content, names, broken)
     for i, spec in whole(content, "committee", CommitteeSpec):
-        for key, what in (*_rule(spec), *_weights(spec), *_fit(spec, content)):
+        for key, what in (*_rule(spec), *_among(spec), *_weights(spec), *_fit(spec, content)):
             yield ("committee", i, key), what
 
 
@@ -52,6 +52,12 @@ def _rule(spec: CommitteeSpec) -> Iterator[tuple[str, str]]:
     if spec.rule != "greedy":
         for key in (*(["candidates"] if spec.candidates else []), *spec.budgets):
             yield key, f'only the rule "greedy" chooses among members; the rule is {spec.rule!r}'
+
+
+def _among(spec: CommitteeSpec) -> Iterator[tuple[str, str]]:
+    """A library without candidates."""
+    if spec.among != "study" and not spec.candidates:
+        yield "among", "it says where `candidates` are looked for; `members` are trials of the study"
 
 
 def _weights(spec: CommitteeSpec) -> Iterator[tuple[str, str]]:
