@@ -1,0 +1,146 @@
+"""Many pictures at once, as a data set is made of them: on all cores, into one array.
+
+What the pictures have in common is not known before all of them were looked at: whether one has colours, which number is full light
+in those of more than eight bits. So their form comes out of the reading, and is what makes a later one the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from toile.pictures.form import Form
+from toile.pictures.look import Look, Wanted, look, sound
+
+_CHUNK = 64  # files of one task
+_FEW = 500  # files that are read before other processes have started
+_BITS = (8, 10, 12, 14, 16)  # of cameras' and scanners' whole numbers
+
+
+@dataclass
+class Many:
+    """What many files came to.
+
+    Args:
+        images: uint8 `(n, height, width, channels)` of those that could be read, in order; None where they have several sizes,
+            or too large a one, and no size was wanted.
+        kept: `(n,)` their positions among the files.
+        broken: position -> why, of the others.
+        sizes: how many pictures there are of each (height, width).
+        form: of all of them, without a guess; None where there are no images.
+    """
+
+    images: np.ndarray | None
+    kept: np.ndarray
+    broken: dict[int, str]
+    sizes: Counter[tuple[int, int]]
+    form: Form | None
+
+
+def read_many(files: Sequence[Path], wanted: Wanted, most: int) -> Many:
+    """Read picture files.
+
+    Args:
+        files: in the order of the images that come of them.
+        wanted: how; without a `size` all must have the same.
+        most: pixels of a picture that is taken in its own size.
+    """
+    if wanted.size is None:
+        wanted = replace(wanted, native=next((size for file in files if (size := sound(file, wanted, most))), None))
+    made = _Gathered(len(files), wanted)
+    for number, one in enumerate(_looks(files, wanted)):
+        made.add(number, one)
+    if made.of_one_size:
+        wanted = replace(wanted, full=_full([one for one in made.left.values() if one.deep is not None]))
+        for number in sorted(made.left):
+            made.add(number, look(files[number], wanted, last=True))
+    return made.done(wanted)
+
+
+def _looks(files: Sequence[Path], wanted: Wanted) -> Iterator[Look]:
+    """A look at each file, in their order, on all cores where they are many."""
+    if len(files) <= _FEW:
+        yield from (look(file, wanted) for file in files)
+        return
+    from joblib import Parallel, cpu_count, delayed
+
+    chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
+    # joblib's processes are started by name and import no caller's script, so this works in notebooks too.
+    pool = Parallel(cpu_count(), return_as="generator", batch_size=1, pre_dispatch="3 * n_jobs")
+    for found in pool(delayed(_chunk)(chunk, wanted) for chunk in chunks):
+        yield from found
+
+
+def _chunk(files: Sequence[Path], wanted: Wanted) -> list[Look]:
+    return [look(file, wanted) for file in files]
+
+
+def _full(deep: list[Look]) -> float | None:
+    """The number that is full light in pictures of more than eight bits: the greatest that their whole numbers could have, by
+    the bits that all of them need; 1 for fractions."""
+    if not deep:
+        return None
+    greatest = max(one.deep for one in deep)
+    if not all(one.whole for one in deep) and greatest <= 1:
+        return 1.0
+    return next((2.0**bits - 1 for bits in _BITS if greatest < 2**bits), greatest)
+
+
+class _Gathered:
+    """The images as they come in. There is one array of them, so that they are in memory once."""
+
+    def __init__(self, count: int, wanted: Wanted) -> None:
+        self.count, self.wanted = count, wanted
+        self.images: np.ndarray | None = None
+        self.broken: dict[int, str] = {}
+        self.left: dict[int, Look] = {}
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        self.transparent = False
+
+    @property
+    def of_one_size(self) -> bool:
+        """Whether images come of it."""
+        return self.wanted.target is not None and (self.wanted.size is not None or len(self.sizes) == 1)
+
+    def add(self, number: int, one: Look) -> None:
+        if one.size is not None and number not in self.left:
+            self.sizes[one.size] += 1
+        self.transparent |= one.transparent
+        if one.broken is not None:
+            self.broken[number] = one.broken
+            if one.size is not None:  # what its header says is worth nothing
+                self.sizes -= Counter([one.size])
+        elif one.later:
+            self.left[number] = one
+        elif self.of_one_size and one.pixels is not None:
+            self._place(number, one.pixels)
+        else:
+            self.images = None
+
+    def done(self, wanted: Wanted) -> Many:
+        kept = np.array([number for number in range(self.count) if number not in self.broken], np.int64)
+        if not self.of_one_size or self.images is None:
+            return Many(None, kept, self.broken, self.sizes, None)
+        if len(kept) < self.count:
+            for to, number in enumerate(kept):  # moved one by one: a copy of all would be in memory beside them
+                self.images[to] = self.images[number]
+        images, (native, *others) = self.images[: len(kept)], self.sizes
+        size = tuple(map(int, images.shape[1:3]))
+        form = Form(
+            size=size, channels=images.shape[3], fit=wanted.fit, full=wanted.full, upright=wanted.upright,
+            ground=wanted.ground or ("white" if self.transparent else None), own=() if others else tuple(dict.fromkeys([native, size])),
+        )  # fmt: skip
+        return Many(images, kept, self.broken, self.sizes, form)
+
+    def _place(self, number: int, pixels: np.ndarray) -> None:
+        if self.images is None:
+            self.images = np.empty((self.count, *pixels.shape), np.uint8)
+        elif pixels.shape[2] > self.images.shape[3]:
+            # The first picture with colours: what was grey until now spreads over three channels.
+            grey, self.images = self.images, np.empty((self.count, *pixels.shape), np.uint8)
+            self.images[...] = grey
+        self.images[number] = pixels
