@@ -1,12 +1,16 @@
 """Before any test imports Keras: which backend, how quiet, and one thread, as the number of threads changes last bits.
 
-And what several files ask for: workers that only pretend, a browser.
+And what several files ask for: workers that only pretend, a browser. At the end it is said how much memory each of pytest's
+processes took at most.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +25,7 @@ for variable in (
 ):
     os.environ[variable] = "1"
 
+PEAKS: dict[str, int] = {}
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -50,3 +55,31 @@ def browser():
         started = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         yield started
         started.close()
+
+
+def peak_memory() -> int:
+    """The most memory that this process ever had, in MB; 0 where the system does not tell."""
+    try:
+        # Not getrusage: that counts what the process was before it became Python, which may be a copy of a large parent.
+        kept = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
+    except OSError:
+        return 0
+    return int(kept[1]) // 1000
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peak_memory"] = peak_memory()
+    else:
+        PEAKS["main"] = peak_memory()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist has ended."""
+    PEAKS[node.gateway.id] = getattr(node, "workeroutput", {}).get("peak_memory", 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    peaks = ", ".join(f"{name} {peak} MB" for name, peak in sorted(PEAKS.items()))
+    terminalreporter.write_line(f"Peak memory of pytest's processes: {peaks}")

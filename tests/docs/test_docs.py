@@ -46,6 +46,7 @@ from toile.runner.local import Local
 from toile.store.store import Store
 from toile.study.reduction import Reduction
 from toile.training.train import train
+from toile.version import DISTRIBUTION
 
 REPOSITORY = Path(__file__).parents[2]
 README = REPOSITORY / "README.md"
@@ -227,7 +228,7 @@ def look_at(command: str) -> None:
     elif words[0] == "dask":
         tool = {"scheduler": dask_scheduler, "worker": dask_worker}[words[1]].main
         tool.make_context(words[1], words[2:])
-    elif extras := re.search(r"toile\[([\w,]+)\]", command):
+    elif extras := re.search(rf"{DISTRIBUTION}\[([\w,]+)\]", command):
         assert set(extras[1].split(",")) <= set(PROJECT["project"]["optional-dependencies"]), command
     elif words[:3] == ["python", "-m", "benchmarks"]:
         assert words[3] == "NAME" or (REPOSITORY / "benchmarks" / f"{words[3]}.py").is_file(), command

@@ -236,7 +236,7 @@ def test_hog_is_scikit_images() -> None:
 
 def test_hog_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage", None)
-    with pytest.raises(ToileError, match=r"pip install 'toile\[classical\]'"):
+    with pytest.raises(ToileError, match=r"pip install 'toile-workbench\[classical\]'"):
         hog(parts()[0].images, orientations=9, cell=7, block=2)
 
 

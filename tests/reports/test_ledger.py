@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from toile import studies
-from toile.reports.ledger.ledger import render, rows
 from toile.reports.ledger import results as measured
+from toile.reports.ledger.ledger import render, rows
 from toile.reports.ledger.results import Measured
 from toile.study.expand import variants
 from toile.study.reduction import Reduction

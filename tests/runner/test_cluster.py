@@ -295,7 +295,7 @@ def test_scheduler_that_cannot_be_reached(monkeypatch, address):
 def test_extra_that_is_not_installed(monkeypatch):
     monkeypatch.delitem(sys.modules, "toile.runner.cluster")
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ToileError, match=r"needs the extra 'cluster': pip install 'toile\[cluster\]'"):
+    with pytest.raises(ToileError, match=r"needs the extra 'cluster': pip install 'toile-workbench\[cluster\]'"):
         executor_named("dask", scheduler="tcp://127.0.0.1:1")
 
 

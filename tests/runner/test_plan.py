@@ -345,3 +345,13 @@ def test_warm_start_from_fewer_images_of_the_same_split(store):
 def test_warm_starts_in_a_circle_end_in_an_error(store):
     with pytest.raises(Misuse, match="in a circle: 'a', 'b'"):
         make_plan(store, line("a", warm_start="b"), line("b", warm_start="a"))
+
+
+def test_a_trial_says_by_which_revision_its_images_are_changed(store):
+    """What moves pixels is done in another way than it was; what only crops, flips or erases is as before."""
+    moved, cropped = (
+        make_plan(store, line("a", recipe={"augmentation": asked})).trials[0].trial.recipe.augmentation
+        for asked in ({"rotation": 5}, {"crop": 2, "flip": "horizontal"})
+    )
+    assert moved.revision == 2 and moved.model_dump()["revision"] == 2
+    assert cropped.revision == 1 and "revision" not in cropped.model_dump()

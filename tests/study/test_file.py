@@ -167,7 +167,7 @@ ONE_MISTAKE = {
     ),
     HEAD + "recipe = { schedule = 'cosin' }\n" + TRIAL: (
         "line 3: recipe.schedule: unknown schedule 'cosin' (did you mean 'cosine'?); known: constant, hold-then-decay, "
-        "exponential, cosine, cosine-restarts, one-cycle"
+        "exponential, cosine, cosine-restarts, one-cycle, reduce-on-plateau"
     ),
     HEAD + "recipe = { schedule = { warmup = 2 } }\n" + TRIAL: (
         "line 3: recipe.schedule: a `name` is wanted, got {'warmup': 2}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,18 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from toile.study import schedules
-from toile.study.schedules import Constant, Cosine, CosineRestarts, Exponential, HoldThenDecay, OneCycle, Schedule
+from toile.study.schedules import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    HoldThenDecay,
+    OneCycle,
+    ReduceOnPlateau,
+    Schedule,
+)
 
+MODEL: dict[str, keras.Model] = {}
 KINDS = typing.get_args(typing.get_args(Schedule)[0])
 shares = st.floats(0, 1)
 factors = st.floats(0.01, 1.0)
@@ -24,6 +35,15 @@ ANY = st.one_of(
     st.builds(Cosine, name=st.just("cosine"), minimum=shares, warmup=st.floats(0, 10)),
     st.builds(
         CosineRestarts, name=st.just("cosine-restarts"), period=st.floats(0.5, 20), multiplier=st.floats(1, 4), minimum=shares
+    ),
+    st.builds(
+        ReduceOnPlateau,
+        name=st.just("reduce-on-plateau"),
+        factor=st.floats(0.01, 0.99),
+        patience=st.integers(1, 20),
+        monitor=st.sampled_from(["loss", "accuracy"]),
+        cooldown=st.integers(0, 5),
+        minimum=shares,
     ),
     st.builds(OneCycle, name=st.just("one-cycle"), rise=shares, start=shares, end=shares),
 )
@@ -123,3 +143,29 @@ def test_none_is_forgotten_in_the_union() -> None:
 def test_impossible_schedules(wrong: dict) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Schedule).validate_python(wrong)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    losses=st.lists(st.floats(0.0, 1.0), max_size=40), factor=st.sampled_from([0.1, 0.5]), patience=st.integers(1, 6),
+    cooldown=st.integers(0, 4), minimum=st.sampled_from([0.0, 0.01, 0.3]), monitor=st.sampled_from(["loss", "accuracy"]),
+)  # fmt: skip
+def test_reduce_on_plateau_is_keras_callback(losses, factor, patience, cooldown, minimum, monitor) -> None:
+    """Keras's own callback, told the same figures, sets the same learning rates."""
+    callback = keras.callbacks.ReduceLROnPlateau(
+        monitor=f"val_{monitor}", mode="min" if monitor == "loss" else "max", factor=factor, patience=patience,
+        min_delta=1e-4, cooldown=cooldown, min_lr=minimum,
+    )  # fmt: skip
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]) if MODEL.get("it") is None else MODEL["it"]
+    MODEL["it"] = model
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
+    callback.set_model(model)
+    callback.on_train_begin()
+    schedule = ReduceOnPlateau(
+        name="reduce-on-plateau", factor=factor, patience=patience, monitor=monitor, cooldown=cooldown, minimum=minimum
+    )
+    history = [{f"validation_{monitor}": value} for value in losses]
+    assert schedule.learned([]) == 1
+    for epoch, value in enumerate(losses):
+        callback.on_epoch_end(epoch, {f"val_{monitor}": value})
+        assert schedule.learned(history[: epoch + 1]) == pytest.approx(float(model.optimizer.learning_rate), rel=1e-5)

@@ -172,36 +172,95 @@ def test_an_area_from_larger_to_smaller_is_refused():
 # Elastic distortion
 
 
-@pytest.mark.parametrize(
-    ("shape", "sigma", "cut"),
-    [((28, 28), 3.0, {"truncate": 3.0}), ((9, 13), 2.4, {"radius": 8}), ((5, 12), 6.0, {"radius": 18})],
-)
-def test_elastic_distortion_is_scipys(shape, sigma, cut, monkeypatch):
-    """For the same raw field. In the last, the Gaussian is wider than the image and its mirror image together."""
-    from toile.training import augment
+@pytest.mark.parametrize(("shape", "sigma"), [((28, 28), 3.0), ((9, 13), 2.4), ((5, 12), 6.0)])
+def test_elastic_distortion_is_scipys(shape, sigma, monkeypatch):
+    """As the document calls SciPy, for the same raw field. In the last, the Gaussian is wider than image and mirror image."""
+    from toile.training.augment import elastic
 
-    drawn, count, alpha = np.random.default_rng(0), 3, 11.0
+    drawn, count, alpha = np.random.default_rng(0), 3, np.array([10.0, 11.0, 12.0], np.float32)
     field = drawn.uniform(-1, 1, (2 * count, *shape, 1)).astype(np.float32)
     images = drawn.integers(0, 256, (count, *shape, 2)).astype(np.float32)
     asked = []
 
     def uniform(size: Any, low: float, high: float, **_: Any) -> np.ndarray:
         asked.append((low, high))
-        return field if len(size) else np.float32(alpha)
+        return field if size[1] > 1 else alpha.reshape(-1, 1, 1, 1)
 
-    monkeypatch.setattr(augment.random, "uniform", uniform)
-    layer = augment.ElasticDistortion(Elastic(alpha=(10.0, 12.0), sigma=sigma))
+    monkeypatch.setattr(elastic.random, "uniform", uniform)
+    layer = elastic.ElasticDistortion(Elastic(alpha=(10.0, 12.0), sigma=sigma))
     found = np.asarray(layer(images, training=True))
     assert asked == [(-1.0, 1.0), (10.0, 12.0)]
 
-    smooth = [ndimage.gaussian_filter(one[..., 0], sigma, mode="reflect", **cut) * alpha for one in field]
+    smooth = [ndimage.gaussian_filter(one[..., 0], sigma) * alpha[at % count] for at, one in enumerate(field)]
     assert np.abs(smooth).max() > 1  # something moves
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     for at in range(count):
         places = [rows + smooth[at], columns + smooth[count + at]]
         for channel in range(2):
-            expected = ndimage.map_coordinates(images[at, ..., channel], places, order=1, mode="nearest")
-            np.testing.assert_allclose(found[at, ..., channel], expected, atol=1e-3)
+            expected = ndimage.map_coordinates(images[at, ..., channel], places, order=1, mode="reflect")
+            np.testing.assert_allclose(found[at, ..., channel], expected, atol=1e-2)
+
+
+def test_each_image_is_distorted_by_a_strength_of_its_own():
+    from toile.training.augment.elastic import ElasticDistortion
+
+    layer = ElasticDistortion(Elastic(alpha=(0.0, 50.0), sigma=1.0))
+    field = np.asarray(layer.field(200, 8, 8))
+    size = np.abs(field).mean(axis=(1, 2, 3))
+    assert np.corrcoef(size[:200], size[200:])[0, 1] > 0.8  # one strength for both directions of an image
+    assert size.max() > 4 * size.min()
+
+
+# Affine changes
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (9, 13)])
+def test_affine_change_is_that_of_keras_image_generator(shape, monkeypatch):
+    """For the same draws: one resampling for rotation, shift, shear and zoom together."""
+    from keras.src.legacy.preprocessing.image import apply_affine_transform
+
+    from toile.training.augment.affine import AffineTransform
+
+    count = 6
+    images = np.random.default_rng(1).integers(0, 256, (count, *shape, 2)).astype(np.float32)
+    spec = Augmentation(rotation=30.0, zoom=0.2, shear=15.0, shift=(0.1, 0.2))
+    layer = AffineTransform(spec)
+    drawn = [np.asarray(one).reshape(-1) for one in layer.drawn(count, *shape)]
+    monkeypatch.setattr(layer, "drawn", lambda *_: [one.reshape(-1, 1, 1) for one in drawn])
+    found = np.asarray(layer(images, training=True))
+    for at, (angle, shear, down, right, zoom_x, zoom_y) in enumerate(np.array(drawn).T):
+        # Its `tx` moves along x whatever its documentation says of height and width.
+        expected = apply_affine_transform(
+            images[at], theta=np.degrees(angle), tx=right, ty=down, shear=np.degrees(shear), zx=zoom_x, zy=zoom_y,
+            row_axis=0, col_axis=1, channel_axis=2, fill_mode="nearest",
+        ) if shape[0] == shape[1] else _affine(images[at], angle, shear, down, right, zoom_x, zoom_y)  # fmt: skip
+        np.testing.assert_allclose(found[at], expected, atol=0.05)
+
+
+def _affine(image, angle, shear, down, right, zoom_x, zoom_y):
+    """The same by SciPy. (Keras's function takes the centre of an image that is not square for another place.)"""
+    cos, sin = np.cos(angle), np.sin(angle)
+    rotation, shearing = np.array([[cos, -sin], [sin, cos]]), np.array([[1, -np.sin(shear)], [0, np.cos(shear)]])
+    centre = (np.array(image.shape[1::-1]) - 1) / 2
+    matrix = rotation @ shearing @ np.diag([zoom_x, zoom_y])
+    offset = centre + rotation @ [right, down] - matrix @ centre
+    # From (x, y) to (row, column).
+    return np.stack([
+        ndimage.affine_transform(channel, matrix[::-1, ::-1], offset[::-1], order=1, mode="nearest")
+        for channel in np.moveaxis(image, 2, 0)
+    ], axis=2)  # fmt: skip
+
+
+def test_affine_draws_stay_in_their_ranges():
+    from toile.training.augment.affine import AffineTransform
+
+    spec = Augmentation(rotation=30.0, zoom=0.2, shear=15.0, shift=(0.1, 0.25))
+    angle, shear, down, right, zoom_x, zoom_y = (np.asarray(one) for one in AffineTransform(spec).drawn(500, 20, 40))
+    most = (np.radians(30), np.radians(15), 2.0, 10.0, 0.2, 0.2)
+    for values, limit in zip((angle, shear, down, right, zoom_x - 1, zoom_y - 1), most, strict=True):
+        assert 0.9 * limit < np.abs(values).max() <= limit * (1 + 1e-6)
+        assert abs(values.mean()) < 0.15 * limit
+    assert (zoom_x != zoom_y).all()
 
 
 def test_elastic_distortion_of_no_strength_is_none():

@@ -15,7 +15,8 @@ import pytest
 from tests.training.fixture import STATEFUL, assert_same_result, dataset, make_store, make_trial, weights
 from toile.data.splits import split
 from toile.errors import ToileError
-from toile.evaluation.metrics import evaluate
+from toile.evaluation.metrics import evaluate, progress_metrics
+from toile.inference.infer import load
 from toile.models import architectures
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -79,6 +80,16 @@ def test_probabilities_and_metrics_are_of_the_trials_split(uninterrupted):
         assert probabilities.dtype == np.float32 and probabilities.shape == (len(part), 10)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
         assert run.metrics[name] == json.loads(json.dumps(evaluate(probabilities, part.labels)))
+
+
+def test_figures_of_the_training_images_are_those_of_the_stored_model(uninterrupted):
+    """Measured after the training and without dropout, where those of the history are of the training itself."""
+    trial, store, _ = uninterrupted
+    run, train = store.get(trial.fingerprint), split(dataset(), trial.split).train
+    expected = progress_metrics(load(run.model_path)(train.images), train.labels)
+    assert run.metrics["train"] == pytest.approx({**expected, "images": len(train)}, abs=1e-6)
+    assert run.metrics["train"]["loss"] != pytest.approx(run.history[-1]["loss"], abs=1e-4)
+    assert "train" not in run.splits()
 
 
 def test_history_is_what_was_said(uninterrupted):
@@ -259,7 +270,7 @@ def test_without_validation_there_is_only_test(tmp_path):
     trial, store = make_trial(validation=0.0, epochs=1), make_store(tmp_path)
     trained(trial, store)
     run = store.get(trial.fingerprint)
-    assert run.splits() == ("test",) and list(run.metrics) == ["test"]
+    assert run.splits() == ("test",) and list(run.metrics) == ["train", "test"]
     assert not any(name.startswith("validation") for name in run.history[0])
     assert run.provenance["images"] == {"train": 200, "test": 60}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from toile.errors import Misuse
+from toile.version import DISTRIBUTION, __version__
 
 if TYPE_CHECKING:
     from toile.runner.plan import Plan
@@ -42,6 +43,7 @@ THERE, HERE = Place(), Where()
 app = App(
     name="toile",
     help="A workbench for classifying small images. STUDY is a packaged study's name or a .toml file.",
+    version=f"toile {__version__} ({DISTRIBUTION})",
     suppress_keyboard_interrupt=False,
 )
 

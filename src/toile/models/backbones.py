@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from toile.data.fetch import reachable
 from toile.errors import Misuse, ToileError, nearest
+from toile.models.imagenet import keras_folder, known, places
 
 _SERVER = "https://storage.googleapis.com/tensorflow/keras-applications"
 _SECONDS_TO_ANSWER = 5
@@ -154,12 +154,6 @@ def content(weights: str) -> str | None:
     return _sha256(path, stat.st_size, stat.st_mtime_ns)
 
 
-def places() -> list[Path]:
-    """The folders in which a weights file that is named without a folder is looked for, in order."""
-    roots = [os.environ.get("TOILE_WEIGHTS") or None, "weights", Path("..", "shared", "weights"), keras_folder()]
-    return list(dict.fromkeys(Path(os.path.abspath(Path(root).expanduser())) for root in roots if root is not None))  # noqa: PTH100
-
-
 def located(weights: str, beside: Path) -> str:
     """What a study says as weights, as it means the same from every folder.
 
@@ -176,14 +170,6 @@ def located(weights: str, beside: Path) -> str:
     if path.name != weights:
         return str((beside / path).resolve())
     return next((str((folder / path).resolve()) for folder in (beside, *places()) if (folder / path).is_file()), weights)
-
-
-def keras_folder() -> Path:
-    """Where Keras keeps downloaded weights, found as Keras finds it."""
-    if home := os.environ.get("KERAS_HOME"):
-        return Path(home, "models")
-    user = Path("~").expanduser()
-    return (user if os.access(user, os.W_OK) else Path("/tmp")) / ".keras" / "models"
 
 
 def imagenet_url(backbone: str, alpha: float, size: int) -> str:
@@ -206,9 +192,23 @@ def unavailable(backbone: str, url: str, why: str) -> ToileError:
     )
 
 
+def imagenet_here(backbone: str, alpha: float, size: int) -> Path | None:
+    """The file of ImageNet weights on this machine: `toile.models.imagenet.known`'s, else the one that Keras downloaded.
+
+    Raises:
+        Misuse: a file of that name holds other weights.
+    """
+    sizes = BACKBONES[backbone].sizes
+    # Where there are weights for several sizes of images, the file without a size in its name is the one for 224.
+    if (size not in sizes or size == 224) and (found := known(backbone, alpha)):
+        return found
+    path = imagenet_path(backbone, alpha, size)
+    return path if path.is_file() else None
+
+
 def _check_imagenet(backbone: str, alpha: float, size: int) -> None:
     url = imagenet_url(backbone, alpha, size)
-    if not imagenet_path(backbone, alpha, size).is_file() and (why := _unreachable(url)):
+    if imagenet_here(backbone, alpha, size) is None and (why := _unreachable(url)):
         raise unavailable(backbone, url, why)
 
 

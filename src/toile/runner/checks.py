@@ -29,6 +29,10 @@ def check(line: Variant, dataset: Dataset, images: Callable[[], int]) -> None:
         return
     if line.recipe.early_stopping and line.split.validation == 0 and line.split.folds is None:
         raise Misuse(f"trial {line.name!r} stops early on the validation split, and it has none (split.validation = 0)")
+    if line.recipe.schedule.name == "reduce-on-plateau" and line.split.validation == 0 and line.split.folds is None:
+        raise Misuse(
+            f"trial {line.name!r} reduces its learning rate by the validation split, and it has none (split.validation = 0)"
+        )
     if line.recipe.scaling != "pixels" and "preprocessing" in options:
         raise Misuse(f"trial {line.name!r}: a backbone has its own preprocessing, and no place for {line.recipe.scaling!r}")
     if learner == "scratch":

@@ -57,7 +57,7 @@ def jobs(pending: Iterable[PlannedTrial]) -> list[Job]:
 def _beginning(planned: PlannedTrial) -> str:
     """The same for trials of which the shorter is the beginning of the longer."""
     recipe = planned.trial.recipe
-    if recipe.schedule.name not in ("constant", "hold-then-decay", "exponential") or recipe.early_stopping:
+    if recipe.schedule.name not in ("constant", "hold-then-decay", "exponential", "reduce-on-plateau") or recipe.early_stopping:
         return planned.fingerprint
     content = json.loads(planned.trial.canonical())
     content["recipe"].pop("epochs")

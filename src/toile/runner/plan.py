@@ -186,7 +186,7 @@ def make(
                 architecture=architecture,
                 learner=learner,
                 # Neither decides anything of a classical model, so both are at their defaults in its fingerprint.
-                recipe=_NO_RECIPE if learner == "classical" else line.recipe,
+                recipe=_NO_RECIPE if learner == "classical" else line.recipe.current(),
                 seed=seed,
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,

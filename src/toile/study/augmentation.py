@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from toile.study.schedules import Share
 from toile.study.strict import Fraction, Spec, listed
@@ -14,7 +15,7 @@ class Elastic(Spec):
     """Elastic distortion: every pixel is displaced by a smoothed random field (Simard, Steinkraus & Platt 2003)."""
 
     alpha: Annotated[tuple[float, float], BeforeValidator(listed)] = Field(
-        (10.0, 12.0), description="how strong, in pixels before smoothing: drawn from this range for each batch"
+        (10.0, 12.0), description="how strong, in pixels before smoothing: drawn from this range for each image"
     )
     sigma: Annotated[float, Field(gt=0)] = Field(3.0, description="of the Gaussian that smooths the field, in pixels")
 
@@ -53,3 +54,11 @@ class Augmentation(Spec):
         description="so many black pixels are put around an image, and a window of its size cut out: moved by whole pixels",
     )
     erasing: Erasing | None = Field(None, exclude_if=lambda value: value is None, description="random erasing, last of all")
+    # As an architecture's REVISION: 2 is of when places are moved once for all, and an elastic distortion mirrors the edges.
+    # A trial has it from its plan; what was stored before it has none, and keeps its fingerprint.
+    revision: SkipJsonSchema[Literal[1, 2]] = Field(1, exclude_if=lambda value: value == 1)
+
+    def current(self) -> Augmentation:
+        """As images are changed today."""
+        moves = self.rotation or self.zoom or self.shear or any(self.shift) or self.elastic
+        return self.model_copy(update={"revision": 2}) if moves else self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -25,6 +27,14 @@ class _Schedule(BaseModel):
             `(steps,)` float64, each at least 0.
         """
         raise NotImplementedError
+
+    def learned(self, history: Sequence[Mapping[str, float]]) -> float:
+        """A further factor on all of an epoch, from the figures of the epochs before it; 1 where a schedule looks at none.
+
+        Args:
+            history: a mapping an epoch, with `validation_loss` and `validation_accuracy`.
+        """
+        return 1.0
 
 
 class Constant(_Schedule):
@@ -104,4 +114,35 @@ class OneCycle(_Schedule):
         return np.interp(share, [0.0, max(self.rise, 1e-12), 1.0], [self.start, 1.0, self.end])
 
 
-Schedule = Annotated[Constant | HoldThenDecay | Exponential | Cosine | CosineRestarts | OneCycle, Field(discriminator="name")]
+class ReduceOnPlateau(_Schedule):
+    """Multiplied by `factor` when the validation images have not got better for a while: Keras's ReduceLROnPlateau."""
+
+    name: Literal["reduce-on-plateau"] = Field(description="which schedule")
+    factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="of each reduction")
+    patience: Annotated[int, Field(ge=1)] = Field(10, description="epochs without improvement before a reduction")
+    monitor: Literal["loss", "accuracy"] = Field("loss", description="figure of the validation split that has to improve")
+    min_delta: Annotated[float, Field(ge=0)] = Field(1e-4, description="an improvement is more than this")
+    cooldown: Annotated[int, Field(ge=0)] = Field(0, description="epochs after a reduction in which none is counted")
+    minimum: Share = Field(0.0, description="smallest factor")
+
+    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+        return np.ones_like(position, dtype=np.float64)
+
+    def learned(self, history: Sequence[Mapping[str, float]]) -> float:
+        factor, best, waited, resting = 1.0, math.inf, 0, 0
+        for figures in history:
+            value = figures["validation_loss"] if self.monitor == "loss" else -figures["validation_accuracy"]
+            if resting:
+                resting, waited = resting - 1, 0
+            if value < best - self.min_delta:
+                best, waited = value, 0
+            elif not resting:
+                waited += 1
+                if waited >= self.patience:
+                    factor, resting, waited = max(factor * self.factor, self.minimum), self.cooldown, 0
+        return factor
+
+
+Schedule = Annotated[
+    Constant | HoldThenDecay | Exponential | Cosine | CosineRestarts | OneCycle | ReduceOnPlateau, Field(discriminator="name")
+]

@@ -197,6 +197,10 @@ class RecipeSpec(Spec):
         description="predict the mean of what the model says of an image and of its mirror image",
     )  # fmt: skip
 
+    def current(self) -> RecipeSpec:
+        """As it is carried out today; see `Augmentation.current`."""
+        return self.model_copy(update={"augmentation": self.augmentation.current()}) if self.augmentation else self
+
 
 class ArchitectureSpec(Spec):
     """An architecture by name and its options. The options are checked against its `build` when a study is loaded."""

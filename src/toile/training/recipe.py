@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,18 +27,19 @@ def optimizer(recipe: RecipeSpec) -> Any:
     return classes[spec.name](**spec.options)
 
 
-def learning_rates(recipe: RecipeSpec, epoch: int, steps: int) -> np.ndarray:
+def learning_rates(recipe: RecipeSpec, epoch: int, steps: int, history: Sequence[Mapping[str, float]] = ()) -> np.ndarray:
     """The learning rate of each step of an epoch.
 
     Args:
         epoch: from 0.
         steps: per epoch.
+        history: figures of the epochs before it, for a schedule that looks at them.
 
     Returns:
         `(steps,)` float32.
     """
     position = epoch + np.arange(steps) / steps
-    factors = recipe.schedule.factors(position, recipe.epochs)
+    factors = recipe.schedule.factors(position, recipe.epochs) * recipe.schedule.learned(history)
     return (recipe.optimizer.options["learning_rate"] * factors).astype(np.float32)
 
 

@@ -50,7 +50,7 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[
         while progress.epochs < trial.recipe.epochs and not progress.patience.exhausted:
             epoch = progress.epochs
             made.begin(epoch)
-            learning_rates = recipe.learning_rates(trial.recipe, epoch, steps)
+            learning_rates = recipe.learning_rates(trial.recipe, epoch, steps, progress.history)
             begun = time.perf_counter()
             sums = made.engine.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
             seconds = time.perf_counter() - begun

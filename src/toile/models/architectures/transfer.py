@@ -134,11 +134,10 @@ def weights_content(options: dict[str, Any]) -> str | None:
 
 
 def downloaded(options: dict[str, Any]) -> Path | None:
-    """The file of ImageNet weights in Keras's cache, if the options ask for it and it is there."""
+    """The file of ImageNet weights on this machine, if the options ask for it and it is there."""
     if options["weights"] != "imagenet":
         return None
-    path = backbones.imagenet_path(options["backbone"], options["alpha"], options["size"])
-    return path if path.is_file() else None
+    return backbones.imagenet_here(options["backbone"], options["alpha"], options["size"])
 
 
 def _preprocess(x: Any, mode: str, *, colour: bool) -> Any:
@@ -198,10 +197,12 @@ def _load(model: Any, path: str, name: str) -> None:
 
 
 def _imagenet(name: str, alpha: float, size: int) -> str:
-    """The file of ImageNet weights, downloaded if Keras does not have it yet."""
+    """The file of ImageNet weights, downloaded if it is not here yet."""
     import keras
     from filelock import FileLock
 
+    if here := backbones.imagenet_here(name, alpha, size):
+        return str(here)
     url, folder = backbones.imagenet_url(name, alpha, size), backbones.keras_folder()
     file = url.rsplit("/", 1)[1]
     try:

@@ -97,7 +97,9 @@ def _is_of(measured: Measured, line: Variant) -> bool:
         options["weights"] = trial.architecture.options["weights"]  # known by content, and may not be here
     same = trial.architecture.name == line.architecture.name and _plain(options) == _plain(trial.architecture.options)
     canonical = trial.model_copy(update={"split": split})
-    trained_alike = trial.learner == "classical" or trial.recipe == recipe  # a recipe decides nothing of a classical model
+    trained_alike = (
+        trial.learner == "classical" or trial.recipe == recipe.current()
+    )  # a recipe decides nothing of a classical model
     return same and trained_alike and _split_of(canonical) == _split_of(trial) and trial.seed in line.seeds
 
 

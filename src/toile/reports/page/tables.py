@@ -187,7 +187,7 @@ def recipe_table(results: StudyResults) -> Table:
 def _augmentation(asked: dict[str, Any] | None) -> str:
     """What is done to the images, and nothing of what is not."""
     usual = Augmentation().model_dump(mode="json")
-    done = {key: value for key, value in (asked or {}).items() if value and value != usual.get(key)}
+    done = {key: value for key, value in (asked or {}).items() if key != "revision" and value and value != usual.get(key)}
     return (
         "; ".join(options(key, value) if isinstance(value, dict) else f"{key} {brief(value)}" for key, value in done.items())
         or "no"
