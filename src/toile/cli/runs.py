@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, say
 from toile.errors import Misuse
+
+AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
 
 
 @app.command
@@ -32,24 +36,30 @@ def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None
 
 
 @app.command
-def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False,
-            format: Literal["text", "kaggle"] = "text", output: Path = Path("submission.csv"),
-            first: int = 1) -> None:  # fmt: skip
-    """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with one committee, or an
-    exported .onnx file.
+def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False, as_is: AsIs = False,
+            on_error: Literal["stop", "skip"] = "stop", format: Literal["text", "kaggle"] = "text",
+            output: Path | None = None, first: int | None = None) -> None:  # fmt: skip
+    """Class and probabilities of picture files and folders of them. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with
+    one committee, or an exported .onnx file.
 
     Parameters
     ----------
+    as_is
+        Guess nothing about pictures of another size than the data set's own: neither invert nor trim them.
+    on_error
+        Skip: leave out files that are no pictures, and say which.
     format
         kaggle: one file of images without labels (.npy or .csv) becomes a CSV id,target.
     output
-        The CSV.
+        A .csv or .json file to write instead of printing; of kaggle, submission.csv where left out.
     first
-        The first class's target in it.
+        The first class's target for Kaggle; where left out, the data set's own labels are the targets.
     """
     from dataclasses import asdict
 
     from toile.cli.answers import print_answers
+    from toile.serving.answer import as_text, from_export
+    from toile.store import atomic
 
     if not images:
         raise Misuse("no image given: toile predict RUN IMAGE…")
@@ -58,15 +68,23 @@ def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False
 
         if len(images) > 1:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
-        return print(f"{api.submit(run, images[0], output, first=first, **vars(place))} images in {output}")
+        output = output or Path("submission.csv")
+        made = api.submit(run, images[0], output, first=first, **vars(place))
+        (first_class, *_, last_class), targets = made.targets, made.targets
+        span = f"{targets[first_class]} ({first_class}) to {targets[last_class]} ({last_class})"
+        return print(f"{made.images} images in {output}; targets from {span}")
+    if first is not None:
+        raise Misuse("--first goes with --format kaggle")
+    options = {"as_is": as_is, "on_error": on_error, "tell": say}
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
-        from toile.serving.answer import from_export
-
-        answers = from_export(run, images)
+        answers = from_export(run, images, **options)
     else:
         from toile import api
 
-        answers = api.predict(run, images, **vars(place))
+        answers = api.predict(run, images, **options, **vars(place))
+    if output is not None:
+        atomic.write(output, as_text(answers, output.suffix.lower()))
+        return print(f"{len(answers):,} pictures in {output}")
     return print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
 
 

@@ -13,13 +13,11 @@ from toile.data import formats, sources
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.pictures.form import Form
+from toile.study.dataset import READING
 
 if TYPE_CHECKING:
     from toile.data.fetch import Progress
     from toile.study.spec import DatasetSpec
-
-# Keys of a study's data set that say how its files are read.
-READING = ("size", "fit", "transparency", "upright", "parts", "nested", "on_error")
 
 
 def load(

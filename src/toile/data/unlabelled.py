@@ -19,7 +19,7 @@ def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[np.ndarray, np.
         image_shape: (height, width, channels) that the images must have.
 
     Returns:
-        `(n,)` integers, counted from 0 where the file has none, and uint8 `(n, height, width, channels)`.
+        `(n,)` integers, counted from 1 where the file has none, as Kaggle does; and uint8 `(n, height, width, channels)`.
 
     Raises:
         DataError: no such file, a format that has none without labels, images of another shape.
@@ -33,4 +33,4 @@ def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[np.ndarray, np.
     [images] = as_images([pixels], path)
     if images.shape[1:] != image_shape:
         raise DataError(f"{path}: images of {images.shape[1:]}; the model was trained on {image_shape}")
-    return ids, images
+    return np.arange(1, len(images) + 1) if ids is None else ids, images

@@ -1,6 +1,6 @@
 """From a file to a picture of eight bits without transparency, upright: mode L where it is grey, RGB where it has colours.
 
-Files come from anywhere. What is too large is known from the header, before anything is decoded; a JPEG of a phone is decoded at
+Files come from anywhere. What is too large is known from the header, before anything is decoded; a phone's JPEG is decoded at
 an eighth, a quarter or half of its size where no more is needed.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toile.errors import ToileError
-from toile.pictures.form import Ground
+from toile.study.strict import Ground
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 64_000_000  # of a file; phones make 12 to 50 megapixels
@@ -21,7 +21,7 @@ MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each of thousands wou
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 _LYING = range(5, 9)  # orientations with width and height exchanged
 _GREY = ("1", "L", "LA", "P", "PA")  # modes that a grey picture may have; one that is saved as RGB counts as coloured
-# From this size on a JPEG is decoded at reduced scale, if it is to become that much smaller. Below, it is not worth a difference.
+# From so many pixels on a JPEG is decoded at reduced scale, if it is to become that much smaller.
 _REDUCED = 1_000_000
 _DEEP = ("I", "F")  # what modes of more than eight bits begin with
 
@@ -209,5 +209,3 @@ def _flatten(made: Decoded, ground: Ground | None) -> None:
 def _light(rgba: Image.Image) -> bool:
     """Whether the visible part is lighter than middle grey."""
     return bool(np.average(np.asarray(rgba.convert("RGB").convert("L")), weights=np.asarray(rgba.getchannel("A"))) > 127)
-
-

@@ -27,12 +27,19 @@ def folders(folder: Path) -> list[Path]:
     return [Path(entry.path) for entry in entries(folder) if entry.is_dir()]
 
 
-def walk(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """All files below a folder, by name; a link to a folder is not followed, as it may lead in a circle."""
+def walk(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[os.DirEntry[str]]:
+    """All files below a folder, by name. Links to folders are followed, but not in circles.
+
+    Args:
+        above: device and inode of the folders that it is in.
+    """
+    about = folder.stat()
+    if (here := (about.st_dev, about.st_ino)) in above:
+        return
     for entry in entries(folder):
-        if entry.is_dir(follow_symlinks=False):
-            yield from walk(Path(entry.path))
-        elif not entry.is_dir():
+        if entry.is_dir():
+            yield from walk(Path(entry.path), above | {here})
+        else:
             yield entry
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from toile.pictures.decode import Decoded
-from toile.pictures.form import Fit
 from toile.pictures.learned import border
+from toile.study.strict import Fit
 
 
 def fitted(picture: tuple[int, int], size: tuple[int, int], fit: Fit) -> tuple[int, int]:

@@ -10,13 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, ValidationError
 
-from toile.study.strict import Spec, listed
-
-# Of a size: pictures of other sizes come to it by one of these.
-Fit = Literal["pad", "stretch", "crop"]
-Ground = Literal["white", "black"]
-Side = Annotated[int, Field(ge=1, le=2**15)]
-Size = Annotated[tuple[Side, Side], BeforeValidator(listed)]
+from toile.study.strict import Fit, Ground, Size, Spec, listed
 
 
 class Guess(Spec):
@@ -50,7 +44,8 @@ class Form(Spec):
     )
     upright: bool = Field(True, description="whether a picture is turned as its EXIF orientation says")
     own: Annotated[tuple[Size, ...], BeforeValidator(listed)] = Field(
-        (), description="sizes that the data set's own pictures have, where all have one: nothing is guessed about such a picture"
+        (),
+        description="sizes that the data set's own pictures have, where all have one: nothing is guessed about such a picture",
     )
     guess: Guess | None = Field(None, description="what is guessed about other pictures; left out: nothing")
 

@@ -1,20 +1,27 @@
 """Many pictures at once, as a data set is made of them: on all cores, into one array.
 
-What the pictures have in common is not known before all of them were looked at: whether one has colours, which number is full light
-in those of more than eight bits. So their form comes out of the reading, and is what makes a later one the same.
+What the pictures have in common is not known before all were looked at: whether one has colours, which number is full light in
+those of more than eight bits. So their form comes out of the reading, and is what makes a later one the same.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from toile.pictures.decode import ImageError
 from toile.pictures.form import Form
 from toile.pictures.look import Look, Wanted, look, sound
+from toile.pictures.read import Prepared, read
+
+T = TypeVar("T")
 
 _CHUNK = 64  # files of one task
 _FEW = 500  # files that are read before other processes have started
@@ -52,7 +59,7 @@ def read_many(files: Sequence[Path], wanted: Wanted, most: int) -> Many:
     if wanted.size is None:
         wanted = replace(wanted, native=next((size for file in files if (size := sound(file, wanted, most))), None))
     made = _Gathered(len(files), wanted)
-    for number, one in enumerate(_looks(files, wanted)):
+    for number, one in enumerate(_each(partial(look, wanted=wanted), files)):
         made.add(number, one)
     if made.of_one_size:
         wanted = replace(wanted, full=_full([one for one in made.left.values() if one.deep is not None]))
@@ -61,22 +68,45 @@ def read_many(files: Sequence[Path], wanted: Wanted, most: int) -> Many:
     return made.done(wanted)
 
 
-def _looks(files: Sequence[Path], wanted: Wanted) -> Iterator[Look]:
-    """A look at each file, in their order, on all cores where they are many."""
+def prepare_many(files: Sequence[Path], form: Form, *, as_is: bool = False) -> tuple[list[Prepared], dict[int, str]]:
+    """Pictures as a model's input, as `toile.pictures.read.read` makes each.
+
+    Returns:
+        Those that could be read, in order; and position -> why, of the others.
+    """
+    prepared, broken = [], {}
+    for number, one in enumerate(_each(partial(_prepared, form=form, as_is=as_is), files)):
+        if isinstance(one, Prepared):
+            prepared.append(one)
+        else:
+            broken[number] = one
+    return prepared, broken
+
+
+def _prepared(file: Path, form: Form, as_is: bool) -> Prepared | str:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # Pillow's, of damage that it can live with
+            return read(file, form, as_is=as_is)
+    except ImageError as error:
+        return str(error)
+
+
+def _each(task: Callable[[Path], T], files: Sequence[Path]) -> Iterator[T]:
+    """What a task makes of each file, in their order; on all cores where they are many."""
     if len(files) <= _FEW:
-        yield from (look(file, wanted) for file in files)
+        yield from map(task, files)
         return
     from joblib import Parallel, cpu_count, delayed
 
     chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
     # joblib's processes are started by name and import no caller's script, so this works in notebooks too.
     pool = Parallel(cpu_count(), return_as="generator", batch_size=1, pre_dispatch="3 * n_jobs")
-    for found in pool(delayed(_chunk)(chunk, wanted) for chunk in chunks):
+    for found in pool(delayed(_chunk)(task, chunk) for chunk in chunks):
         yield from found
 
 
-def _chunk(files: Sequence[Path], wanted: Wanted) -> list[Look]:
-    return [look(file, wanted) for file in files]
+def _chunk(task: Callable[[Path], T], files: Sequence[Path]) -> list[T]:
+    return [task(file) for file in files]
 
 
 def _full(deep: list[Look]) -> float | None:
@@ -130,10 +160,10 @@ class _Gathered:
                 self.images[to] = self.images[number]
         images, (native, *others) = self.images[: len(kept)], self.sizes
         size = tuple(map(int, images.shape[1:3]))
-        form = Form(
-            size=size, channels=images.shape[3], fit=wanted.fit, full=wanted.full, upright=wanted.upright,
-            ground=wanted.ground or ("white" if self.transparent else None), own=() if others else tuple(dict.fromkeys([native, size])),
-        )  # fmt: skip
+        ground = wanted.ground or ("white" if self.transparent else None)
+        own = () if others else tuple(dict.fromkeys([native, size]))
+        said = {"fit": wanted.fit, "full": wanted.full, "upright": wanted.upright}
+        form = Form(size=size, channels=images.shape[3], ground=ground, own=own, **said)
         return Many(images, kept, self.broken, self.sizes, form)
 
     def _place(self, number: int, pixels: np.ndarray) -> None:

@@ -1,7 +1,7 @@
 """The one reader: a picture file becomes the input of a model, by the form of the pictures that the model has learned.
 
-Of a data set's own picture it makes what the training made of it, to the last bit. About a picture of another size than theirs it
-may guess, by the steps with which Fashion-MNIST itself was made from shop photographs (Xiao, Rasul & Vollgraf 2017, table 1):
+Of a data set's own picture it makes what the training made of it, to the last bit. About a picture of another size it may
+guess, by the steps with which Fashion-MNIST itself was made from shop photographs (Xiao, Rasul & Vollgraf 2017, table 1):
 negate, trim what is as dark as the border, bring the longest edge to size, centre. What it did it says.
 """
 
@@ -32,9 +32,7 @@ class Prepared:
     steps: tuple[str, ...]
 
 
-def read(
-    source: bytes | Path, form: Form, *, as_is: bool = False, most: int = MAX_PIXELS, name: str | None = None
-) -> Prepared:
+def read(source: bytes | Path, form: Form, *, as_is: bool = False, most: int = MAX_PIXELS, name: str | None = None) -> Prepared:
     """A picture of any size and colour as a model's input.
 
     Args:

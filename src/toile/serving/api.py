@@ -14,9 +14,9 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from toile.errors import Misuse, nearest
+from toile.pictures.read import Prepared
 from toile.serving import bodies, occlusion, schema
 from toile.serving.batching import Batcher
-from toile.serving.image import MAX_PIXELS, Prepared
 from toile.serving.limits import Limits
 from toile.serving.predictor import Predictor
 from toile.serving.problem import MEDIA_TYPE, Problem
@@ -42,19 +42,19 @@ class Service:
         """Do in a thread what would keep everybody else waiting."""
         return await asyncio.get_running_loop().run_in_executor(self._decoders, work, *arguments)
 
-    async def images(self, request: Request, most: int, light_on_black: bool | None) -> list[Prepared]:
+    async def images(self, request: Request, most: int, as_is: bool) -> list[Prepared]:
         """The images of a request, as the model sees them."""
-        kind, shape = bodies.kind(request), self.predictor.image_shape
+        kind, form = bodies.kind(request), self.predictor.form
         if kind == "multipart/form-data":
             files = await bodies.files(request, most)
             named = [(name if len(files) > 1 else None, content) for name, content in files]
-            return await self.aside(lambda: [bodies.picture(*one, shape, light_on_black) for one in named])
+            return await self.aside(lambda: [bodies.picture(*one, form, as_is) for one in named])
         body = await request.body()
         if kind == "application/json":
-            return await self.aside(bodies.pixels, body, shape, most)
+            return await self.aside(bodies.pixels, body, form.shape, most)
         if not body:
             raise Problem(422, f"the body is empty; allowed is {bodies.ALLOWED}")
-        return [await self.aside(bodies.picture, None, body, shape, light_on_black)]
+        return [await self.aside(bodies.picture, None, body, form, as_is)]
 
 
 def _schema() -> dict[str, Any]:
@@ -78,10 +78,10 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 BODY_PROBLEMS = _problems(400, 408, 413, 415, 422, 429)
-LightOnBlack = Annotated[
-    bool | None,
-    Query(description="whether the model knows light objects on black, so that a picture with a bright border is inverted and "
-                      "trimmed; left out: yes for grey models. JSON pixels are never touched"),
+AsIs = Annotated[
+    bool,
+    Query(description="guess nothing: neither invert nor trim a picture of another size than the data set's own, as is done "
+                      "where all of these have borders and margins of one kind. JSON pixels are never touched"),
 ]  # fmt: skip
 
 router = APIRouter()
@@ -98,11 +98,11 @@ def _json(content: Any) -> Response:
 async def predict(
     request: Request,
     pixels: Annotated[bool, Query(description="also answer what the model saw")] = False,
-    light_on_black: LightOnBlack = None,
+    as_is: AsIs = False,
 ) -> Response:
     """Classes and probabilities of one image or several: picture files, or pixels as JSON."""
     service: Service = request.app.state.service
-    prepared = await service.images(request, service.limits.batch, light_on_black)
+    prepared = await service.images(request, service.limits.batch, as_is)
     probabilities, members = await service.batcher.ask(np.stack([one.pixels for one in prepared]))
     return _json(schema.predictions(service.predictor, prepared, probabilities, members, pixels=pixels))
 
@@ -113,7 +113,7 @@ async def explain(
     class_name: Annotated[str | None, Query(alias="class", description="left out: the most probable", max_length=200)] = None,
     patch: Annotated[int | None, Query(description="pixels that a patch is wide and high; left out: a fifth", ge=1)] = None,
     stride: Annotated[int | None, Query(description="pixels to the next patch; left out: a third of one", ge=1)] = None,
-    light_on_black: LightOnBlack = None,
+    as_is: AsIs = False,
 ) -> Response:
     """Which part of one image mattered: how much the probability of a class falls when a patch is covered."""
     service: Service = request.app.state.service
@@ -125,7 +125,7 @@ async def explain(
         where = occlusion.patches(shape, patch, stride)
     except Misuse as error:
         raise Problem(422, str(error)) from None
-    (image,) = await service.images(request, 1, light_on_black)
+    (image,) = await service.images(request, 1, as_is)
     whole = (await service.batcher.ask(image.pixels[None]))[0][0]
     target = int(whole.argmax()) if class_name is None else classes.index(class_name)
     images = occlusion.covered(image.pixels, where)
@@ -145,7 +145,9 @@ async def model(request: Request) -> Response:
     """What is served: names of the classes, members, where it comes from, and what a request may hold."""
     service: Service = request.app.state.service
     samples = [{"class": one["class"], "url": f"/v1/samples/{i}"} for i, one in enumerate(service.predictor.samples)]
-    return _json(service.predictor.metadata | {"limits": asdict(service.limits) | {"pixels": MAX_PIXELS}, "samples": samples})
+    return _json(
+        service.predictor.metadata | {"limits": asdict(service.limits) | {"pixels": bodies.MAX_PIXELS}, "samples": samples}
+    )
 
 
 @router.get("/v1/samples/{number}", response_class=Response,

@@ -9,7 +9,9 @@ import numpy as np
 from pydantic_core import from_json
 from starlette.datastructures import UploadFile
 
-from toile.serving.image import FORMATS, UNTOUCHED, ImageError, Prepared, prepare
+from toile.pictures.decode import FORMATS, ImageError
+from toile.pictures.form import Form
+from toile.pictures.read import UNTOUCHED, Prepared, read
 from toile.serving.problem import Problem
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ ALLOWED = (
     "multipart/form-data with files named 'image', application/json with 'image' or 'images', "
     f"or a picture file itself as one of {', '.join(FILES)}"
 )
+MAX_PIXELS = 4_000_000  # of a picture; its page makes larger ones smaller before it sends them
 # In JSON the longest pixel is `255,` and white space; brackets and a deep indent fit in the rest.
 JSON_BYTES_A_PIXEL = 24
 
@@ -55,14 +58,14 @@ async def files(request: Request, most: int) -> list[tuple[str, bytes]]:
     return found
 
 
-def picture(name: str | None, content: bytes, shape: tuple[int, int, int], light_on_black: bool | None) -> Prepared:
-    """One picture file, brought to the model's shape.
+def picture(name: str | None, content: bytes, form: Form, as_is: bool) -> Prepared:
+    """One picture file as the model's input.
 
     Raises:
         Problem: 422 for what is no picture, damaged or too large; with several, `name` says which.
     """
     try:
-        return prepare(content, shape, light_on_black=light_on_black)
+        return read(content, form, as_is=as_is, most=MAX_PIXELS)
     except ImageError as error:
         raise Problem(422, f"{name}: {error}" if name else str(error)) from None
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from toile.data.dataset import Dataset
+from toile.pictures.form import Form
 from toile.store.run import Run
 
 
@@ -44,6 +45,11 @@ class Chosen:
         height, width, channels = self.trial["dataset"]["image_shape"]
         return height, width, channels
 
+    @property
+    def form(self) -> Form:
+        """How a picture becomes an input of the members."""
+        return self.dataset.form or Form.of(self.dataset.train.images)
+
     def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities `(n, classes)` and each member's `(n, members, classes)`, of uint8 `(n, height, width, channels)`."""
         from toile.committee.rules import RULES
@@ -61,6 +67,8 @@ class Chosen:
             "name": self.name,
             "classes": list(self.dataset.class_names),
             "image_shape": list(self.image_shape),
+            "form": self.form.plain(),
+            "first": self.dataset.first,
             "members": [
                 {"name": name, "fingerprint": run.fingerprint, "architecture": run.trial["architecture"]["name"]}
                 for name, run in self.members.items()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from toile.serving.image import Prepared
+from toile.pictures.read import Prepared
 from toile.serving.predictor import Predictor
 
 DIGITS = 7  # what float32 can tell apart next to 1

@@ -18,7 +18,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +152,18 @@ class Store:
 
     # Data sets
 
-    def keep(self, dataset: Dataset, spec: DatasetSpec) -> None:
-        """Keep a data set's images once, under the hash of its content, and remember by what words it was asked for."""
-        folder = self.data_folder / dataset.content
-        if not folder.is_dir():
-            dataset.save(folder)
-        asked, answer = self._asked(), {"content": dataset.content, "name": dataset.name, "classes": dataset.class_names}
+    def keep(self, dataset: Dataset, spec: DatasetSpec, listing: str | None = None) -> None:
+        """Keep a data set's images once, under the hash of its content, and remember by what words it was asked for.
+
+        Args:
+            listing: of the files that it was read from; see `toile.data.listing`.
+        """
+        dataset.save(self.data_folder / dataset.content)
+        about = dataset.about()
+        asked, answer = self._asked(), {"content": dataset.content, "classes": about.pop("class_names"), **about}
+        if (before := asked.get(_words(spec), {})).get("content") == dataset.content:
+            listing = listing or before.get("listing")
+        answer |= {} if listing is None else {"listing": listing}
         if asked.get(_words(spec)) != json.loads(json.dumps(answer)):
             atomic.write_json(self.data_folder / "asked.json", {**asked, _words(spec): answer})
 
@@ -192,7 +197,12 @@ class Store:
         if answer is None or not (self.data_folder / answer["content"]).is_dir():
             return None
         # Names are no part of the content: the same images may have been kept under others.
-        return replace(self.dataset(answer["content"]), name=answer["name"], class_names=tuple(answer["classes"]))
+        return self.dataset(answer["content"]).told({**answer, "class_names": answer["classes"]})
+
+    def unchanged(self, spec: DatasetSpec, listing: str | None) -> Dataset | None:
+        """The data set that `spec` meant when its files were as `listing` says, or None."""
+        asked = self._asked().get(_words(spec), {})
+        return self.kept(spec) if listing is not None and asked.get("listing") == listing else None
 
     def _asked(self) -> dict[str, dict[str, Any]]:
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Spec(BaseModel):
@@ -19,3 +19,12 @@ def listed(value: Any) -> Any:
 
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Name = Annotated[str, Field(min_length=1, max_length=120)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
+Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
+# Of pictures.
+Side = Annotated[int, Field(ge=1, le=2**16)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(listed)]
+Fit = Literal["pad", "crop", "stretch"]
+Ground = Literal["white", "black"]

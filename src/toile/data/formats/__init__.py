@@ -11,7 +11,8 @@ Each module has a docstring of one line (for `toile list`) and
 and, if there are such files without labels,
 
     unlabelled(path: Path) -> tuple[ids, pixels]
-        Two arrays of the same length: `(n,)`, and the images as `toile.data.checks.as_images` takes them.
+        Two arrays of the same length: `(n,)` or None where it has no ids, and the images as `toile.data.checks.as_images`
+        takes them.
 """
 
 from __future__ import annotations

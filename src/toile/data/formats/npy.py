@@ -24,12 +24,13 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     return as_dataset(path.stem, path, train, test, class_names, first=_FIRST)
 
 
-def unlabelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and pixels of a dictionary with 'features' and, if it has them, 'id'."""
+def unlabelled(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
+    """Ids and pixels of a dictionary with 'features' and, if it has them, 'id'; or pixels alone, a plain array."""
+    if (plain := _plain(path)) is not None:
+        return None, plain
     content = _content(path, {"features"})
-    features = content["features"]
-    ids = content.get("id", np.arange(len(features)))
-    if not (isinstance(ids, np.ndarray) and ids.shape == (len(features),)):
+    features, ids = content["features"], content.get("id")
+    if ids is not None and not (isinstance(ids, np.ndarray) and ids.shape == (len(features),)):
         raise DataError(f"{path}: 'id' is no array of {len(features)} numbers, one an image")
     return ids, features
 
@@ -37,6 +38,14 @@ def unlabelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     content = _content(path, {"features", "target"})
     return content["features"], content["target"]
+
+
+def _plain(path: Path) -> np.ndarray | None:
+    """A plain array; None for what else a file may hold, as a pickled object."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
 
 
 def _content(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
