@@ -126,9 +126,10 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
             # A study that begins with weights which are not here cannot say which runs are its own.
             with suppress(WeightsMissing):
                 added += measured.write(plan(name, fresh=False, **where), results)
-    found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, measured.read(results))
+    known = measured.read(results)
+    found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, known)
     output.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(output, ledgers.render(found))
+    atomic.write(output, ledgers.render(found, ledgers.ten_classes(known)))
     return added, found
 
 

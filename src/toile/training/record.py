@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toile.evaluation.metrics import evaluate, progress_metrics
+from toile.evaluation.metrics import evaluate
 from toile.store import atomic
 from toile.study.trial import Trial
 from toile.training import provenance
@@ -32,8 +32,7 @@ def write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thre
     if trial.learner != "classical":
         # As Keras's `evaluate` after a training has it: without dropout, and without what augmentation made of the images. Of
         # classical models it is left out: a support vector machine takes minutes to answer for what it was fitted to.
-        found = progress_metrics(learner.engine.predict(parts.train.images), parts.train.labels)
-        metrics = {"train": {**found, "images": len(parts.train)}, **metrics}
+        metrics = {"train": evaluate(learner.engine.predict(parts.train.images), parts.train.labels), **metrics}
     train_seconds = sum(row["seconds"] for row in progress.history)
     (folder / "trial.json").write_text(trial.canonical() + "\n", "utf-8")
     columns = list(progress.history[0])

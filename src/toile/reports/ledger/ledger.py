@@ -12,6 +12,10 @@ from dataclasses import dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
+import numpy as np
+
+from toile.reports.ledger import pairings
+from toile.reports.ledger.published import Figure, figures, of_members, tables
 from toile.reports.ledger.results import Measured
 from toile.study.expand import Variant, variants
 from toile.study.spec import CommitteeSpec, Figures, Published, StudySpec
@@ -28,7 +32,8 @@ class Row:
     """A line of a study: what is published of it beside what was measured.
 
     `split` is what both figures speak of: `test`, or `validation` (means over folds too). `own` says that no document publishes
-    anything about the line. `seconds` is the mean duration of a training, None where nothing was measured.
+    anything about the line. `seconds` is the mean duration of a training, None where nothing was measured. `figures` are all
+    that is published of it, of every part of the data.
     """
 
     study: str
@@ -43,6 +48,7 @@ class Row:
     note: str
     own: bool = False
     seconds: float | None = None
+    figures: tuple[Figure, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -74,16 +80,19 @@ def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row
 def _means(study: str, spec: CommitteeSpec, found: Sequence[Row]) -> Row:
     """What a document publishes of a committee: the means of its members' figures, laid beside the same means here."""
     members = [row for row in found if row.study == study and row.line in spec.members and row.n]
-    figures = spec.published.mean_of_members
+    published = spec.published.mean_of_members
     whole = len(members) == len(spec.members)
-    measured = {metric: mean(row.measured[metric] for row in members) for metric in figures} if whole else {}
+    measured = {metric: mean(row.measured[metric] for row in members) for metric in published} if whole else {}
     name = f"{spec.name}: the mean of its members' figures, which no committee has"
     if not whole:
-        return Row(study, name, None, "test", figures, 0, {}, {}, MISSING, "")
-    close = abs(measured["accuracy"] - figures["accuracy"]) <= CLOSE
+        return Row(
+            study, name, None, "test", published, 0, {}, {}, MISSING, "", figures=tuple(of_members(study, name, published, {}))
+        )
+    close = abs(measured["accuracy"] - published["accuracy"]) <= CLOSE
     other = [row.line for row in members if row.kind == DIFFERS]
     kind, note = (REPRODUCED, "") if close else (DIFFERS, f"{', '.join(other)} differs" if other else "why is not known")
-    return Row(study, name, None, "test", figures, 1, measured, {}, kind, note)
+    every = tuple(of_members(study, name, published, measured))
+    return Row(study, name, None, "test", published, 1, measured, {}, kind, note, figures=every)
 
 
 def _is_of(measured: Measured, line: Variant) -> bool:
@@ -115,7 +124,7 @@ def _plain(value: Any) -> Any:
 
 def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
     published = line.published or Published()
-    split, figures = _spoken_of(published, "validation" if line.split.folds else "test")
+    split, spoken_of = _spoken_of(published, "validation" if line.split.folds else "test")
     full = [one for one in found if not one.reduced]
     used = full or found
     values: dict[str, list[float]] = defaultdict(list)
@@ -132,14 +141,17 @@ def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
         kind, note = REDUCED, used[0].reduced.removeprefix("reduced ")
     elif len(full) < folds:
         kind, note = REDUCED, f"{len(full)} of {folds} folds"
-    elif "accuracy" not in figures:
+    elif "accuracy" not in spoken_of:
         kind, note = ALONE, "no figure is published"
-    elif abs(measured["accuracy"] - figures["accuracy"]) > CLOSE:
+    elif abs(measured["accuracy"] - spoken_of["accuracy"]) > CLOSE:
         kind, note = DIFFERS, note or "why is not known"
     else:
         kind = REPRODUCED
     seconds = mean(one.facts["seconds"]["train"] for one in used) if used else None
-    return Row(study, line.name, parameters, split, figures, len(used), measured, spread, kind, note, seconds=seconds)
+    return Row(
+        study, line.name, parameters, split, spoken_of, len(used), measured, spread, kind, note, seconds=seconds,
+        figures=tuple(figures(study, line.name, published, full if len(full) >= folds else [])),
+    )  # fmt: skip
 
 
 def _why_missing(line: Variant) -> str:
@@ -156,20 +168,30 @@ def _spoken_of(published: Published, otherwise: str) -> tuple[str, Figures]:
     return ("validation", published.validation) if published.validation else (otherwise, {})
 
 
-def render(found: Sequence[Row]) -> str:
-    """The ledger as Markdown."""
+def render(found: Sequence[Row], confusions: Sequence[tuple[str, np.ndarray]] = ()) -> str:
+    """The ledger as Markdown.
+
+    Args:
+        confusions: name and confusion matrix of ten-class models, for what their pairs of classes would come to.
+    """
     count = {
         kind: sum(row.kind == kind and not row.own for row in found) for kind in (REPRODUCED, DIFFERS, ALONE, REDUCED, MISSING)
     }
     own = sum(row.own for row in found)
+    every = [one for row in found for one in row.figures]
+    count_of_figures = len(every)
     kinds = {kind: sum(row.kind == kind and row.own for row in found) for kind in (ALONE, REDUCED, MISSING)}
     unpublished = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     lines = [
         "# The ledger",
         "",
-        "Every figure that the five documents publish for a single training, beside what toile measured with the same",
+        f"Every figure that the five documents publish ({count_of_figures} of them), beside what toile measured with the same",
         "architecture and protocol; then what the same studies measured without a published figure, and studies of our own.",
         "Made by `toile ledger` from `results/`; never edited by hand.",
+        "",
+        f"{sum(one.measured is not None for one in every)} of the {count_of_figures} figures have a measured one beside them.",
+        "Those on the training images are of after the training, without dropout, as the documents have them; older runs here",
+        "did not measure them.",
         "",
         f"{len(found) - own} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
         *([f"{own} lines that no document publishes anything about: {unpublished}."] if own else []),
@@ -187,6 +209,9 @@ def render(found: Sequence[Row]) -> str:
                 "| trial | parameters | of | accuracy published | measured | loss published | measured | n | verdict |",
                 "| --- | --: | --- | --: | --: | --: | --: | --: | --- |",
                 *map(_beside, theirs),
+                "",
+                "All that is published of them, part by part:",
+                *tables([one for one in every if one.study == study]),
             ]
         if ours:
             lines += [
@@ -195,7 +220,22 @@ def render(found: Sequence[Row]) -> str:
                 "| --- | --: | --- | --: | --: | --: | --: | --- |",
                 *map(_alone, ours),
             ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *pairings.section(confusions)]) + "\n"
+
+
+def ten_classes(results: Sequence[Measured], data: str = "committee") -> list[tuple[str, np.ndarray]]:
+    """Confusion matrices of Keras models at full protocol on the ten classes, one a line, for `render`.
+
+    Args:
+        data: the study whose data set is meant.
+    """
+    contents = {one.trial.dataset.content for one in results if one.study == data}
+    found: dict[str, np.ndarray] = {}
+    for one in results:
+        whole = not one.reduced and one.trial.fold is None and one.trial.learner == "keras"
+        if whole and len(one.confusion_matrix) == 10 and one.trial.dataset.content in contents:
+            found.setdefault(f"{one.study}/{one.line}", np.array(one.confusion_matrix))
+    return list(found.items())
 
 
 def _beside(row: Row) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ FACTS = (
 class Measured:
     """One result file.
 
-    `metrics` has numbers only, by split; `last` are the training figures of the last epoch; `reduced` says how the
-    study was made smaller, empty at full protocol.
+    `metrics` has numbers only, by part of the data. `per_class` has lists of them, one a class, and `confusion_matrix` counts
+    with a row a label, both on the test images (files of before have neither). `last` are the training figures of the last
+    epoch. `reduced` says how the study was made smaller, empty at full protocol.
     """
 
     study: str
@@ -36,6 +37,8 @@ class Measured:
     metrics: dict[str, dict[str, float]]
     last: dict[str, float]
     facts: dict[str, Any]
+    per_class: dict[str, list[float]] = field(default_factory=dict)
+    confusion_matrix: list[list[int]] = field(default_factory=list)
 
     @property
     def fingerprint(self) -> str:
@@ -43,11 +46,11 @@ class Measured:
 
 
 def write(plan: Plan, folder: Path) -> int:
-    """Write a result file for every stored run of a plan that has none yet; how many were written."""
+    """Write a result file for every stored run of a plan that has none yet, or an older one; how many were written."""
     written = 0
     for planned in plan.trials:
         run, path = plan.run_of(planned), folder / plan.reference / f"{_slug(planned.name)}-{planned.fingerprint[:12]}.json"
-        if run is None or path.exists():
+        if run is None or (path.exists() and _finished(path) >= run.provenance.get("finished", "")):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
@@ -58,6 +61,8 @@ def write(plan: Plan, folder: Path) -> int:
             "fingerprint": planned.fingerprint,
             "trial": json.loads(planned.trial.canonical()),
             "metrics": {split: _numbers(metrics) for split, metrics in run.metrics.items()},
+            "per_class": _per_class(run.metrics.get("test", {})),
+            "confusion_matrix": run.metrics.get("test", {}).get("confusion_matrix", []),
             "last": _last(run),
             "facts": {key: run.provenance[key] for key in FACTS if key in run.provenance},
         }
@@ -83,12 +88,22 @@ def _read(paths: Iterable[Path]) -> Iterable[Measured]:
             raise ValueError(f"{path} is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
         yield Measured(
             content["study"], content["line"], content["name"], content["reduced"], trial, content["metrics"],
-            content["last"], content["facts"],
+            content["last"], content["facts"], content.get("per_class", {}), content.get("confusion_matrix", []),
         )  # fmt: skip
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+
+
+def _finished(path: Path) -> str:
+    """When the training of a result file ended, as provenance has it."""
+    return json.loads(path.read_text("utf-8"))["facts"].get("finished", "")
+
+
+def _per_class(metrics: dict[str, Any]) -> dict[str, list[float]]:
+    rows = metrics.get("per_class") or []
+    return {name: [row[name] for row in rows] for name in ("precision", "recall", "f1", "support") if rows and name in rows[0]}
 
 
 def _last(run: Run) -> dict[str, float]:

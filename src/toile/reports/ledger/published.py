@@ -1,0 +1,102 @@
+"""Every single figure that the documents publish, of whatever part of the data, with what was measured beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from toile.reports.ledger.results import Measured
+from toile.study.spec import Published
+
+# Part -> what its figures are called in a run's metrics. Figures of folds are means over their validation images.
+PARTS = {"train": "train", "validation": "validation", "test": "test", "cross_validation": "validation"}
+TITLES = {
+    "accuracy": "accuracy", "loss": "loss", "precision": "precision", "recall": "recall", "f1_micro": "F1 (micro)",
+    "roc_auc_ovo": "ROC AUC", "f1": "F1", "support": "images", "precision_weighted": "precision (weighted)",
+    "recall_weighted": "recall (weighted)", "f1_weighted": "F1 (weighted)",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One published number.
+
+    Args:
+        part: "train", "validation", "test", "cross_validation", or "mean of members" (a committee's).
+        metric: as in `toile.evaluation.metrics`.
+        published: what the document has.
+        measured: mean over the full trainings here, None where none has it.
+        spread: their standard deviation, None for fewer than two.
+        class_index: of a figure of one class, from 0; else None.
+    """
+
+    study: str
+    line: str
+    part: str
+    metric: str
+    published: float
+    measured: float | None
+    spread: float | None = None
+    class_index: int | None = None
+
+
+def figures(study: str, line: str, published: Published, full: Sequence[Measured]) -> list[Figure]:
+    """All figures that are published of a line.
+
+    Args:
+        full: result files of its trainings at full protocol.
+    """
+    found = []
+    for part, key in PARTS.items():
+        for metric, value in getattr(published, part).items():
+            values = [one.metrics[key][metric] for one in full if metric in one.metrics.get(key, {})]
+            found.append(Figure(study, line, part, metric, value, *_summed_up(values)))
+    for metric, of_classes in published.per_class.items():
+        for index, value in enumerate(of_classes):
+            values = [one.per_class[metric][index] for one in full if metric in one.per_class]
+            found.append(Figure(study, line, "test", metric, value, *_summed_up(values), class_index=index))
+    return found
+
+
+def of_members(study: str, line: str, published: Mapping[str, float], measured: Mapping[str, float]) -> list[Figure]:
+    """A committee's published means of its members' figures."""
+    return [Figure(study, line, "mean of members", metric, value, measured.get(metric)) for metric, value in published.items()]
+
+
+def _summed_up(values: Sequence[float]) -> tuple[float | None, float | None]:
+    return (mean(values) if values else None), (stdev(values) if len(values) > 1 else None)
+
+
+def tables(found: Sequence[Figure]) -> list[str]:
+    """Lines of Markdown: the figures of one study, a row a line and part, then a row a class where there are such."""
+    plain, of_classes = ([one for one in found if (one.class_index is not None) == which] for which in (False, True))
+    lines = []
+    for title, some, key in (
+        ("of", plain, lambda one: (one.line, one.part.replace("_", "-"))),
+        ("class", of_classes, lambda one: (one.line, f"test, class {(one.class_index or 0) + 1}")),
+    ):
+        if not some:
+            continue
+        metrics = list(dict.fromkeys(one.metric for one in some))
+        rows: dict[tuple[str, str], dict[str, Figure]] = {}
+        for one in some:
+            rows.setdefault(key(one), {})[one.metric] = one
+        heads = [head for metric in metrics for head in (f"{TITLES.get(metric, metric)} published", "measured")]
+        lines += ["", "| trial | " + title + " | " + " | ".join(heads) + " |", "| --- | --- |" + " --: |" * len(heads)]
+        for (line, part), row in rows.items():
+            cells = [cell for metric in metrics for cell in _cells(row.get(metric))]
+            lines.append(f"| {line} | {part} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _cells(one: Figure | None) -> tuple[str, str]:
+    if one is None:
+        return "", ""
+    # As many digits as the document has, and at least as many of ours.
+    shown = f"{one.published:,.0f}" if one.metric == "support" else f"{one.published:.4f}".rstrip("0").ljust(4, "0")
+    if one.measured is None:
+        return shown, "–"
+    if one.metric == "support":
+        return shown, f"{one.measured:,.0f}"
+    return shown, f"{one.measured:.4f}" + (f" ± {one.spread:.4f}" if one.spread is not None else "")
