@@ -11,6 +11,7 @@ import numpy as np
 
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.data.stratified import Rare, stratified
 
 if TYPE_CHECKING:
     from toile.study.spec import SplitSpec
@@ -23,11 +24,13 @@ class Parts:
     Args:
         dataset: what was cut.
         indices: part -> int64 positions in the data set's training images, in the order of the part. `test` is in it
-            only where the split drew it: the data set's own test images are used whole and in their order.
+            only where the split drew it, and so is `validation`: the data set's own images are used whole and in their order.
+        given: whether the data set's own validation images are the validation part.
     """
 
     dataset: Dataset
     indices: dict[str, np.ndarray]
+    given: bool = False
 
     # Images are copied when they are asked for: who only counts them, or wants the labels of one part, copies none.
 
@@ -39,6 +42,8 @@ class Parts:
     @cached_property
     def validation(self) -> Images | None:
         """What may pick (early stopping, selection, weights), or the fold held out; None for none."""
+        if self.given:
+            return self.dataset.validation
         return self._part("validation") if "validation" in self.indices else None
 
     @cached_property
@@ -49,12 +54,25 @@ class Parts:
     def counts(self) -> dict[str, int]:
         """Part -> number of images, for the parts there are."""
         counts = {name: len(positions) for name, positions in self.indices.items()}
+        if self.given:
+            counts = {"train": counts.pop("train"), "validation": len(self.dataset.validation), **counts}
         if "test" not in counts and self.dataset.test is not None:
             counts["test"] = len(self.dataset.test)
         return counts
 
+    def labels(self, name: str) -> np.ndarray:
+        """The labels of a part that the split drew, `(n,)`."""
+        return self.dataset.train.labels[self.indices[name]]
+
     def _part(self, name: str) -> Images:
         return self.dataset.train[_slice(self.indices[name])]
+
+
+def resolved(spec: SplitSpec, dataset: Dataset) -> SplitSpec:
+    """What a study says of its split, for a data set: one that brings validation images uses them, if nothing else is said."""
+    if dataset.validation is None or spec.folds is not None or "validation" in spec.model_fields_set:
+        return spec
+    return spec.model_copy(update={"validation": "given"})
 
 
 def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
@@ -69,6 +87,8 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
     With folds, what is not test is cut by scikit-learn's `KFold` (`StratifiedKFold` where `stratified`), seeded where
     `spec.shuffle` is set, never shuffled for `tail`; the held-out fold is the validation part.
 
+    Validation images that the data set brings are taken whole where `spec.validation` is "given"; then only `test` is cut.
+
     `spec.fraction` then keeps a share of each class of the training part, in its order, and nothing else is cut by it.
 
     Args:
@@ -77,7 +97,8 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
         fold: which fold is held out, 0..spec.folds - 1; None without folds.
 
     Raises:
-        DataError: no test images and no `test`, or both; too few images for the parts or folds asked for.
+        DataError: no test images and no `test`, or both, and the same of validation images; too few images, or images of a
+            class, for the parts or folds asked for.
         ValueError: `fold` does not go with `spec.folds`.
     """
     if (fold is None) != (spec.folds is None) or (fold is not None and not 0 <= fold < spec.folds):
@@ -92,27 +113,95 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
             f"data set {dataset.name!r} has no test images; set split.test to the fraction to keep for testing, "
             f"such as test = 0.2, or give test_path"
         )
+    given = _is_given(dataset, spec)
     labels = dataset.train.labels
     everything = np.arange(len(labels))
-    drawn = None
-    if spec.folds is not None:
-        kept = everything
-        if spec.test > 0:
-            kept, drawn = _cut(everything, labels, spec, spec.test)
-        train, validation = _fold(kept, labels[kept], spec, fold, dataset.name)
-    elif spec.test > 0:
-        train, validation, drawn = _three(everything, labels, spec)
-    else:
-        train, validation = _cut(everything, labels, spec, spec.validation)
+    drawn, validation = None, None
+    try:
+        if spec.folds is not None:
+            kept = everything
+            if spec.test > 0:
+                kept, drawn = _cut(everything, labels, spec, spec.test)
+            train, validation = _fold(kept, labels[kept], spec, fold, dataset)
+        elif spec.test > 0 and given:
+            train, drawn = _cut(everything, labels, spec, spec.test)
+        elif spec.test > 0:
+            train, validation, drawn = _three(everything, labels, spec)
+        else:
+            train, validation = _cut(everything, labels, spec, 0 if given else spec.validation)
+    except Rare as error:
+        raise DataError(error.told(dataset)) from None
     indices = {"train": train if spec.fraction == 1 else _share(train, labels[train], spec.fraction)}
-    if spec.folds is not None or spec.validation > 0:
+    if spec.folds is not None or (not given and spec.validation > 0):
         indices["validation"] = validation
     if drawn is not None:
         indices["test"] = drawn
     for name, positions in indices.items():
         if len(positions) == 0:
-            raise DataError(f"data set {dataset.name!r}: {len(labels):,} images leave none for the {name} part of {spec!r}")
-    return Parts(dataset, indices)
+            raise DataError(
+                f"data set {dataset.name!r}: {_words(spec)} of {len(labels):,} images leave none for the {name} part"
+            )
+    return Parts(dataset, indices, given)
+
+
+def absent(dataset: Dataset, spec: SplitSpec) -> str | None:
+    """What is wrong with a split by which some part has no image of a class that there are images of; None where all have.
+
+    A model that never saw a class, or is never asked about one, has figures that mean nothing. Of parts that the data set
+    brings itself the audit tells.
+    """
+    present = np.unique(dataset.train.labels)
+    if len(present) < 2:
+        name = dataset.class_names[present[0]]
+        return f"data set {dataset.name!r}: all training images are of one class, {name!r}; expected two at least"
+    for fold in range(spec.folds) if spec.folds is not None else [None]:
+        parts = split(dataset, spec, fold)
+        for part in parts.indices:
+            if len(none := np.setdiff1d(present, parts.labels(part))):
+                return _absent(dataset, spec, part if fold is None else f"{part} (fold {fold + 1})", none)
+    return None
+
+
+def _absent(dataset: Dataset, spec: SplitSpec, part: str, none: np.ndarray) -> str:
+    names = ", ".join(repr(dataset.class_names[label]) for label in none[:10]) + (" …" if len(none) > 10 else "")
+    count = int(np.bincount(dataset.train.labels)[none].max())
+    if spec.method == "tail":
+        way = "`tail` takes the last images, and these seem to be sorted by class"
+    elif spec.method == "random":
+        way = f"of the commonest of them there are {count:,} images, and chance left it out"
+    else:
+        way = f"of the commonest of them there are {count:,} images: add some, leave the class out, or join it by `class_map`"
+    hint = "" if spec.method == "stratified" else '; write method = "stratified" in the study\'s split'
+    return f"data set {dataset.name!r}, {_words(spec)}: the {part} part has no image of {names}: {way}{hint}"
+
+
+def _is_given(dataset: Dataset, spec: SplitSpec) -> bool:
+    """Whether the data set's own validation images are used.
+
+    Raises:
+        DataError: it has some, and others are to be cut; or it has none.
+    """
+    if spec.folds is None and spec.validation == "given":
+        if dataset.validation is None:
+            raise DataError(
+                f"data set {dataset.name!r} has no validation images; set split.validation to a fraction, such as 0.2"
+            )
+        return True
+    if dataset.validation is not None and (spec.folds is not None or spec.validation > 0):
+        what = f"{spec.folds} folds hold out others" if spec.folds else f"split.validation = {spec.validation:g} cuts others"
+        raise DataError(
+            f"data set {dataset.name!r} brings {len(dataset.validation):,} validation images of its own, and {what}; "
+            'leave that out to use them, or join them with the training images: `pool = "validation"` in the study\'s data set'
+        )
+    return False
+
+
+def _words(spec: SplitSpec) -> str:
+    """A split as a study file says it."""
+    said = [f'method = "{spec.method}"']
+    said += [f"{spec.folds} folds"] if spec.folds else [f"validation = {spec.validation}"]
+    said += [f"test = {spec.test:g}"] if spec.test else []
+    return ", ".join(said)
 
 
 def _cut(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fraction: float) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +225,11 @@ def _three(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec) -> tuple[
         at = math.floor(len(positions) * (1.0 - spec.test))
         return train, positions[len(train) : at], positions[at:]
     count = math.ceil(round(len(out) * spec.validation / held, 6))
-    test, validation = _drawn(out, labels[out], spec, count)
+    try:
+        test, validation = _drawn(out, labels[out], spec, count)
+    except Rare as error:
+        # Told of all images, of which the user knows, and not of those that were held out already.
+        raise Rare(error.label, int(np.sum(labels == error.label)), held, 2) from None
     return train, validation, test
 
 
@@ -146,25 +239,24 @@ def _drawn(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, size: flo
         held = size if isinstance(size, int) else math.ceil(size * len(positions))
         order = np.random.RandomState(spec.seed).permutation(len(positions))
         return positions[order[held:]], positions[order[:held]]
-    from sklearn.model_selection import train_test_split
-
-    try:
-        kept, out = train_test_split(positions, test_size=size, random_state=spec.seed, stratify=labels)
-    except ValueError as error:
-        raise DataError(f"{len(positions):,} images cannot be split {spec.method} ({error})") from error
-    return kept, out
+    return stratified(positions, labels, size, spec.seed)
 
 
-def _fold(positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fold: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _fold(
+    positions: np.ndarray, labels: np.ndarray, spec: SplitSpec, fold: int, dataset: Dataset
+) -> tuple[np.ndarray, np.ndarray]:
     if spec.method == "stratified":
         present, counts = np.unique(labels, return_counts=True)
         if counts.min() < spec.folds:
+            name = dataset.class_names[present[counts.argmin()]]
             raise DataError(
-                f"data set {name!r}: {spec.folds} stratified folds, but class {present[counts.argmin()]} has "
-                f"{counts.min()} images; expected at least one a fold"
+                f"data set {dataset.name!r}: {spec.folds} stratified folds, but class {name!r} has {counts.min()} images; "
+                f"expected at least one a fold: at most {counts.min()} folds, or more images of it"
             )
     elif len(positions) < spec.folds:
-        raise DataError(f"data set {name!r}: {spec.folds} folds, but {len(positions)} images; expected one a fold or more")
+        raise DataError(
+            f"data set {dataset.name!r}: {spec.folds} folds, but {len(positions)} images; expected one a fold or more"
+        )
     shuffle = spec.shuffle and spec.method != "tail"
     if spec.method != "stratified" and not shuffle:  # KFold's blocks, without importing scikit-learn
         held = np.array_split(np.arange(len(positions)), spec.folds)[fold]

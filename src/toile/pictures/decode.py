@@ -150,6 +150,8 @@ def opened(content: bytes, name: str, *, upright: bool = True, most: int = MAX_P
         frames = getattr(image, "n_frames", 1)
         exif = image.getexif()  # before decoding, in which a TIFF is turned
         orientation = exif.get(ORIENTATION, 1)
+        if image.format == "TIFF" and orientation in _LYING:  # Pillow tells the size of these upright
+            width, height = height, width
         if not upright:
             exif.pop(ORIENTATION, None)
             orientation = 1

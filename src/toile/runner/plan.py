@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from toile.data.dataset import Dataset
-from toile.data.splits import split
+from toile.data.errors import DataError
+from toile.data.splits import absent, resolved, split
 from toile.errors import Misuse, nearest
 from toile.models import architectures
 from toile.runner.checks import check
@@ -84,9 +85,12 @@ class Plan:
         """The plan itself, if every split can be cut. (Reports of what is stored already need not cut any.)
 
         Raises:
-            DataError: the data set cannot be split so.
+            DataError: the data set cannot be split so; or what would train lacks a class in one of its parts.
         """
         _ = self.counts
+        for spec in dict.fromkeys(one.trial.split for one in self.trials if not self.run_of(one)):
+            if lacking := absent(self.dataset, spec):
+                raise DataError(lacking)
         return self
 
     @property
@@ -171,7 +175,8 @@ def make(
         Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, or
             begins with the weights of a trial of another shape.
     """
-    lines = [reduction.of(line) for line in variants(study)]
+    study = study.model_copy(update={"split": resolved(study.split, dataset)})
+    lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
     trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
     for line in _parents_first(lines):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])

@@ -69,10 +69,14 @@ class SplitSpec(Spec):
     """How the images fall into train, validation and test, or into k folds."""
 
     method: Literal["tail", "random", "stratified"] = Field(
-        "tail", description="`tail`: the last fraction, unshuffled, as Keras's validation_split"
+        "stratified",
+        description="`stratified`: at random, the same share of each class; `random`; `tail`: the last fraction, unshuffled, "
+        "as Keras's validation_split",
     )
-    validation: Fraction = Field(
-        0.2, description="fraction of the training images (of all images where `test` is above 0); 0 for none"
+    validation: Fraction | Literal["given"] = Field(
+        0.2,
+        description='fraction of the training images (of all images where `test` is above 0); 0 for none; `"given"`: the data '
+        "set's own validation images, as it is where it has some",
     )
     test: Fraction = Field(0.0, description="fraction of all images, for a data set that has no test images of its own")
     seed: Seed = Field(0, description="of `random` and `stratified`")
@@ -87,9 +91,12 @@ class SplitSpec(Spec):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         # Folds take the place of `validation`.
-        held = self.test if self.folds else self.validation + self.test
+        held = self.test if self.folds or self.validation == "given" else self.validation + self.test
         if held >= 1:
             raise ValueError(f"`validation` + `test` is {held:g}; nothing is left to train on")
+        if "method" not in self.model_fields_set and not self.folds and self.validation == self.test == 0:
+            # Nothing is cut by any. What was trained before the default changed keeps its fingerprint.
+            object.__setattr__(self, "method", "tail")
         return self
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from toile.data.dataset import Dataset, Images
+from toile.data.dataset import PARTS, Dataset, Images
 from toile.models.architectures import transfer
 from toile.store import atomic
 
@@ -70,7 +70,7 @@ def key(options: dict[str, Any], *, dataset: str, part: str, weights: str, backe
     Args:
         options: of the architecture, complete. Those of the head play no part, nor does the weights' path.
         dataset: hash of the data set's content.
-        part: "train" or "test", as the data set brings them, before any split.
+        part: "train", "validation" or "test", as the data set brings them, before any split.
         weights: hash of the backbone's weights, as `content` gives it.
         backend: Keras's; another one rounds otherwise.
         precision: of the arithmetic.
@@ -162,7 +162,8 @@ def dataset_of_features(
         (folder / named / fingerprint).touch()
         return Images(cached(to_features, images.images, folder / named, progress=progress), images.labels)
 
-    return head, Dataset(dataset.name, part("train", dataset.train), part("test", dataset.test), dataset.class_names)
+    parts = {name: part(name, getattr(dataset, name)) for name in PARTS}
+    return head, Dataset(dataset.name, class_names=dataset.class_names, **parts)
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:

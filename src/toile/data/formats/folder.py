@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +50,8 @@ def read(
     both = (size, size) if isinstance(size, int) else size
     wanted = Wanted(size=both, fit=fit, ground=transparency, upright=upright)
     made = read_many([file for _, _, file, _ in files], wanted, MAX_PIXELS)
-    broken = [LeftOut(files[at][3], why.removeprefix(f"{files[at][2]} ")) for at, why in sorted(made.broken.items())]
+    whys = {at: why.removeprefix(f"{files[at][2]} ").removeprefix("is ") for at, why in sorted(made.broken.items())}
+    broken = [LeftOut(files[at][3], why) for at, why in whys.items()]
     left_out = [*strays, *broken]
     if left_out and on_error == "stop":
         raise DataError(_unread(path, left_out))
@@ -93,10 +95,10 @@ def _sizes(path: Path, made: Many) -> str:
         small, large = min(rest, key=np.prod), max(rest, key=np.prod)
         span = f"{small[1]} x {small[0]} to {large[1]} x {large[0]}"
         lines.append(f"  {sum(rest.values()):>{width},} of {len(rest):,} other sizes, from {span}")
-    line = f'dataset = {{ path = "{path.name}", size = {_proposed(made)} }}'
+    line = f"dataset = {{ path = {json.dumps(path.as_posix(), ensure_ascii=False)}, size = {_proposed(made)} }}"
     way = (
-        f"toile is for small images; write in the study file, with the path as it is there:\n  {line}\n"
-        'and, if they are not to be whole on the colour of their border, fit = "crop" or fit = "stretch"'
+        f"toile is for small images; write in the study file\n  {line}\n"
+        'and, if they are not to be whole on the colour of their border, also fit = "crop" or fit = "stretch"'
     )
     return "\n".join([f"{path}: {what}; expected one size (width x height):", *lines, way])
 

@@ -1,4 +1,4 @@
-"""NumPy .npz: x_train, y_train, x_test, y_test (Keras), or train_images …, or x and y, or images and labels"""
+"""NumPy .npz: x_train, y_train, x_test, y_test (Keras) or train_images …, also x_val or val_images; x and y; images, labels"""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _BOTH = (
     ("x_train", "y_train", "x_test", "y_test"),
     ("train_images", "train_labels", "test_images", "test_labels"),
 )
+_VALIDATION = (("x_val", "y_val"), ("val_images", "val_labels"))
 _ONE = (("x", "y"), ("images", "labels"))
 
 
@@ -31,7 +32,18 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
         test, more = _arrays(test_path)
         if more is not None:
             raise DataError(f"{test_path}: holds train and test; expected one set: x and y, or images and labels")
-    return as_dataset(path.stem, path, train, test, class_names)
+    return as_dataset(path.stem, path, train, test, class_names, validation=_validation(path))
+
+
+def _validation(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """What a file brings for validation, as MedMNIST's do; None for nothing."""
+    with np.load(path, allow_pickle=False) as stored:
+        for images, labels in _VALIDATION:
+            if (images in stored.files) != (labels in stored.files):
+                raise DataError(f"{path}: holds only one of {images} and {labels}; expected both or neither")
+            if images in stored.files:
+                return stored[images], stored[labels]
+    return None
 
 
 def _arrays(path: Path) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:
