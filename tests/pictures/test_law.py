@@ -1,6 +1,6 @@
 """The law of pictures: of a data set's own file everything says what the store says.
 
-Over every mode that a file can have, in every format, and every fit. The model is an export made by hand, which every picture moves.
+Over every mode that a file can have, in every format, and every fit. The model is an export made by hand.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ def folder(root: Path, sizes: list[tuple[int, int]], *, colour: bool) -> Path:
                 class_ = root / part / f"class {at % 3}"
                 class_.mkdir(exist_ok=True)
                 file.rename(class_ / f"{number}-{file.name}")
-        # All were moved: what is left is not a class.
     for part in ("train", "val", "test"):
         (root / part / "all").rmdir()
     return root

@@ -303,7 +303,7 @@ def test_a_phones_picture_is_read_at_reduced_scale():
     exif = Image.Exif()
     exif[0x0112] = 6
     content = encoded(Image.fromarray(pixels), "JPEG", exif=exif)
-    with pytest.raises(ImageError, match="3000 x 4000 is 12.0 megapixels; allowed are 4|4000 x 3000 is 12.0 megapixels"):
+    with pytest.raises(ImageError, match=r"4000 x 3000 is 12\.0 megapixels; allowed are 4"):
         prepare(content, (64, 48, 3))
     prepared = read(content, Form(size=(64, 48), channels=3))
     assert prepared.steps == (

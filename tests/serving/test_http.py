@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from toile.serving.image import MAX_PIXELS
 
 from tests.serving.fixture import (
     CLASSES,
@@ -33,7 +34,6 @@ from tests.serving.fixture import (
     write_export,
 )
 from toile.serving import command, schema
-from toile.serving.image import MAX_PIXELS
 from toile.serving.limits import Limits
 
 pytestmark = pytest.mark.xdist_group("serve")

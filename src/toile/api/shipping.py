@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
@@ -14,6 +14,7 @@ from toile.api.runs import find_run
 from toile.api.studies import plan, within
 from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
+from toile.pictures.form import Form
 from toile.store import atomic
 from toile.store.store import Store
 
@@ -136,6 +137,8 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
     run, (study, _, name) = find_run(reference, **where), reference.rpartition("/")
     name = name if study else run.fingerprint[:12]
     dataset = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"])
+    if form := run.provenance.get("form"):  # as it was then; the same images may have been kept under another since
+        dataset = replace(dataset, form=Form.parse(form))
     return Chosen("run", Path(study).stem or None, name, {name: run}, dataset, None, None, run.metrics.get("test", {}))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.study.dataset import MAX_PIXELS
 
-MAX_PIXELS = 4_000_000  # of one image: toile is for small images, and a decoder must not eat the memory
 MAX_CLASSES = 10_000  # more is a mistaken column, not a classification
 _CHUNK = 4096  # images converted at a time, so that no second full-size float array comes to be
 

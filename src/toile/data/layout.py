@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,31 +48,36 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     if wanted is not None:
         if "train" not in wanted:
             raise DataError(f"{path}: parts = {{ … }} names {', '.join(wanted)}; expected `train` among them")
-        return Layout(path, {part: _inner(_named(path, part, name)) for part, name in wanted.items()})
+        return Layout(path, {part: _inner(_named(path, part, wanted[part])) for part in PARTS if part in wanted})
     inner = _inner(path)
-    found = {folder.name.lower(): folder for folder in _folders(inner)}
-    parts = {part: [found.pop(name) for name in names if name in found] for part, names in PARTS.items()}
-    deep = [one for one in (*found.values(), *(one for paths in parts.values() for one in paths)) if folders(one)]
-    if not deep:
+    inside = _folders(inner)
+    parts = {part: [one for one in inside if one.name.lower() in names] for part, names in PARTS.items()}
+    others = [one for one in inside if not any(one in found for found in parts.values())]
+    deep = [one for one in inside if folders(one)]
+    if not deep or (nested and others):
         return Layout(path, {"train": inner})
-    if not parts["train"] or found:
-        if len(deep) < len(found) + sum(map(len, parts.values())) or nested:
+    if others or not parts["train"]:
+        if len(deep) < len(inside) and not any(one in deep for one in parts["train"]):
             return Layout(path, {"train": inner})
         raise DataError(
-            f"{inner}: {', '.join(one.name for one in deep[:5])} have folders of their own. If these are parts, "
-            "say which is which: "
-            f'`parts = {{ train = "{deep[0].name}", test = … }}` in the study\'s data set; if each is a class, `nested = true`'
+            f"{inner}: {_named_few(deep)} have folders of their own. If these are parts, say which is which: "
+            f"`parts = {{ train = {json.dumps(deep[0].name)}, test = … }}` in the study's data set; if each is a class, "
+            "`nested = true`"
         )
-    for paths in parts.values():
-        if len(paths) > 1:
-            names = " and ".join(one.name for one in paths)
-            raise DataError(f"{inner}: {names} are one part; expected one of them, or `parts = {{ train = … }}`")
-        if paths and paths[0] not in deep:
+    for found in parts.values():
+        if len(found) > 1:
+            raise DataError(f"{inner}: {_named_few(found)} are one part; expected one of them, or `parts = {{ train = … }}`")
+        if found and found[0] not in deep:
+            line = f"`parts = {{ train = {json.dumps(parts['train'][0].name)} }}` in the study's data set"
             raise DataError(
-                f"{paths[0]}: no sub-folders; expected one a class, with pictures in it. If they have no labels, leave it out: "
-                f'`parts = {{ train = "{parts["train"][0].name}" }}` in the study\'s data set'
+                f"{found[0]}: no sub-folders; expected one a class, with pictures in it. If they have no labels, leave it "
+                f"out: {line}"
             )
-    return Layout(path, {part: _inner(paths[0]) for part, paths in parts.items() if paths})
+    return Layout(path, {part: _inner(found[0]) for part, found in parts.items() if found})
+
+
+def _named_few(paths: list[Path]) -> str:
+    return ", ".join(f"{path.name}/" for path in paths[:5]) + (" …" if len(paths) > 5 else "")
 
 
 def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays: list[LeftOut]) -> list[tuple[str, Path]]:

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _CHUNK = 64  # files of one task
 _FEW = 500  # files that are read before other processes have started
+_ODD = 100  # files of other sizes than the first, of which is seen whether they are whole
 _BITS = (8, 10, 12, 14, 16)  # of cameras' and scanners' whole numbers
 
 
@@ -61,6 +62,10 @@ def read_many(files: Sequence[Path], wanted: Wanted, most: int) -> Many:
     made = _Gathered(len(files), wanted)
     for number, one in enumerate(_each(partial(look, wanted=wanted), files)):
         made.add(number, one)
+    for number, size in made.odd.items() if len(made.odd) <= _ODD else ():
+        # Of these only the headers were read, and a size that none but broken files have is none.
+        if why := look(files[number], replace(wanted, native=size), last=True).broken:
+            made.drop(number, size, why)
     if made.of_one_size:
         wanted = replace(wanted, full=_full([one for one in made.left.values() if one.deep is not None]))
         for number in sorted(made.left):
@@ -128,6 +133,7 @@ class _Gathered:
         self.images: np.ndarray | None = None
         self.broken: dict[int, str] = {}
         self.left: dict[int, Look] = {}
+        self.odd: dict[int, tuple[int, int]] = {}
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.transparent = False
 
@@ -141,15 +147,20 @@ class _Gathered:
             self.sizes[one.size] += 1
         self.transparent |= one.transparent
         if one.broken is not None:
-            self.broken[number] = one.broken
-            if one.size is not None:  # what its header says is worth nothing
-                self.sizes -= Counter([one.size])
+            self.drop(number, one.size, one.broken)
         elif one.later:
             self.left[number] = one
-        elif self.of_one_size and one.pixels is not None:
+        elif one.pixels is None:
+            self.odd[number] = one.size
+        elif len(self.odd) <= _ODD:
             self._place(number, one.pixels)
-        else:
+        else:  # nothing will come of it
             self.images = None
+
+    def drop(self, number: int, size: tuple[int, int] | None, why: str) -> None:
+        """A file is broken, and what its header says is worth nothing."""
+        self.broken[number] = why
+        self.sizes -= Counter([size] if size is not None else [])
 
     def done(self, wanted: Wanted) -> Many:
         kept = np.array([number for number in range(self.count) if number not in self.broken], np.int64)

@@ -170,7 +170,7 @@ class Store:
     def audit(self, dataset: Dataset) -> dict[str, Any]:
         """What `toile.data.audit.audit` finds in a data set: looked for once, and kept beside the images if they are kept."""
         path = self.data_folder / dataset.content / "audit.json"
-        asked = {"revision": REVISION, "name": dataset.name, "class_names": list(dataset.class_names)}
+        asked = {"revision": REVISION, **dataset.about()}
         with suppress(OSError, ValueError):
             kept = json.loads(path.read_text("utf-8"))
             if kept["asked"] == asked:

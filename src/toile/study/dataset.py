@@ -11,6 +11,8 @@ from toile.study.strict import Fit, Ground, Integers, Name, Seed, Side, Size, Sp
 # Keys that say how files are read: each is for the formats that know of it.
 READING = ("size", "fit", "transparency", "upright", "parts", "nested", "on_error")
 
+MAX_PIXELS = 4_000_000  # of one image: toile is for small images, and a decoder must not eat the memory
+
 
 class DatasetSpec(Spec):
     """Which images: a registered name, or a path to files of the user's own."""
@@ -45,6 +47,13 @@ class DatasetSpec(Spec):
     on_error: Literal["stop", "skip"] = Field(
         "stop", description="of a folder of pictures: what to do about files that cannot be read; `skip` leaves them out"
     )
+
+    @model_validator(mode="after")
+    def _small(self) -> Self:
+        height, width = self.size if isinstance(self.size, tuple) else (self.size or 1, self.size or 1)
+        if height * width > MAX_PIXELS:
+            raise ValueError(f"`size` is {height} x {width}; toile is for small images, of at most {MAX_PIXELS:,} pixels")
+        return self
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

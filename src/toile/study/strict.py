@@ -24,7 +24,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
 # Of pictures.
-Side = Annotated[int, Field(ge=1, le=2**16)]
+Side = Annotated[int, Field(ge=1, lt=2**31)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(listed)]
 Fit = Literal["pad", "crop", "stretch"]
 Ground = Literal["white", "black"]

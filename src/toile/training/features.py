@@ -163,7 +163,7 @@ def dataset_of_features(
         return Images(cached(to_features, images.images, folder / named, progress=progress), images.labels)
 
     parts = {name: part(name, getattr(dataset, name)) for name in PARTS}
-    return head, Dataset(dataset.name, class_names=dataset.class_names, **parts)
+    return head, Dataset(dataset.name, class_names=dataset.class_names, form=dataset.form, **parts)
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -11,12 +11,13 @@ from typing import Literal
 import numpy as np
 
 from toile.data import layout
-from toile.data.checks import MAX_PIXELS, as_dataset
+from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset, Images, LeftOut, as_names
 from toile.data.errors import DataError
 from toile.pictures.files import shown
 from toile.pictures.look import Wanted
 from toile.pictures.many import Many, read_many
+from toile.study.dataset import MAX_PIXELS
 from toile.study.strict import Fit, Ground
 
 _NAMED = 100  # files that an error names; it says how many there are
