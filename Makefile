@@ -1,7 +1,8 @@
-# Two commands for a newcomer, and one for who makes it faster:
+# Two commands for a newcomer, and two for those who work on toile:
 #   make committee   trains three CNNs on Fashion-MNIST, combines them, writes a report and says where it is
-#   make test        runs all tests
+#   make test        runs all tests; make test-lowest the quick ones with the oldest versions that are allowed
 #   make bench       measures toile beside its rivals; NAME=transfer for one benchmark
+#   make docs        builds the documentation as a site, in build/site
 # All make their own environment in .venv first. Any Python from 3.11 to 3.13 will do; name one with PYTHON=…
 
 SHELL := /bin/bash
@@ -16,11 +17,14 @@ STORE ?= toile-runs
 WORKERS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help committee test lint bench clean
+# What the oldest versions are asked: all but what takes long and asks the libraries nothing new.
+LOWEST := study data store evaluation committee models/test_classical.py training/test_train.py inference reports serving
+
+.PHONY: help committee test test-lowest lint bench docs clean
 .ONESHELL:
 
 help:
-	@sed -n '1,6s/^# \{0,1\}//p' Makefile
+	@sed -n '1,7s/^# \{0,1\}//p' Makefile
 
 .venv/installed: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then
@@ -56,16 +60,29 @@ committee: .venv/installed
 	$(BIN)/toile report committee "$${ON[@]}"
 
 test: .venv/installed-test
-	@$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	@$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 10
 
+.venv-lowest/installed: pyproject.toml constraints-lowest.txt .venv/installed-test
+	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --constraint constraints-lowest.txt --group test --editable .
+	touch $@
+
+test-lowest: .venv-lowest/installed
+	@.venv-lowest/bin/python -m pytest --numprocesses 2 --dist worksteal $(addprefix tests/,$(LOWEST))
+
 lint: .venv/installed-test
-	@$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	@$(BIN)/ruff check --fix src tests benchmarks docs
+	$(BIN)/ruff format src tests benchmarks docs
 
 bench: .venv/installed-test
 	@$(BIN)/python -m benchmarks $(NAME)
 
+docs: .venv/installed
+	@$(PIP) install --constraint constraints.txt --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	echo "build/site/index.html; with its search: $(BIN)/python -m http.server --directory build/site"
+
 clean:
-	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-lowest build dist .pytest_cache .ruff_cache .hypothesis

@@ -149,7 +149,7 @@ def fill(folder: Path, runs: int) -> Path:
 
     study, store = seeds_of(runs, folder, EPOCHS), Store(folder / "store")
     plan = api.plan(study, store=store.root)
-    store.keep(plan.dataset, plan.asked)
+    store.keep(plan.dataset, plan.requested)
     parts = split(plan.dataset, plan.trials[0].trial.split)
     for planned in plan.trials:
         random = np.random.default_rng(planned.trial.seed)

@@ -57,7 +57,7 @@ def toile_run(
         pending = plan.pending(FIRST_TABLE if first_table else ())
         asked = jobs.jobs(pending) if sharing else [jobs.Job((one,)) for one in pending]
         plan.store.prepare()
-        plan.store.keep(plan.dataset, plan.asked)
+        plan.store.keep(plan.dataset, plan.requested)
         with Local(workers) as place:
             errors = executor.execute(asked, plan.store, place, lambda event: None)
         if errors:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from toile import cli
 from toile.version import DISTRIBUTION, __version__, installing
 
 REPOSITORY = Path(__file__).parents[1]
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
 OURS = ["*.md", "Makefile", "*.toml", "*.txt", ".ci/*", "docs/**/*", "src/**/*", "benchmarks/**/*"]
 WRITTEN = {"", ".css", ".html", ".j2", ".js", ".md", ".py", ".toml", ".txt", ".yml"}
 # `toile` is somebody else's on the package index: neither it nor an extra of it may be what we tell anybody to install.
@@ -49,9 +54,24 @@ def test_ours_is_not(line: str) -> None:
 
 
 def test_the_name_is_that_of_the_project() -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
-    assert project["name"] == DISTRIBUTION
-    assert installing("serve") == f"pip install '{project['name']}[serve]'"
+    assert PROJECT["project"]["name"] == DISTRIBUTION
+    assert installing("serve") == f"pip install '{DISTRIBUTION}[serve]'"
+
+
+def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_allowed() -> None:
+    """`constraints-lowest.txt` says how it is made anew. PyTorch is left out: the index has it with CUDA alone."""
+    project, extras = PROJECT["project"], PROJECT["project"]["optional-dependencies"]
+    asked = [*project["dependencies"], *PROJECT["dependency-groups"]["test"]]
+    asked += [one for name, extra in extras.items() if name != "torch" for one in extra]
+    allowed: dict[str, list[Version]] = defaultdict(list)
+    for requirement in map(Requirement, asked):
+        if requirement.marker is None or requirement.marker.evaluate({"platform_system": "Linux"}):
+            (bound,) = requirement.specifier
+            assert bound.operator == ">=", requirement
+            allowed[canonicalize_name(requirement.name)].append(Version(bound.version))
+    lines = (REPOSITORY / "constraints-lowest.txt").read_text("utf-8").splitlines()
+    tested = {name: Version(version) for name, _, version in (line.partition("==") for line in lines if line[0] != "#")}
+    assert {name: tested[name] for name in allowed} == {name: max(bounds) for name, bounds in allowed.items()}
 
 
 def test_version_says_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from toile.reports.plots.bars import measures
 from toile.reports.plots.curves import learning_curves
 from toile.reports.plots.matrices import disagreement
 from toile.reports.plots.sweeps import sweeps
-from toile.reports.results.compared import close_up, close_up_note, judged_models
+from toile.reports.results.compared import close_up, close_up_note, evaluated_models
 from toile.reports.results.lines import comparisons, curves_of_sweeps, study_lines
 from toile.study.augmentation import Augmentation, Erasing
 
@@ -144,7 +144,7 @@ def test_accuracy_against_loss_has_a_point_a_line_and_the_published_pair(tmp_pat
 
 
 def test_of_many_models_a_few_are_looked_at_singly(many):
-    ranked = sorted(judged_models(many), key=lambda one: -one.metrics["accuracy"])
+    ranked = sorted(evaluated_models(many), key=lambda one: -one.metrics["accuracy"])
     assert {one.name for one in close_up(many)} == {ranked[0].name, ranked[1].name, ranked[-1].name}
     assert close_up_note(many).startswith("Of 50 trainings, those are shown that are right most often")
     names = disagreement(many)[0]["names"]

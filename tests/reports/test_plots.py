@@ -18,7 +18,7 @@ from toile.reports.plots.classes import class_bars, class_histograms
 from toile.reports.plots.curves import learning_curves, learning_curves_legend
 from toile.reports.plots.matrices import confusion_matrices, disagreement
 from toile.reports.plots.svg import shortened
-from toile.reports.results.compared import judged
+from toile.reports.results.compared import evaluated
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_confusion_matrices_agree_with_scikit_learn(results):
 
     panels = confusion_matrices(results)
     assert [panel["title"] for panel in panels] == [*MODELS, "average of all"]
-    for panel, item in zip(panels, judged(results), strict=True):
+    for panel, item in zip(panels, evaluated(results), strict=True):
         assert np.array_equal(panel["counts"], confusion_matrix(results.test.labels, item.choices))
         assert np.allclose(panel["shares"].sum(axis=1), 1)
 
@@ -121,7 +121,7 @@ def test_class_bars_are_of_every_model_and_committee(results):
 
 def test_disagreement_is_the_share_of_different_choices(results):
     (panel,) = disagreement(results)
-    first, second, _ = (item.choices for item in judged(results)[:3])
+    first, second, _ = (item.choices for item in evaluated(results)[:3])
     assert panel["names"] == MODELS
     assert panel["shares"][0, 1] == panel["shares"][1, 0] == np.mean(first != second)
     assert disagreement(replace(results, trials=results.trials[:1])) == []
@@ -131,7 +131,7 @@ def test_accuracies_with_published_beside(results):
     rows = accuracies(results)[0]["rows"]
     assert [row["kind"] for row in rows] == ["model"] * 3 + ["committee"]
     assert [row["published"] for row in rows] == [0.9017, 0.8048, 0.8162, 0.8409]
-    for row, item in zip(rows, judged(results), strict=True):
+    for row, item in zip(rows, evaluated(results), strict=True):
         assert row["accuracy"] == pytest.approx(item.metrics["accuracy"])
         assert row["low"] <= row["accuracy"] <= row["high"]
 
@@ -153,7 +153,7 @@ def test_wilson_interval_refuses_what_is_no_proportion(pair):
 
 
 def test_reliability_counts_every_image_once(results):
-    for panel, item in zip(reliability(results), judged(results), strict=True):
+    for panel, item in zip(reliability(results), evaluated(results), strict=True):
         assert panel["images"].sum() == len(results.test)
         assert panel["accuracy"] @ panel["images"] / len(results.test) == pytest.approx(item.metrics["accuracy"])
         assert panel["ece"] == pytest.approx(item.metrics["ece"])

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -240,7 +239,7 @@ def test_cluster_that_cannot_train_is_one_error_before_anything_trains(
 
         monkeypatch.setattr(importlib.metadata, "version", absent)
     elif there == "other toile":
-        monkeypatch.setattr(remote, "toile", SimpleNamespace(__version__="9"))
+        monkeypatch.setattr(remote, "__version__", "9")
     else:
         find = importlib.util.find_spec
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tensorflow" else find(name))

@@ -233,7 +233,7 @@ def test_run_gives_fingerprints_and_keeps_the_data_set(place, pretenders, tmp_pa
     plan = make_plan(store, line("a", 2), line("same", 2), line("b", 1))
     with place(workers=1) as executor:
         assert sorted(run(plan, executor=executor)) == sorted(set(by_name(plan).values()))
-    assert store.kept(plan.asked).content == plan.dataset.content
+    assert store.kept(plan.requested).content == plan.dataset.content
     calls = len(pretenders.calls)
     assert run(plan) == [] and len(pretenders.calls) == calls
 

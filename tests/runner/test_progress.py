@@ -10,7 +10,7 @@ from tests.runner.fixture import line, make_plan
 from toile.runner.events import Event
 from toile.runner.jobs import jobs
 from toile.runner.plan import Plan
-from toile.runner.progress import Left, Show, spoken
+from toile.runner.progress import Show, TimeLeft, duration
 from toile.store.store import Store
 
 FIGURES = {"loss": 1.25, "accuracy": 0.5, "images_per_second": 16.0}
@@ -34,7 +34,7 @@ def event(job, kind: str, **fields) -> Event:
      (3600, "1 h 0 min"), (7325, "2 h 2 min"), (360_000, "100 h 0 min")],
 )  # fmt: skip
 def test_spoken(seconds, said):
-    assert spoken(seconds) == said
+    assert duration(seconds) == said
 
 
 def test_plain_lines_where_there_is_no_terminal(plan, capsys):
@@ -82,7 +82,7 @@ def test_bars_on_a_terminal(plan, capsys, monkeypatch):
     assert tasks.keys() == {"all trials", a.name, c.name, "child"}
     assert (tasks["all trials"].completed, tasks["all trials"].total) == (3, 3)
     assert (tasks[a.name].completed, tasks[a.name].total) == (2, 3)
-    assert tasks["child"].fields["said"] == "failed: the run that it begins with is not stored"
+    assert tasks["child"].fields["status"] == "failed: the run that it begins with is not stored"
     assert tasks[c.name].finished
     assert "last line" in capsys.readouterr().err
 
@@ -96,7 +96,7 @@ def test_nothing_to_do_draws_nothing(plan, capsys, monkeypatch):
 
 def test_time_left_goes_by_the_speed_that_is_shown(plan):
     work = jobs(plan.pending())
-    left = Left(plan, work, 2)
+    left = TimeLeft(plan, work, 2)
     estimates = {job.fingerprint: plan.seconds(job.longest) for job in work}
     assert left.estimate() == max(sum(estimates.values()) / 2, *estimates.values())
     (c,) = (job for job in work if job.name == "c")
@@ -110,7 +110,7 @@ def test_time_left_goes_by_the_speed_that_is_shown(plan):
 def test_the_speed_of_a_trial_is_that_of_its_like(plan):
     like = make_plan(plan.store, line("two seeds", 10, {"name": "mlp", "hidden": [8]}, seeds=[0, 1]), line("other", 4))
     work = jobs(like.pending())
-    left = Left(like, work, 1)
+    left = TimeLeft(like, work, 1)
     first, second, other = sorted(work, key=lambda job: (job.name == "other", job.name))
     of_other = left.seconds[other.fingerprint]
     left.note(event(first, "epoch", epoch=4, epochs=10, **FIGURES))
@@ -124,7 +124,7 @@ def test_the_speed_of_a_trial_is_that_of_its_like(plan):
 @settings(max_examples=50, deadline=None)
 def test_time_left_is_never_negative_and_ends_at_nothing(plan, data, workers):
     work = jobs(plan.pending())
-    left = Left(plan, work, workers)
+    left = TimeLeft(plan, work, workers)
     # Shorter trials too: one that the longer did not pass is trained after all, under its own fingerprint.
     fingerprints = [one.fingerprint for job in work for one in job.trials]
     for _ in range(data.draw(st.integers(0, 12))):

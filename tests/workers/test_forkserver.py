@@ -142,7 +142,7 @@ def test_a_server_that_was_killed_is_started_again_and_its_workers_go_on(tmp_pat
     "when",
     [
         "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
-        "opened = open(sys.argv[1]); forkserver.GPUS = (sys.argv[1],)",
+        "opened = open(sys.argv[1]); server.GPUS = (sys.argv[1],)",
     ],
     ids=["a second thread", "an open GPU"],
 )

@@ -99,7 +99,7 @@ def test_environment_pins_threads_and_backend():
 
 def test_help_of_the_worker_needs_no_keras():
     said = python(
-        "from toile.training import train\n"
+        "from toile.workers import train\n"
         "try:\n    train.main(['--help'])\nexcept SystemExit as end:\n    print(end.code, 'keras' in sys.modules)\n"
     )
     assert said.splitlines()[-1] == "0 False"

@@ -25,7 +25,7 @@ class Place:
     """Where runs and data are."""
 
     store: Annotated[Path | None, Parameter(help="folder of runs (else $TOILE_STORE, else ./toile-runs)")] = None
-    data_dir: Annotated[Path | None, Parameter(help="folder to look for data sets in first")] = None
+    data_dir: Annotated[Path | None, Parameter(help="folder that is searched for data sets first")] = None
 
 
 @Parameter(name="*")
@@ -34,8 +34,8 @@ class Where(Place):
     """Where runs and data are, and what of the study is meant."""
 
     dataset: Annotated[str | None, Parameter(help="registered data set to use instead of the study's")] = None
-    fraction: Annotated[float, Parameter(help="this share of the training images only: a first look")] = 1.0
-    epochs_scale: Annotated[float, Parameter(help="this share of the epochs only: a first look")] = 1.0
+    fraction: Annotated[float, Parameter(help="train with only this share of the images, for a first look")] = 1.0
+    epochs_scale: Annotated[float, Parameter(help="train for only this share of the epochs, for a first look")] = 1.0
 
 
 THERE, HERE = Place(), Where()

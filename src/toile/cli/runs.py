@@ -15,7 +15,7 @@ AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
 
 @app.command
 def show(run: str, *, place: Place = THERE) -> None:
-    """One stored run: RUN is the first digits of its fingerprint, or STUDY/TRIAL. Prints JSON."""
+    """Show one stored run as JSON. RUN is the first digits of its fingerprint, or STUDY/TRIAL."""
     from toile import api
 
     found = api.find_run(run, **vars(place))
@@ -27,7 +27,7 @@ def show(run: str, *, place: Place = THERE) -> None:
 
 @app.command
 def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None:
-    """Whether two stored runs differ on the test images, by a paired test (McNemar's, exact)."""
+    """Test whether two stored runs differ on the test images, by McNemar's exact paired test."""
     from toile import api
     from toile.reports.terminal.figures import print_comparison
 
@@ -101,7 +101,7 @@ def export(run: str, /, *, to: str = "onnx", output: Path | None = None, samples
 
 @app.command
 def check_gradients(trial: str, *, where: Where = HERE, epsilon: float = 1e-5, samples: int = 100, json: Json = False) -> None:
-    """Backpropagation of a NumPy network, STUDY/TRIAL, against central differences on one image a class. Trains nothing."""
+    """Check the gradients of a NumPy network, STUDY/TRIAL, against central differences, on one image of each class."""
     from toile import api
     from toile.reports.terminal.figures import print_gradient_check
 
@@ -112,4 +112,4 @@ def check_gradients(trial: str, *, where: Where = HERE, epsilon: float = 1e-5, s
     print_json(found) if json else print_gradient_check(found)
 
 
-app.command("toile.serving.command:serve", help="Answer for an exported model over HTTP, with a page to try it on.")
+app.command("toile.serving.command:serve", help="Serve an exported model over HTTP, with a page to try it on.")

@@ -23,7 +23,7 @@ def pack(study: str, output: Path, *, where: Where = HERE) -> None:
 
 @app.command
 def unpack(archive: Path, *, store: Path | None = None) -> None:
-    """Bring an archive's runs into the store, after every file was checked by its hash."""
+    """Add an archive's runs to the store. Every file is first checked by its hash."""
     from toile.store import pack as packs
     from toile.store.store import Store
 
@@ -33,7 +33,7 @@ def unpack(archive: Path, *, store: Path | None = None) -> None:
 
 @app.command
 def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path = Path("docs/reproduction.md")) -> None:
-    """Every published figure beside the measured one. Adds what the store has to the result files, then writes the ledger."""
+    """Write every published figure beside the measured one. New results of the store are first added to the result files."""
     from toile import api
 
     added, found = api.ledger(results, output, **vars(where))
@@ -42,7 +42,7 @@ def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path
 
 @app.command
 def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """What no run needs: abandoned work (its checkpoints too); data sets, weights and features. Lists; --delete removes."""
+    """List what no run needs: abandoned work with its checkpoints, data sets, weights and features. --delete removes it."""
     from toile.store.store import Store
 
     place = Store.at(store)

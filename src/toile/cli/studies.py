@@ -12,7 +12,7 @@ from toile.cli.application import HERE, Json, Where, app, at_least_1, planned, p
 
 @app.command(name="list")
 def list_(*, json: Json = False) -> None:
-    """Names that a study may use: architectures, data sets, formats, rules, metrics, schedules, optimizers; and studies."""
+    """List what a study may use: architectures, data sets, formats, rules, metrics, schedules, optimizers; and studies."""
     from toile import catalogue
 
     found = catalogue.everything()
@@ -27,7 +27,7 @@ def list_(*, json: Json = False) -> None:
 
 @app.command
 def reference(*, output: Path | None = None) -> None:
-    """Every key of a study file with type, default, meaning and an example, as Markdown; with --output into a file."""
+    """Print every key of a study file with type, default, meaning and an example, as Markdown. --output writes a file."""
     from toile import reference as references
     from toile.store import atomic
 
@@ -40,7 +40,7 @@ def reference(*, output: Path | None = None) -> None:
 
 @app.command
 def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> None:
-    """Find a data set, or download it into the per-user cache, and check it."""
+    """Find a data set or download it into the per-user cache, and check it."""
     from toile.data import sources
     from toile.runner.progress import Downloads
 
@@ -52,7 +52,7 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> No
 
 @app.command
 def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: Json = False) -> None:
-    """What a study would train, what is stored, and about how long the rest takes. Trains nothing."""
+    """Show what a study would train, what is stored, and about how long the rest takes. Trains nothing."""
     from toile.runner import run as runs
     from toile.runner import show
 
@@ -101,7 +101,7 @@ def run(study: str, *, where: Where = HERE, workers: int | None = None, threads:
 
 @app.command
 def status(study: str, *, where: Where = HERE, json: Json = False) -> None:
-    """What of a study is stored, begun or missing."""
+    """Show which trials of a study are stored, begun or missing."""
     from toile import api
     from toile.runner import show
 
@@ -111,7 +111,7 @@ def status(study: str, *, where: Where = HERE, json: Json = False) -> None:
 
 @app.command
 def combine(study: str, *, where: Where = HERE) -> None:
-    """A study's committees from stored runs, beside the means of their members' figures. No training."""
+    """Show a study's committees, and beside them the means of their members' figures. Trains nothing."""
     from toile import api
     from toile.reports.terminal.figures import print_committees
 
@@ -120,7 +120,7 @@ def combine(study: str, *, where: Where = HERE) -> None:
 
 @app.command
 def report(study: str, *, output: Path | None = None, where: Where = HERE, json: Json = False) -> None:
-    """Write a study's report: one HTML file that needs no network. With --json print its figures instead."""
+    """Write a study's report: one HTML file that needs no network. --json prints its figures instead."""
     from rich.console import Console
 
     from toile import api

@@ -130,8 +130,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             return self.weights
         folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
         labels = np.unique(y, return_inverse=True)[1]
-        said = [cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members]
-        return committee_weights.fit([Predictions("out-of-fold", probabilities, labels) for probabilities in said])
+        out_of_fold = [cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members]
+        return committee_weights.fit([Predictions("out-of-fold", probabilities, labels) for probabilities in out_of_fold])
 
 
 def _fitted(member: Any, X: Any, y: Any) -> Any:

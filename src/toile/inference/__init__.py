@@ -1,1 +1,1 @@
-"""What a trained model says: asked, joined with others under a rule, written for other programs."""
+"""What a trained model computes: probabilities for new images, several models as one under a rule, files for other programs."""

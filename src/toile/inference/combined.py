@@ -39,14 +39,14 @@ def combined(models: Sequence[Any], rule: str | None = None, weights: Sequence[f
     if rule is not None and rule not in OPERATIONS:
         raise Misuse(f"the rule {rule!r} cannot be exported; these can: {', '.join(OPERATIONS)}")
     images = keras.Input(models[0].input_shape[1:], dtype="uint8", name="images")
-    said = []
+    by_member = []
     for number, model in enumerate(map(in_float32, models), start=1):
         # Under a name of its own, because most models are called "functional".
         member = keras.Model(model.inputs[0], model.outputs[0], name=f"member_{number}")
         # training=False: with a Random* layer inside, the training graph would be exported otherwise.
-        said.append(member(images, training=False))
-    members = ops.stack(said, axis=1)
-    probabilities = said[0] if rule is None else ops.clip(OPERATIONS[rule](members, weights), 0, 1)
+        by_member.append(member(images, training=False))
+    members = ops.stack(by_member, axis=1)
+    probabilities = by_member[0] if rule is None else ops.clip(OPERATIONS[rule](members, weights), 0, 1)
     outputs = {"probabilities": probabilities, "members": members}
     return keras.Model(images, outputs, name="run" if rule is None else "committee")
 

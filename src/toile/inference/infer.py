@@ -20,9 +20,9 @@ def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
 
     model = keras.models.load_model(path, compile=False)
 
-    def ask(images: np.ndarray) -> np.ndarray:
-        # Not `predict`, which makes an input pipeline of each call: 0.1 s for an image, too.
+    def predict(images: np.ndarray) -> np.ndarray:
+        # Not Keras's `predict`, which makes an input pipeline of each call: 0.1 s for an image, too.
         batches = [model.predict_on_batch(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)]
         return np.concatenate(batches).astype(np.float32, copy=False)
 
-    return ask
+    return predict

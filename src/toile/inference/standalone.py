@@ -1,4 +1,4 @@
-"""An exported model at work where there is no toile: `python -P bare.py MODEL images.npy said.npz`.
+"""An exported model at work where there is no toile: `python -P standalone.py MODEL images.npy probabilities.npz`.
 
 A program, not a module: it proves that a `.keras` file or a SavedModel is loaded by Keras or TensorFlow alone. The
 environment says on which of Keras's backends.
@@ -14,20 +14,22 @@ import numpy as np
 BATCH = 500
 
 
-def main(model: Path, asked: Path, answer: Path) -> None:
+def main(model: Path, images_file: Path, output_file: Path) -> None:
     """Write `probabilities` and `members` for the images, uint8 `(n, height, width, channels)`."""
-    images = np.load(asked, allow_pickle=False)
+    images = np.load(images_file, allow_pickle=False)
     if model.is_dir():
         import tensorflow as tf
 
-        ask = tf.saved_model.load(str(model)).signatures["serving_default"]
-        said = [{key: value.numpy() for key, value in ask(images=tf.constant(batch)).items()} for batch in _batches(images)]
+        predict = tf.saved_model.load(str(model)).signatures["serving_default"]
+        outputs = [
+            {key: value.numpy() for key, value in predict(images=tf.constant(batch)).items()} for batch in _batches(images)
+        ]
     else:
         import keras
 
-        ask = keras.models.load_model(model, compile=False)
-        said = [ask.predict_on_batch(batch) for batch in _batches(images)]
-    np.savez(answer, **{key: np.concatenate([part[key] for part in said]) for key in ("probabilities", "members")})
+        loaded = keras.models.load_model(model, compile=False)
+        outputs = [loaded.predict_on_batch(batch) for batch in _batches(images)]
+    np.savez(output_file, **{key: np.concatenate([part[key] for part in outputs]) for key in ("probabilities", "members")})
 
 
 def _batches(images: np.ndarray) -> list[np.ndarray]:

@@ -41,14 +41,16 @@ def check(line: Variant, dataset: Dataset, images: Callable[[], int]) -> None:
 
 def _check_scratch(line: Variant) -> None:
     """The NumPy network is what its document describes; the rest of a recipe is not in it."""
-    known = {"learning_rate", "momentum"}
-    usual = complete("sgd", {})
-    other = {key for key, value in line.recipe.optimizer.options.items() if key not in known and value != usual.get(key)}
-    if line.recipe.optimizer.name != "sgd" or other:
+    allowed = {"learning_rate", "momentum"}
+    defaults = complete("sgd", {})
+    unsupported = {
+        key for key, value in line.recipe.optimizer.options.items() if key not in allowed and value != defaults.get(key)
+    }
+    if line.recipe.optimizer.name != "sgd" or unsupported:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} learns by sgd with learning_rate and momentum only")
-    plain = RecipeSpec()
+    default = RecipeSpec()
     for key in ("augmentation", "flip_average", "label_smoothing", "precision", "scaling"):
-        if getattr(line.recipe, key) != getattr(plain, key):
+        if getattr(line.recipe, key) != getattr(default, key):
             raise Misuse(f"trial {line.name!r}: {line.architecture.name} knows no {key}")
     if line.warm_start:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} begins with weights of its own")
@@ -57,7 +59,7 @@ def _check_scratch(line: Variant) -> None:
 def _check_classical(line: Variant) -> None:
     """scikit-learn's models are given by their options alone; the study's recipe is for the others."""
     if line.own_recipe:
-        said = ", ".join(sorted(line.own_recipe))
-        raise Misuse(f"trial {line.name!r}: {line.architecture.name} has options and no recipe, got recipe.{said}")
+        keys = ", ".join(sorted(line.own_recipe))
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} has options and no recipe, got recipe.{keys}")
     if line.warm_start:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} cannot begin with the weights of another trial")

@@ -55,14 +55,14 @@ class Cluster(Executor):
     def __init__(self, scheduler: str, workers: int | None = None, threads: int = 1) -> None:
         self.scheduler, self.workers, self.threads = scheduler, workers, threads
         self.topic = f"toile-{uuid.uuid4().hex}"
-        self.begun: dict[str, Submitted] = {}
+        self.submitted: dict[str, Submitted] = {}
         self.unfit: dict[str, str] = {}
         self.sending = threading.Lock()
         try:
             self.client = _Client(scheduler, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ToileError(f"no Dask scheduler at {scheduler!r}: {error}; such as tcp://host:8786 is wanted") from None
-        self.client.subscribe_topic(self.topic, self._hear)
+        self.client.subscribe_topic(self.topic, self._on_event)
 
     def prepare(self, jobs: Sequence[Job]) -> None:
         # Asked of the standard library first: where toile is not installed, Dask cannot even read the other question.
@@ -73,15 +73,15 @@ class Cluster(Executor):
             versions["the scheduler"] = error
         wrong = {place: "has no toile" for place, version in versions.items() if isinstance(version, Exception)}
         if not wrong:
-            asked = set().union(*map(remote.packages, jobs))
-            wrong = {place: why for place, why in self.client.run(remote.unfit, __version__, asked).items() if why}
+            required = set().union(*map(remote.packages, jobs))
+            wrong = {place: why for place, why in self.client.run(remote.unfit, __version__, required).items() if why}
         if wrong:
             raise ToileError(f"the cluster {self.scheduler} cannot train this: {_listed(wrong)}")
 
     @property
     def slots(self) -> int:
-        there = sum(self.fit().values())
-        return self.workers or max(1, there)
+        available = sum(self.fit().values())
+        return self.workers or max(1, available)
 
     def fit(self) -> dict[str, int]:
         """Threads by the address of each worker that is there now, without those that turned out to be unfit.
@@ -97,8 +97,8 @@ class Cluster(Executor):
         raise ToileError(f"the connection to the Dask scheduler {self.scheduler} is lost; the same command goes on from here")
 
     def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Submitted:
-        self.begun[job.fingerprint] = Submitted(job, store, self, events)
-        return self.begun[job.fingerprint]
+        self.submitted[job.fingerprint] = Submitted(job, store, self, events)
+        return self.submitted[job.fingerprint]
 
     def close(self) -> None:
         self.client.close()
@@ -106,9 +106,9 @@ class Cluster(Executor):
     def submit(self, job: Job, needed: list[Need], workers: list[str]) -> Any:
         """A future of the worker's answer. Any worker may give it; one of `workers` if it can be."""
         # Paths of this machine mean nothing there.
-        there = Job(tuple(replace(one, weights=None) for one in job.trials))
+        portable = Job(tuple(replace(one, weights=None) for one in job.trials))
         return self.client.submit(
-            remote.carry_out, there, needed, threads=self.threads, topic=self.topic, version=__version__,
+            remote.carry_out, portable, needed, threads=self.threads, topic=self.topic, version=__version__,
             key=f"toile-{job.fingerprint}-{uuid.uuid4().hex}", workers=workers or None, allow_other_workers=bool(workers),
         )  # fmt: skip
 
@@ -118,11 +118,11 @@ class Cluster(Executor):
             for need in self.client.run(remote.lacking, lacks, workers=[worker])[worker]:
                 self.client.run(remote.receive, need, need.read(store), workers=[worker])
 
-    def _hear(self, logged: tuple[float, dict[str, Any]]) -> None:
+    def _on_event(self, logged: tuple[float, dict[str, Any]]) -> None:
         """An event of a worker: called in Dask's thread."""
-        said = logged[1]
-        if begun := self.begun.get(said["fingerprint"]):
-            begun.events.put(begun.job.event(said["kind"], **said["fields"], worker=said["worker"]))
+        message = logged[1]
+        if submitted := self.submitted.get(message["fingerprint"]):
+            submitted.events.put(submitted.job.event(message["kind"], **message["fields"], worker=message["worker"]))
 
 
 class Submitted:
@@ -136,7 +136,7 @@ class Submitted:
 
     def close(self) -> None:
         self.thread.join(_SECONDS_TO_STOP)
-        del self.cluster.begun[self.job.fingerprint]
+        del self.cluster.submitted[self.job.fingerprint]
 
     def stop(self) -> None:
         """Cancel the task; the worker sees that and ends the process."""
@@ -148,7 +148,7 @@ class Submitted:
     def _wait(self) -> None:
         """However it goes, end with exactly one `done` or `failed`."""
         try:
-            end = self._carried_out()
+            end = self._carry_out()
         except KilledWorker as error:
             tries, last = error.allowed_failures + 1, error.last_worker.address
             what = f"its worker died at try {tries} of {tries}, on {last}; the machine may have run out of memory"
@@ -156,11 +156,11 @@ class Submitted:
         except CancelledError as error:
             end = self.job.event("failed", error=f"Dask gave it up: {error}")
         except Exception as error:
-            said = str(error) if isinstance(error, ToileError) else f"{type(error).__name__}: {error}"
-            end = self.job.event("failed", error=said)
+            message = str(error) if isinstance(error, ToileError) else f"{type(error).__name__}: {error}"
+            end = self.job.event("failed", error=message)
         self.events.put(end)
 
-    def _carried_out(self) -> Event:
+    def _carry_out(self) -> Event:
         fingerprint = self.job.fingerprint
         with self.store.claim(fingerprint, waiting=lambda: self.events.put(self.job.event("waiting"))) as work:
             if self.store.get(fingerprint):

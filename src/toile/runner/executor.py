@@ -12,7 +12,7 @@ from toile.runner.jobs import Job
 from toile.store.store import Store
 
 
-class Begun(Protocol):
+class RunningJob(Protocol):
     """A job that was started."""
 
     job: Job
@@ -48,7 +48,7 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Begun:
+    def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> RunningJob:
         """Begin with a job, and return at once.
 
         What happens to it goes to `events`: `started` (of each try), perhaps `waiting`, an `epoch` each, and at the end,
@@ -97,19 +97,19 @@ def execute(jobs: Sequence[Job], store: Store, executor: Executor, tell: Callabl
                 break
             event = events.get()
             if event.kind in ("done", "failed"):
-                begun = running.pop(event.fingerprint)
-                begun.close()
-                missing = _missing(begun.job, store)
+                handle = running.pop(event.fingerprint)
+                handle.close()
+                missing = _missing(handle.job, store)
                 if event.kind == "failed":
                     errors |= dict.fromkeys(missing, event.fields["error"])
-                elif shorter := tuple(one for one in begun.job.trials[:-1] if one.fingerprint in missing):
+                elif shorter := tuple(one for one in handle.job.trials[:-1] if one.fingerprint in missing):
                     # It went on from a checkpoint beyond their epochs, and so did not pass them.
                     waiting.append(Job(shorter))
             tell(event)
     except KeyboardInterrupt:
-        for begun in running.values():
-            begun.stop()
-            tell(begun.job.event("stopped"))
+        for handle in running.values():
+            handle.stop()
+            tell(handle.job.event("stopped"))
         raise
     return errors
 

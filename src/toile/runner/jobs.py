@@ -50,11 +50,11 @@ def jobs(pending: Iterable[PlannedTrial]) -> list[Job]:
     """
     groups: dict[str, list[PlannedTrial]] = defaultdict(list)
     for planned in pending:
-        groups[_beginning(planned)].append(planned)
+        groups[_group_key(planned)].append(planned)
     return [Job(tuple(sorted(group, key=lambda one: one.trial.recipe.epochs))) for group in groups.values()]
 
 
-def _beginning(planned: PlannedTrial) -> str:
+def _group_key(planned: PlannedTrial) -> str:
     """The same for trials of which the shorter is the beginning of the longer."""
     recipe = planned.trial.recipe
     if recipe.schedule.name not in ("constant", "hold-then-decay", "exponential", "reduce-on-plateau") or recipe.early_stopping:

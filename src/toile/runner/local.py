@@ -93,7 +93,9 @@ class Worker:
         code = self.process.wait()
         if end is None:  # it died without a word; a run that was committed is a run however its process ended
             stored = self.store.get(self.job.fingerprint)
-            kind, fields = ("done", {"fingerprint": stored.fingerprint}) if stored else ("failed", {"error": _death(code)})
+            kind, fields = (
+                ("done", {"fingerprint": stored.fingerprint}) if stored else ("failed", {"error": _exit_reason(code)})
+            )
             end = self.job.event(kind, **fields)
         if end.kind == "failed":
             end.fields["output"] = _last_lines(self.output)
@@ -121,7 +123,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _death(code: int) -> str:
+def _exit_reason(code: int) -> str:
     """Why a process is gone that did not say so itself."""
     if code >= 0:
         return f"the worker ended with exit code {code} and said nothing"

@@ -59,13 +59,13 @@ class PlannedTrial:
 class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
-    `asked` are the words that mean `dataset`: the study's own, or a stand-in's. Two names may mean one trial; it is trained
-    once.
+    `requested` is how `dataset` was asked for: by the study itself, or as a stand-in. Two names may mean one trial; it is
+    trained once.
     """
 
     study: StudySpec
     reference: str
-    asked: DatasetSpec
+    requested: DatasetSpec
     reduction: Reduction
     dataset: Dataset
     trials: tuple[PlannedTrial, ...]
@@ -158,7 +158,7 @@ class Plan:
 def make(
     study: StudySpec,
     reference: str,
-    asked: DatasetSpec,
+    requested: DatasetSpec,
     dataset: Dataset,
     store: Store,
     reduction: Reduction = Reduction(),  # noqa: B008 - it is frozen
@@ -167,8 +167,8 @@ def make(
 
     Args:
         reference: what the user calls it.
-        asked: the data set's words, the study's own or those of one that stands in for it.
-        dataset: what they mean, as `toile.data.load` gives it.
+        requested: how the data set was asked for, by the study itself or as a stand-in.
+        dataset: what that means, as `toile.data.load` gives it.
         reduction: fewer images or epochs, for a first look.
 
     Raises:
@@ -199,7 +199,7 @@ def make(
             trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
     order = [line.name for line in lines]
     planned = sorted(trials.values(), key=lambda one: order.index(one.line))
-    return Plan(study, reference, asked, reduction, dataset, tuple(planned), store)
+    return Plan(study, reference, requested, reduction, dataset, tuple(planned), store)
 
 
 def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:

@@ -22,7 +22,7 @@ from toile.runner.jobs import Job, jobs
 from toile.runner.plan import Plan, PlannedTrial, kind
 
 
-def spoken(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """`75` as "1 min 15 s"."""
     seconds = max(round(seconds), 0)
     minutes, hours = seconds // 60, seconds // 3600
@@ -31,7 +31,7 @@ def spoken(seconds: float) -> str:
     return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
 
 
-class Left:
+class TimeLeft:
     """About how long is left: the plan's estimate, corrected by the speed that a trial shows, of its like too."""
 
     def __init__(self, plan: Plan, work: list[Job], workers: int) -> None:
@@ -40,17 +40,19 @@ class Left:
         self.seconds = {job.fingerprint: plan.seconds(job.longest) for job in work}
         longest = [job.longest for job in work]
         self.kinds = {one.fingerprint: kind(one.trial.model_dump(mode="json")) for one in longest}
-        self.unseen = {one.fingerprint: one.trial.recipe.epochs for one in longest}
+        self.not_started = {one.fingerprint: one.trial.recipe.epochs for one in longest}
 
     def note(self, event: Event) -> None:
         if event.kind == "epoch":
-            self.unseen.pop(event.fingerprint, None)
+            self.not_started.pop(event.fingerprint, None)
             speed = event.fields["images_per_second"]
-            left = {one: epochs for one, epochs in self.unseen.items() if self.kinds[one] == self.kinds.get(event.fingerprint)}
+            left = {
+                one: epochs for one, epochs in self.not_started.items() if self.kinds[one] == self.kinds.get(event.fingerprint)
+            }
             left[event.fingerprint] = event.fields["epochs"] - event.fields["epoch"]
             self.seconds |= {one: epochs * self.images[one] / speed for one, epochs in left.items()}
         elif event.kind in ("done", "failed"):
-            self.unseen.pop(event.fingerprint, None)
+            self.not_started.pop(event.fingerprint, None)
             self.seconds.pop(event.fingerprint, None)
 
     def estimate(self) -> float:
@@ -64,16 +66,16 @@ class Show:
     def __init__(self, plan: Plan, pending: list[PlannedTrial], workers: int) -> None:
         self.console = Console(stderr=True)
         work = jobs(pending)
-        self.left, self.total, self.done = Left(plan, work, workers), len(work), 0
+        self.left, self.total, self.done = TimeLeft(plan, work, workers), len(work), 0
         self.width = max((len(job.name) for job in work), default=0)
         self.tasks: dict[str, TaskID] = {}
         self.bars = None
         if self.console.is_terminal and pending:
             self.bars = Progress(
-                TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[said]}"),
+                TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[status]}"),
                 TimeElapsedColumn(), console=self.console,
             )  # fmt: skip
-            self.all = self.bars.add_task("all trials", total=self.total, said="")
+            self.all = self.bars.add_task("all trials", total=self.total, status="")
 
     def __enter__(self) -> Self:
         if self.bars:
@@ -87,31 +89,31 @@ class Show:
     def __call__(self, event: Event) -> None:
         self.left.note(event)
         self.done += event.kind in ("done", "failed")
-        said = _said(event)
+        status = _status(event)
         if event.kind in ("done", "epoch"):
-            said += f"; {spoken(self.left.estimate())} left in all" if self.left.seconds else ""
+            status += f"; {duration(self.left.estimate())} left in all" if self.left.seconds else ""
         if self.bars:
-            self._bar(event, _said(event))
+            self._bar(event, _status(event))
         else:
-            print(f"{event.name:<{self.width}}  {said}", file=sys.stderr, flush=True)
+            print(f"{event.name:<{self.width}}  {status}", file=sys.stderr, flush=True)
         if event.kind == "failed":
             for line in event.fields.get("output", []):
                 self.console.print(f"  | {line}", markup=False, highlight=False)
 
-    def _bar(self, event: Event, said: str) -> None:
+    def _bar(self, event: Event, status: str) -> None:
         if event.fingerprint not in self.tasks:  # what it begins with may fail before it is started
-            self.tasks[event.fingerprint] = self.bars.add_task(event.name, total=None, said=said)
+            self.tasks[event.fingerprint] = self.bars.add_task(event.name, total=None, status=status)
         task = self.tasks[event.fingerprint]
         if event.kind == "epoch":
-            self.bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], said=said)
+            self.bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], status=status)
         elif event.kind == "done":
-            self.bars.update(task, total=1, completed=1, said=said)
+            self.bars.update(task, total=1, completed=1, status=status)
         else:
-            self.bars.update(task, said=said)
-        self.bars.update(self.all, completed=self.done, said=f"{spoken(self.left.estimate())} left")
+            self.bars.update(task, status=status)
+        self.bars.update(self.all, completed=self.done, status=f"{duration(self.left.estimate())} left")
 
 
-def _said(event: Event) -> str:
+def _status(event: Event) -> str:
     fields = event.fields
     if event.kind == "epoch":
         validation = fields.get("validation_accuracy")

@@ -72,17 +72,17 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     Raises:
         Reschedule: the worker is closing, so another one may have the job; or nobody waits for it any more.
     """
-    here = get_worker()
+    worker = get_worker()
     if why := unfit(version, packages(job)):
-        return Answer(here.address, unfit=why)
-    store = _store(here)
+        return Answer(worker.address, unfit=why)
+    store = _store(worker)
     if lacks := tuple(need for need in needs if not need.is_in(store)):
-        return Answer(here.address, lacks=lacks)
-    key, events = here.get_current_task(), queue.Queue()
+        return Answer(worker.address, lacks=lacks)
+    key, events = worker.get_current_task(), queue.Queue()
     process = local.Worker(job, store, events, Fresh(job.longest.trial.backend, threads))
     event = None
     while event is None or event.kind not in ("done", "failed"):
-        if _is_over(here, key):
+        if _is_abandoned(worker, key):
             process.stop()
             raise Reschedule
         try:
@@ -90,13 +90,13 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
         except queue.Empty:
             continue
         if event.kind not in ("done", "failed"):
-            here.log_event(topic, {"kind": event.kind, "fingerprint": event.fingerprint, "fields": event.fields})
+            worker.log_event(topic, {"kind": event.kind, "fingerprint": event.fingerprint, "fields": event.fields})
     process.close()
     runs = [run for one in job.trials if (run := store.get(one.fingerprint))]
     archive = pack.packed(runs)
     for run in runs:
         store.remove(run.folder)
-    return Answer(here.address, end=event, runs=archive)
+    return Answer(worker.address, end=event, runs=archive)
 
 
 async def receive(need: Need, content: Dataset | bytes, dask_worker: Worker) -> None:
@@ -114,7 +114,7 @@ def _store(worker: Worker) -> Store:
     return Store(Path(worker.local_directory).parent / "toile")
 
 
-def _is_over(worker: Worker, key: Any) -> bool:
+def _is_abandoned(worker: Worker, key: Any) -> bool:
     """Whether nobody waits for the task any more: it was cancelled, who asked for it is gone, or the worker is closing.
 
     Dask cannot end the thread of a task that runs. It marks the task, and leaves the rest to the task.

@@ -92,7 +92,7 @@ def run(
     for planned in pending:
         if planned.weights:
             plan.store.keep_weights(planned.weights, planned.trial.architecture.weights)
-    plan.store.keep(plan.dataset, plan.asked)
+    plan.store.keep(plan.dataset, plan.requested)
     with nullcontext(executor) if executor else Local() as place:
         errors = execute(jobs(pending), plan.store, place, tell)
     if errors:

@@ -10,7 +10,7 @@ from rich.table import Table
 from toile.runner import local
 from toile.runner.jobs import jobs, seconds_left
 from toile.runner.plan import Plan
-from toile.runner.progress import spoken
+from toile.runner.progress import duration
 
 
 def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
@@ -58,16 +58,16 @@ def print_plan(found: dict[str, Any]) -> None:
     for column, justify in (("trial", "left"), ("fingerprint", "left"), ("state", "left"), ("about", "right")):
         table.add_column(column, justify=justify)
     for one in found["trials"]:
-        about = "" if one["state"] == "stored" else spoken(one["seconds"])
+        about = "" if one["state"] == "stored" else duration(one["seconds"])
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
     console = Console()
     console.print(table)
-    left = f", about {spoken(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
+    left = f", about {duration(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
     console.print(f"{found['to_train']} to train{left}", highlight=False)
     if same := len(found["trials"]) - found["distinct"]:
         console.print(f"{same} of {len(found['trials'])} trials are others under another name", highlight=False)
     if read := found["to_train"] - found["trainings"]:
-        saved = spoken(found["seconds_saved"])
+        saved = duration(found["seconds_saved"])
         console.print(f"{read} are the first epochs of longer ones and are read on their way; saves {saved}", highlight=False)
 
 

@@ -32,7 +32,7 @@ from toile.training import features, recipe, scaling
 from toile.training.engines import engine
 
 
-def learner(trial: Trial, store: Store) -> Learner:
+def make_learner(trial: Trial, store: Store) -> Learner:
     """The learner of a trial, untrained.
 
     Raises:
@@ -78,7 +78,7 @@ class KerasLearner:
             batch_size=trial.recipe.batch_size,
             label_smoothing=trial.recipe.label_smoothing,
             before=augmenting(trial.recipe.augmentation),
-            asked=self.whole if trial.recipe.flip_average else None,
+            prediction_model=self.whole if trial.recipe.flip_average else None,
         )
 
     def begin(self, epoch: int) -> None:
@@ -164,8 +164,8 @@ def _flip_averaged(model: Any) -> Any:
     from keras import layers, ops
 
     images = keras.Input(model.input_shape[1:], dtype="uint8", name="images")
-    said = [model(images), model(ops.flip(images, axis=2))]
-    return keras.Model(images, layers.Average(dtype="float32")(said))
+    both = [model(images), model(ops.flip(images, axis=2))]
+    return keras.Model(images, layers.Average(dtype="float32")(both))
 
 
 def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:

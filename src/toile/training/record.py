@@ -25,9 +25,9 @@ def write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thre
     probabilities, metrics, evaluate_seconds = {}, {}, {}
     for name, part in (("validation", parts.validation), ("test", parts.test)):
         if part is not None and len(part):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             probabilities[name] = learner.engine.predict(part.images)
-            evaluate_seconds[name] = time.perf_counter() - begun
+            evaluate_seconds[name] = time.perf_counter() - start
             metrics[name] = evaluate(probabilities[name], part.labels)
     if trial.learner != "classical":
         # As Keras's `evaluate` after a training has it: without dropout, and without what augmentation made of the images. Of

@@ -14,7 +14,7 @@ from toile.evaluation.metrics import progress_metrics
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import checkpoint, recipe, record
-from toile.training.learner import ClassicalLearner, KerasLearner, ScratchLearner, learner
+from toile.training.learner import ClassicalLearner, KerasLearner, ScratchLearner, make_learner
 
 
 def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[int] = ()) -> str:
@@ -36,30 +36,30 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[
         if store.get(fingerprint):
             return fingerprint
         started = record.now()
-        made = learner(trial, store)
-        if isinstance(made, ClassicalLearner):
-            _fit(work / "run", trial, made, started, threads)
+        learner = make_learner(trial, store)
+        if isinstance(learner, ClassicalLearner):
+            _fit(work / "run", trial, learner, started, threads)
             store.commit(fingerprint)
             return fingerprint
-        parts, model = made.parts, made.model
+        parts, model = learner.parts, learner.model
         progress = checkpoint.Progress(recipe.Patience(trial.recipe.early_stopping))
-        checkpoint.restore(work / "checkpoint.npz", model, made.optimizer, progress)
+        checkpoint.restore(work / "checkpoint.npz", model, learner.optimizer, progress)
         progress.sessions.append({"started": started, "from_epoch": progress.epochs, "threads": threads})
 
         images, steps = len(parts.train), recipe.steps_per_epoch(len(parts.train), trial.recipe.batch_size)
         while progress.epochs < trial.recipe.epochs and not progress.patience.exhausted:
             epoch = progress.epochs
-            made.begin(epoch)
+            learner.begin(epoch)
             learning_rates = recipe.learning_rates(trial.recipe, epoch, steps, progress.history)
-            begun = time.perf_counter()
-            sums = made.engine.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
-            seconds = time.perf_counter() - begun
+            start = time.perf_counter()
+            sums = learner.engine.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
+            seconds = time.perf_counter() - start
             figures = {"epoch": epoch + 1, "learning_rate": float(learning_rates[0]), **sums.figures(images)}
             # The loss is of before each step; the last step of an epoch shows only in the weights.
             if not all(np.isfinite(values).all() for values in (figures["loss"], *model.get_weights())):
                 raise ToileError(f"the loss is not a number in epoch {epoch + 1}: try a smaller learning rate")
             if parts.validation is not None:
-                validation = progress_metrics(made.engine.predict(parts.validation.images), parts.validation.labels)
+                validation = progress_metrics(learner.engine.predict(parts.validation.images), parts.validation.labels)
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
             figures["seconds"] = seconds
             progress.history.append(figures)
@@ -69,39 +69,39 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[
                 shorter = _with_epochs(trial, progress.epochs)
                 with store.claim(shorter.fingerprint, waiting=lambda: say("waiting")) as beside:
                     if not store.get(shorter.fingerprint):
-                        _finish(beside / "run", shorter, made, progress, threads)
+                        _finish(beside / "run", shorter, learner, progress, threads)
                         store.commit(shorter.fingerprint)
-            checkpoint.save(work / "checkpoint.npz", model, made.optimizer, progress)
+            checkpoint.save(work / "checkpoint.npz", model, learner.optimizer, progress)
             say("epoch", epochs=trial.recipe.epochs, images_per_second=images / seconds, **figures)
 
-        _finish(work / "run", trial, made, progress, threads)
+        _finish(work / "run", trial, learner, progress, threads)
         store.commit(fingerprint)
     return fingerprint
 
 
-def _fit(folder: Path, trial: Trial, made: ClassicalLearner, started: str, threads: int) -> None:
+def _fit(folder: Path, trial: Trial, learner: ClassicalLearner, started: str, threads: int) -> None:
     """Fit a classical model, which has no epochs, and write its run. A calibration is part of the fit, and of its time."""
-    begun = time.perf_counter()
-    made.fit()
-    figures = {"epoch": 1, "seconds": time.perf_counter() - begun}
+    start = time.perf_counter()
+    learner.fit()
+    figures = {"epoch": 1, "seconds": time.perf_counter() - start}
     sessions = [{"started": started, "from_epoch": 0, "threads": threads}]
-    record.write(folder, trial, made, checkpoint.Progress(recipe.Patience(None), [figures], sessions=sessions), threads)
+    record.write(folder, trial, learner, checkpoint.Progress(recipe.Patience(None), [figures], sessions=sessions), threads)
 
 
 def _finish(
-    folder: Path, trial: Trial, made: KerasLearner | ScratchLearner, progress: checkpoint.Progress, threads: int
+    folder: Path, trial: Trial, learner: KerasLearner | ScratchLearner, progress: checkpoint.Progress, threads: int
 ) -> None:
     """Write the run that the training is now; what goes on training stays as it is.
 
     Where the optimizer averages weights (`use_ema`), the averages are what was trained; as in Keras's `fit`, the best
     epoch's weights go before them.
     """
-    kept = made.model.get_weights()
-    made.finalize()
+    kept = learner.model.get_weights()
+    learner.finalize()
     if progress.best is not None:
-        made.model.set_weights(progress.best)
-    record.write(folder, trial, made, progress, threads)
-    made.model.set_weights(kept)
+        learner.model.set_weights(progress.best)
+    record.write(folder, trial, learner, progress, threads)
+    learner.model.set_weights(kept)
 
 
 def _with_epochs(trial: Trial, epochs: int) -> Trial:

@@ -1,4 +1,4 @@
-"""The process that writes stored models as one file: `python -m toile.workers.export job.json images.npy said.npy`."""
+"""The process that writes stored models as one file: `python -m toile.workers.export job.json images.npy probabilities.npy`."""
 
 from __future__ import annotations
 
@@ -50,15 +50,17 @@ def write(job: Job, images: np.ndarray) -> np.ndarray:
         `(members, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
 
     Raises:
-        ToileError: a model cannot be loaded or written; with the last lines that were said.
+        ToileError: a model cannot be loaded or written; with the last lines of its output.
     """
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
-        given, asked, answer = (Path(folder, name) for name in ("job.json", "images.npy", "said.npy"))
-        given.write_text(json.dumps(asdict(job)), "utf-8")
-        np.save(asked, images, allow_pickle=False)
+        job_file, images_file, output_file = (Path(folder, name) for name in ("job.json", "images.npy", "probabilities.npy"))
+        job_file.write_text(json.dumps(asdict(job)), "utf-8")
+        np.save(images_file, images, allow_pickle=False)
         # The weights are the same on every backend of Keras; TensorFlow is the one that all formats can be written from.
-        finish(["-m", "toile.workers.export", given, asked, answer], "tensorflow", f"cannot be exported to {job.to}")
-        return np.load(answer, allow_pickle=False)
+        finish(
+            ["-m", "toile.workers.export", job_file, images_file, output_file], "tensorflow", f"cannot be exported to {job.to}"
+        )
+        return np.load(output_file, allow_pickle=False)
 
 
 def without_toile(model: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,25 +70,25 @@ def without_toile(model: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
         `(n, classes)` and `(n, members, classes)` float32, as `toile.serving.predictor.Predictor.predict` gives them.
 
     Raises:
-        ToileError: it cannot be loaded or asked.
+        ToileError: it cannot be loaded or used.
     """
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
-        asked, answer = Path(folder, "images.npy"), Path(folder, "said.npz")
-        np.save(asked, images, allow_pickle=False)
+        images_file, output_file = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
+        np.save(images_file, images, allow_pickle=False)
         # -P: the folder of the program, which is toile's, is not on the path either.
-        finish(["-P", standalone.__file__, model, asked, answer], "tensorflow", "cannot be loaded without toile")
-        with np.load(answer, allow_pickle=False) as said:
-            return said["probabilities"], said["members"]
+        finish(["-P", standalone.__file__, model, images_file, output_file], "tensorflow", "cannot be loaded without toile")
+        with np.load(output_file, allow_pickle=False) as output:
+            return output["probabilities"], output["members"]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Entry point of the process."""
-    given, asked, answer = map(Path, arguments)
+    job_file, images_file, output_file = map(Path, arguments)
     import keras
 
-    job, images = json.loads(given.read_text("utf-8")), np.load(asked, allow_pickle=False)
+    job, images = json.loads(job_file.read_text("utf-8")), np.load(images_file, allow_pickle=False)
     models = [in_float32(keras.models.load_model(path, compile=False)) for path in job["models"]]
-    np.save(answer, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
+    np.save(output_file, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
     try:
         WRITERS[job["to"]](combined(models, job["rule"], job["weights"]), Path(job["output"]), job["about"])
     except ToileError as error:

@@ -25,21 +25,21 @@ def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.n
         `(n, classes)` float32, one a model.
 
     Raises:
-        ToileError: a model cannot be loaded; with the last lines that Keras said.
+        ToileError: a model cannot be loaded; with the last lines of its output.
     """
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
-        given, answer = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
-        np.save(given, images, allow_pickle=False)
-        finish(["-m", "toile.workers.infer", given, answer, *models], backend, "the models could not be used")
-        with np.load(answer, allow_pickle=False) as stored:
+        images_file, output_file = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
+        np.save(images_file, images, allow_pickle=False)
+        finish(["-m", "toile.workers.infer", images_file, output_file, *models], backend, "the models could not be used")
+        with np.load(output_file, allow_pickle=False) as stored:
             return [stored[str(i)] for i in range(len(models))]
 
 
 def main(arguments: list[str]) -> None:
     """Entry point of the process."""
-    given, answer, *models = map(Path, arguments)
-    images = np.load(given, allow_pickle=False)
-    np.savez(answer, **{str(i): load(path)(images) for i, path in enumerate(models)})
+    images_file, output_file, *models = map(Path, arguments)
+    images = np.load(images_file, allow_pickle=False)
+    np.savez(output_file, **{str(i): load(path)(images) for i, path in enumerate(models)})
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def finish(arguments: Sequence[str | Path], backend: str, failing: str) -> None:
     """Run Python with `arguments` in a fresh process with Keras on `backend`, one thread, to its end.
 
     Raises:
-        ToileError: it failed; `failing` is what that means, and the last lines that it said follow.
+        ToileError: it failed; `failing` says what that means, and the last lines of its output follow.
     """
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, env=environment(backend, 1), capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Architectures: a name is a file. `strided-cnn` would be `strided_cnn.py`.
+"""Architectures: a name is a file. `numpy-mlp` is `numpy_mlp.py`.
 
 A file has a docstring whose first line says what it is, an integer `REVISION` (raised whenever the same options would build
 another model) and `build(image_shape, classes, *, **options) -> keras.Model`, whose annotated keyword arguments *are* the

@@ -49,8 +49,8 @@ class Classical:
     calibration: Calibration | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
-    # What a machine said of the images that it is calibrated on need not be asked for again: asking is slow.
-    _heard: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    # The calibration images and the model's decisions for them: computing them a second time would be slow.
+    _calibrated_on: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     @classmethod
     def fit(cls, pipeline: Any, train: Images, classes: int, seed: int, validation: Images | None = None) -> Classical:
@@ -107,10 +107,10 @@ class Classical:
         known = np.isin(held.labels, self.pipeline.classes_)
         if not known.any():
             raise Misuse(f"none of the {len(held)} images to calibrate on is of a class that was trained on")
-        said = self.pipeline.decision_function(held.images)
-        self._heard = held.images, said
+        decisions = self.pipeline.decision_function(held.images)
+        self._calibrated_on = held.images, decisions
         self.calibration = Calibration.fit(
-            said[known],
+            decisions[known],
             np.searchsorted(self.pipeline.classes_, held.labels[known]),
             len(self.pipeline.classes_),
             pairs=getattr(self.pipeline["model"], "decision_function_shape", "") == "ovo",
@@ -121,12 +121,13 @@ class Classical:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Probabilities `(n, classes)` float32, rows sum to 1, of uint8 images `(n, height, width, channels)`."""
         if self.calibration is None:
-            said = self.pipeline.predict_proba(images)
+            known = self.pipeline.predict_proba(images)
         else:
-            heard = self._heard is not None and images is self._heard[0]
-            said = self.calibration.probabilities(self._heard[1] if heard else self.pipeline.decision_function(images))
+            computed = self._calibrated_on is not None and images is self._calibrated_on[0]
+            decisions = self._calibrated_on[1] if computed else self.pipeline.decision_function(images)
+            known = self.calibration.probabilities(decisions)
         probabilities = np.zeros((len(images), self.classes), np.float32)
-        probabilities[:, self.pipeline.classes_] = said
+        probabilities[:, self.pipeline.classes_] = known
         return probabilities
 
     def parameters(self) -> int | None:
@@ -163,9 +164,9 @@ def load(path: Path) -> Classical:
     from skops import io
 
     try:
-        content = _with_names_of_today(path.read_bytes())
-        if strange := sorted(set(io.get_untrusted_types(data=content)) - _TRUSTED):
-            raise ToileError(f"{path} holds what no model of toile has: {', '.join(strange)}")
+        content = _with_current_names(path.read_bytes())
+        if untrusted := sorted(set(io.get_untrusted_types(data=content)) - _TRUSTED):
+            raise ToileError(f"{path} holds what no model of toile has: {', '.join(untrusted)}")
         kept = io.loads(content, trusted=sorted(_TRUSTED))
         calibration = kept["calibration"] and Calibration(**kept["calibration"])
         return Classical(kept["pipeline"], kept["classes"], calibration)
@@ -173,7 +174,7 @@ def load(path: Path) -> Classical:
         raise ToileError(f"{path} is no classical model: {error}") from error
 
 
-def _with_names_of_today(content: bytes) -> bytes:
+def _with_current_names(content: bytes) -> bytes:
     """A file of skops in which a module that has moved since is called what it is called now."""
     from io import BytesIO
     from zipfile import ZipFile

@@ -42,7 +42,7 @@ class Linear:
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         self._inputs = inputs
-        self._outputs = _room(self._outputs, len(inputs))
+        self._outputs = _large_enough(self._outputs, len(inputs))
         outputs = np.matmul(inputs, self.kernel, out=self._outputs[: len(inputs)])
         outputs += self.bias
         return outputs
@@ -54,7 +54,7 @@ class Linear:
         np.add.reduce(delta, axis=0, out=self.bias_gradient)
         if not self.wants_input_gradient:
             return None
-        self._delta = _room(self._delta, len(delta))
+        self._delta = _large_enough(self._delta, len(delta))
         return np.matmul(delta, self.kernel.T, out=self._delta[: len(delta)])
 
 
@@ -139,7 +139,7 @@ def cross_entropies(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return np.log(np.exp(shifted).sum(axis=1)) - (shifted * targets).sum(axis=1)
 
 
-def _room(buffer: np.ndarray, rows: int) -> np.ndarray:
+def _large_enough(buffer: np.ndarray, rows: int) -> np.ndarray:
     """`buffer`, or a larger one."""
     return buffer if len(buffer) >= rows else np.empty((rows, buffer.shape[1]), buffer.dtype)
 

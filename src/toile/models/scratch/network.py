@@ -71,9 +71,9 @@ class Network:
             ValueError: another number of arrays, or other shapes.
         """
         own = [array for layer in self.linear for array in (layer.kernel, layer.bias)]
-        wanted, given = [array.shape for array in own], [np.shape(array) for array in weights]
-        if given != wanted:
-            raise ValueError(f"weights of the shapes {wanted} are wanted, got {given}")
+        expected, found = [array.shape for array in own], [np.shape(array) for array in weights]
+        if found != expected:
+            raise ValueError(f"weights of the shapes {expected} are wanted, got {found}")
         for array, values in zip(own, weights, strict=True):
             array[...] = values
 

@@ -124,7 +124,7 @@ def _plain(value: Any) -> Any:
 
 def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
     published = line.published or Published()
-    split, spoken_of = _spoken_of(published, "validation" if line.split.folds else "test")
+    split, published_figures = _published_figures(published, "validation" if line.split.folds else "test")
     full = [one for one in found if not one.reduced]
     used = full or found
     values: dict[str, list[float]] = defaultdict(list)
@@ -141,15 +141,15 @@ def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
         kind, note = REDUCED, used[0].reduced.removeprefix("reduced ")
     elif len(full) < folds:
         kind, note = REDUCED, f"{len(full)} of {folds} folds"
-    elif "accuracy" not in spoken_of:
+    elif "accuracy" not in published_figures:
         kind, note = ALONE, "no figure is published"
-    elif abs(measured["accuracy"] - spoken_of["accuracy"]) > CLOSE:
+    elif abs(measured["accuracy"] - published_figures["accuracy"]) > CLOSE:
         kind, note = DIFFERS, note or "why is not known"
     else:
         kind = REPRODUCED
     seconds = mean(one.facts["seconds"]["train"] for one in used) if used else None
     return Row(
-        study, line.name, parameters, split, spoken_of, len(used), measured, spread, kind, note, seconds=seconds,
+        study, line.name, parameters, split, published_figures, len(used), measured, spread, kind, note, seconds=seconds,
         figures=tuple(figures(study, line.name, published, full if len(full) >= folds else [])),
     )  # fmt: skip
 
@@ -159,7 +159,7 @@ def _why_missing(line: Variant) -> str:
     return "ImageNet weights not available here" if needs else ""
 
 
-def _spoken_of(published: Published, otherwise: str) -> tuple[str, Figures]:
+def _published_figures(published: Published, otherwise: str) -> tuple[str, Figures]:
     """Which of a run's splits the published figures are of (`otherwise` if there are none), and the figures."""
     if published.test:
         return "test", published.test

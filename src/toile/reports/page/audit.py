@@ -9,7 +9,7 @@ from toile.reports.table import TEXT, Column, Table
 from toile.reports.text import NOTHING, brief
 
 # Said elsewhere in the report.
-ELSEWHERE = {"warnings", "name", "content", "class_names"}
+SHOWN_ELSEWHERE = {"warnings", "name", "content", "class_names"}
 # A check is called by its key with spaces, unless there is a better word.
 WORDS = {
     "dtype": "pixel type",
@@ -28,7 +28,7 @@ def audit_table(results: StudyResults) -> Table:
     """One row a fact, one column a split; a fact of the whole data set stands in the column of each split."""
     audit = results.audit
     splits = {key: label for key, label in SPLITS.items() if isinstance(audit.get(key), dict)}
-    whole = {key: value for key, value in audit.items() if key not in ELSEWHERE and key not in SPLITS}
+    whole = {key: value for key, value in audit.items() if key not in SHOWN_ELSEWHERE and key not in SPLITS}
     if not splits:
         rows = [[name, text] for name, text in _flat(whole).items()]
         return Table("What the audit of the images found", [Column("fact", TEXT), Column("value", "wide")], rows)
@@ -50,11 +50,11 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{name}: ")
         else:
-            flat[name] = _said(name, value.tolist() if hasattr(value, "tolist") else value)
+            flat[name] = _text(name, value.tolist() if hasattr(value, "tolist") else value)
     return flat
 
 
-def _said(name: str, value: Any) -> str:
+def _text(name: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         if not value:
             return NOTHING

@@ -111,6 +111,6 @@ def _tested(results: StudyResults, committee: CommitteeResult, member: str, *, e
     test = mcnemar(Predictions("test", committee.probabilities, labels), Predictions("test", run.probabilities("test"), labels))
     verdict = "more than chance" if test.p_value < 0.05 else "no more than chance may do"
     p = f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{test.p_value:.2g}"
-    said = f"McNemar’s exact test, {p}; one training each, so nothing is said of other seeds" if explained else p
+    note = f"McNemar’s exact test, {p}; one training each, so nothing is said of other seeds" if explained else p
     alone = f"the committee alone is right on {test.only_a:,} images, {member} alone on {test.only_b:,}"
-    return f"; {alone}, which is {verdict} ({said})"
+    return f"; {alone}, which is {verdict} ({note})"

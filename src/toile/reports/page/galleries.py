@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toile.committee.diversity import most_disputed
-from toile.reports.results.compared import Judged, close_up, judged_committees, judged_models
+from toile.reports.results.compared import Evaluated, close_up, evaluated_committees, evaluated_models
 from toile.reports.results.study import StudyResults
 
 SAMPLES = 10
@@ -93,12 +93,12 @@ def _row(images: np.ndarray, places: int) -> np.ndarray:
     return row
 
 
-def electorate(results: StudyResults) -> tuple[list[Judged], Judged | None]:
+def voters(results: StudyResults) -> tuple[list[Evaluated], Evaluated | None]:
     """Whose votes are shown: the members of the first committee that has several, and it; else the models looked at singly."""
-    for committee, judged in zip(results.committees, judged_committees(results), strict=True):
-        members = judged_models(results, committee.members)
+    for committee, evaluated in zip(results.committees, evaluated_committees(results), strict=True):
+        members = evaluated_models(results, committee.members)
         if len(members) > 1:
-            return members, judged
+            return members, evaluated
     return [one for one in close_up(results) if one.kind == "model"], None
 
 
@@ -108,7 +108,7 @@ def disputed(results: StudyResults, count: int = 12) -> list[DisputedImage]:
     Returns:
         At most `count`; none where fewer than two members are stored or where they always agree.
     """
-    members, committee = electorate(results)
+    members, committee = voters(results)
     if len(members) < 2:
         return []
     labels, names = results.test.labels, results.dataset.class_names

@@ -32,8 +32,8 @@ def render(results: StudyResults) -> str:
 
 def stand_in(results: StudyResults) -> str | None:
     """The name of the data set that the study asks for, if the report is about another one."""
-    asked = results.study.dataset.name
-    return asked if asked is not None and asked != results.dataset.name else None
+    requested = results.study.dataset.name
+    return requested if requested is not None and requested != results.dataset.name else None
 
 
 def _content(results: StudyResults) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "caption": plot.caption,
             "width": plot.panel_width,
         }
-    members, committee = galleries.electorate(results)
+    members, committee = galleries.voters(results)
     missing = [trial for trial in results.trials if trial.run is None]
     return {
         "results": results,

@@ -11,14 +11,14 @@ from toile.reports.text import NOTHING, brief
 # Each run has its own; these are never said once for all.
 OWN = ("started", "finished")
 # Said elsewhere in the report.
-ELSEWHERE = {"parameters", "trainable_parameters", "epochs_run", "seconds", "images_per_second"}
+SHOWN_ELSEWHERE = {"parameters", "trainable_parameters", "epochs_run", "seconds", "images_per_second"}
 
 
 def facts_of(provenance: dict[str, Any]) -> dict[str, str]:
     """The provenance as flat text: `versions: keras` -> `3.15.1`."""
     flat: dict[str, str] = {}
     for key, value in provenance.items():
-        if key in ELSEWHERE:
+        if key in SHOWN_ELSEWHERE:
             continue
         for name, item in ((f"{key}: {k}", v) for k, v in value.items()) if isinstance(value, dict) else ((key, value),):
             if key == "sessions":  # how often it was begun or resumed

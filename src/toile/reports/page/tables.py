@@ -135,18 +135,18 @@ def recipe_table(results: StudyResults) -> Table:
     for trial in reversed(first_of_line.values()):
         architecture, recipe = trial.trial["architecture"], trial.trial["recipe"]
         optimizer, schedule = recipe["optimizer"], dict(recipe["schedule"])
-        usual = OPTIMIZERS.get(optimizer["name"], {})
-        given = {
+        defaults = OPTIMIZERS.get(optimizer["name"], {})
+        changed = {
             key: value
             for key, value in optimizer.get("options", {}).items()
-            if key == "learning_rate" or key not in usual or value != usual[key]
+            if key == "learning_rate" or key not in defaults or value != defaults[key]
         }
         stopping = recipe.get("early_stopping")
         rows.append(
             [
                 trial.line or trial.name,
                 options(architecture["name"], architecture.get("options", {})),
-                options(optimizer["name"], given),
+                options(optimizer["name"], changed),
                 options(schedule.pop("name"), schedule),
                 brief(recipe["batch_size"]),
                 brief(recipe["epochs"]),
@@ -184,10 +184,10 @@ def recipe_table(results: StudyResults) -> Table:
     )
 
 
-def _augmentation(asked: dict[str, Any] | None) -> str:
+def _augmentation(spec: dict[str, Any] | None) -> str:
     """What is done to the images, and nothing of what is not."""
-    usual = Augmentation().model_dump(mode="json")
-    done = {key: value for key, value in (asked or {}).items() if key != "revision" and value and value != usual.get(key)}
+    defaults = Augmentation().model_dump(mode="json")
+    done = {key: value for key, value in (spec or {}).items() if key != "revision" and value and value != defaults.get(key)}
     return (
         "; ".join(options(key, value) if isinstance(value, dict) else f"{key} {brief(value)}" for key, value in done.items())
         or "no"

@@ -11,7 +11,7 @@ from toile.evaluation.calibration import ece
 from toile.evaluation.calibration import reliability as bins_by_confidence
 from toile.reports.page.palette import INK, MARKERS, MUTED, series
 from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, panel, shortened
-from toile.reports.results.compared import Judged, close_up, judged_committees
+from toile.reports.results.compared import Evaluated, close_up, evaluated_committees
 from toile.reports.results.lines import Line, study_lines
 from toile.reports.results.study import StudyResults
 
@@ -63,12 +63,14 @@ def accuracies(results: StudyResults) -> list[dict[str, Any]]:
     for part, title in TITLES.items():
         rows = [_row_of_line(line) for line in lines if line.part == part]
         if part == "test":
-            rows += [_row_of_committee(committee) for committee in judged_committees(results)]
+            rows += [_row_of_committee(committee) for committee in evaluated_committees(results)]
         if rows:
             kept = extremes(rows, ROWS, key=lambda row: row["accuracy"])
             few = f", the highest and the lowest of {len(rows):,}" if len(kept) < len(rows) else ""
-            spoken = "; ".join(f"{row['name']} {row['accuracy']:.4f} ({row['low']:.4f} to {row['high']:.4f})" for row in kept)
-            panels.append({"title": title + few, "description": f"{title}: {spoken}", "part": part, "rows": kept})
+            values_text = "; ".join(
+                f"{row['name']} {row['accuracy']:.4f} ({row['low']:.4f} to {row['high']:.4f})" for row in kept
+            )
+            panels.append({"title": title + few, "description": f"{title}: {values_text}", "part": part, "rows": kept})
     return panels
 
 
@@ -82,7 +84,7 @@ def _row_of_line(line: Line) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row_of_committee(committee: Judged) -> dict[str, Any]:
+def _row_of_committee(committee: Evaluated) -> dict[str, Any]:
     accuracy, images = committee.metrics["accuracy"], committee.metrics["images"]
     low, high = wilson_interval(round(accuracy * images), images)
     return {

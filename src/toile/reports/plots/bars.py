@@ -60,12 +60,12 @@ def measures(results: StudyResults) -> list[dict[str, Any]]:
     for measure in MEASURES:
         groups = [made for one, shown in found if (made := _group(one, shown, measure))["rows"]]
         if groups:
-            spoken = "; ".join(
+            values_text = "; ".join(
                 (f"{group['name']}: " if group["name"] else "")
                 + ", ".join(f"{row['label']} {measure.written(row['value'])}" for row in group["rows"])
                 for group in groups
             )
-            description = f"{measure.title}: {spoken}"
+            description = f"{measure.title}: {values_text}"
             panels.append({"title": measure.title, "description": description, "groups": groups, "written": measure.written})
     return panels
 

@@ -11,7 +11,7 @@ from toile.committee.diversity import disagreement as pairwise_disagreement
 from toile.reports.page.palette import INK, MUTED, SURFACE, series
 from toile.reports.plots.accuracy import extremes
 from toile.reports.plots.svg import FONT, at_left, margin, panel, shortened
-from toile.reports.results.compared import close_up, judged_models
+from toile.reports.results.compared import close_up, evaluated_models
 from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def disagreement(results: StudyResults) -> list[dict[str, Any]]:
         One panel, or none for fewer than two models: `title`, `description`, `names`, `shares` (symmetric, 0 on the
         diagonal).
     """
-    models = extremes(judged_models(results), MEMBERS, key=lambda one: one.metrics["accuracy"], top=1.0)
+    models = extremes(evaluated_models(results), MEMBERS, key=lambda one: one.metrics["accuracy"], top=1.0)
     if len(models) < 2:
         return []
     shares = pairwise_disagreement(np.stack([model.probabilities for model in models]))

@@ -35,10 +35,10 @@ def committee_sizes(results: StudyResults) -> list[dict[str, Any]]:
         if len(committee.members) > 2 and committee.weights is None:
             shares = _accuracies(committee, results)
             mean = [float(np.mean(of_size)) for of_size in shares]
-            spoken = ", ".join(f"{share:.4f} of {size}" for size, share in enumerate(mean, start=1))
+            values_text = ", ".join(f"{share:.4f} of {size}" for size, share in enumerate(mean, start=1))
             panels.append({
                 "title": committee.name,
-                "description": f"Mean accuracy over the number of members of {committee.name}: {spoken}",
+                "description": f"Mean accuracy over the number of members of {committee.name}: {values_text}",
                 "series": first + index,
                 "sizes": list(range(1, len(mean) + 1)),
                 "mean": mean,

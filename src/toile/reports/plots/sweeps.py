@@ -44,8 +44,8 @@ def sweeps(results: StudyResults) -> list[dict[str, Any]]:
                     curves.append({"name": name, "series": index, "x": x, "y": y})
             if curves:
                 few = f", the {len(shown)} best of {len(found)} sweeps" if len(shown) < len(found) else ""
-                spoken = "; ".join(f"{curve['name']} from {curve['y'][0]:.4g} to {curve['y'][-1]:.4g}" for curve in curves)
-                description = f"{figure} against {key}: {spoken}"
+                values_text = "; ".join(f"{curve['name']} from {curve['y'][0]:.4g} to {curve['y'][-1]:.4g}" for curve in curves)
+                description = f"{figure} against {key}: {values_text}"
                 about = {"title": figure + few, "description": description, "group": f"Along {key}", "axis": key}
                 panels.append({**about, "curves": curves})
     return panels

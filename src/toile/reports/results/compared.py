@@ -18,8 +18,8 @@ ALL = 6
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A model or a committee, judged on the test images.
+class Evaluated:
+    """A model or a committee, evaluated on the test images.
 
     Args:
         name: unique among those of its kind.
@@ -50,31 +50,31 @@ class Judged:
         return self.probabilities.argmax(axis=1)
 
 
-def judged_models(results: StudyResults, names: Collection[str] = ()) -> list[Judged]:
-    """The trainings of these names, or one of each line, the first that is stored; those judged on the study's test images."""
+def evaluated_models(results: StudyResults, names: Collection[str] = ()) -> list[Evaluated]:
+    """The trainings of these names, or the first stored one of each line, as far as the study's test images evaluate them."""
     if results.test is None:  # cross-validation of a data set without test images
         return []
     return [
-        _judged(trial, line.series)
+        _evaluated(trial, line.series)
         for line in study_lines(results)
         for trial in line.trials
         if (trial.name in names if names else trial is line.trials[0]) and trial.test.get("images") == len(results.test)
     ]
 
 
-def _judged(trial: TrialResult, series: int) -> Judged:
+def _evaluated(trial: TrialResult, series: int) -> Evaluated:
     published = trial.published or {}
     figures, of_classes = published.get("test", {}), published.get("per_class", {})
-    return Judged(trial.name, "model", series, partial(trial.run.probabilities, "test"), trial.test, figures, of_classes)
+    return Evaluated(trial.name, "model", series, partial(trial.run.probabilities, "test"), trial.test, figures, of_classes)
 
 
-def judged_committees(results: StudyResults) -> list[Judged]:
+def evaluated_committees(results: StudyResults) -> list[Evaluated]:
     """The committees of the study whose members are stored."""
     if results.test is None:
         return []
     first = len({trial.line or trial.name for trial in results.trials})
     return [
-        Judged(
+        Evaluated(
             c.name, "committee", first + index, partial(np.asarray, c.probabilities), c.test,
             (c.published or {}).get("test", {}), {},
         )
@@ -82,16 +82,16 @@ def judged_committees(results: StudyResults) -> list[Judged]:
     ]  # fmt: skip
 
 
-def judged(results: StudyResults) -> list[Judged]:
+def evaluated(results: StudyResults) -> list[Evaluated]:
     """Models first, then committees, each in the order of the study."""
-    return judged_models(results) + judged_committees(results)
+    return evaluated_models(results) + evaluated_committees(results)
 
 
-def close_up(results: StudyResults) -> list[Judged]:
+def close_up(results: StudyResults) -> list[Evaluated]:
     """Those that are looked at one by one: everything in a small study; in a large one the best two models on the test
     images, the worst, and the best committee. They are shown, and nothing is chosen by them.
     """
-    models, committees = judged_models(results), judged_committees(results)
+    models, committees = evaluated_models(results), evaluated_committees(results)
     if len(models) > ALL:
         ranked = sorted(models, key=lambda one: -one.metrics["accuracy"])
         kept = {one.name for one in (*ranked[:2], ranked[-1])}
@@ -104,10 +104,10 @@ def close_up(results: StudyResults) -> list[Judged]:
 def close_up_note(results: StudyResults) -> str:
     """Which models `close_up` shows of how many, and why; empty where it shows all."""
     shown = [one for one in close_up(results) if one.kind == "model"]
-    if len(shown) == len(judged_models(results)) == len(results.stored):
+    if len(shown) == len(evaluated_models(results)) == len(results.stored):
         return ""
     ranked = [one.name for one in sorted(shown, key=lambda one: -one.metrics["accuracy"])]
-    if len(shown) == len(judged_models(results)):
+    if len(shown) == len(evaluated_models(results)):
         return f"Of each line one training is shown, the first: {joined(ranked)}."
     return (
         f"Of {len(results.stored)} trainings, those are shown that are right most often on the test images ({ranked[0]}, then "

@@ -38,16 +38,23 @@ class Sums(NamedTuple):
 
 
 def engine(backend: str, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-           label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> Any:  # fmt: skip
+           label_smoothing: float, before: Sequence[Any] = (), prediction_model: Any = None) -> Any:  # fmt: skip
     """The engine of the backend that this process runs Keras on.
 
     Args:
         before: layers from uint8 to uint8 images that stand before the model while it trains (augmentation).
-        asked: the model that `predict` asks, where it is another one over the same weights.
+        prediction_model: the model that `predict` uses, where it is another one over the same weights.
     """
     module = importlib.import_module(f"{__name__}.{backend}")
     return module.Engine(
-        model, optimizer, images, labels, batch_size=batch_size, label_smoothing=label_smoothing, before=before, asked=asked
+        model,
+        optimizer,
+        images,
+        labels,
+        batch_size=batch_size,
+        label_smoothing=label_smoothing,
+        before=before,
+        prediction_model=prediction_model,
     )
 
 

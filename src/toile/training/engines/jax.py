@@ -18,8 +18,8 @@ class Engine:
     """See `toile.training.engines`; arguments as of the TensorFlow engine."""
 
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
-        self.asked, self.optimizer, self.batch_size = asked or model, optimizer, batch_size
+                 label_smoothing: float, before: Sequence[Any] = (), prediction_model: Any = None) -> None:  # fmt: skip
+        self.prediction_model, self.optimizer, self.batch_size = prediction_model or model, optimizer, batch_size
         optimizer.build(model.trainable_variables)
         self.training_model = training_model(model, before)
         classes = model.output_shape[-1]
@@ -51,7 +51,7 @@ class Engine:
 
         self._steps = jax.jit(lambda state, orders, rates: jax.lax.scan(step, state, (orders, rates)))
         self._predict = jax.jit(
-            lambda trainable, fixed, batch: self.asked.stateless_call(trainable, fixed, batch, training=False)[0]
+            lambda trainable, fixed, batch: self.prediction_model.stateless_call(trainable, fixed, batch, training=False)[0]
         )
 
     def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:
@@ -75,8 +75,8 @@ class Engine:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Probabilities `(n, classes)` float32 of uint8 images."""
-        trainable = [variable.value for variable in self.asked.trainable_variables]
-        fixed = [variable.value for variable in self.asked.non_trainable_variables]
+        trainable = [variable.value for variable in self.prediction_model.trainable_variables]
+        fixed = [variable.value for variable in self.prediction_model.non_trainable_variables]
         batches = [
             np.asarray(self._predict(trainable, fixed, images[at : at + PREDICT_BATCH]))
             for at in range(0, len(images), PREDICT_BATCH)

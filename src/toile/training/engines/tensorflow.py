@@ -29,11 +29,11 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        before, asked: as `toile.training.engines.engine` takes them.
+        before, prediction_model: as `toile.training.engines.engine` takes them.
     """
 
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
+                 label_smoothing: float, before: Sequence[Any] = (), prediction_model: Any = None) -> None:  # fmt: skip
         optimizer.build(model.trainable_variables)
         fuse_updates(optimizer)
         self.training_model = to_logits = training_model(model, before, with_training_layers)
@@ -71,7 +71,7 @@ class Engine:
 
         self._epoch = epoch
         self._predict = tf.function(
-            lambda batch: (asked or model)(batch, training=False),
+            lambda batch: (prediction_model or model)(batch, training=False),
             input_signature=[tf.TensorSpec([None, *images.shape[1:]], images.dtype)],
             autograph=False,
         )

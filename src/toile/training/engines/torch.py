@@ -18,8 +18,8 @@ class Engine:
     """See `toile.training.engines`; arguments as of the TensorFlow engine."""
 
     def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = (), asked: Any = None) -> None:  # fmt: skip
-        self.model, self.asked, self.optimizer = model, asked or model, optimizer
+                 label_smoothing: float, before: Sequence[Any] = (), prediction_model: Any = None) -> None:  # fmt: skip
+        self.model, self.prediction_model, self.optimizer = model, prediction_model or model, optimizer
         self.batch_size, self.smoothing = batch_size, label_smoothing
         optimizer.build(model.trainable_variables)
         self.training_model = training_model(model, before)
@@ -55,7 +55,9 @@ class Engine:
         """Probabilities `(n, classes)` float32 of uint8 images."""
         with torch.no_grad():
             batches = [
-                self.asked(torch.tensor(np.array(images[at : at + PREDICT_BATCH]), device=self.device), training=False)
+                self.prediction_model(
+                    torch.tensor(np.array(images[at : at + PREDICT_BATCH]), device=self.device), training=False
+                )
                 for at in range(0, len(images), PREDICT_BATCH)
             ]
         return torch.cat(batches).float().cpu().numpy()
