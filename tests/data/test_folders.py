@@ -48,7 +48,9 @@ def test_parts_in_any_spelling_and_wrapped(tmp_path, names, wrapped):
     fill(tmp_path.joinpath("set", *wrapped), *names)
     dataset = read(tmp_path / "set")
     assert shades(dataset) == {"train": [0, 1, 10, 11], "validation": [50, 51, 60, 61], "test": [100, 101, 110, 111]}
-    assert {name: part.labels.tolist() for name, part in dataset.parts.items()} == dict.fromkeys(dataset.parts, [0, 0, 1, 1])
+    assert {name: part.labels.tolist() for name, part in dataset.parts.items()} == {
+        name: [0, 0, 1, 1] for name in dataset.parts
+    }
     within = "/".join((*wrapped, names[1]))
     assert dataset.validation.names.tolist() == [f"{within}/{name}.png" for name in ("a/0", "a/1", "b/0", "b/1")]
 
@@ -72,7 +74,7 @@ def test_two_folders_of_one_part_and_one_without_classes(tmp_path):
     with pytest.raises(DataError, match="val/, valid/ are one part; expected one of them"):
         read(tmp_path / "twice")
     picture(fill(tmp_path / "flat", "train") / "test" / "1.png")
-    with pytest.raises(DataError, match='leave it out: `parts = { train = "train" }`'):
+    with pytest.raises(DataError, match=r'leave it out: `parts = \{ train = "train" \}`'):
         read(tmp_path / "flat")
     assert shades(read(tmp_path / "flat", parts={"train": "train"})) == {"train": [0, 1, 10, 11]}
 
@@ -141,7 +143,7 @@ def test_nothing_that_can_be_read(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.png").write_text("x")
-    with pytest.raises(DataError, match="none of 2 files can be read as a picture; the first: not a picture"):
+    with pytest.raises(DataError, match=r"none of 2 files can be read as a picture; the first: not a picture"):
         read(tmp_path, on_error="skip")
 
 
@@ -249,7 +251,7 @@ def test_a_test_part_is_drawn_beside_given_validation_images(tmp_path):
 def test_given_images_are_never_thrown_away_in_silence(tmp_path, said):
     root = fill(tmp_path, "train", "val", "test")
     spec, fold = SplitSpec(**said), 0 if "folds" in said else None
-    with pytest.raises(DataError, match='brings 4 validation images of its own.* `pool = "validation"`'):
+    with pytest.raises(DataError, match=r'brings 4 validation images of its own.* `pool = "validation"`'):
         split(read(root), resolved(spec, read(root)), fold)
     pooled = read(root, pool="validation")
     assert shades(pooled) == {"train": [0, 1, 10, 11, 50, 51, 60, 61], "test": [100, 101, 110, 111]}
@@ -281,7 +283,9 @@ def test_names_form_and_validation_images_come_back(tmp_path):
     dataset, store = load(spec), Store(tmp_path / "store")
     store.keep(dataset, spec)
     for back in (store.kept(spec), store.dataset(dataset.content)):
-        assert back.form == dataset.form == Form(size=(9, 9), channels=1, fit="crop", own=((4, 4), (9, 9)), guess=back.form.guess)
+        assert (
+            back.form == dataset.form == Form(size=(9, 9), channels=1, fit="crop", own=((4, 4), (9, 9)), guess=back.form.guess)
+        )
         assert back.content == dataset.content == Dataset.open(store.data_folder / dataset.content, verify=True).content
         for name, part in dataset.parts.items():
             assert back.parts[name].names.tolist() == part.names.tolist()
@@ -304,7 +308,7 @@ def test_a_store_of_before_has_a_form_too(tmp_path):
 
 def test_names_that_are_no_text_can_be_printed(tmp_path):
     path = picture(tmp_path / "a" / "x.png")
-    os.rename(os.fsencode(path), os.fsencode(path.parent) + b"/\xff.png")
+    path.rename(path.parent / os.fsdecode(b"\xff.png"))
     dataset = read(tmp_path)
     assert dataset.train.names.tolist() == ["a/\\xff.png"]
     dataset.save(tmp_path / "kept")
@@ -312,8 +316,6 @@ def test_names_that_are_no_text_can_be_printed(tmp_path):
 
 
 # Whether a folder has changed
-
-
 
 
 def test_a_listing_knows_every_change(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,7 +177,7 @@ def test_guesses_can_be_switched_off():
 
 
 def test_dark_on_white_is_learned_too():
-    paper = FASHION.model_copy(update={"guess": Guess(border=255.0, fill=1.0)})
+    paper = replace(FASHION, guess=Guess(border=255.0, fill=1.0))
     taken, inverted = prepare(encoded(garment(255, 55)), SHAPE, paper), prepare(encoded(garment(0, 200)), SHAPE, paper)
     np.testing.assert_array_equal(taken.pixels, inverted.pixels)
     assert said(inverted, "inverted, because its border is dark and the model knows dark objects on white (border median 255)")
@@ -185,7 +186,7 @@ def test_dark_on_white_is_learned_too():
 
 @pytest.mark.parametrize("own", [(28, 28), (56, 40)])
 def test_nothing_is_guessed_about_the_data_sets_own(own):
-    form = FASHION.model_copy(update={"own": (own, (28, 28))})
+    form = replace(FASHION, own=(own, (28, 28)))
     pixels = np.full(own, 250, np.uint8)
     pixels[12:20, 9:14] = 30
     prepared = prepare(encoded(Image.fromarray(pixels)), SHAPE, form)
@@ -203,7 +204,7 @@ def test_before_models_brought_a_form_their_own_size_was_no_sign():
 @pytest.mark.parametrize(("fill", "trimmed"), [(0.6, False), (0.62, False), (0.5, True), (20 / 28, True), (1.0, True)])
 def test_an_object_as_large_as_learned_is_left_where_it_is(fill, trimmed):
     """The garment takes 60 of the 100 pixels that become 28."""
-    form = FASHION.model_copy(update={"guess": Guess(border=0.0, fill=fill)})
+    form = replace(FASHION, guess=Guess(border=0.0, fill=fill))
     prepared = prepare(encoded(garment()), SHAPE, form)
     assert said(prepared, "trimmed") == trimmed
     rows = np.flatnonzero((prepared.pixels[:, :, 0] > 100).any(axis=1))
@@ -211,7 +212,7 @@ def test_an_object_as_large_as_learned_is_left_where_it_is(fill, trimmed):
 
 
 def test_objects_of_all_sizes_are_not_trimmed():
-    form = FASHION.model_copy(update={"guess": Guess(border=0.0)})
+    form = replace(FASHION, guess=Guess(border=0.0))
     prepared = prepare(encoded(garment(255, 55)), SHAPE, form)
     assert said(prepared, "inverted") and not said(prepared, "trimmed")
 

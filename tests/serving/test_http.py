@@ -18,7 +18,6 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from toile.serving.image import MAX_PIXELS
 
 from tests.serving.fixture import (
     CLASSES,
@@ -34,6 +33,7 @@ from tests.serving.fixture import (
     write_export,
 )
 from toile.serving import command, schema
+from toile.serving.bodies import MAX_PIXELS
 from toile.serving.limits import Limits
 
 pytestmark = pytest.mark.xdist_group("serve")
@@ -113,8 +113,9 @@ def test_what_the_model_saw(client):
     seen = np.array(found["pixels"])
     assert seen.shape == SHAPE
     check(client.post("/v1/predict", json={"image": seen.tolist()}), seen[None].astype(np.uint8))
-    left = client.post("/v1/predict?pixels=true&light_on_black=false", content=png(bright)).json()["predictions"][0]
+    left = client.post("/v1/predict?pixels=true&as_is=true", content=png(bright)).json()["predictions"][0]
     assert np.array(left["pixels"])[0, 0, 0] == 255
+    assert left["steps"] == ["resized from 100 x 60 to 28 x 17 and centred in 28 x 28"]
 
 
 def test_a_run_has_no_votes(tmp_path):

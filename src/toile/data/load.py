@@ -96,7 +96,7 @@ def _form(dataset: Dataset) -> Form:
     seen = Form.of(dataset.train.images)
     if dataset.form is None:
         return seen
-    return dataset.form.model_copy(update={"guess": seen.guess}) if dataset.form.own else dataset.form
+    return replace(dataset.form, guess=seen.guess) if dataset.form.own else dataset.form
 
 
 def _options(spec: DatasetSpec, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toile.errors import ToileError
-from toile.study.strict import Ground
+from toile.study.pictures import Ground
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 64_000_000  # of a file; phones make 12 to 50 megapixels
@@ -114,7 +114,11 @@ class Opened:
     def _upright(self) -> Image.Image:
         """Decoded, and turned as EXIF says unless the header was told to forget that."""
         try:
-            return ImageOps.exif_transpose(self.image)
+            self.image.load()
+            if self.orientation != 1:
+                return ImageOps.exif_transpose(self.image)
+            # A lying TIFF that is not turned tells the size that it would have then; a copy has its own.
+            return self.image if self.image.size == self.image.im.size else self.image.copy()
         except Exception as error:  # decoders meet broken files with errors of every kind
             raise ImageError(f"{self.name} is broken or cut short: {error}") from None
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from toile.pictures.decode import Decoded
 from toile.pictures.learned import border
-from toile.study.strict import Fit
+from toile.study.pictures import Fit
 
 
 def fitted(picture: tuple[int, int], size: tuple[int, int], fit: Fit) -> tuple[int, int]:

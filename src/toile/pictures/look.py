@@ -11,7 +11,7 @@ import numpy as np
 from toile.pictures.decode import ImageError, Opened, opened
 from toile.pictures.fit import fitted, place
 from toile.pictures.read import array, contents
-from toile.study.strict import Fit, Ground
+from toile.study.pictures import Fit, Ground
 
 # Pixels from which on a picture is decoded alone, after the others: as many at once as there are cores would fill the memory.
 _LARGE = 8_000_000

@@ -7,6 +7,7 @@ negate, trim what is as dark as the border, bring the longest edge to size, cent
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def read(source: bytes | Path, form: Form, *, as_is: bool = False, most: int = M
 def array(picture: Decoded, channels: int) -> np.ndarray:
     """The pixels, uint8 `(height, width, channels)`, of a picture that is grey or has three channels."""
     pixels = np.asarray(picture.image, np.uint8).reshape(picture.image.height, picture.image.width, -1)
-    return np.repeat(pixels, channels // pixels.shape[2], axis=2)
+    return pixels if pixels.shape[2] == channels else np.repeat(pixels, channels, axis=2)
 
 
 def contents(path: Path) -> bytes:
@@ -77,10 +78,11 @@ def contents(path: Path) -> bytes:
         ImageError: it cannot be read, is absurdly large, or is no file: a pipe or a device would be read for ever.
     """
     try:
-        if path.exists() and not path.is_file():
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
             raise ImageError(f"{path} cannot be read: it is not a file")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ImageError(f"{path} is too large: {size:,} bytes; allowed are {MAX_BYTES:,}")
+        if about.st_size > MAX_BYTES:
+            raise ImageError(f"{path} is too large: {about.st_size:,} bytes; allowed are {MAX_BYTES:,}")
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}") from None

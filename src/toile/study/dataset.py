@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from toile.study.strict import Fit, Ground, Integers, Name, Seed, Side, Size, Spec, Strings, listed
+from toile.study.pictures import Fit, Ground
+from toile.study.strict import Integers, Name, Seed, Side, Size, Spec, Strings, listed
 
 # Keys that say how files are read: each is for the formats that know of it.
 READING = ("size", "fit", "transparency", "upright", "parts", "nested", "on_error")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -26,5 +26,3 @@ Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
 # Of pictures.
 Side = Annotated[int, Field(ge=1, lt=2**31)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(listed)]
-Fit = Literal["pad", "crop", "stretch"]
-Ground = Literal["white", "black"]

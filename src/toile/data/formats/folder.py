@@ -18,7 +18,7 @@ from toile.pictures.files import shown
 from toile.pictures.look import Wanted
 from toile.pictures.many import Many, read_many
 from toile.study.dataset import MAX_PIXELS
-from toile.study.strict import Fit, Ground
+from toile.study.pictures import Fit, Ground
 
 _NAMED = 100  # files that an error names; it says how many there are
 _SIZES = 6  # that an error shows
