@@ -258,7 +258,7 @@ def test_given_images_are_never_thrown_away_in_silence(tmp_path, said):
     assert pooled.train.names.tolist()[4] == "val/a/0.png"
     assert len(split(pooled, spec, fold).validation) == 4
     assert shades(read(root, pool=True))["train"][-1] == 111
-    with pytest.raises(DataError, match="has no validation images; set split.validation to a fraction"):
+    with pytest.raises(DataError, match=r"has no validation images; set split\.validation to a fraction"):
         split(pooled, SplitSpec(validation="given"))
     with pytest.raises(DataError, match="no validation images to pool"):
         read(fill(tmp_path / "other", "train", "test"), pool="validation")
