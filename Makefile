@@ -62,6 +62,7 @@ committee: .venv/installed
 test: .venv/installed-test
 	@$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/ruff format --check src tests benchmarks docs
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 10
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt .venv/installed-test

@@ -38,6 +38,12 @@ FLAGS = [
 ]
 
 
+def pytest_configure() -> None:
+    from tests import shapes
+
+    shapes.install()
+
+
 @pytest.fixture
 def pretenders(tmp_path, monkeypatch):
     from tests.runner.fixture import Pretenders

@@ -154,7 +154,7 @@ def _architectures() -> Iterator[Choice]:
     for name in architectures.names():
         module = architectures.load(name)
         arguments = docstring_parser.parse(module.build.__doc__, style=docstring_parser.DocstringStyle.GOOGLE).params
-        about = {argument.arg_name: " ".join(argument.description.split()) for argument in arguments}
+        about = {argument.arg_name: " ".join((argument.description or "").split()) for argument in arguments}
         found = list(keys(architectures.options_model(name), about))
         example = {"name": name, **architectures.complete(name, asked.get(name, {}))}
         yield Choice(name, _sentence(module.__doc__), found, example, architectures.learner(name))

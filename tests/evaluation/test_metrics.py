@@ -102,7 +102,7 @@ def test_precision_of_a_model_that_is_sure_of_nothing_is_0():
 
 
 def test_exactly_a_half_is_not_above_the_threshold():
-    assert METRICS["recall"].function(np.array([[0.5, 0.5]]), np.array([0])) == 0.0
+    assert METRICS["recall"].function(np.array([[0.5, 0.5]], np.float32), np.array([0])) == 0.0
 
 
 def test_ece_by_its_definition():
@@ -118,7 +118,7 @@ def test_ece_by_its_definition():
 
 
 def test_ece_of_the_surely_wrong_is_1_and_of_the_surely_right_0():
-    sure = np.eye(3)[[0, 1, 2]]
+    sure = np.eye(3, dtype=np.float32)
     assert ece(sure, np.array([0, 1, 2])) == 0
     assert ece(sure, np.array([1, 2, 0])) == 1
 
@@ -153,9 +153,9 @@ def test_a_handful_of_images_is_enough(images):
 
 
 def test_confusion_matrix_can_have_room_for_more_classes():
-    confusion = confusion_matrix(np.array([[0.9, 0.1]]), np.array([1]), classes=3)
+    confusion = confusion_matrix(np.array([[0.9, 0.1]], np.float32), np.array([1]), classes=3)
     assert confusion.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
-    assert [row["support"] for row in per_class(np.array([[0.9, 0.1]]), np.array([1]), 3)] == [0, 1, 0]
+    assert [row["support"] for row in per_class(np.array([[0.9, 0.1]], np.float32), np.array([1]), 3)] == [0, 1, 0]
 
 
 def test_evaluate_refuses_what_are_no_probabilities():

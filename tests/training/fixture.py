@@ -1,13 +1,21 @@
-"""A small store with real digits, trials over it, and workers that train them in processes of their own."""
+"""A small store with real digits, trials over it, and processes that train them.
+
+A training in pytest's own process leaves TensorFlow's graphs behind, some megabytes each, for as long as the process lives.
+`elsewhere` runs a function, and with it its trainings, in a process that ends with it.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import math
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -22,6 +30,7 @@ from toile.models import architectures
 from toile.store.store import Store
 from toile.study.spec import DatasetSpec, RecipeSpec, SplitSpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+from toile.training.train import train
 from toile.workers.process import environment
 
 TRAIN, TEST = 200, 60
@@ -66,6 +75,64 @@ def make_trial(
         seed=seed,
         backend=backend,
     )
+
+
+# On Linux each process is a fork of one that has loaded TensorFlow and computed nothing.
+_PROCESSES = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+_PROCESSES.set_forkserver_preload(["keras", "toile.training.engines.tensorflow", __name__])
+
+
+@cache
+def _one_by_one() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=_PROCESSES, max_tasks_per_child=1)
+
+
+def elsewhere(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What a function returns or raises in a process of its own. All must be picklable."""
+    return _one_by_one().submit(function, *arguments, **options).result()
+
+
+class Interrupted(BaseException):
+    """What a training does not expect."""
+
+
+def trained(trial: Trial, root: Path, stop_after: int | None = None, **more: Any) -> list[dict[str, Any]]:
+    """Train in this process; all events. `stop_after` ends it as a signal would, between an epoch and the next."""
+    said = []
+
+    def say(event: str, **fields: Any) -> None:
+        said.append({"event": event, **fields})
+        if event == "epoch" and fields["epoch"] == stop_after:
+            raise Interrupted
+
+    try:
+        train(trial, Store(root), threads=1, say=say, **more)
+    except Interrupted:
+        pass
+    else:
+        assert stop_after is None
+    return said
+
+
+def train_elsewhere(trial: Trial, store: Store, stop_after: int | None = None, **more: Any) -> list[dict[str, Any]]:
+    """The same in a process of its own."""
+    return elsewhere(trained, trial, store.root, stop_after, **more)
+
+
+def _train_and_die(trial: Trial, root: Path, epoch: int) -> None:
+    def say(event: str, **fields: Any) -> None:
+        if event == "epoch" and fields["epoch"] == epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    train(trial, Store(root), threads=1, say=say)
+
+
+def train_and_die(trial: Trial, store: Store, epoch: int) -> None:
+    """Train in a process that is killed after so many epochs. (A kill from outside may come an epoch later.)"""
+    process = _PROCESSES.Process(target=_train_and_die, args=(trial, store.root, epoch))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 @contextmanager

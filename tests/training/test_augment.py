@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,16 +14,14 @@ from tests.training.fixture import (
     assert_same_result,
     make_store,
     make_trial,
-    python,
     some_images,
+    train_and_die,
+    train_elsewhere,
     weights,
     work,
 )
-from toile.store.store import Store
 from toile.study.augmentation import Augmentation, Elastic, Erasing
-from toile.study.trial import Trial
 from toile.training import recipe
-from toile.training.train import train
 
 SHAPE = (28, 28, 1)
 EACH = {
@@ -284,26 +279,12 @@ def test_images_keep_their_digits_in_bfloat16():
 # Trainings
 
 
-def train_and_die(path: str, root: str) -> None:
-    """In a process of its own: train, and be killed after the first epoch."""
-
-    def say(event: str, **fields: Any) -> None:
-        if event == "epoch":
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    train(Trial.parse(Path(path).read_text("utf-8")), Store(root), threads=1, say=say)
-
-
 def test_killed_augmented_training_goes_on_bit_identically(tmp_path):
     trial = make_trial(options={"hidden": [4], "dropout": 0.2}, epochs=2, augmentation=SOME)
     whole, resumed = make_store(tmp_path / "whole"), make_store(tmp_path / "resumed")
-    train(trial, whole, threads=1, say=lambda event, **fields: None)
-    (tmp_path / "trial.json").write_text(trial.canonical(), "utf-8")
-    code = "from tests.training import test_augment as tests\ntests.train_and_die(sys.argv[1], sys.argv[2])"
-    python(code, tmp_path / "trial.json", resumed.root, ends=-signal.SIGKILL)
-    epochs = []
-    train(trial, resumed, threads=1, say=lambda event, **fields: epochs.append(fields["epoch"]))
-    assert epochs == [2]
+    train_elsewhere(trial, whole)
+    train_and_die(trial, resumed, 1)
+    assert [event["epoch"] for event in train_elsewhere(trial, resumed)] == [2]
     assert_same_result(resumed, whole, trial)
 
 
@@ -312,7 +293,7 @@ def test_augmented_model_is_saved_without_its_augmentation(tmp_path):
 
     store, trials = make_store(tmp_path), [make_trial(epochs=1, augmentation=spec) for spec in (SOME, False)]
     for trial in trials:
-        train(trial, store, threads=1, say=lambda event, **fields: None)
+        train_elsewhere(trial, store)
     augmented_run, plain = (store.get(trial.fingerprint) for trial in trials)
     model = keras.models.load_model(augmented_run.model_path, compile=False)
     assert not [layer.name for layer in model.layers if "random" in layer.name or "elastic" in layer.name]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.training.fixture import ALL_BACKENDS, OTHER_BACKENDS, STATEFUL, dataset, python
+from tests.training.fixture import ALL_BACKENDS, OTHER_BACKENDS, STATEFUL, dataset, elsewhere, python
 from toile.models import architectures
 from toile.study.optimizers import OPTIMIZERS
 from toile.study.spec import RecipeSpec
@@ -88,23 +89,33 @@ def fitted(case: str) -> tuple[Any, dict[str, float]]:
     return model, {name: values[0] for name, values in history.history.items()}
 
 
-def assert_as_fit(case: str, tolerance: float = 1e-5) -> None:
-    (model, sums, _), (oracle, figures) = one_epoch(case, "tensorflow"), fitted(case)
-    for ours, theirs, variable in zip(model.get_weights(), oracle.get_weights(), model.weights, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=tolerance, err_msg=variable.path)
-    assert sums.figures(len(dataset().train)) == pytest.approx(figures, abs=tolerance)
+Trained = tuple[list[np.ndarray], dict[str, float]]
+
+
+def both(case: tuple[str, dict[str, Any], dict[str, Any]]) -> tuple[list[str], Trained, Trained]:
+    """In a process of its own: the weights' names; weights and figures after an epoch, ours and Keras's."""
+    CASES["this"] = case
+    (model, sums, _), (oracle, figures) = one_epoch("this", "tensorflow"), fitted("this")
+    ours = model.get_weights(), sums.figures(len(dataset().train))
+    return [variable.path for variable in model.weights], ours, (oracle.get_weights(), figures)
+
+
+def assert_as_fit(case: tuple[str, dict[str, Any], dict[str, Any]], tolerance: float = 1e-5) -> None:
+    paths, (ours, figures), (theirs, expected) = elsewhere(both, case)
+    for one, other, path in zip(ours, theirs, paths, strict=True):
+        np.testing.assert_allclose(one, other, atol=tolerance, err_msg=path)
+    assert figures == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_tensorflow_epoch_is_keras_fit(case):
-    assert_as_fit(case)
+    assert_as_fit(CASES[case])
 
 
 @pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"sgd", "adam"}))
-def test_every_optimizer_does_what_it_does_in_keras_fit(name, monkeypatch):
-    monkeypatch.setitem(CASES, name, ("mlp", PLAIN, {"optimizer": name}))
+def test_every_optimizer_does_what_it_does_in_keras_fit(name):
     # Those that divide by the gradient's size make much of the last bits of small gradients.
-    assert_as_fit(name, 1e-4)
+    assert_as_fit(("mlp", PLAIN, {"optimizer": name}), 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +140,10 @@ def test_updates_that_have_a_fused_kernel(options, fused):
 
 
 def test_prediction_is_the_models_own_and_takes_any_number_of_images():
+    elsewhere(predict_any_number)
+
+
+def predict_any_number() -> None:
     model, _, predicted = one_epoch("batch norm", "tensorflow")
     images = dataset().test.images
     np.testing.assert_allclose(predicted, model.predict(images, verbose=0), atol=1e-6)
@@ -149,13 +164,17 @@ def test_figures_are_shares_of_images():
     assert Sums(230.0, 10.0, 0.0, 0.0).figures(100)["precision"] == 0.0  # nothing is above 0.5
 
 
-# Other backends, each in one process of its own for all its cases.
+# Backends, each in one process of its own for all its cases.
 
 SHARED_CASES = ("adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss")
 
 
-def answer_from_other_process(backend: str, given: str, answer: str) -> None:
-    """In the other backend's process: an epoch of all shared cases from the given weights, and a look at dropout."""
+def save_initial_weights(given: Path) -> None:
+    np.savez(given, **{f"{case}/{i}": w for case in SHARED_CASES for i, w in enumerate(prepared(case)[0].get_weights())})
+
+
+def answer(backend: str, given: str, to: str) -> None:
+    """In the backend's process: an epoch of all shared cases from the given weights, and a look at dropout."""
     with np.load(given) as stored:
         initial = {case: [stored[f"{case}/{i}"] for i in range(count(stored, case))] for case in SHARED_CASES}
     found = {"dropout": np.array(json.dumps(look_at_dropout()))}
@@ -163,7 +182,8 @@ def answer_from_other_process(backend: str, given: str, answer: str) -> None:
         model, sums, predicted = one_epoch(case, backend, initial[case])
         found |= {f"{case}/{i}": w for i, w in enumerate(model.get_weights())}
         found |= {f"{case}/sums": np.array(sums), f"{case}/predicted": predicted}
-    np.savez(answer, **found)
+        found |= {f"{case}/paths": np.array([variable.path for variable in model.weights])}
+    np.savez(to, **found)
 
 
 def count(stored: Any, case: str) -> int:
@@ -175,14 +195,17 @@ def count(stored: Any, case: str) -> int:
 def answers(tmp_path_factory):
     """Backend -> what its process answered; each is started once."""
     given = tmp_path_factory.mktemp("epochs") / "given.npz"
-    np.savez(given, **{f"{c}/{i}": w for c in SHARED_CASES for i, w in enumerate(prepared(c)[0].get_weights())})
+    elsewhere(save_initial_weights, given)
 
     @cache
     def ask(backend: str) -> dict[str, np.ndarray]:
-        code = "from tests.training import test_engines as tests\ntests.answer_from_other_process(*sys.argv[1:])"
-        answer = given.with_name(f"{backend}.npz")
-        python(code, backend, given, answer, backend=backend)
-        with np.load(answer) as stored:
+        to = given.with_name(f"{backend}.npz")
+        if backend == "tensorflow":
+            elsewhere(answer, backend, given, to)
+        else:
+            code = "from tests.training import test_engines as tests\ntests.answer(*sys.argv[1:])"
+            python(code, backend, given, to, backend=backend)
+        with np.load(to) as stored:
             return {name: stored[name] for name in stored.files}
 
     return ask
@@ -190,15 +213,13 @@ def answers(tmp_path_factory):
 
 @pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_other_backends_agree_with_tensorflow(backend, answers):
-    answer = answers(backend)
+    theirs, ours = answers(backend), answers("tensorflow")
     for case in SHARED_CASES:
-        model, sums, predicted = one_epoch(case, "tensorflow")
-        ours = model.get_weights()
-        assert count(answer, case) == len(ours) > 0
-        for i, (weight, variable) in enumerate(zip(ours, model.weights, strict=True)):
-            np.testing.assert_allclose(answer[f"{case}/{i}"], weight, atol=1e-4, err_msg=f"{case}: {variable.path}")
-        np.testing.assert_allclose(answer[f"{case}/sums"], sums, rtol=1e-4, err_msg=case)
-        np.testing.assert_allclose(answer[f"{case}/predicted"], predicted, atol=1e-4, err_msg=case)
+        assert count(theirs, case) == count(ours, case) > 0
+        for i, path in enumerate(ours[f"{case}/paths"]):
+            np.testing.assert_allclose(theirs[f"{case}/{i}"], ours[f"{case}/{i}"], atol=1e-4, err_msg=f"{case}: {path}")
+        np.testing.assert_allclose(theirs[f"{case}/sums"], ours[f"{case}/sums"], rtol=1e-4, err_msg=case)
+        np.testing.assert_allclose(theirs[f"{case}/predicted"], ours[f"{case}/predicted"], atol=1e-4, err_msg=case)
 
 
 # Random generators: what a resumed epoch depends on and no checkpoint holds.
@@ -230,7 +251,7 @@ def look_at_dropout() -> dict[str, Any]:
 
 @pytest.mark.parametrize("backend", ALL_BACKENDS)
 def test_dropout_is_decided_by_seed_and_epoch(backend, answers):
-    facts = look_at_dropout() if backend == "tensorflow" else json.loads(str(answers(backend)["dropout"]))
+    facts = elsewhere(look_at_dropout) if backend == "tensorflow" else json.loads(str(answers(backend)["dropout"]))
     assert facts == {
         "every layer's": [True, True],
         "states": 2,

@@ -18,7 +18,7 @@ from tests.training.fixture import (
     dataset,
     make_store,
     make_trial,
-    python,
+    train_elsewhere,
     weights,
     work,
 )
@@ -27,14 +27,8 @@ from toile.inference.export import WRITERS
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.trial import Trial
-from toile.training.train import train
 
-quietly = partial(train, threads=1, say=lambda event, **fields: None)
 TRIAL = partial(make_trial, "cnn", STATEFUL)
-
-
-class Interrupted(BaseException):
-    """What a training does not expect."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     """Of one training, without and with the average."""
     store, trials = make_store(tmp_path_factory.mktemp("flip")), [TRIAL(), TRIAL(flip_average=True)]
     for trial in trials:
-        quietly(trial, store)
+        train_elsewhere(trial, store)
     plain, averaged = (store.get(trial.fingerprint) for trial in trials)
     return plain, averaged
 
@@ -78,14 +72,8 @@ def test_validation_while_it_trains_is_averaged_too(runs):
 
 
 def test_bfloat16_averages_in_float32(tmp_path: Path):
-    code = "from tests.training import test_flip as tests\ntests.in_bfloat16(sys.argv[1])"
-    python(code, tmp_path)
-
-
-def in_bfloat16(folder: str) -> None:
-    """In a process of its own, because the precision is the process's."""
-    store, trial = make_store(Path(folder)), TRIAL(flip_average=True, precision="bfloat16", epochs=1)
-    quietly(trial, store)
+    store, trial = make_store(tmp_path), TRIAL(flip_average=True, precision="bfloat16", epochs=1)
+    train_elsewhere(trial, store)
     probabilities = store.get(trial.fingerprint).probabilities("test")
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
@@ -99,16 +87,10 @@ def test_a_stopped_training_goes_on_bit_identically(optimizer: dict[str, Any], t
         schedule="one-cycle", label_smoothing=0.1, augmentation={"crop": 2, "flip": "horizontal", "erasing": {}},
     )  # fmt: skip
     whole, resumed = make_store(tmp_path / "whole"), make_store(tmp_path / "resumed")
-    quietly(trial, whole)
-
-    def stop(event: str, **fields: Any) -> None:
-        if event == "epoch":
-            raise Interrupted
-
-    for _ in range(2):
-        with pytest.raises(Interrupted):
-            train(trial, resumed, threads=1, say=stop)
-    quietly(trial, resumed)
+    train_elsewhere(trial, whole)
+    for epoch in (1, 2):
+        train_elsewhere(trial, resumed, epoch)
+    train_elsewhere(trial, resumed)
     assert len(resumed.get(trial.fingerprint).provenance["sessions"]) == 3
     assert_same_result(resumed, whole, trial)
 

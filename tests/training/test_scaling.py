@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler
 
-from tests.training.fixture import make_store, make_trial, python
+from tests.training.fixture import make_store, make_trial, python, train_elsewhere
 from toile.data.splits import split
 from toile.models import architectures
 from toile.training.scaling import fit
-from toile.training.train import train
 
 SHAPE = (4, 3, 2)
 
@@ -78,7 +77,7 @@ def test_run_was_fitted_on_its_training_part_and_reloads_without_toile(tmp_path)
     store, trial = make_store(tmp_path / "store"), make_trial("mlp", {"hidden": [8]}, epochs=1, scaling="min-max")
     plain = make_trial("mlp", {"hidden": [8]}, epochs=1)
     assert plain.fingerprint != trial.fingerprint
-    train(trial, store, threads=1, say=lambda event, **fields: None)
+    train_elsewhere(trial, store)
     run, parts = store.get(trial.fingerprint), split(store.dataset(trial.dataset.content), trial.split)
     np.save(tmp_path / "images.npy", parts.test.images)
     python(

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.training.fixture import STATEFUL, assert_same_result, make_store, make_trial, weights
+from tests.training.fixture import train_elsewhere as trained
 from toile.errors import ToileError
 from toile.store.store import Store
 from toile.study.trial import Trial
-from toile.training.train import train
 
 ADAM = {"name": "adam", "learning_rate": 0.01}
-quiet = partial(train, threads=1, say=lambda event, **fields: None)
-
-
-class Interrupted(BaseException):
-    """What a training does not expect."""
-
-
-def interrupted(trial: Trial, store: Store, after: int, **more: Any) -> None:
-    """Train, until an epoch has been told of."""
-
-    def say(event: str, **fields: Any) -> None:
-        if event == "epoch" and fields["epoch"] == after:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        train(trial, store, threads=1, say=say, **more)
 
 
 def variables(store: Store, trial: Trial) -> list[Any]:
@@ -49,12 +32,11 @@ def variables(store: Store, trial: Trial) -> list[Any]:
 def test_each_is_what_it_would_have_been_alone(architecture, options, recipe, tmp_path):
     shared, alone = make_store(tmp_path / "shared"), make_store(tmp_path / "alone")
     trials = {epochs: make_trial(architecture, options, epochs=epochs, **recipe) for epochs in (1, 2, 4)}
-    said = []
-    train(trials[4], shared, threads=1, say=lambda event, **fields: said.append((event, fields["epoch"])), also=[1, 2])
-    assert said == [("epoch", epoch) for epoch in (1, 2, 3, 4)]
+    said = trained(trials[4], shared, also=[1, 2])
+    assert [(event["event"], event["epoch"]) for event in said] == [("epoch", epoch) for epoch in (1, 2, 3, 4)]
     assert shared.unfinished() == [] and len(shared.runs()) == 3
     for epochs in (2, 4):
-        quiet(trials[epochs], alone)
+        trained(trials[epochs], alone)
         assert_same_result(shared, alone, trials[epochs])
     for epochs, trial in trials.items():
         run = shared.get(trial.fingerprint)
@@ -66,19 +48,19 @@ def test_each_is_what_it_would_have_been_alone(architecture, options, recipe, tm
 def test_interrupted_shared_training_goes_on_to_the_same_bits(tmp_path):
     shared, alone = make_store(tmp_path / "shared"), make_store(tmp_path / "alone")
     short, middle, long = (make_trial("cnn", STATEFUL, epochs=epochs, optimizer=ADAM) for epochs in (1, 2, 3))
-    interrupted(long, shared, after=1, also=[1, 2])
+    trained(long, shared, stop_after=1, also=[1, 2])
     assert [run.fingerprint for run in shared.runs()] == [short.fingerprint]
-    quiet(long, shared, also=[1, 2])
+    trained(long, shared, also=[1, 2])
     assert {run.fingerprint for run in shared.runs()} == {one.fingerprint for one in (short, middle, long)}
-    quiet(middle, alone)
+    trained(middle, alone)
     assert_same_result(shared, alone, middle)
 
 
 def test_stored_shorter_trial_stays_as_it_is(tmp_path):
     store, short, long = make_store(tmp_path), make_trial(epochs=1), make_trial(epochs=2)
-    quiet(short, store)
+    trained(short, store)
     before = {path: path.stat().st_mtime_ns for path in store.get(short.fingerprint).folder.iterdir()}
-    quiet(long, store, also=[1])
+    trained(long, store, also=[1])
     assert {path: path.stat().st_mtime_ns for path in store.get(short.fingerprint).folder.iterdir()} == before
     assert len(store.runs()) == 2
 
@@ -89,10 +71,10 @@ def test_warm_start_begins_with_the_weights_that_its_parent_ended_with(tmp_path)
     cold = make_trial("cnn", STATEFUL, epochs=1, optimizer={"name": "sgd", "learning_rate": 1e-30}, seed=5)
     child = Trial(**cold.model_dump(exclude={"warm_start"}), warm_start=parent.fingerprint)
     with pytest.raises(ToileError, match=f"the run {parent.fingerprint[:12]}, which the trial begins with"):
-        quiet(child, store)
+        trained(child, store)
     assert store.runs() == []
-    quiet(parent, store)
-    quiet(child, store)
+    trained(parent, store)
+    trained(child, store)
     theirs, ours = (weights(store.get(one.fingerprint).model_path) for one in (parent, child))
     # Steps of 1e-30 change no weight; what batch normalisation averages goes on changing.
     moving = ["moving" in variable.path for variable in variables(store, child)]

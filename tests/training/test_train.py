@@ -1,4 +1,4 @@
-"""A training from trial to run: what it stores, what it says, how it resumes, how it fails. All in this process."""
+"""A training from trial to run: what it stores, what it says, how it resumes, how it fails."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.training.fixture import STATEFUL, assert_same_result, dataset, make_store, make_trial, weights
+from tests.training.fixture import train_elsewhere as trained
 from toile.data.splits import split
 from toile.errors import ToileError
 from toile.evaluation.metrics import evaluate
@@ -21,39 +22,16 @@ from toile.models import architectures
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import recipe
-from toile.training.train import train
 from toile.workers.infer import infer
 from toile.workers.train import main
 
 EPOCHS = 4
 
 
-class Interrupted(BaseException):
-    """What a training does not expect."""
-
-
 def stateful_trial(**recipe: Any) -> Trial:
     """A training that depends on everything a checkpoint has to bring back."""
     given = {"epochs": EPOCHS, "optimizer": {"name": "adam", "learning_rate": 0.01}, "schedule": {"name": "cosine"}}
     return make_trial("cnn", STATEFUL, **{**given, **recipe})
-
-
-def trained(trial: Trial, store: Store, stop_after: int | None = None) -> list[dict[str, Any]]:
-    """Train here; all events. `stop_after` ends it as a signal would, between an epoch and the next."""
-    said = []
-
-    def say(event: str, **fields: Any) -> None:
-        said.append({"event": event, **fields})
-        if event == "epoch" and fields["epoch"] == stop_after:
-            raise Interrupted
-
-    try:
-        train(trial, store, threads=1, say=say)
-    except Interrupted:
-        pass
-    else:
-        assert stop_after is None
-    return said
 
 
 @pytest.fixture(scope="module")
@@ -281,10 +259,7 @@ def test_bfloat16_trains_with_float32_weights_and_answers(tmp_path):
     import keras
 
     trial, store = stateful_trial(precision="bfloat16", epochs=3), make_store(tmp_path)
-    try:
-        trained(trial, store)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    trained(trial, store)
     run = store.get(trial.fingerprint)
     assert run.history[-1]["loss"] < run.history[0]["loss"]
     assert run.probabilities("test").dtype == np.float32

@@ -73,10 +73,14 @@ def compare(a: str, b: str, **where: Unpack[Where]) -> dict[str, Any]:
     from toile.evaluation.predictions import Predictions
     from toile.study.trial import Trial
 
-    place, predictions = Store.at(where.get("store")), []
-    for reference in (a, b):
+    place = Store.at(where.get("store"))
+
+    def predictions(reference: str) -> Predictions:
         found = find_run(reference, **where)
         trial = Trial.parse((found.folder / "trial.json").read_text("utf-8"))
-        labels = split(place.dataset(trial.dataset.content), trial.split, trial.fold).test.labels
-        predictions.append(Predictions("test", found.probabilities("test"), labels))
-    return significance.compare(*predictions, (a, b))
+        test = split(place.dataset(trial.dataset.content), trial.split, trial.fold).test
+        if test is None:
+            raise Misuse(f"{reference} has no test images to be compared on: it is a fold of a data set that brings none")
+        return Predictions("test", found.probabilities("test"), test.labels)
+
+    return significance.compare(predictions(a), predictions(b), (a, b))

@@ -85,12 +85,14 @@ def submit(
     from toile.data.unlabelled import read
     from toile.serving.predictor import Predictor
 
-    exported = str(reference).endswith(".onnx")
-    model = Predictor.from_file(reference) if exported else _chosen(reference, **where)
-    ids, images = read(Path(source), model.image_shape)
-    probabilities, _ = model.predict(images) if exported else model.ask(images)
-    names = model.classes if exported else model.dataset.class_names
-    begin = model.first if exported else model.dataset.first
+    if str(reference).endswith(".onnx"):
+        exported = Predictor.from_file(reference)
+        image_shape, ask, names, begin = exported.image_shape, exported.predict, exported.classes, exported.first
+    else:
+        chosen = _chosen(reference, **where)
+        image_shape, ask, names, begin = chosen.image_shape, chosen.ask, chosen.dataset.class_names, chosen.dataset.first
+    ids, images = read(Path(source), image_shape)
+    probabilities, _ = ask(images)
     numbers = _targets(names, begin) if first is None else range(first, first + len(names))
     targets = np.array(numbers)[probabilities.argmax(axis=1)]
     lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
@@ -129,11 +131,9 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
 
     if (found := _committee(reference, **where)) is not None:
         made, result = found
-        runs = {planned.name: made.run_of(planned) for planned in made.trials}
-        members = {name: runs[name] for name in result.members}
-        return Chosen(
-            "committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test
-        )  # fmt: skip
+        trials = {planned.name: planned for planned in made.trials}
+        members = {name: made.stored_run(trials[name]) for name in result.members}
+        return Chosen("committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test)
     run, (study, _, name) = find_run(reference, **where), reference.rpartition("/")
     name = name if study else run.fingerprint[:12]
     dataset = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"])

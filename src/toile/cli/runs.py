@@ -36,9 +36,18 @@ def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None
 
 
 @app.command
-def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False, as_is: AsIs = False,
-            on_error: Literal["stop", "skip"] = "stop", format: Literal["text", "kaggle"] = "text",
-            output: Path | None = None, first: int | None = None) -> None:  # fmt: skip
+def predict(
+    run: str,
+    /,
+    *images: Path,
+    place: Place = THERE,
+    json: Json = False,
+    as_is: AsIs = False,
+    on_error: Literal["stop", "skip"] = "stop",
+    format: Literal["text", "kaggle"] = "text",
+    output: Path | None = None,
+    first: int | None = None,
+) -> None:
     """Class and probabilities of picture files and folders of them. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with
     one committee, or an exported .onnx file.
 
@@ -66,10 +75,11 @@ def predict(run: str, /, *images: Path, place: Place = THERE, json: Json = False
     if format == "kaggle":
         from toile import api
 
-        if len(images) > 1:
+        source, *others = images
+        if others:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
         output = output or Path("submission.csv")
-        made = api.submit(run, images[0], output, first=first, **vars(place))
+        made = api.submit(run, source, output, first=first, **vars(place))
         (first_class, *_, last_class), targets = made.targets, made.targets
         span = f"{targets[first_class]} ({first_class}) to {targets[last_class]} ({last_class})"
         return print(f"{made.images} images in {output}; targets from {span}")

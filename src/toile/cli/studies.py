@@ -65,9 +65,16 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: J
 
 
 @app.command
-def run(study: str, *, where: Where = HERE, workers: int | None = None, threads: int = 1,
-        only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None,
-        executor: Literal["local", "dask"] = "local", scheduler: str | None = None) -> None:  # fmt: skip
+def run(
+    study: str,
+    *,
+    where: Where = HERE,
+    workers: int | None = None,
+    threads: int = 1,
+    only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None,
+    executor: Literal["local", "dask"] = "local",
+    scheduler: str | None = None,
+) -> None:
     """Train what is missing. The same command resumes.
 
     Parameters

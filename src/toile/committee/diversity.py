@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import Pairwise, Positions, Votes
 from toile.errors import Misuse
 
 
-def disagreement(members: np.ndarray) -> np.ndarray:
+def disagreement(members: NDArray[np.floating[Any]]) -> Pairwise:
     """Pairwise disagreement: the share of images on which two members' most probable classes differ.
 
     The disagreement measure of Skalak 1996, in Kuncheva & Whitaker, "Measures of Diversity in Classifier Ensembles", Machine
@@ -26,7 +28,7 @@ def disagreement(members: np.ndarray) -> np.ndarray:
     return (votes[:, None] != votes[None]).mean(axis=2)
 
 
-def most_disputed(members: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+def most_disputed(members: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], count: int) -> Positions:
     """The images on which the members disagree most, most disputed first.
 
     Ranked by the number of classes that get a vote, then by the members' mutual information (entropy of the mean
@@ -73,14 +75,14 @@ def mean_of_members(
     }
 
 
-def _votes(members: np.ndarray) -> np.ndarray:
+def _votes(members: NDArray[np.floating[Any]]) -> Votes:
     """`(members, images)`: the most probable class."""
     if np.ndim(members) != 3 or len(members) < 1:
         raise Misuse(f"members have shape {np.shape(members)}; expected (members, images, classes), one member at least")
     return np.asarray(members).argmax(axis=2)
 
 
-def _entropy(probabilities: np.ndarray) -> np.ndarray:
+def _entropy(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """In nats, over the last axis; 0 log 0 is 0."""
     safe = np.clip(probabilities.astype(np.float64), 1e-30, 1)
     return -(safe * np.log(safe)).sum(axis=-1)

@@ -8,27 +8,30 @@ they add sorted numbers, as floating-point sums depend on the order. A new rule 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import MemberProbabilities, Probabilities, Scores
 from toile.errors import Misuse, nearest
 from toile.evaluation.predictions import Predictions
 
 # `keras.config.epsilon()`.
 EPSILON = 1e-7
-Weights = Sequence[float] | np.ndarray | None
+Weights = Sequence[float] | NDArray[np.floating[Any]] | None
 
 # What the winner of a tied vote is ahead: small beside one vote, large beside the rounding of float32.
 TIE = 1e-6
 
 
-def mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def mean(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Arithmetic mean of the probabilities (the sum rule of Kittler et al., "On Combining Classifiers", PAMI 20, 1998)."""
     _unweighted("mean", weights)
     return _finished(_mean(members))
 
 
-def geometric_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def geometric_mean(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Geometric mean, renormalised: the normalised product rule, or logarithmic opinion pool.
 
     Clipped at 1e-7 from below, so that a single member's 0 does not forbid a class.
@@ -38,7 +41,7 @@ def geometric_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     return _finished(_normalised(np.exp(logarithm - logarithm.max(axis=1, keepdims=True))))
 
 
-def median(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def median(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Median of each class's probabilities, renormalised; the mean where every class's median is 0."""
     _unweighted("median", weights)
     middle = np.clip(np.median(np.asarray(members, np.float64), axis=0), 0, None)
@@ -47,16 +50,16 @@ def median(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     return _finished(_normalised(middle))
 
 
-def vote(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def vote(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Share of the members that vote for each class; a member votes for its most probable class.
 
     Of the classes with most votes the one with the higher mean probability wins (of equals, the lowest class): it is put
     ahead by a millionth, so that the most probable class of the result is the committee's decision.
     """
     _unweighted("vote", weights)
-    classes = members.shape[2]
-    votes = (members.argmax(axis=2)[:, :, None] == np.arange(classes)).sum(axis=0)
-    tied = votes == votes.max(axis=1, keepdims=True)
+    classes: int = members.shape[2]
+    votes: NDArray[np.int64] = np.equal(members.argmax(axis=2)[:, :, None], np.arange(classes)).sum(axis=0)
+    tied: NDArray[np.bool] = np.equal(votes, votes.max(axis=1, keepdims=True))
     winner = np.where(tied, _mean(members), -1).argmax(axis=1)
     shares = votes / len(members)
     contested = tied.sum(axis=1) > 1
@@ -64,7 +67,7 @@ def vote(members: np.ndarray, weights: Weights = None) -> np.ndarray:
     return _finished(_normalised(shares))
 
 
-def weighted_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
+def weighted_mean(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
     """Arithmetic mean with a weight a member; the weights are divided by their sum.
 
     Raises:
@@ -77,7 +80,8 @@ def weighted_mean(members: np.ndarray, weights: Weights = None) -> np.ndarray:
         raise Misuse(f"got weights of shape {weight.shape} for {len(members)} members; expected one weight a member")
     if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() <= 0:
         raise Misuse(f"weights are {weight.tolist()}; allowed are finite numbers from 0 up, one of them above 0")
-    return _finished(np.tensordot(weight / weight.sum(), np.asarray(members, np.float64), axes=1))
+    together = np.tensordot(weight / weight.sum(), np.asarray(members, np.float64), axes=1)
+    return _finished(np.asarray(together, np.float64))
 
 
 def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) -> Predictions:
@@ -97,7 +101,7 @@ def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) 
     return Predictions(members[0].split, RULES[rule](stacked, weights), members[0].labels)
 
 
-def stack(members: Sequence[Predictions]) -> np.ndarray:
+def stack(members: Sequence[Predictions]) -> MemberProbabilities:
     """`(members, images, classes)` float32: the members' probabilities, after a check that they speak of the same images.
 
     Raises:
@@ -127,20 +131,20 @@ def _unweighted(rule: str, weights: Weights) -> None:
         raise Misuse(f"the rule {rule!r} takes no weights; 'weighted-mean' does")
 
 
-def _mean(members: np.ndarray) -> np.ndarray:
+def _mean(members: MemberProbabilities) -> Scores:
     return np.sort(np.asarray(members, np.float64), axis=0).mean(axis=0)
 
 
-def _normalised(scores: np.ndarray) -> np.ndarray:
+def _normalised(scores: Scores) -> Scores:
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-def _finished(probabilities: np.ndarray) -> np.ndarray:
+def _finished(probabilities: Scores) -> Probabilities:
     """Float32 in 0..1: members may leave that range by rounding."""
     return np.clip(probabilities, 0, 1).astype(np.float32)
 
 
-RULES: dict[str, Callable[[np.ndarray, Weights], np.ndarray]] = {
+RULES: dict[str, Callable[[MemberProbabilities, Weights], Probabilities]] = {
     "mean": mean,
     "geometric-mean": geometric_mean,
     "median": median,

@@ -6,7 +6,9 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import Hashes, ImageArray, Marked, Positions
 from toile.data.dataset import Dataset, Images
 
 MNIST_TRAIN_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
@@ -38,7 +40,7 @@ def audit(dataset: Dataset) -> dict[str, Any]:
     if dataset.test is not None:
         test_hashes = _hashes(dataset.test)
         parts["test"] = _part(dataset.test, test_hashes, dataset.classes)
-        between = _between(dataset, train_hashes, test_hashes)
+        between = _between(dataset.train, dataset.test, train_hashes, test_hashes)
     result = {
         "name": dataset.name,
         "content": dataset.content,
@@ -53,14 +55,14 @@ def audit(dataset: Dataset) -> dict[str, Any]:
     return result
 
 
-def _hashes(images: Images) -> np.ndarray:
+def _hashes(images: Images) -> Hashes:
     """`(n,)` 16-byte digests of the images, as a comparable type."""
     rows = np.ascontiguousarray(images.images).reshape(len(images), -1)
-    digests = b"".join(hashlib.blake2b(row, digest_size=16).digest() for row in rows)
+    digests = b"".join(hashlib.blake2b(row.data, digest_size=16).digest() for row in rows)
     return np.frombuffer(digests, "S1").view("V16")
 
 
-def _part(images: Images, hashes: np.ndarray, classes: int) -> dict[str, Any]:
+def _part(images: Images, hashes: Hashes, classes: int) -> dict[str, Any]:
     flat = images.images.reshape(len(images), -1)
     # A histogram gives mean and deviation exactly, in integers, without a float copy of the images.
     histogram = np.bincount(flat.ravel(), minlength=256) if flat.size < 2**24 else _histogram(flat)
@@ -81,26 +83,29 @@ def _part(images: Images, hashes: np.ndarray, classes: int) -> dict[str, Any]:
     }
 
 
-def _histogram(flat: np.ndarray) -> np.ndarray:
+def _histogram(flat: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Counts of 0..255, in chunks: bincount makes an int64 of every pixel."""
     step = max(1, 2**22 // flat.shape[1])
-    return sum(np.bincount(flat[at : at + step].ravel(), minlength=256) for at in range(0, len(flat), step))
+    counts = np.zeros(256, np.int64)
+    for at in range(0, len(flat), step):
+        counts += np.bincount(flat[at : at + step].ravel(), minlength=256)
+    return counts
 
 
-def _constant(images: np.ndarray) -> np.ndarray:
+def _constant(images: ImageArray) -> Marked:
     flat = images.reshape(len(images), -1, images.shape[3])
     return (flat.min(axis=1) == flat.max(axis=1)).all(axis=1)
 
 
-def _between(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> dict[str, Any]:
-    known, first = np.unique(train, return_index=True)
-    place = np.searchsorted(known, test).clip(max=len(known) - 1)
-    repeats = np.flatnonzero(known[place] == test)
-    return _duplicates(first[place[repeats]], repeats, dataset.train.labels, dataset.test.labels)
+def _between(train: Images, test: Images, train_hashes: Hashes, test_hashes: Hashes) -> dict[str, Any]:
+    known, first = np.unique(train_hashes, return_index=True)
+    place = np.searchsorted(known, test_hashes).clip(max=len(known) - 1)
+    repeats = np.flatnonzero(known[place] == test_hashes)
+    return _duplicates(first[place[repeats]], repeats, train.labels, test.labels)
 
 
 def _duplicates(
-    originals: np.ndarray, repeats: np.ndarray, original_labels: np.ndarray, repeat_labels: np.ndarray
+    originals: Positions, repeats: Positions, original_labels: NDArray[np.int64], repeat_labels: NDArray[np.int64]
 ) -> dict[str, Any]:
     return {
         "images": len(repeats),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import ImageArray, Labels
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.study.dataset import MAX_PIXELS
@@ -14,7 +17,7 @@ MAX_CLASSES = 10_000  # more is a mistaken column, not a classification
 _CHUNK = 4096  # images converted at a time, so that no second full-size float array comes to be
 
 
-def as_images(arrays: Sequence[np.ndarray], source: object) -> list[np.ndarray]:
+def as_images(arrays: Sequence[NDArray[Any]], source: object) -> list[ImageArray]:
     """Brings arrays of images to uint8.
 
     Integers must lie in 0..255. Floats lie in 0..1, and become `round(x * 255)`, or in 0..255, and are rounded; which of
@@ -47,7 +50,7 @@ def as_images(arrays: Sequence[np.ndarray], source: object) -> list[np.ndarray]:
     return [_uint8(array, factor) for array in shaped]
 
 
-def _shaped(array: np.ndarray, source: object) -> np.ndarray:
+def _shaped(array: NDArray[Any], source: object) -> NDArray[Any]:
     shape = array.shape
     if array.ndim == 2:
         side = round(shape[1] ** 0.5)
@@ -67,7 +70,7 @@ def _shaped(array: np.ndarray, source: object) -> np.ndarray:
     return array
 
 
-def _uint8(array: np.ndarray, factor: float) -> np.ndarray:
+def _uint8(array: NDArray[Any], factor: float) -> ImageArray:
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype == np.bool_:
@@ -81,7 +84,7 @@ def _uint8(array: np.ndarray, factor: float) -> np.ndarray:
     return out
 
 
-def as_labels(array: np.ndarray, source: object, first: int = 0) -> np.ndarray:
+def as_labels(array: NDArray[Any], source: object, first: int = 0) -> Labels:
     """Brings labels to int64 `(n,)`, counted from 0.
 
     Args:
@@ -117,8 +120,8 @@ def as_labels(array: np.ndarray, source: object, first: int = 0) -> np.ndarray:
 def as_dataset(
     name: str,
     source: object,
-    train: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray] | None,
+    train: tuple[NDArray[Any], NDArray[Any]],
+    test: tuple[NDArray[Any], NDArray[Any]] | None,
     class_names: tuple[str, ...] | None,
     first: int = 0,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
@@ -164,5 +167,5 @@ def as_dataset(
     return Dataset(name, parts["train"], parts.get("test"), class_names, parts.get("validation"), first=first)
 
 
-def _size(array: np.ndarray) -> str:
+def _size(array: NDArray[Any]) -> str:
     return "x".join(str(length) for length in array.shape[1:])

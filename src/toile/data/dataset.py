@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import FileNames, ImageArray, Index, Labels
 from toile.data.errors import DataError
 from toile.pictures.form import Form
 
@@ -34,14 +36,14 @@ class Images:
             they have none.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
-    names: np.ndarray | None = None
+    images: ImageArray
+    labels: Labels
+    names: FileNames | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: np.ndarray | slice) -> Images:
+    def __getitem__(self, index: Index | slice) -> Images:
         return Images(self.images[index], self.labels[index], None if self.names is None else self.names[index])
 
 
@@ -193,8 +195,8 @@ class Dataset:
         """
         folder = Path(folder)
         record, names = _read_record(folder), _read_names(folder)
-        splits: dict[str, Images | None] = dict.fromkeys(PARTS)
-        for split in splits:
+        splits: dict[str, Images] = {}
+        for split in PARTS:
             if split != "train" and not (folder / f"{split}-images.npy").exists():
                 continue
             try:
@@ -207,7 +209,7 @@ class Dataset:
             if images.dtype != np.uint8 or images.ndim != 4 or labels.ndim != 1 or len(lengths) > 1:
                 raise DataError(f"{folder}: the {split} arrays do not belong together; delete the folder")
             splits[split] = Images(images, labels, called)
-        dataset = cls(record["name"], splits["train"], splits["test"], (), splits["validation"])
+        dataset = cls(record["name"], splits["train"], splits.get("test"), (), splits.get("validation"))
         try:
             dataset = dataset.told(record)
         except (KeyError, TypeError, ValueError) as error:
@@ -219,21 +221,21 @@ class Dataset:
         return dataset
 
 
-def as_names(names: Sequence[str]) -> np.ndarray:
+def as_names(names: Sequence[str]) -> FileNames:
     """Strings of any length as `(n,)`, for `Images`."""
     made = np.empty(len(names), object)
     made[:] = names
     return made
 
 
-def _write_array(path: Path, array: np.ndarray, dtype: type) -> None:
+def _write_array(path: Path, array: NDArray[Any], dtype: type) -> None:
     with path.open("wb") as file:
         np.save(file, np.ascontiguousarray(array, dtype=dtype), allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _write_record(path: Path, record: dict) -> None:
+def _write_record(path: Path, record: dict[str, Any]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("w", encoding="utf-8") as file:
@@ -245,7 +247,7 @@ def _write_record(path: Path, record: dict) -> None:
         part.unlink(missing_ok=True)
 
 
-def _read_record(folder: Path) -> dict:
+def _read_record(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads((folder / _RECORD).read_text("utf-8"))
         return record | {"name": record["name"], "class_names": list(record["class_names"]), "content": record["content"]}

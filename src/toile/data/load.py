@@ -49,6 +49,7 @@ def load(
         if old_names is not None:
             dataset = _renamed(dataset, old_names)
     else:
+        assert spec.path is not None  # a spec has a name or a path
         path = _found(spec.path, base)
         test_path = _found(spec.test_path, base) if spec.test_path is not None else None
         name = spec.format if spec.format is not None else formats.guess(path)
@@ -123,7 +124,8 @@ def _pooled(dataset: Dataset, pool: bool | str) -> Dataset:
     elif dataset.test is None:
         raise DataError(f"data set {dataset.name!r} has no test images to pool; leave out `pool`")
     all_ = list(parts.values())
-    names = None if any(part.names is None for part in all_) else np.concatenate([part.names for part in all_])
+    named = [part.names for part in all_ if part.names is not None]
+    names = np.concatenate(named) if len(named) == len(all_) else None
     joined = Images(np.concatenate([part.images for part in all_]), np.concatenate([part.labels for part in all_]), names)
     return replace(dataset, train=joined, validation=None, test=dataset.test if pool == "validation" else None)
 

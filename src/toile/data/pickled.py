@@ -11,7 +11,7 @@ import os
 import pickletools
 import re
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -144,7 +144,8 @@ def read_object(file: BinaryIO, source: object) -> Any:
     """
     machine = _Machine()
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(_Bounded(file))):
+        opcodes = pickletools.genops(cast("BinaryIO", _Bounded(file)))  # of a file it uses what `_Bounded` has
+        for count, (opcode, argument, _) in enumerate(opcodes):
             if count >= _MAX_OPCODES:
                 raise ValueError(f"the pickle has more than {_MAX_OPCODES:,} opcodes; a dictionary of arrays has some hundred")
             machine.step(opcode.name, argument)
@@ -190,7 +191,7 @@ def _built(value: Any) -> Any:
     raise ValueError(f"the pickle has a bare {value.kind} where an array belongs")
 
 
-def _array(shape: Any, dtype: np.dtype, data: bytes, order: str) -> np.ndarray:
+def _array(shape: Any, dtype: np.dtype, data: bytes | bytearray, order: str) -> np.ndarray:
     if not (isinstance(shape, tuple) and len(shape) <= 4 and all(type(side) is int and side >= 0 for side in shape)):
         raise ValueError(f"an array of shape {str(shape)[:80]}")
     count = int(np.prod(shape, dtype=object))
@@ -216,4 +217,4 @@ def _bytes(value: Any) -> bytes | bytearray:
         if encoding != "latin1":
             raise ValueError(f"bytes in the encoding {str(encoding)[:80]!r}")
         return _expect(text, str).encode("latin1")
-    return _expect(value, (bytes, bytearray)) if isinstance(value, (bytes, bytearray)) else _expect(value, bytes)
+    return value if isinstance(value, (bytes, bytearray)) else _expect(value, bytes)

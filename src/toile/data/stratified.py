@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from toile.arrays import Counts, PositionLabels, Positions
 from toile.data.dataset import Dataset
 
 
@@ -48,12 +49,11 @@ class Rare(Exception):
         )
 
 
-def stratified(positions: np.ndarray, labels: np.ndarray, size: float | int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified(positions: Positions, labels: PositionLabels, size: float | int, seed: int) -> tuple[Positions, Positions]:
     """What is kept of `positions`, and what is held out, both in random order.
 
     Args:
-        positions: `(n,)`.
-        labels: `(n,)`, their classes.
+        labels: classes of the positions.
         size: share that is held out, or how many.
 
     Raises:
@@ -78,7 +78,7 @@ def stratified(positions: np.ndarray, labels: np.ndarray, size: float | int, see
     return positions[random.permutation(np.concatenate(kept))], positions[random.permutation(np.concatenate(held))]
 
 
-def _shares(counts: np.ndarray, draws: int, random: np.random.RandomState) -> np.ndarray:
+def _shares(counts: Counts, draws: int, random: np.random.RandomState) -> Counts:
     """How many of each class are drawn: as close to its share as whole numbers can be, ties by chance.
 
     The mode of the multivariate hypergeometric distribution, approximately: scikit-learn's `_approximate_mode`.
@@ -95,4 +95,4 @@ def _shares(counts: np.ndarray, draws: int, random: np.random.RandomState) -> np
             left -= add
             if left == 0:
                 break
-    return whole.astype(int)
+    return whole.astype(np.int64)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.arrays import ImageArray, Names
 from toile.data import formats
 from toile.data.checks import as_images
 from toile.data.errors import DataError
 
 
-def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArray]:
     """The ids and images of a file.
 
     Args:

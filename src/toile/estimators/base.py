@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from toile.arrays import Probabilities
 from toile.errors import Misuse
 
 
@@ -18,7 +20,10 @@ class InvalidParameter(Misuse, ValueError):
 class ProbabilisticClassifier(ClassifierMixin, BaseEstimator):
     """What is known by its probabilities."""
 
-    def predict(self, X: Any) -> np.ndarray:
+    classes_: NDArray[Any]
+    predict_proba: Callable[[Any], Probabilities]
+
+    def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each image, `(n,)`."""
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]

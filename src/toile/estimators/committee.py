@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from toile.arrays import Probabilities
 from toile.committee import weights as committee_weights
 from toile.committee.rules import RULES
 from toile.errors import Misuse, nearest
@@ -45,9 +46,15 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     """
 
     def __init__(
-        self, members: Sequence[Any] | None = None, *, rule: str = "mean", weights: Sequence[float] | str | None = None,
-        cv: Any = 5, n_jobs: int | None = None, random_state: int | np.random.RandomState | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        members: Sequence[Any] | None = None,
+        *,
+        rule: str = "mean",
+        weights: Sequence[float] | str | None = None,
+        cv: Any = 5,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.members, self.rule, self.weights = members, rule, weights
         self.cv, self.n_jobs, self.random_state = cv, n_jobs, random_state
 
@@ -70,7 +77,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         check_classification_targets(y)
         names, members = zip(*self._untrained(), strict=True)
         self.weights_ = self._weights(members, X, y)
-        fitted = Parallel(n_jobs=self.n_jobs)(delayed(_fitted)(member, X, y) for member in members)
+        fitted: Any = Parallel(n_jobs=self.n_jobs)(delayed(_fitted)(member, X, y) for member in members)
         self.members_, self.named_members_ = fitted, Bunch(**dict(zip(names, fitted, strict=True)))
         self.classes_ = fitted[0].classes_
         for attribute in ("n_features_in_", "feature_names_in_"):
@@ -78,7 +85,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
                 setattr(self, attribute, getattr(fitted[0], attribute))
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any) -> Probabilities:
         """Probabilities `(n, classes)` float32; rows sum to 1."""
         check_is_fitted(self)
         return RULES[self.rule](np.stack([member.predict_proba(X) for member in self.members_]), self.weights_)
@@ -110,7 +117,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         for name, member in pairs:
             if not hasattr(member, "predict_proba"):
                 raise InvalidParameter(f"{name} has no probabilities: {member!r}")
-            copy = clone(member)
+            copy: Any = clone(member)
             seeds = [key for key, value in sorted(copy.get_params().items()) if key.endswith("random_state") and value is None]
             copies.append((name, copy.set_params(**{key: random.randint(np.iinfo(np.int32).max) for key in seeds})))
         return copies
@@ -119,18 +126,21 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         """One a member, or None, as the rule takes them."""
         if self.rule not in RULES:
             raise InvalidParameter(f"unknown rule {self.rule!r}{nearest(str(self.rule), RULES)}; allowed: {', '.join(RULES)}")
-        fit = isinstance(self.weights, str)
-        if fit and self.weights != "fit":
-            raise InvalidParameter(f'weights are numbers, one a member, or "fit"; got {self.weights!r}')
+        weights = self.weights
+        if isinstance(weights, str) and weights != "fit":
+            raise InvalidParameter(f'weights are numbers, one a member, or "fit"; got {weights!r}')
         try:
-            RULES[self.rule](np.full((len(members), 1, 2), 0.5), np.ones(len(members)) if fit else self.weights)
+            RULES[self.rule](np.full((len(members), 1, 2), 0.5), np.ones(len(members)) if isinstance(weights, str) else weights)
         except Misuse as error:
             raise InvalidParameter(str(error)) from None
-        if not fit:
-            return self.weights
-        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
+        if not isinstance(weights, str):
+            return weights
+        cut: Any = check_cv(self.cv, y, classifier=True)
+        folds = list(cut.split(X, y))
         labels = np.unique(y, return_inverse=True)[1]
-        out_of_fold = [cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members]
+        out_of_fold: list[Any] = [
+            cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members
+        ]
         return committee_weights.fit([Predictions("out-of-fold", probabilities, labels) for probabilities in out_of_fold])
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from toile import studies
+from toile.arrays import ImageArray, Probabilities
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.errors import Misuse
@@ -67,14 +69,29 @@ class ImageClassifier(ProbabilisticClassifier):
     """
 
     def __init__(
-        self, architecture: str = "cnn", *, options: dict[str, Any] | None = None, epochs: int = 20, batch_size: int = 32,
-        optimizer: str | dict[str, Any] = "adam", learning_rate: float | None = None,
-        schedule: str | dict[str, Any] = "constant", label_smoothing: float = 0.0,
-        early_stopping: dict[str, Any] | None = None, augmentation: dict[str, Any] | None = None, scaling: str = "pixels",
-        precision: str = "float32", flip_average: bool = False, validation: float = 0.0,
-        image_shape: tuple[int, int, int] | None = None, backend: str = "tensorflow", threads: int = 1,
-        store: str | Path | None = None, random_state: int | np.random.RandomState | None = None, verbose: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        architecture: str = "cnn",
+        *,
+        options: dict[str, Any] | None = None,
+        epochs: int = 20,
+        batch_size: int = 32,
+        optimizer: str | dict[str, Any] = "adam",
+        learning_rate: float | None = None,
+        schedule: str | dict[str, Any] = "constant",
+        label_smoothing: float = 0.0,
+        early_stopping: dict[str, Any] | None = None,
+        augmentation: dict[str, Any] | None = None,
+        scaling: str = "pixels",
+        precision: str = "float32",
+        flip_average: bool = False,
+        validation: float = 0.0,
+        image_shape: tuple[int, int, int] | None = None,
+        backend: str = "tensorflow",
+        threads: int = 1,
+        store: str | Path | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
         self.architecture, self.options = architecture, options
         self.epochs, self.batch_size, self.optimizer, self.learning_rate = epochs, batch_size, optimizer, learning_rate
         self.schedule, self.label_smoothing, self.early_stopping = schedule, label_smoothing, early_stopping
@@ -91,7 +108,8 @@ class ImageClassifier(ProbabilisticClassifier):
             ToileError: the training failed.
         """
         given, rows = _flat(X)
-        rows, y = validate_data(self, rows, y)
+        checked: Any = validate_data(self, rows, y)
+        rows, y = checked
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -108,14 +126,14 @@ class ImageClassifier(ProbabilisticClassifier):
                 raise InvalidParameter(str(error)) from None
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any) -> Probabilities:
         """Probabilities `(n, classes)` float32; rows sum to 1. Images are of the shape that was trained on, or rows of it."""
         check_is_fitted(self, "model_")
         given, rows = _flat(X)
-        rows = validate_data(self, rows, reset=False)
+        checked: Any = validate_data(self, rows, reset=False)
         if given and (shape := self._shape(given)) != self.image_shape_:
             raise ValueError(f"images of shape {shape}; the model was trained on {self.image_shape_}")
-        return session(self.backend, self.threads).predict(self.model_, self._images(rows))
+        return session(self.backend, self.threads).predict(self.model_, self._images(checked))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -152,7 +170,7 @@ class ImageClassifier(ProbabilisticClassifier):
         show = Show(plan, plan.pending(), 1) if self.verbose else nullcontext(lambda event: None)
         with show as tell:
             run(plan, executor=Resident(self.threads), tell=tell)
-        made = plan.run_of(plan.trials[0])
+        made = plan.stored_run(plan.trials[0])
         self.fingerprint_, self.history_, self.model_ = made.fingerprint, made.history, StoredModel.of(made)
 
     def _shape(self, given: tuple[int, ...]) -> tuple[int, int, int]:
@@ -169,7 +187,7 @@ class ImageClassifier(ProbabilisticClassifier):
             raise InvalidParameter(f"images of shape {given} are not (height, width, 1 or 3 channels), as {shape} would be")
         return shape
 
-    def _images(self, rows: np.ndarray) -> np.ndarray:
+    def _images(self, rows: NDArray[Any]) -> ImageArray:
         """uint8 `(n, height, width, channels)` of `(n, pixels)`."""
         if self.pixel_range_ is not None:
             low, high = self.pixel_range_

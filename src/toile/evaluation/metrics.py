@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import Confusion, Counts, Labels, PerClass, PerImage, Probabilities
 from toile.evaluation.calibration import ece
 from toile.evaluation.predictions import checked
 from toile.evaluation.roc import roc_auc_ovo, roc_auc_ovr
@@ -27,47 +29,47 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 class Metric:
     """A row of `METRICS`: the function, which way is up, how to call it in a table, and whose definition it is."""
 
-    function: Callable[[np.ndarray, np.ndarray], float]
+    function: Callable[[Probabilities, Labels], float]
     greater_is_better: bool
     title: str
     source: str
 
 
-def right_per_image(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def right_per_image(probabilities: Probabilities, labels: Labels) -> PerImage:
     """`(images,)` float64: 1 where the most probable class is the label, else 0."""
     return (probabilities.argmax(axis=1) == labels).astype(np.float64)
 
 
-def loss_per_image(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def loss_per_image(probabilities: Probabilities, labels: Labels) -> PerImage:
     """`(images,)` float64: cross-entropy in nats: -log of the label's share of the row, at most 87.3."""
     total = probabilities.sum(axis=1, dtype=np.float64)
     of_label = probabilities[np.arange(len(labels)), labels] / total
     return -np.log(np.clip(of_label, SMALLEST, 1))
 
 
-def brier_per_image(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def brier_per_image(probabilities: Probabilities, labels: Labels) -> PerImage:
     """`(images,)` float64, 0..2: squared distance of the probabilities from the one-hot label, summed over the classes."""
     distance = probabilities.astype(np.float64)
     distance[np.arange(len(labels)), labels] -= 1
     return (distance**2).sum(axis=1)
 
 
-def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def accuracy(probabilities: Probabilities, labels: Labels) -> float:
     """Share of images whose most probable class is the label."""
     return float(right_per_image(probabilities, labels).mean())
 
 
-def loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def loss(probabilities: Probabilities, labels: Labels) -> float:
     """Log loss (categorical cross-entropy) in nats, as Keras computes it from logits; at most 87.3."""
     return float(loss_per_image(probabilities, labels).mean())
 
 
-def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def brier(probabilities: Probabilities, labels: Labels) -> float:
     """Brier score in its first, multi-class form: a sum over classes, so 0..2. (The binary half of it is 0..1.)"""
     return float(brier_per_image(probabilities, labels).mean())
 
 
-def precision(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def precision(probabilities: Probabilities, labels: Labels) -> float:
     """`keras.metrics.Precision` on one-hot labels: of all probabilities above 0.5, the share that belong to the label.
 
     An image of which the model is sure of nothing counts neither for nor against. Not scikit-learn's precision.
@@ -76,21 +78,21 @@ def precision(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return _ratio(above[np.arange(len(labels)), labels].sum(), above.sum())
 
 
-def recall(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def recall(probabilities: Probabilities, labels: Labels) -> float:
     """`keras.metrics.Recall` on one-hot labels: the share of images whose label has a probability above 0.5."""
     return _ratio((probabilities[np.arange(len(labels)), labels] > 0.5).sum(), len(labels))
 
 
-def confusion_matrix(probabilities: np.ndarray, labels: np.ndarray, classes: int | None = None) -> np.ndarray:
+def confusion_matrix(probabilities: Probabilities, labels: Labels, classes: int | None = None) -> Confusion:
     """`(classes, classes)` int64: how many images of the label (row) were taken for each class (column).
 
     `classes` is the number of columns of `probabilities` where left out.
     """
-    classes = probabilities.shape[1] if classes is None else classes
-    return np.bincount(labels * classes + probabilities.argmax(axis=1), minlength=classes**2).reshape(classes, classes)
+    count: int = probabilities.shape[1] if classes is None else classes
+    return np.bincount(labels * count + probabilities.argmax(axis=1), minlength=count**2).reshape(count, count)
 
 
-def per_class(probabilities: np.ndarray, labels: np.ndarray, classes: int | None = None) -> list[dict[str, Any]]:
+def per_class(probabilities: Probabilities, labels: Labels, classes: int | None = None) -> list[dict[str, Any]]:
     """One dictionary a class: `class` (its label), `precision`, `recall`, `f1` (0..1), `support` (images of the class).
 
     By the most probable class, as scikit-learn's classification report; not Keras's threshold.
@@ -102,7 +104,7 @@ def per_class(probabilities: np.ndarray, labels: np.ndarray, classes: int | None
     ]
 
 
-def progress_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def progress_metrics(probabilities: Probabilities, labels: Labels) -> dict[str, float]:
     """What is followed epoch by epoch: `loss`, `accuracy`, `precision`, `recall` (Keras's sense).
 
     Plain NumPy and unchecked, because it runs every epoch; a model that has diverged has a loss of NaN here.
@@ -110,7 +112,7 @@ def progress_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str,
     return {function.__name__: function(probabilities, labels) for function in (loss, accuracy, precision, recall)}
 
 
-def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def evaluate(probabilities: NDArray[Any], labels: NDArray[Any]) -> dict[str, Any]:
     """Everything that is known about `probabilities`, ready for JSON.
 
     Args:
@@ -138,7 +140,7 @@ def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 0.0
 
 
-def _per_class(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _per_class(confusion: Confusion) -> tuple[PerClass, PerClass, PerClass, Counts]:
     """Precision, recall, F1 and support of each class, `(classes,)` each."""
     right = np.diag(confusion).astype(np.float64)
     predicted, support = confusion.sum(axis=0), confusion.sum(axis=1)
@@ -148,14 +150,14 @@ def _per_class(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return precisions, recalls, f1s, support
 
 
-def _averaged(which: int, average: str) -> Callable[[np.ndarray, np.ndarray], float]:
+def _averaged(which: int, average: str) -> Callable[[Probabilities, Labels], float]:
     """Precision (0), recall (1) or F1 (2) averaged over the classes, by the most probable class.
 
     `macro`: plain mean over the classes that occur among labels or predictions, as scikit-learn takes it;
     `weighted`: mean weighted by support.
     """
 
-    def function(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    def function(probabilities: Probabilities, labels: Labels) -> float:
         confusion = confusion_matrix(probabilities, labels)
         values, support = _per_class(confusion)[which], confusion.sum(axis=1)
         occurs = support + confusion.sum(axis=0) > 0

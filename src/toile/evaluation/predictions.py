@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from toile.arrays import Decisions, Labels, Probabilities
 from toile.errors import Misuse, ToileError, nearest
 
 Split = Literal["train", "validation", "test", "out-of-fold"]
@@ -40,8 +42,8 @@ class Predictions:
     """
 
     split: Split
-    probabilities: np.ndarray
-    labels: np.ndarray
+    probabilities: Probabilities
+    labels: Labels
 
     def __post_init__(self) -> None:
         if self.split not in get_args(Split):
@@ -61,12 +63,12 @@ class Predictions:
         return self.probabilities.shape[1]
 
     @cached_property
-    def predicted(self) -> np.ndarray:
+    def predicted(self) -> Decisions:
         """`(images,)` int64: the most probable class, the lowest of equally probable ones."""
         return self.probabilities.argmax(axis=1)
 
 
-def checked(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Probabilities, Labels]:
     """`probabilities` as float32 `(images, classes)` and `labels` as int64 `(images,)`, if that is what they are.
 
     Raises:

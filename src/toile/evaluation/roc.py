@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from toile.arrays import AnyScores, Labels, Probabilities
 
-def roc_auc_ovr(probabilities: np.ndarray, labels: np.ndarray) -> float:
+
+def roc_auc_ovr(probabilities: Probabilities, labels: Labels) -> float:
     """Mean over the classes of the area of class against rest, unweighted; NaN where a class has no image or every one."""
     classes = probabilities.shape[1]
     areas = [_area(probabilities[labels == c, c], np.sort(probabilities[labels != c, c])) for c in range(classes)]
     return float(np.mean(areas))
 
 
-def roc_auc_ovo(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def roc_auc_ovo(probabilities: Probabilities, labels: Labels) -> float:
     """Mean over all ordered pairs of classes of the area of one against the other, by the score of the first, unweighted.
 
     Hand & Till, "A Simple Generalisation of the Area Under the ROC Curve for Multiple Class Classification Problems",
@@ -30,7 +32,7 @@ def roc_auc_ovo(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(areas))
 
 
-def _area(inside: np.ndarray, outside: np.ndarray) -> float:
+def _area(inside: AnyScores, outside: AnyScores) -> float:
     """Of one score against another; `outside` is sorted."""
     if not len(inside) or not len(outside):
         return float("nan")

@@ -49,7 +49,7 @@ def mcnemar(a: Predictions, b: Predictions) -> McNemar:
         Misuse: `a` and `b` are not of the same images.
     """
     # scipy.stats.binomtest for a fair coin, whose two tails are alike; scipy.stats takes half a second to import.
-    from scipy.special import bdtr
+    from scipy.special import bdtr  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
 
     _paired(a, b)
     a_right, b_right = a.predicted == a.labels, b.predicted == b.labels

@@ -13,9 +13,10 @@ import numpy as np
 
 from toile.committee.rules import EPSILON, TIE
 from toile.errors import Misuse
+from toile.models.protocols import KerasModel
 
 
-def combined(models: Sequence[Any], rule: str | None = None, weights: Sequence[float] | None = None) -> Any:
+def combined(models: Sequence[KerasModel], rule: str | None = None, weights: Sequence[float] | None = None) -> KerasModel:
     """One model of several, or of one without a rule.
 
     Args:
@@ -51,7 +52,7 @@ def combined(models: Sequence[Any], rule: str | None = None, weights: Sequence[f
     return keras.Model(images, outputs, name="run" if rule is None else "committee")
 
 
-def in_float32(model: Any) -> Any:
+def in_float32(model: KerasModel) -> KerasModel:
     """The model with the same weights and all layers in float32; itself if they are."""
     import keras
 
@@ -81,8 +82,9 @@ def _median(members: Any, weights: None) -> Any:
 
     # `ops.median` comes to the same in twice as many ONNX nodes.
     ordered, count = ops.sort(members, axis=1), members.shape[1]
-    middle = (ops.take(ordered, (count - 1) // 2, axis=1) + ops.take(ordered, count // 2, axis=1)) / 2
-    total = ops.sum(middle, axis=1, keepdims=True)
+    lower: Any = ops.take(ordered, (count - 1) // 2, axis=1)
+    middle = (lower + ops.take(ordered, count // 2, axis=1)) / 2
+    total: Any = ops.sum(middle, axis=1, keepdims=True)
     return _normalised(ops.where(total <= 0, _mean(members, None), middle))
 
 
@@ -95,8 +97,8 @@ def _vote(members: Any, weights: None) -> Any:
     # Sorted and in float64, as the original: which of equals is the highest should not be up to the order of a sum.
     mean = ops.mean(ops.cast(ops.sort(members, axis=1), "float64"), axis=1)
     winner = _first_highest(ops.where(tied, mean, -1.0), classes)
-    contested = ops.sum(ops.cast(tied, "float32"), axis=1, keepdims=True) > 1
-    return _normalised(votes / count + ops.cast(contested, "float32") * winner * TIE)
+    most: Any = ops.sum(ops.cast(tied, "float32"), axis=1, keepdims=True)
+    return _normalised(votes / count + ops.cast(most > 1, "float32") * winner * TIE)
 
 
 def _weighted_mean(members: Any, weights: Sequence[float]) -> Any:
@@ -110,7 +112,8 @@ def _first_highest(scores: Any, classes: int) -> Any:
     """One-hot over the last axis. Not by `ops.argmax`, which looks at the sign of zeros by operations that ONNX has not."""
     from keras import ops
 
-    return ops.one_hot(ops.squeeze(ops.top_k(scores, 1)[1], axis=-1), classes, dtype="float32")
+    highest: Any = ops.top_k(scores, 1)
+    return ops.one_hot(ops.squeeze(highest[1], axis=-1), classes, dtype="float32")
 
 
 def _normalised(scores: Any) -> Any:
@@ -119,7 +122,7 @@ def _normalised(scores: Any) -> Any:
     return scores / ops.sum(scores, axis=1, keepdims=True)
 
 
-OPERATIONS: dict[str, Callable[[Any, Sequence[float] | None], Any]] = {
+OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "mean": _mean,
     "geometric-mean": _geometric_mean,
     "median": _median,

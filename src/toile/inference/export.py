@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from toile.errors import ToileError
+from toile.models.protocols import KerasModel
 from toile.version import DISTRIBUTION
 
 # Of ONNX's operators: what tf2onnx writes at most, and what onnxruntime has read since 1.14 (2023).
 OPSET = 18
 
 
-def _onnx(model: Any, path: Path, about: dict[str, str]) -> None:
+def _onnx(model: KerasModel, path: Path, about: dict[str, str]) -> None:
     import onnx
     import tensorflow as tf
     import tf2onnx
@@ -46,20 +47,20 @@ def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
     context.make_node("Sub", [one.output[0], erf.output[0]], name=name, outputs=node.output, shapes=[shape], dtypes=[kind])
 
 
-def _keras(model: Any, path: Path, about: dict[str, str]) -> None:
+def _keras(model: KerasModel, path: Path, about: dict[str, str]) -> None:
     model.save(path)
     with zipfile.ZipFile(path, "a") as archive:  # Keras reads what it knows, by name
         archive.writestr("toile.json", about["toile"])
 
 
-def _saved_model(model: Any, path: Path, about: dict[str, str]) -> None:
+def _saved_model(model: KerasModel, path: Path, about: dict[str, str]) -> None:
     model.export(path, format="tf_saved_model", verbose=False)
     extra = path / "assets.extra"  # TensorFlow's name for what others put into a SavedModel
     extra.mkdir()
     (extra / "toile.json").write_text(about["toile"], "utf-8")
 
 
-WRITERS: dict[str, Callable[[Any, Path, dict[str, str]], None]] = {
+WRITERS: dict[str, Callable[[KerasModel, Path, dict[str, str]], None]] = {
     "onnx": _onnx,
     "keras": _keras,
     "savedmodel": _saved_model,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from toile.arrays import ImageArray, Probabilities
 
 _BATCH = 500
 
 
-def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+def load(path: Path) -> Callable[[ImageArray], Probabilities]:
     """A stored model as a function from uint8 images `(n, height, width, channels)` to probabilities `(n, classes)` float32."""
     if path.suffix == ".skops":
         from toile.models.classical import model as classical
@@ -18,9 +21,9 @@ def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         return classical.load(path).predict
     import keras
 
-    model = keras.models.load_model(path, compile=False)
+    model: Any = keras.models.load_model(path, compile=False)
 
-    def predict(images: np.ndarray) -> np.ndarray:
+    def predict(images: ImageArray) -> Probabilities:
         # Not Keras's `predict`, which makes an input pipeline of each call: 0.1 s for an image, too.
         batches = [model.predict_on_batch(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)]
         return np.concatenate(batches).astype(np.float32, copy=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +28,10 @@ def main(model: Path, images_file: Path, output_file: Path) -> None:
     else:
         import keras
 
-        loaded = keras.models.load_model(model, compile=False)
+        loaded: Any = keras.models.load_model(model, compile=False)
         outputs = [loaded.predict_on_batch(batch) for batch in _batches(images)]
-    np.savez(output_file, **{key: np.concatenate([part[key] for part in outputs]) for key in ("probabilities", "members")})
+    probabilities, members = (np.concatenate([part[key] for part in outputs]) for key in ("probabilities", "members"))
+    np.savez(output_file, probabilities=probabilities, members=members)
 
 
 def _batches(images: np.ndarray) -> list[np.ndarray]:
@@ -37,5 +39,5 @@ def _batches(images: np.ndarray) -> list[np.ndarray]:
 
 
 if __name__ == "__main__":
-    sys.modules["toile"] = None  # an import of toile fails from here on, wherever it is installed
+    sys.modules["toile"] = None  # pyright: ignore[reportArgumentType]: documented: an import of toile fails from here on, wherever it is installed
     main(*map(Path, sys.argv[1:]))

@@ -274,7 +274,7 @@ def _parameters(path: Path, size: int, changed: int) -> int:
     def add(name: str, item: Any) -> None:
         nonlocal total
         if isinstance(item, h5py.Dataset) and not {"optimizer", "optimizer_weights", "seed_generator"} & set(name.split("/")):
-            total += item.size
+            total += item.size or 0
 
     try:
         source: Any = path

@@ -76,7 +76,7 @@ def tensors_digest(path: Path) -> str:
     found: list[bytes] = []
 
     def add(_: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.size > 1:
+        if isinstance(item, h5py.Dataset) and (item.size or 0) > 1:
             array = np.ascontiguousarray(item[()], dtype="<f4")
             found.append(hashlib.sha256(repr(array.shape).encode() + array.tobytes()).digest())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from toile.models.protocols import KerasLayer
+
 T = TypeVar("T")
 
 
@@ -20,7 +22,7 @@ def each(value: T | tuple[T, ...], count: int, name: str) -> tuple[T, ...]:
     return value
 
 
-def activation_layer(name: str) -> Any:
+def activation_layer(name: str) -> KerasLayer:
     """An activation as a layer of its own."""
     from keras import layers
 

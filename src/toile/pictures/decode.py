@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from toile.arrays import Deep
 from toile.errors import ToileError
 from toile.study.pictures import Ground
 
@@ -68,7 +69,7 @@ class Opened:
             height, width = size[::-1] if self.orientation in _LYING else size
             self.image.draft(self.image.mode, (2 * width, 2 * height))
 
-    def values(self) -> np.ndarray:
+    def values(self) -> Deep:
         """The numbers of a deep picture, `(height, width)` float64, upright.
 
         Raises:
@@ -171,7 +172,7 @@ def grey(image: Image.Image) -> bool:
     return bool((pixels == pixels[:, :, :1]).all())
 
 
-def _eight_bits(made: Decoded, values: np.ndarray, mode: str, full: float | None) -> None:
+def _eight_bits(made: Decoded, values: Deep, mode: str, full: float | None) -> None:
     """Modes I;16, I and F to L. Where it is not known which number is full light: the one that the mode or the numbers tell,
     else the greatest."""
     if full is not None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from PIL import Image, ImageOps
 
+from toile.arrays import Colour
 from toile.pictures.decode import Decoded
 from toile.pictures.learned import border
 from toile.study.pictures import Fit
@@ -36,7 +37,7 @@ def place(picture: Decoded, size: tuple[int, int], fit: Fit) -> None:
     return None
 
 
-def pad(picture: Decoded, size: tuple[int, int], background: np.ndarray, fill: float = 1.0) -> None:
+def pad(picture: Decoded, size: tuple[int, int], background: Colour, fill: float = 1.0) -> None:
     """Resize with antialiasing, keeping the proportions, and centre on a canvas.
 
     Args:

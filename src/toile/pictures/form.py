@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Self, get_args
 
-import numpy as np
-
+from toile.arrays import ImageArray
 from toile.study.pictures import Fit, Ground
 
 Size = tuple[int, int]
@@ -81,7 +80,7 @@ class Form:
         return (*self.size, self.channels)
 
     @classmethod
-    def of(cls, images: np.ndarray) -> Self:
+    def of(cls, images: ImageArray) -> Self:
         """The form of a data set that came as arrays, by its training images: pictures have the size of these, or are strange.
 
         Args:

@@ -7,7 +7,9 @@ where none had any. What to do about such a picture is a guess, so it is made on
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import Colour, Grey, ImageArray, PerImage
 from toile.pictures.form import Guess
 
 CLOSE = 13  # of 255: what is no farther from the border's median belongs to the background (5 %)
@@ -16,7 +18,7 @@ _SAMPLE = 2000  # images that are looked at, of all in equal steps
 _SMALLEST = 8  # pixels of a side; smaller images are nearly all border
 
 
-def learned(images: np.ndarray) -> Guess | None:
+def learned(images: ImageArray) -> Guess | None:
     """What there is to guess about strange pictures, from the training images; None for nothing.
 
     Colour images have backgrounds that mean something: about them nothing is guessed.
@@ -35,10 +37,10 @@ def learned(images: np.ndarray) -> Guess | None:
     return Guess(border=usual, fill=_fill(some, borders))
 
 
-def _fill(images: np.ndarray, borders: np.ndarray) -> float | None:
+def _fill(images: Grey, borders: PerImage) -> float | None:
     """The share of the frame that the object's longer side takes, in about all images; None where it varies."""
     object_ = np.abs(images.astype(np.int16) - borders[:, None, None]) > CLOSE
-    sides = np.stack([_extent(object_.any(axis=2)), _extent(object_.any(axis=1))])
+    sides = np.stack([_extent(np.any(object_, axis=axis)) for axis in (2, 1)])
     shares = (sides / np.array(images.shape[1:])[:, None]).max(axis=0)
     shares = shares[shares > 0]
     if len(shares) == 0:
@@ -52,13 +54,13 @@ def tolerance(size: tuple[int, ...]) -> float:
     return 1.5 / min(size)
 
 
-def _extent(found: np.ndarray) -> np.ndarray:
+def _extent(found: NDArray[np.bool]) -> NDArray[np.int64]:
     """`(n,)`: from the first to the last true of each row of `(n, length)`."""
     length = found.shape[1]
     return np.where(found.any(axis=1), length - found.argmax(axis=1) - found[:, ::-1].argmax(axis=1), 0)
 
 
-def border(pixels: np.ndarray) -> np.ndarray:
+def border(pixels: NDArray[np.uint8]) -> Colour:
     """The median colour of the outermost pixels of an image, `(height, width)` or `(height, width, channels)`: (channels,)."""
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     edges = (pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1])

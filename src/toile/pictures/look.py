@@ -6,8 +6,7 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from toile.arrays import Pixels
 from toile.pictures.decode import ImageError, Opened, opened
 from toile.pictures.fit import fitted, place
 from toile.pictures.read import array, contents
@@ -53,7 +52,7 @@ class Look:
     """
 
     size: tuple[int, int] | None = None
-    pixels: np.ndarray | None = None
+    pixels: Pixels | None = None
     broken: str | None = None
     transparent: bool = False
     later: bool = False
@@ -83,17 +82,18 @@ def look(path: Path, wanted: Wanted, *, last: bool = False) -> Look:
         with warnings.catch_warnings(action="ignore"):  # Pillow's, of damage that it can live with
             file = opened(contents(path), str(path), upright=wanted.upright)
             found.size, found.transparent = file.size, file.transparent
-            if wanted.size is None and file.size != wanted.native:
+            target = wanted.target
+            if target is None or (wanted.size is None and file.size != target):
                 return found
-            file.reduce(fitted(file.size, wanted.target, wanted.fit))
+            file.reduce(fitted(file.size, target, wanted.fit))
             found.later = not last and (file.deep or file.image.width * file.image.height > _LARGE)
             if found.later:
                 if file.deep:
                     _look_deep(file, found)
                 return found
             picture = file.decode(wanted.ground or "white", wanted.full)
-            if file.size != wanted.target:
-                place(picture, wanted.target, wanted.fit)
+            if file.size != target:
+                place(picture, target, wanted.fit)
             found.pixels = array(picture, 1 if picture.image.mode == "L" else 3)
     except ImageError as error:
         found.broken = str(error)

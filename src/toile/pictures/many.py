@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
+from toile.arrays import ImageArray, Pixels, Positions
 from toile.pictures.decode import ImageError
 from toile.pictures.form import Form
 from toile.pictures.look import Look, Wanted, look, sound
@@ -42,8 +43,8 @@ class Many:
         form: of all of them, without a guess; None where there are no images.
     """
 
-    images: np.ndarray | None
-    kept: np.ndarray
+    images: ImageArray | None
+    kept: Positions
     broken: dict[int, str]
     sizes: Counter[tuple[int, int]]
     form: Form | None
@@ -67,7 +68,7 @@ def read_many(files: Sequence[Path], wanted: Wanted, most: int) -> Many:
         if why := look(files[number], replace(wanted, native=size), last=True).broken:
             made.drop(number, size, why)
     if made.of_one_size:
-        wanted = replace(wanted, full=_full([one for one in made.left.values() if one.deep is not None]))
+        wanted = replace(wanted, full=_full(list(made.left.values())))
         for number in sorted(made.left):
             made.add(number, look(files[number], wanted, last=True))
     return made.done(wanted)
@@ -105,8 +106,9 @@ def _each(task: Callable[[Path], T], files: Sequence[Path]) -> Iterator[T]:
 
     chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
     # joblib's processes are started by name and import no caller's script, so this works in notebooks too.
-    pool = Parallel(cpu_count(), return_as="generator", batch_size=1, pre_dispatch="3 * n_jobs")
-    for found in pool(delayed(_chunk)(task, chunk) for chunk in chunks):
+    # A chunk is a task, so that its answers are not kept waiting for those of others.
+    pool = Parallel(cpu_count(), return_as="generator", batch_size=cast("str", 1), pre_dispatch="3 * n_jobs")
+    for found in cast("Iterator[list[T]]", pool(delayed(_chunk)(task, chunk) for chunk in chunks)):
         yield from found
 
 
@@ -117,10 +119,11 @@ def _chunk(task: Callable[[Path], T], files: Sequence[Path]) -> list[T]:
 def _full(deep: list[Look]) -> float | None:
     """The number that is full light in pictures of more than eight bits: the greatest that their whole numbers could have, by
     the bits that all of them need; 1 for fractions."""
-    if not deep:
+    numbers = [one.deep for one in deep if one.deep is not None]
+    if not numbers:
         return None
-    greatest = max(one.deep for one in deep)
-    if not all(one.whole for one in deep) and greatest <= 1:
+    greatest = max(numbers)
+    if not all(one.whole for one in deep if one.deep is not None) and greatest <= 1:
         return 1.0
     return next((2.0**bits - 1 for bits in _BITS if greatest < 2**bits), greatest)
 
@@ -130,7 +133,7 @@ class _Gathered:
 
     def __init__(self, count: int, wanted: Wanted) -> None:
         self.count, self.wanted = count, wanted
-        self.images: np.ndarray | None = None
+        self.images: ImageArray | None = None
         self.broken: dict[int, str] = {}
         self.left: dict[int, Look] = {}
         self.odd: dict[int, tuple[int, int]] = {}
@@ -150,9 +153,9 @@ class _Gathered:
             self.drop(number, one.size, one.broken)
         elif one.later:
             self.left[number] = one
-        elif one.pixels is None:
+        elif one.pixels is None and one.size is not None:
             self.odd[number] = one.size
-        elif len(self.odd) <= _ODD:
+        elif one.pixels is not None and len(self.odd) <= _ODD:
             self._place(number, one.pixels)
         else:  # nothing will come of it
             self.images = None
@@ -170,14 +173,14 @@ class _Gathered:
             for to, number in enumerate(kept):  # moved one by one: a copy of all would be in memory beside them
                 self.images[to] = self.images[number]
         images, (native, *others) = self.images[: len(kept)], self.sizes
-        size = tuple(map(int, images.shape[1:3]))
+        size = (images.shape[1], images.shape[2])
         ground = wanted.ground or ("white" if self.transparent else None)
         own = () if others else tuple(dict.fromkeys([native, size]))
         said = {"fit": wanted.fit, "full": wanted.full, "upright": wanted.upright}
         form = Form(size=size, channels=images.shape[3], ground=ground, own=own, **said)
         return Many(images, kept, self.broken, self.sizes, form)
 
-    def _place(self, number: int, pixels: np.ndarray) -> None:
+    def _place(self, number: int, pixels: Pixels) -> None:
         if self.images is None:
             self.images = np.empty((self.count, *pixels.shape), np.uint8)
         elif pixels.shape[2] > self.images.shape[3]:

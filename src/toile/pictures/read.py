@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageOps
 
+from toile.arrays import Pixels
 from toile.pictures.decode import MAX_PIXELS, Decoded, ImageError, grey, opened
 from toile.pictures.fit import fitted, pad, place
 from toile.pictures.form import Form, Guess
@@ -29,7 +30,7 @@ _SEEN = 1024  # pixels of the longer side, in which an object is looked for
 class Prepared:
     """`pixels` are uint8 `(height, width, channels)`; `steps` say in plain English what was done, in order."""
 
-    pixels: np.ndarray
+    pixels: Pixels
     steps: tuple[str, ...]
 
 
@@ -65,7 +66,7 @@ def read(source: bytes | Path, form: Form, *, as_is: bool = False, most: int = M
     return Prepared(array(picture, form.channels), tuple(picture.steps) or UNTOUCHED)
 
 
-def array(picture: Decoded, channels: int) -> np.ndarray:
+def array(picture: Decoded, channels: int) -> Pixels:
     """The pixels, uint8 `(height, width, channels)`, of a picture that is grey or has three channels."""
     pixels = np.asarray(picture.image, np.uint8).reshape(picture.image.height, picture.image.width, -1)
     return pixels if pixels.shape[2] == channels else np.repeat(pixels, channels, axis=2)
@@ -107,11 +108,11 @@ def _trim(picture: Decoded, guess: Guess, size: tuple[int, int]) -> bool:
     image, (height, width) = picture.image, size
     background = border(np.asarray(image))
     pixels = np.asarray(image, dtype=np.int16).reshape(image.height, image.width, -1)
-    object_ = (np.abs(pixels - background) > CLOSE).any(axis=2)
+    object_ = np.any(np.abs(pixels - background) > CLOSE, axis=2)
     if not object_.any():
         picture.steps.append("found nothing that stands out from the background")
         return False
-    rows, columns = np.flatnonzero(object_.any(axis=1)), np.flatnonzero(object_.any(axis=0))
+    rows, columns = np.flatnonzero(np.any(object_, axis=1)), np.flatnonzero(np.any(object_, axis=0))
     left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
     scale = min(width / image.width, height / image.height)
     share = scale * max((right - left) / width, (bottom - top) / height)

@@ -59,7 +59,8 @@ class Cluster(Executor):
         self.unfit: dict[str, str] = {}
         self.sending = threading.Lock()
         try:
-            self.client = _Client(scheduler, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
+            # For Dask's types an answer may be a coroutine, as only an asynchronous client gives it.
+            self.client: Any = _Client(scheduler, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ToileError(f"no Dask scheduler at {scheduler!r}: {error}; such as tcp://host:8786 is wanted") from None
         self.client.subscribe_topic(self.topic, self._on_event)
@@ -130,7 +131,8 @@ class Submitted:
 
     def __init__(self, job: Job, store: Store, cluster: Cluster, events: queue.Queue[Event]) -> None:
         self.job, self.store, self.cluster, self.events = job, store, cluster, events
-        self.stopped, self.future = False, None
+        self.stopped = False
+        self.future: Any = None
         self.thread = threading.Thread(target=self._wait, daemon=True)
         self.thread.start()
 
@@ -168,7 +170,9 @@ class Submitted:
             atomic.write(work / "trial.json", self.job.longest.trial.canonical())
             answer = self._answer()
             pack.unpack(answer.runs, self.store, held=[fingerprint])
-        return self.job.event(answer.end.kind, **answer.end.fields, worker=answer.worker)
+        end = answer.end
+        assert end is not None  # `_answer` waits for one that did it
+        return self.job.event(end.kind, **end.fields, worker=answer.worker)
 
     def _answer(self) -> remote.Answer:
         """The answer of the worker that did it in the end."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Kind = Literal["queued", "moved", "started", "waiting", "epoch", "done", "failed", "stopped"]
+
 
 @dataclass(frozen=True)
 class Event:
@@ -16,7 +18,7 @@ class Event:
     the field `worker`.
     """
 
-    kind: Literal["queued", "moved", "started", "waiting", "epoch", "done", "failed", "stopped"]
+    kind: Kind
     name: str
     fingerprint: str
     fields: dict[str, Any] = field(default_factory=dict)

@@ -91,7 +91,7 @@ def execute(jobs: Sequence[Job], store: Store, executor: Executor, tell: Callabl
                     running[job.fingerprint] = executor.start(job, store, events)
             if not running:
                 for job in waiting:
-                    error = f"the run that it begins with, {job.after[:12]}, is not stored"
+                    error = f"the run that it begins with, {str(job.after)[:12]}, is not stored"
                     errors |= dict.fromkeys(_missing(job, store), error)
                     tell(Event("failed", job.name, job.fingerprint, {"error": error}))
                 break

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from toile.runner.events import Event
+from toile.runner.events import Event, Kind
 from toile.runner.plan import Plan, PlannedTrial
 
 
@@ -37,7 +37,7 @@ class Job:
     def name(self) -> str:
         return " + ".join(one.name for one in reversed(self.trials))
 
-    def event(self, kind: str, **fields: Any) -> Event:
+    def event(self, kind: Kind, **fields: Any) -> Event:
         """Something that happened to it."""
         return Event(kind, self.name, self.fingerprint, fields)
 

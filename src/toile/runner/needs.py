@@ -49,7 +49,9 @@ class Need:
         if self.kind == "dataset":
             return Dataset.open(store.data_folder / self.content, mmap=False)
         if self.kind == "run":
-            return pack.packed([store.get(self.content)])
+            if (run := store.get(self.content)) is None:
+                raise ToileError(f"{self} is not in the store {store.root}")
+            return pack.packed([run])
         return self._path(store).read_bytes()
 
     def keep(self, store: Store, content: Dataset | bytes) -> None:
@@ -58,12 +60,12 @@ class Need:
         Raises:
             ToileError: it is something else; nothing is kept.
         """
-        if self.kind == "run":
-            pack.unpack(content, store)
-        elif self.kind == "dataset":
+        if isinstance(content, Dataset):
             dataset = replace(content)  # which forgets the hash that was sent along, and so makes it anew
             self._verify(dataset.content)
             dataset.save(store.data_folder / self.content)
+        elif self.kind == "run":
+            pack.unpack(content, store)
         else:
             self._verify(hashlib.sha256(content).hexdigest())
             path = self._path(store)
@@ -86,5 +88,7 @@ def needs(trial: Trial) -> list[Need]:
     if trial.architecture.weights:
         found.append(Need("weights", trial.architecture.weights))
     if path := architectures.downloaded(trial.architecture.name, trial.architecture.options):
-        found.append(Need("backbone", backbones.content(str(path)), path.name))
+        digest = backbones.content(str(path))
+        assert digest is not None  # it has none for names only
+        found.append(Need("backbone", digest, path.name))
     return found

@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from toile.data.absent import absent
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
-from toile.data.splits import absent, resolved, split
-from toile.errors import Misuse, nearest
+from toile.data.splits import resolved, split
+from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
 from toile.store.run import Run
@@ -101,6 +102,16 @@ class Plan:
     def run_of(self, planned: PlannedTrial) -> Run | None:
         """The trial's run, if it is stored."""
         return self.store.get(planned.fingerprint)
+
+    def stored_run(self, planned: PlannedTrial) -> Run:
+        """The trial's run.
+
+        Raises:
+            ToileError: it is not stored.
+        """
+        if (run := self.run_of(planned)) is None:
+            raise ToileError(f"{planned.name} is not stored; `toile run {self.reference} --only '{planned.name}'` trains it")
+        return run
 
     def state(self, planned: PlannedTrial) -> str:
         """`stored`, `begun` (there is a checkpoint) or `missing`."""

@@ -93,24 +93,24 @@ class Show:
         if event.kind in ("done", "epoch"):
             status += f"; {duration(self.left.estimate())} left in all" if self.left.seconds else ""
         if self.bars:
-            self._bar(event, _status(event))
+            self._bar(self.bars, event, _status(event))
         else:
             print(f"{event.name:<{self.width}}  {status}", file=sys.stderr, flush=True)
         if event.kind == "failed":
             for line in event.fields.get("output", []):
                 self.console.print(f"  | {line}", markup=False, highlight=False)
 
-    def _bar(self, event: Event, status: str) -> None:
+    def _bar(self, bars: Progress, event: Event, status: str) -> None:
         if event.fingerprint not in self.tasks:  # what it begins with may fail before it is started
-            self.tasks[event.fingerprint] = self.bars.add_task(event.name, total=None, status=status)
+            self.tasks[event.fingerprint] = bars.add_task(event.name, total=None, status=status)
         task = self.tasks[event.fingerprint]
         if event.kind == "epoch":
-            self.bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], status=status)
+            bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], status=status)
         elif event.kind == "done":
-            self.bars.update(task, total=1, completed=1, status=status)
+            bars.update(task, total=1, completed=1, status=status)
         else:
-            self.bars.update(task, status=status)
-        self.bars.update(self.all, completed=self.done, status=f"{duration(self.left.estimate())} left")
+            bars.update(task, status=status)
+        bars.update(self.all, completed=self.done, status=f"{duration(self.left.estimate())} left")
 
 
 def _status(event: Event) -> str:

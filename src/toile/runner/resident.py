@@ -6,7 +6,7 @@ import queue
 import threading
 
 from toile.errors import ToileError
-from toile.runner.events import Event
+from toile.runner.events import Event, Kind
 from toile.runner.executor import Executor
 from toile.runner.jobs import Job
 from toile.store.store import Store
@@ -20,10 +20,12 @@ class Resident(Executor):
         threads: of the process.
     """
 
-    slots = 1
-
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
+
+    @property
+    def slots(self) -> int:
+        return 1
 
     def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> Request:
         return Request(job, store, self.threads, events)
@@ -40,15 +42,16 @@ class Request:
         self.thread.start()
 
     def _wait(self) -> None:
-        def tell(kind: str, **fields: object) -> None:
+        def tell(kind: Kind, **fields: object) -> None:
             self.events.put(self.job.event(kind, **fields))
 
         also = [shorter.trial.recipe.epochs for shorter in self.job.trials[:-1]]
         try:
-            end = {"kind": "done", "fingerprint": self.session.train(self.job.longest.trial, self.store, also=also, tell=tell)}
+            made = self.session.train(self.job.longest.trial, self.store, also=also, tell=tell)
+            end = self.job.event("done", fingerprint=made)
         except ToileError as error:
-            end = {"kind": "failed", "error": str(error)}
-        self.events.put(self.job.event(**end))
+            end = self.job.event("failed", error=str(error))
+        self.events.put(end)
 
     def close(self) -> None:
         self.thread.join()

@@ -90,8 +90,8 @@ def run(
     if lacking := unobtainable(sorted(pending, key=plan.trials.index)):
         raise ToileError("\n".join([*lacking, "Other trials can be run with --only."]))
     for planned in pending:
-        if planned.weights:
-            plan.store.keep_weights(planned.weights, planned.trial.architecture.weights)
+        if planned.weights and (content := planned.trial.architecture.weights):
+            plan.store.keep_weights(planned.weights, content)
     plan.store.keep(plan.dataset, plan.requested)
     with nullcontext(executor) if executor else Local() as place:
         errors = execute(jobs(pending), plan.store, place, tell)

@@ -55,8 +55,9 @@ def print_plan(found: dict[str, Any]) -> None:
     """The plan as a table on standard output."""
     images = ", ".join(f"{count:,} {part}" for part, count in found["dataset"]["images"].items())
     table = Table(title=f"{found['title']} ({found['dataset']['name']}: {images})", title_justify="left")
-    for column, justify in (("trial", "left"), ("fingerprint", "left"), ("state", "left"), ("about", "right")):
-        table.add_column(column, justify=justify)
+    for column in ("trial", "fingerprint", "state"):
+        table.add_column(column)
+    table.add_column("about", justify="right")
     for one in found["trials"]:
         about = "" if one["state"] == "stored" else duration(one["seconds"])
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
@@ -74,8 +75,9 @@ def print_plan(found: dict[str, Any]) -> None:
 def print_status(found: dict[str, Any]) -> None:
     """The state as a table on standard output."""
     table = Table(title=f"{found['title']} ({found['dataset']})", title_justify="left")
-    for column, justify in (("trial", "left"), ("fingerprint", "left"), ("state", "left"), ("test accuracy", "right")):
-        table.add_column(column, justify=justify)
+    for column in ("trial", "fingerprint", "state"):
+        table.add_column(column)
+    table.add_column("test accuracy", justify="right")
     for one in found["trials"]:
         accuracy = one["test"].get("accuracy")
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], "" if accuracy is None else f"{accuracy:.4f}")

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -88,11 +88,16 @@ def answers(
     ]
 
 
-def from_export(path: Path | str, images: Sequence[Path | str], **options: object) -> list[Answer]:
-    """The same from an exported ONNX file.
+class Options(TypedDict, total=False):
+    """How pictures are read: see `answers`."""
 
-    Args:
-        options: `as_is`, `on_error` and `tell` of `answers`.
+    as_is: bool
+    on_error: Literal["stop", "skip"]
+    tell: Callable[[str], None]
+
+
+def from_export(path: Path | str, images: Sequence[Path | str], **options: Unpack[Options]) -> list[Answer]:
+    """The same from an exported ONNX file.
 
     Raises:
         ToileError: it is no export, or a file is no image.

@@ -146,7 +146,9 @@ async def model(request: Request) -> Response:
     service: Service = request.app.state.service
     samples = [{"class": one["class"], "url": f"/v1/samples/{i}"} for i, one in enumerate(service.predictor.samples)]
     return _json(
-        service.predictor.metadata | {"form": service.predictor.form.plain()} | {"limits": asdict(service.limits) | {"pixels": bodies.MAX_PIXELS}, "samples": samples}
+        service.predictor.metadata
+        | {"form": service.predictor.form.plain()}
+        | {"limits": asdict(service.limits) | {"pixels": bodies.MAX_PIXELS}, "samples": samples}
     )
 
 

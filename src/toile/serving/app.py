@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -27,12 +29,13 @@ def make(predictor: Predictor, limits: Limits = Limits()) -> ASGIApp:  # noqa: B
     app.state.service = api.Service(predictor, limits, watch)
     app.include_router(api.router)
     app.include_router(pages.router())
-    for kind, tell in (
-        (problem.Problem, _problem),
-        (RequestValidationError, _invalid),
-        (HTTPException, _http),
-        (Exception, _bug),
-    ):
+    handlers: dict[type[Exception], Any] = {
+        problem.Problem: _problem,
+        RequestValidationError: _invalid,
+        HTTPException: _http,
+        Exception: _bug,
+    }
+    for kind, tell in handlers.items():
         app.add_exception_handler(kind, tell)
     _name_problems(app)
     return watch.around(Gate(app, limits))

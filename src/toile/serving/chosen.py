@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from toile.arrays import ByImage, ImageArray, Probabilities
 from toile.data.dataset import Dataset
 from toile.pictures.form import Form
 from toile.store.run import Run
@@ -50,7 +51,7 @@ class Chosen:
         """How a picture becomes an input of the members."""
         return self.dataset.form or Form.of(self.dataset.train.images)
 
-    def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def ask(self, images: ImageArray) -> tuple[Probabilities, ByImage]:
         """Probabilities `(n, classes)` and each member's `(n, members, classes)`, of uint8 `(n, height, width, channels)`."""
         from toile.committee.rules import RULES
         from toile.workers.infer import infer

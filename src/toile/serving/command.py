@@ -6,8 +6,16 @@ import sys
 from pathlib import Path
 
 
-def serve(export: Path, *, host: str = "127.0.0.1", port: int = 8000, threads: int = 1, max_batch: int = 64,
-          max_body_mib: float = 8, seconds: float = 10) -> None:  # fmt: skip
+def serve(
+    export: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    threads: int = 1,
+    max_batch: int = 64,
+    max_body_mib: float = 8,
+    seconds: float = 10,
+) -> None:
     """Answer for an exported model over HTTP, with a page to try it on.
 
     Parameters

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toile.arrays import ByImage, ImageArray, Probabilities
 from toile.errors import Misuse, ToileError
 from toile.pictures.form import Form
 from toile.version import installing
@@ -86,7 +87,7 @@ class Predictor:
         made._check(path)
         return made
 
-    def predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, images: ImageArray) -> tuple[Probabilities, ByImage]:
         """Ask the model.
 
         Args:
@@ -103,7 +104,8 @@ class Predictor:
             raise Misuse(f"got images of type {images.dtype} and shape {images.shape}; the model takes uint8 (n, {wanted})")
         if len(images) == 0:
             return np.zeros((0, len(self.classes)), np.float32), np.zeros((0, len(self.members), len(self.classes)), np.float32)
-        probabilities, members = self.session.run(OUTPUTS, {INPUT: images})
+        said: Any = self.session.run(OUTPUTS, {INPUT: images})
+        probabilities, members = said
         return probabilities, members
 
     def _check(self, path: Path | str) -> None:

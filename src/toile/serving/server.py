@@ -49,7 +49,9 @@ def serve(
     _quiet()
     listening = _listen(host, port)
     config = uvicorn.Config(
-        app.make(predictor, limits), http=partial(Protocol, seconds=limits.seconds), ws="none", lifespan="off",
+        app.make(predictor, limits),
+        http=partial(Protocol, seconds=limits.seconds),  # pyright: ignore[reportArgumentType]: uvicorn calls it like a class
+        ws="none", lifespan="off",
         log_level="error", access_log=False, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=round(2 * limits.seconds),
     )  # fmt: skip

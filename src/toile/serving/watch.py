@@ -48,8 +48,10 @@ class Watch:
         return generate_latest(self.registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self.app
+        assert app is not None, "`around` says what is watched"
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            return await app(scope, receive, send)
         status, begin = 0, time.perf_counter()
 
         async def say(message: Message) -> None:
@@ -59,7 +61,7 @@ class Watch:
             await send(message)
 
         try:
-            await self.app(scope, receive, say)
+            await app(scope, receive, say)
         finally:
             # The template of a route, of which there are few; a path would be a label that any client can invent.
             route = getattr(scope.get("route"), "path", "other")

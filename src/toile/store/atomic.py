@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,7 +38,7 @@ def write(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
+def writing(path: Path) -> Generator[BinaryIO]:
     """A file to write piece by piece, which takes the place of `path` in one step if nothing was raised. See `write`."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:

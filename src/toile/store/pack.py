@@ -10,11 +10,13 @@ import tarfile
 from collections.abc import Collection, Iterable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from toile.errors import ToileError
 from toile.store import atomic
 from toile.store.run import FILES, MODELS, Run, lacking
 from toile.store.store import Store
+from toile.study.strict import is_table
 from toile.study.trial import Trial
 
 MANIFEST = "manifest.json"
@@ -80,12 +82,12 @@ def _checked(source: Path | bytes) -> dict[str, bytes]:
         with tarfile.open(None if content else path, fileobj=content) as archive:
             # Nothing is extracted by name: members are read into memory, so a path in the archive leads nowhere.
             entries = [entry for entry in archive if entry.isfile() and entry.size <= _LARGEST]
-            files = {entry.name: archive.extractfile(entry).read() for entry in entries}
-        manifest = json.loads(files.pop(MANIFEST))
+            files = {entry.name: opened.read() for entry in entries if (opened := archive.extractfile(entry))}
+        manifest: Any = json.loads(files.pop(MANIFEST))
     except (OSError, tarfile.TarError, KeyError, ValueError, EOFError) as error:
         raise PackError(f"{path} is no archive of runs: {error}") from None
-    if not isinstance(manifest, dict) or set(manifest) != set(files):
-        odd = sorted(set(manifest) ^ set(files)) if isinstance(manifest, dict) else [MANIFEST]
+    if not is_table(manifest) or set(manifest) != set(files):
+        odd = sorted(set(manifest) ^ set(files)) if is_table(manifest) else [MANIFEST]
         raise PackError(f"{path} is not whole: {', '.join(odd[:3])} missing or too many")
     for name, content in files.items():
         if not re.fullmatch(rf"[0-9a-f]{{64}}/({'|'.join(map(re.escape, FILES + MODELS))})", name):

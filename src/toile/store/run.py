@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from toile.arrays import Probabilities
+
 FILES = ("trial.json", "history.csv", "metrics.json", "probabilities.npz", "provenance.json")
 # The model is Keras's or, of classical models, skops's: scikit-learn without a pickle. A run has one of the two.
 MODELS = ("model.keras", "model.skops")
@@ -68,7 +70,7 @@ class Run:
         with np.load(self.folder / "probabilities.npz", allow_pickle=False) as stored:
             return tuple(stored.files)
 
-    def probabilities(self, split: str) -> np.ndarray:
+    def probabilities(self, split: str) -> Probabilities:
         """`(images, classes)` float32 of `split` (`validation` or `test`), in the split's order.
 
         Raises:

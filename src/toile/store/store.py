@@ -16,7 +16,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class Store:
         return self.work_folder / fingerprint
 
     @contextmanager
-    def claim(self, fingerprint: str, waiting: Callable[[], None] = lambda: None) -> Iterator[Path]:
+    def claim(self, fingerprint: str, waiting: Callable[[], None] = lambda: None) -> Generator[Path]:
         """Hold the only right to work on `fingerprint`; gives its work folder, with whatever an earlier try left in it.
 
         The lock is the operating system's: it ends with the process that holds it, however that ends.
@@ -225,7 +225,8 @@ class Store:
 
     def garbage(self) -> list[Path]:
         """What no run and no work in progress needs: work that nobody holds, and data sets, weights and features of others."""
-        idle, trials = [], {}
+        idle: list[Path] = []
+        trials: dict[str, dict[str, Any]] = {}
         for fingerprint in self.unfinished():
             try:
                 with self._lock(fingerprint).acquire(timeout=0):

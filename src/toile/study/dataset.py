@@ -18,35 +18,42 @@ MAX_PIXELS = 4_000_000  # of one image: toile is for small images, and a decoder
 class DatasetSpec(Spec):
     """Which images: a registered name, or a path to files of the user's own."""
 
-    name: Name | None = Field(None, description="a registered data set, as `toile list` shows them")
-    path: str | None = Field(None, description="file or folder of your own; relative to the study file")
-    test_path: str | None = Field(None, description="file or folder of the test images, where they are kept apart")
-    format: Name | None = Field(None, description="format of `path`; guessed from its ending where left out")
-    class_names: Strings | None = Field(None, description="what the labels 0, 1, … mean")
-    class_map: Integers | None = Field(None, description="new label for each old one; several may share one")
+    name: Name | None = Field(default=None, description="a registered data set, as `toile list` shows them")
+    path: str | None = Field(default=None, description="file or folder of your own; relative to the study file")
+    test_path: str | None = Field(default=None, description="file or folder of the test images, where they are kept apart")
+    format: Name | None = Field(default=None, description="format of `path`; guessed from its ending where left out")
+    class_names: Strings | None = Field(default=None, description="what the labels 0, 1, … mean")
+    class_map: Integers | None = Field(default=None, description="new label for each old one; several may share one")
     pool: bool | Literal["validation"] = Field(
-        False,
+        default=False,
         description="join its training, validation and test images into one set, for `split.test` to draw from; "
         '`"validation"`: join the first two only',
     )
-    draw: Annotated[int, Field(ge=1)] | None = Field(None, description="keep only so many of its training images, at random")
-    draw_seed: Seed = Field(0, description="of `draw`")
+    draw: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="keep only so many of its training images, at random"
+    )
+    draw_seed: Seed = Field(default=0, description="of `draw`")
     # How files of pictures are read.
     size: Annotated[Side | Size, BeforeValidator(listed)] | None = Field(
-        None, description="of a folder of pictures: bring all to this size, `64` or `[height, width]`; needed where they differ"
+        default=None,
+        description="of a folder of pictures: bring all to this size, `64` or `[height, width]`; needed where they differ",
     )
     fit: Fit = Field(
-        "pad", description="how they come to `size`: whole on the colour of their border, cut to their middle, or stretched"
+        default="pad",
+        description="how they come to `size`: whole on the colour of their border, cut to their middle, or stretched",
     )
-    transparency: Ground = Field("white", description="of a folder of pictures: what is under transparent parts")
-    upright: bool = Field(True, description="of a folder of pictures: turn them as their EXIF orientation says")
+    transparency: Ground = Field(default="white", description="of a folder of pictures: what is under transparent parts")
+    upright: bool = Field(default=True, description="of a folder of pictures: turn them as their EXIF orientation says")
     parts: dict[Literal["train", "validation", "test"], str] | None = Field(
-        None,
+        default=None,
         description='of a folder of pictures: which of its folders is which, as `{ train = "seg_train", test = "seg_test" }`',
     )
-    nested: bool = Field(False, description="of a folder of pictures: a class may have its pictures in folders of its folder")
+    nested: bool = Field(
+        default=False, description="of a folder of pictures: a class may have its pictures in folders of its folder"
+    )
     on_error: Literal["stop", "skip"] = Field(
-        "stop", description="of a folder of pictures: what to do about files that cannot be read; `skip` leaves them out"
+        default="stop",
+        description="of a folder of pictures: what to do about files that cannot be read; `skip` leaves them out",
     )
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, SplitSpec, StudySpec, SweepSpec, TrialSpec
+from toile.study.strict import is_array, is_table
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def leaves(grid: dict[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple
     """`{"recipe": {"batch_size": [16, 32]}}` as `(("recipe", "batch_size"), [16, 32])`, in the order written."""
     for key, value in grid.items():
         path = (*prefix, *key.split("."))
-        if isinstance(value, dict) and len(path) < 2:
+        if is_table(value) and len(path) < 2:
             yield from leaves(value, path)
         else:
             yield path, value
@@ -50,7 +51,8 @@ def combinations(sweep: SweepSpec) -> Iterator[TrialSpec]:
     """Every combination of a sweep's grid as a trial, the last key changing fastest."""
     axes = list(leaves(sweep.grid))
     for values in itertools.product(*(values for _, values in axes)):
-        recipe, options, label = dict(sweep.recipe), dict(sweep.architecture.options), []
+        recipe, options = dict(sweep.recipe), dict(sweep.architecture.options)
+        label: list[str] = []
         for (path, _), value in zip(axes, values, strict=True):
             (recipe if path[0] == "recipe" else options)[path[1]] = value
             label.append(f"{path[1]}={_short(value)}")
@@ -82,9 +84,9 @@ def variants(study: StudySpec) -> list[Variant]:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, dict):
+    if is_table(value):
         rest = [f"{key}={_short(option)}" for key, option in value.items() if key != "name"]
         return " ".join([str(value.get("name", "")), *rest]).strip()
-    if isinstance(value, list):
+    if is_array(value):
         return "-".join(map(str, value))
     return str(value)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +17,9 @@ from toile.study.expand import combinations, leaves, merge
 from toile.study.lines import Location
 from toile.study.mistakes import Mistake, explain, spell, unknown
 from toile.study.spec import ArchitectureSpec, CommitteeSpec, RecipeSpec, Spec, StudySpec, SweepSpec, TrialSpec
+from toile.study.strict import is_array, is_table
+
+Whole = TypeVar("Whole", bound=Spec)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def _recipes(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
     """What a trial's or a sweep's own recipe gets wrong. (They are partial, so the models take them as they come.)"""
     for kind in ("trial", "sweep"):
         for i, table in _tables(content, kind):
-            if isinstance(recipe := table.get("recipe"), dict):
+            if is_table(recipe := table.get("recipe")):
                 yield from _recipe(recipe, (kind, i, "recipe"))
 
 
@@ -114,11 +117,11 @@ def _grids(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
     """Keys that no grid has, and values that a recipe cannot have."""
     for i, table in _tables(content, "sweep"):
         grid = table.get("grid")
-        for path, values in leaves(grid) if isinstance(grid, dict) else ():
+        for path, values in leaves(grid) if is_table(grid) else ():
             place = ("sweep", i, "grid", *path)
             if len(path) != 2 or path[0] not in ("recipe", "architecture"):
                 yield place, "a grid's keys are recipe.KEY and architecture.KEY"
-            elif not isinstance(values, list) or not values:
+            elif not is_array(values) or not values:
                 yield place, f"a list of values is wanted, got {values!r}"
             elif path[0] == "recipe":
                 for value in values:
@@ -131,7 +134,7 @@ def _names(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
     if isinstance(dataset, str):
         where, dataset = ("dataset",), {"name": dataset}
     else:
-        where, dataset = ("dataset", "name"), dataset if isinstance(dataset, dict) else {}
+        where, dataset = ("dataset", "name"), dataset if is_table(dataset) else {}
     name, form = dataset.get("name"), dataset.get("format")
     if isinstance(name, str) and name not in catalogue.datasets:
         hint = f"; files of your own are given as {{ path = {name!r} }}" if set(name) & set("./\\") else ""
@@ -155,8 +158,8 @@ def _architectures(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mi
             found = list(_architecture(architecture, catalogue, (kind, i, "architecture")))
             yield from found
             grid = table.get("grid") if kind == "sweep" and not found else None
-            for path, values in leaves(grid) if isinstance(grid, dict) else ():
-                if len(path) == 2 and path[0] == "architecture" and isinstance(values, list):
+            for path, values in leaves(grid) if is_table(grid) else ():
+                if len(path) == 2 and path[0] == "architecture" and is_array(values):
                     for value in values:
                         swept = ArchitectureSpec(name=architecture.name, options={**architecture.options, path[1]: value})
                         yield from _architecture(swept, catalogue, (kind, i, "grid", "architecture"))
@@ -192,7 +195,7 @@ def _members(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
     for kind, key in (("committee", "members"), ("comparison", "trials")):
         for i, table in _tables(content, kind):
             members = table.get(key)
-            members = [name for name in members if isinstance(name, str)] if isinstance(members, list) else []
+            members = [name for name in members if isinstance(name, str)] if is_array(members) else []
             for name, count in Counter(members).items():
                 place = (kind, i, key, members.index(name))
                 if name not in names and not name.startswith(broken):
@@ -203,7 +206,8 @@ def _members(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
 
 def _weights(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
     """Weights that do not fit their committee."""
-    split = content.get("split") if isinstance(content.get("split"), dict) else {}
+    asked = content.get("split")
+    split = asked if is_table(asked) else {}
     for i, committee in _whole(content, "committee", CommitteeSpec):
         place, weights = ("committee", i, "weights"), committee.weights
         if committee.rule == "weighted-mean" and weights is None:
@@ -244,12 +248,12 @@ def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
 def _tables(content: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The tables `[[kind]]`, with their positions."""
     tables = content.get(kind)
-    for i, table in enumerate(tables if isinstance(tables, list) else ()):
-        if isinstance(table, dict):
+    for i, table in enumerate(tables if is_array(tables) else []):
+        if is_table(table):
             yield i, table
 
 
-def _whole(content: dict[str, Any], kind: str, model: type[Spec]) -> Iterator[tuple[int, Any]]:
+def _whole(content: dict[str, Any], kind: str, model: type[Whole]) -> Iterator[tuple[int, Whole]]:
     """The tables `[[kind]]` that are right in themselves, as their models, with their positions."""
     for i, table in _tables(content, kind):
         try:
@@ -261,7 +265,7 @@ def _whole(content: dict[str, Any], kind: str, model: type[Spec]) -> Iterator[tu
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:
     """The names of all trials, those of sweeps too, with their places; and what names of unreadable sweeps begin with."""
     names = _names_of(content, "trial")
-    broken = []
+    broken: list[str] = []
     for i, table in _tables(content, "sweep"):
         try:
             sweep = SweepSpec.model_validate(table)

@@ -61,7 +61,7 @@ class _Scanner:
 
     def _peek(self) -> str:
         """The next character that is neither space nor comment; empty at the end."""
-        self.at = _SPACE.match(self.text, self.at).end()
+        self.at += len(self._match(_SPACE))
         return self.text[self.at : self.at + 1]
 
     def _take(self, character: str) -> bool:
@@ -71,6 +71,7 @@ class _Scanner:
 
     def _match(self, pattern: re.Pattern[str]) -> str:
         found = pattern.match(self.text, self.at)
+        assert found is not None, "a document that tomllib reads"
         self.at = found.end()
         return found[0]
 
@@ -79,7 +80,7 @@ class _Scanner:
 
     def _key(self) -> list[str]:
         """`a."b c".d` as its parts."""
-        parts = []
+        parts: list[str] = []
         while True:
             quoted = self._peek() in ('"', "'")
             part = self._match(_STRING if quoted else _BARE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -86,10 +86,11 @@ def _say(mistake: ErrorDetails, location: Location, model: type[BaseModel]) -> s
 
 def _kinds(mistakes: list[ErrorDetails]) -> str:
     """Mistakes at one place, each saying what kind of value it might have been."""
-    got, words = mistakes[0].get("input"), []
+    got: Any = mistakes[0].get("input")
+    words: list[str] = []
     for mistake in mistakes:
         literal = mistake["type"] == "literal_error"
-        words += [f'"{name}"' for name in _quoted(mistake["ctx"]["expected"])] if literal else [_KINDS[mistake["type"]]]
+        words += [f'"{name}"' for name in _quoted(mistake.get("ctx", {})["expected"])] if literal else [_KINDS[mistake["type"]]]
     near = nearest(got, [word.strip('"') for word in words if word.startswith('"')]) if isinstance(got, str) else ""
     return f"{' or '.join(dict.fromkeys(words))} is wanted, got {_short(got)}{near}"
 
@@ -123,7 +124,7 @@ def _choices(model: type[BaseModel], location: Location) -> list[type[BaseModel]
 def _tag(model: type[BaseModel]) -> str | None:
     """The name by which one of several models is chosen, such as a schedule's."""
     name = model.model_fields.get("name")
-    return name.annotation.__args__[0] if name and get_origin(name.annotation) is Literal else None
+    return get_args(name.annotation)[0] if name and get_origin(name.annotation) is Literal else None
 
 
 def _models(field: Any) -> Iterator[type[BaseModel]]:
@@ -145,7 +146,11 @@ def _quoted(text: str) -> list[str]:
 
 def _short(value: Any) -> str:
     """A value as its author wrote it, more or less, and no longer than a line."""
-    text = str(value).lower() if isinstance(value, bool) else repr(list(value) if isinstance(value, tuple) else value)
+    text = (
+        str(value).lower()
+        if isinstance(value, bool)
+        else repr(list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value)
+    )
     return text if len(text) <= 60 else text[:57] + "…"
 
 

@@ -143,7 +143,8 @@ def complete(name: str, options: dict[str, Any]) -> dict[str, Option]:
             refuse when training begins.
     """
     defaults = OPTIMIZERS[name]
-    complete, wrong = dict(defaults), []
+    complete = dict(defaults)
+    wrong: list[str] = []
     for key, value in options.items():
         if key not in defaults:
             known = ", ".join(sorted(defaults))
@@ -153,11 +154,11 @@ def complete(name: str, options: dict[str, Any]) -> dict[str, Option]:
             complete[key] = _value(name, key, value, defaults[key])
         except ValueError as error:
             wrong.append(str(error))
-    if not complete["learning_rate"] > 0:
-        wrong.append(f"option 'learning_rate' of {name!r} is above 0, got {complete['learning_rate']!r}")
+    if (rate := complete["learning_rate"]) is None or not rate > 0:
+        wrong.append(f"option 'learning_rate' of {name!r} is above 0, got {rate!r}")
     for key in _SHARES.get(name, ("ema_momentum",)):
-        if not 0 <= complete[key] <= 1:
-            wrong.append(f"option {key!r} of {name!r} is from 0 to 1, got {complete[key]!r}")
+        if (share := complete[key]) is None or not 0 <= share <= 1:
+            wrong.append(f"option {key!r} of {name!r} is from 0 to 1, got {share!r}")
     clips = [key for key in ("clipnorm", "clipvalue", "global_clipnorm") if complete[key] is not None]
     if len(clips) > 1:
         wrong.append(f"only one of clipnorm, clipvalue and global_clipnorm may be set, got {', '.join(clips)}")

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from toile.arrays import AtSteps
+
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -16,7 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class _Schedule(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         """Factor on the learning rate at each position.
 
         Args:
@@ -40,9 +42,9 @@ class _Schedule(BaseModel):
 class Constant(_Schedule):
     """The learning rate as it is."""
 
-    name: Literal["constant"] = Field("constant", description="which schedule")
+    name: Literal["constant"] = Field(default="constant", description="which schedule")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         return np.ones_like(position, dtype=np.float64)
 
 
@@ -50,10 +52,10 @@ class HoldThenDecay(_Schedule):
     """Constant for `hold` epochs, then multiplied by `factor` at the start of each further epoch."""
 
     name: Literal["hold-then-decay"] = Field(description="which schedule")
-    hold: Annotated[int, Field(ge=0)] = Field(10, description="epochs at the full learning rate")
-    factor: Positive = Field(0.9048374180359595, description="of each epoch after them; by default e^-0.1")
+    hold: Annotated[int, Field(ge=0)] = Field(default=10, description="epochs at the full learning rate")
+    factor: Positive = Field(default=0.9048374180359595, description="of each epoch after them; by default e^-0.1")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         return self.factor ** np.maximum(np.floor(position) - self.hold + 1, 0.0)
 
 
@@ -61,10 +63,10 @@ class Exponential(_Schedule):
     """Multiplied by `factor` after each epoch; smoothly, step by step, unless `staircase`."""
 
     name: Literal["exponential"] = Field(description="which schedule")
-    factor: Positive = Field(0.95, description="of each epoch")
-    staircase: bool = Field(False, description="drop at the end of each epoch instead of a little at each step")
+    factor: Positive = Field(default=0.95, description="of each epoch")
+    staircase: bool = Field(default=False, description="drop at the end of each epoch instead of a little at each step")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         return self.factor ** (np.floor(position) if self.staircase else position)
 
 
@@ -72,10 +74,10 @@ class Cosine(_Schedule):
     """Half a cosine from 1 to `minimum` over all epochs, after a linear warm-up (Loshchilov & Hutter 2017)."""
 
     name: Literal["cosine"] = Field(description="which schedule")
-    minimum: Share = Field(0.0, description="factor at the end of the last epoch")
-    warmup: Annotated[float, Field(ge=0)] = Field(0.0, description="epochs of linear rise from 0, before the cosine")
+    minimum: Share = Field(default=0.0, description="factor at the end of the last epoch")
+    warmup: Annotated[float, Field(ge=0)] = Field(default=0.0, description="epochs of linear rise from 0, before the cosine")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         rest = max(epochs - self.warmup, 1e-12)
         share = np.clip((position - self.warmup) / rest, 0.0, 1.0)
         down = self.minimum + (1 - self.minimum) * 0.5 * (1 + np.cos(np.pi * share))
@@ -86,11 +88,11 @@ class CosineRestarts(_Schedule):
     """Cosine annealing with warm restarts: SGDR (Loshchilov & Hutter, ICLR 2017)."""
 
     name: Literal["cosine-restarts"] = Field(description="which schedule")
-    period: Positive = Field(10.0, description="epochs to the first restart")
-    multiplier: Annotated[float, Field(ge=1)] = Field(1.0, description="each period is this many times the one before")
-    minimum: Share = Field(0.0, description="factor at the end of each period")
+    period: Positive = Field(default=10.0, description="epochs to the first restart")
+    multiplier: Annotated[float, Field(ge=1)] = Field(default=1.0, description="each period is this many times the one before")
+    minimum: Share = Field(default=0.0, description="factor at the end of each period")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         if self.multiplier == 1:
             share = np.mod(position, self.period) / self.period
         else:
@@ -105,11 +107,11 @@ class OneCycle(_Schedule):
     """Up from `start` to 1 over the first `rise` of all epochs, then down to `end`; both linear (Smith & Topin 2018)."""
 
     name: Literal["one-cycle"] = Field(description="which schedule")
-    rise: Share = Field(0.3, description="fraction of all epochs")
-    start: Share = Field(0.04, description="factor at the first step")
-    end: Share = Field(0.0, description="factor at the end of the last epoch")
+    rise: Share = Field(default=0.3, description="fraction of all epochs")
+    start: Share = Field(default=0.04, description="factor at the first step")
+    end: Share = Field(default=0.0, description="factor at the end of the last epoch")
 
-    def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
+    def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         share = np.clip(position / epochs, 0.0, 1.0)
         return np.interp(share, [0.0, max(self.rise, 1e-12), 1.0], [self.start, 1.0, self.end])
 
@@ -118,12 +120,14 @@ class ReduceOnPlateau(_Schedule):
     """Multiplied by `factor` when the validation images have not got better for a while: Keras's ReduceLROnPlateau."""
 
     name: Literal["reduce-on-plateau"] = Field(description="which schedule")
-    factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="of each reduction")
-    patience: Annotated[int, Field(ge=1)] = Field(10, description="epochs without improvement before a reduction")
-    monitor: Literal["loss", "accuracy"] = Field("loss", description="figure of the validation split that has to improve")
-    min_delta: Annotated[float, Field(ge=0)] = Field(1e-4, description="an improvement is more than this")
-    cooldown: Annotated[int, Field(ge=0)] = Field(0, description="epochs after a reduction in which none is counted")
-    minimum: Share = Field(0.0, description="smallest factor")
+    factor: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.1, description="of each reduction")
+    patience: Annotated[int, Field(ge=1)] = Field(default=10, description="epochs without improvement before a reduction")
+    monitor: Literal["loss", "accuracy"] = Field(
+        default="loss", description="figure of the validation split that has to improve"
+    )
+    min_delta: Annotated[float, Field(ge=0)] = Field(default=1e-4, description="an improvement is more than this")
+    cooldown: Annotated[int, Field(ge=0)] = Field(default=0, description="epochs after a reduction in which none is counted")
+    minimum: Share = Field(default=0.0, description="smallest factor")
 
     def factors(self, position: np.ndarray, epochs: int) -> np.ndarray:
         return np.ones_like(position, dtype=np.float64)

@@ -15,7 +15,7 @@ from toile.study.augmentation import Augmentation
 from toile.study.dataset import DatasetSpec
 from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.schedules import Constant, Schedule
-from toile.study.strict import Fraction, Name, Seed, Spec, Strings, listed
+from toile.study.strict import Fraction, Name, Seed, Spec, Strings, is_table, listed
 
 
 def _tables(value: Any, info: ValidationInfo) -> Any:
@@ -27,9 +27,11 @@ def _tables(value: Any, info: ValidationInfo) -> Any:
 
 def _named(value: Any) -> Any:
     """`x = "name"` is short for `x = { name = "name" }`."""
-    if not isinstance(value, (str, dict, BaseModel)):
+    if isinstance(value, str):
+        return {"name": value}
+    if not is_table(value) and not isinstance(value, BaseModel):
         raise ValueError(f"a name or a table is wanted, got {value!r}")
-    return {"name": value} if isinstance(value, str) else value
+    return value
 
 
 def _off(value: Any) -> Any:
@@ -49,7 +51,7 @@ def _or_false(model: Any) -> BeforeValidator:
 
 def _flat(value: Any) -> Any:
     """Options beside the name, as in `{ name = "sgd", momentum = 0.9 }`, are put into a table of their own."""
-    if isinstance(value, dict) and "options" not in value:
+    if is_table(value) and "options" not in value:
         name = {"name": value["name"]} if "name" in value else {}
         return {**name, "options": {key: option for key, option in value.items() if key != "name"}}
     return value
@@ -69,23 +71,23 @@ class SplitSpec(Spec):
     """How the images fall into train, validation and test, or into k folds."""
 
     method: Literal["tail", "random", "stratified"] = Field(
-        "stratified",
+        default="stratified",
         description="`stratified`: at random, the same share of each class; `random`; `tail`: the last fraction, unshuffled, "
         "as Keras's validation_split",
     )
     validation: Fraction | Literal["given"] = Field(
-        0.2,
+        default=0.2,
         description='fraction of the training images (of all images where `test` is above 0); 0 for none; `"given"`: the data '
         "set's own validation images, as it is where it has some",
     )
-    test: Fraction = Field(0.0, description="fraction of all images, for a data set that has no test images of its own")
-    seed: Seed = Field(0, description="of `random` and `stratified`")
+    test: Fraction = Field(default=0.0, description="fraction of all images, for a data set that has no test images of its own")
+    seed: Seed = Field(default=0, description="of `random` and `stratified`")
     folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
-        None, description="k-fold cross-validation instead of `validation`: each trial becomes k, fold i held out"
+        default=None, description="k-fold cross-validation instead of `validation`: each trial becomes k, fold i held out"
     )
-    shuffle: bool = Field(True, description="whether `random` and `stratified` shuffle before they cut folds")
+    shuffle: bool = Field(default=True, description="whether `random` and `stratified` shuffle before they cut folds")
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="share of the training part that is trained on: the first of each class; for a first look"
+        default=1.0, description="share of the training part that is trained on: the first of each class; for a first look"
     )
 
     @model_validator(mode="after")
@@ -121,38 +123,40 @@ class OptimizerSpec(Spec):
 class EarlyStopping(Spec):
     """Stop when the validation split no longer gets better. The test split is never looked at."""
 
-    patience: Annotated[int, Field(ge=0)] = Field(5, description="epochs without improvement before stopping")
-    monitor: Literal["loss", "accuracy"] = Field("loss", description="of the validation split")
-    min_delta: Annotated[float, Field(ge=0)] = Field(0.0, description="smaller improvements do not count")
-    restore_best: bool = Field(False, description="end with the weights of the best epoch instead of the last")
+    patience: Annotated[int, Field(ge=0)] = Field(default=5, description="epochs without improvement before stopping")
+    monitor: Literal["loss", "accuracy"] = Field(default="loss", description="of the validation split")
+    min_delta: Annotated[float, Field(ge=0)] = Field(default=0.0, description="smaller improvements do not count")
+    restore_best: bool = Field(default=False, description="end with the weights of the best epoch instead of the last")
 
 
 class RecipeSpec(Spec):
     """How a model is trained."""
 
     optimizer: Annotated[OptimizerSpec, _or_name(OptimizerSpec)] = Field(
-        OptimizerSpec(name="adam"), description='a Keras optimizer: `"adam"` or `{ name = "sgd", momentum = 0.9 }`'
+        default=OptimizerSpec(name="adam"), description='a Keras optimizer: `"adam"` or `{ name = "sgd", momentum = 0.9 }`'
     )
     schedule: Annotated[Schedule, _or_name(Schedule)] = Field(
-        Constant(), description="factor on the optimizer's learning rate over time"
+        default=Constant(), description="factor on the optimizer's learning rate over time"
     )
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(20, description="at most")
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(32, description="images a step; an epoch's last may have fewer")
-    label_smoothing: Fraction = Field(0.0, description="share of the target spread evenly over all classes")
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(default=20, description="at most")
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        default=32, description="images a step; an epoch's last may have fewer"
+    )
+    label_smoothing: Fraction = Field(default=0.0, description="share of the target spread evenly over all classes")
     early_stopping: Annotated[EarlyStopping | None, _or_false(EarlyStopping)] = Field(
-        None, description="`false` in a trial where the study's recipe has it"
+        default=None, description="`false` in a trial where the study's recipe has it"
     )
     augmentation: Annotated[Augmentation | None, _or_false(Augmentation)] = Field(
-        None, description="random changes of the training images; `false` as with `early_stopping`"
+        default=None, description="random changes of the training images; `false` as with `early_stopping`"
     )
     scaling: Literal["pixels", "min-max"] = Field(
-        "pixels",
+        default="pixels",
         description="`pixels`: divided by 255; `min-max`: each pixel by its own range in the training part, to 0..1",
     )
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="of the arithmetic; weights stay float32")
+    precision: Literal["float32", "bfloat16"] = Field(default="float32", description="of the arithmetic; weights stay float32")
     # It came later: left out of the canonical trial at its default, so that fingerprints of before hold.
     flip_average: bool = Field(
-        False, exclude_if=lambda value: not value,
+        default=False, exclude_if=lambda value: not value,
         description="predict the mean of what the model says of an image and of its mirror image",
     )  # fmt: skip
 
@@ -176,16 +180,20 @@ Figures = dict[str, float]
 class Published(Spec):
     """Figures that a document publishes for a trial or a committee, by split."""
 
-    train: Figures = Field({}, description="metric = figure, as `accuracy = 0.9017`")
-    validation: Figures = Field({}, description="likewise")
-    test: Figures = Field({}, description="likewise")
-    cross_validation: Figures = Field({}, description="likewise: means over the folds")
-    mean_of_members: Figures = Field({}, description="of a committee: means of its members' own figures on the test split")
-    per_class: dict[str, Floats] = Field({}, description="precision, recall, f1 or support = one number a class, on test")
-    parameters: int | None = Field(None, description="how many weights the model has")
-    trainable_parameters: int | None = Field(None, description="how many of them training changes")
-    epochs_run: int | None = Field(None, description="epochs until training ended")
-    source: str | None = Field(None, description="where it is published")
+    train: Figures = Field(default={}, description="metric = figure, as `accuracy = 0.9017`")
+    validation: Figures = Field(default={}, description="likewise")
+    test: Figures = Field(default={}, description="likewise")
+    cross_validation: Figures = Field(default={}, description="likewise: means over the folds")
+    mean_of_members: Figures = Field(
+        default={}, description="of a committee: means of its members' own figures on the test split"
+    )
+    per_class: dict[str, Floats] = Field(
+        default={}, description="precision, recall, f1 or support = one number a class, on test"
+    )
+    parameters: int | None = Field(default=None, description="how many weights the model has")
+    trainable_parameters: int | None = Field(default=None, description="how many of them training changes")
+    epochs_run: int | None = Field(default=None, description="epochs until training ended")
+    source: str | None = Field(default=None, description="where it is published")
 
 
 class TrialSpec(Spec):
@@ -196,11 +204,11 @@ class TrialSpec(Spec):
         description='`"cnn"`, or with options: `{ name = "cnn", filters = [32, 64] }`'
     )
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
-    split: SplitSpec | None = Field(None, description="instead of the study's [split]")
-    seeds: Seeds | None = Field(None, description="instead of the study's seeds")
-    warm_start: Name | None = Field(None, description="begin with the weights that this trial of the study ends with")
-    published: Published | None = Field(None, description="figures to be shown beside the measured ones")
-    note: str | None = Field(None, description="what a reader of the report should know")
+    split: SplitSpec | None = Field(default=None, description="instead of the study's [split]")
+    seeds: Seeds | None = Field(default=None, description="instead of the study's seeds")
+    warm_start: Name | None = Field(default=None, description="begin with the weights that this trial of the study ends with")
+    published: Published | None = Field(default=None, description="figures to be shown beside the measured ones")
+    note: str | None = Field(default=None, description="what a reader of the report should know")
 
 
 class SweepSpec(Spec):
@@ -209,12 +217,12 @@ class SweepSpec(Spec):
     name: Name = Field(description="its trials are called `name: key=value, …`")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(description="as in [[trial]]")
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
-    split: SplitSpec | None = Field(None, description="instead of the study's [split]")
+    split: SplitSpec | None = Field(default=None, description="instead of the study's [split]")
     grid: Annotated[dict[str, Any], Field(min_length=1)] = Field(
         description="`recipe.KEY = [values]` or `architecture.KEY = [values]`"
     )
-    seeds: Seeds | None = Field(None, description="instead of the study's seeds")
-    note: str | None = Field(None, description="what a reader of the report should know")
+    seeds: Seeds | None = Field(default=None, description="instead of the study's seeds")
+    note: str | None = Field(default=None, description="what a reader of the report should know")
 
 
 class CommitteeSpec(Spec):
@@ -223,14 +231,15 @@ class CommitteeSpec(Spec):
     name: Name = Field(description="no other committee of the study has it")
     members: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials")
     across: Literal["seeds"] | None = Field(
-        None, description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed'
+        default=None,
+        description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed',
     )
-    rule: Name = Field("mean", description="how probabilities become one, as `toile list` shows the rules")
+    rule: Name = Field(default="mean", description="how probabilities become one, as `toile list` shows the rules")
     weights: Annotated[Floats | Literal["fit"] | None, BeforeValidator(listed)] = Field(
-        None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
+        default=None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
     )
-    published: Published | None = Field(None, description="figures to be shown beside the measured ones")
-    note: str | None = Field(None, description="what a reader of the report should know")
+    published: Published | None = Field(default=None, description="figures to be shown beside the measured ones")
+    note: str | None = Field(default=None, description="what a reader of the report should know")
 
 
 class ComparisonSpec(Spec):
@@ -238,7 +247,7 @@ class ComparisonSpec(Spec):
 
     name: Name = Field(description="no other comparison of the study has it")
     trials: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials, in the order to be shown")
-    labels: Strings | None = Field(None, description="what to call each here; its name where left out")
+    labels: Strings | None = Field(default=None, description="what to call each here; its name where left out")
 
     @model_validator(mode="after")
     def _labelled(self) -> Self:
@@ -251,19 +260,19 @@ class StudySpec(Spec):
     """A question and the trials that answer it."""
 
     title: Name = Field(description="heads the report")
-    question: str | None = Field(None, description="what the study is to find out")
+    question: str | None = Field(default=None, description="what the study is to find out")
     dataset: Annotated[DatasetSpec, _or_name(DatasetSpec)] = Field(
         description='a registered name, `"fashion-mnist"`, or files of your own, `{ path = "images.npz" }`'
     )
-    split: SplitSpec = Field(SplitSpec(), description="how the images fall into parts")
-    seeds: Seeds = Field((0,), description="every trial is trained once with each")
-    backend: Literal["tensorflow", "jax", "torch"] = Field("tensorflow", description="Keras's backend")
-    recipe: RecipeSpec = Field(RecipeSpec(), description="how models are trained, where a trial does not say otherwise")
-    trial: Annotated[tuple[TrialSpec, ...], BeforeValidator(_tables)] = Field((), description="trainings, one by one")
-    sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(_tables)] = Field((), description="trainings, by grids")
+    split: SplitSpec = Field(default=SplitSpec(), description="how the images fall into parts")
+    seeds: Seeds = Field(default=(0,), description="every trial is trained once with each")
+    backend: Literal["tensorflow", "jax", "torch"] = Field(default="tensorflow", description="Keras's backend")
+    recipe: RecipeSpec = Field(default=RecipeSpec(), description="how models are trained, where a trial does not say otherwise")
+    trial: Annotated[tuple[TrialSpec, ...], BeforeValidator(_tables)] = Field(default=(), description="trainings, one by one")
+    sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(_tables)] = Field(default=(), description="trainings, by grids")
     committee: Annotated[tuple[CommitteeSpec, ...], BeforeValidator(_tables)] = Field(
-        (), description="trials to be combined; nothing trains for them"
+        default=(), description="trials to be combined; nothing trains for them"
     )
     comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
-        (), description="trials to be shown side by side; each sweep is one by itself"
+        default=(), description="trials to be shown side by side; each sweep is one by itself"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -13,9 +13,19 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+def is_table(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether it is what `tomllib` makes of a table."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether it is what `tomllib` makes of an array."""
+    return isinstance(value, list)
+
+
 def listed(value: Any) -> Any:
     """TOML arrays arrive as lists; the frozen models hold tuples."""
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(value) if is_array(value) else value
 
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]

@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from toile.study.spec import RecipeSpec, Spec, SplitSpec
+from toile.study.spec import RecipeSpec, SplitSpec
+from toile.study.strict import Spec, is_table
 
 # Raised when the meaning of a field changes, so that old runs are not taken for new ones.
 FORMAT = 1
+Learner = Literal["keras", "scratch", "classical"]
 
 
 class TrialDataset(Spec):
@@ -29,7 +31,7 @@ class TrialArchitecture(Spec):
     name: str = Field(description="as `toile list` shows it")
     options: dict[str, Any] = Field(description="all of them, defaults too, as JSON holds them")
     revision: int = Field(description="raised whenever the same options would build another model")
-    weights: str | None = Field(None, description="SHA-256 of the file of weights that its options name, if they do")
+    weights: str | None = Field(default=None, description="SHA-256 of the file of weights that its options name, if they do")
 
 
 class Trial(Spec):
@@ -37,13 +39,13 @@ class Trial(Spec):
 
     dataset: TrialDataset = Field(description="the images")
     split: SplitSpec = Field(description="how they fall into parts")
-    fold: int | None = Field(None, description="which fold is held out, from 0; none without folds")
-    learner: Literal["keras", "scratch", "classical"] = Field("keras", description="what trains")
+    fold: int | None = Field(default=None, description="which fold is held out, from 0; none without folds")
+    learner: Learner = Field(default="keras", description="what trains")
     architecture: TrialArchitecture = Field(description="what is trained")
     recipe: RecipeSpec = Field(description="how it is trained")
     seed: int = Field(description="of the first weights, dropout and the order of the images")
-    backend: Literal["tensorflow", "jax", "torch"] = Field("tensorflow", description="Keras's backend")
-    warm_start: str | None = Field(None, description="fingerprint of the run whose weights it begins with")
+    backend: Literal["tensorflow", "jax", "torch"] = Field(default="tensorflow", description="Keras's backend")
+    warm_start: str | None = Field(default=None, description="fingerprint of the run whose weights it begins with")
 
     @cached_property
     def fingerprint(self) -> str:
@@ -79,8 +81,8 @@ class Trial(Spec):
         Raises:
             ValueError: it is not a trial, or one of another format.
         """
-        content = json.loads(text)
-        if not isinstance(content, dict) or "format" not in content:
+        content: Any = json.loads(text)
+        if not is_table(content) or "format" not in content:
             raise ValueError("not a trial: a JSON object with a `format` is wanted")
         if (found := content.pop("format")) != FORMAT:
             raise ValueError(f"a trial of format {found!r}, where {FORMAT} is read; another version of toile wrote it")

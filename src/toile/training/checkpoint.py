@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.models.protocols import Remembering, Variable, Weighted
 from toile.store import atomic
 from toile.training.recipe import Patience
 
@@ -32,7 +35,7 @@ class Progress:
 
     patience: Patience
     history: list[dict[str, float]] = field(default_factory=list)
-    best: list[np.ndarray] | None = None
+    best: list[NDArray[Any]] | None = None
     sessions: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -40,11 +43,11 @@ class Progress:
         return len(self.history)
 
 
-def save(path: Path, model: Any, optimizer: Any, progress: Progress) -> None:
+def save(path: Path, model: Weighted, optimizer: Remembering, progress: Progress) -> None:
     """Replace the checkpoint at `path`."""
     groups = {
         "weights": model.get_weights(),
-        "optimizer": [np.asarray(_numpy(variable)) for variable in optimizer.variables],
+        "optimizer": [_numpy(variable) for variable in optimizer.variables],
         "best": progress.best or [],
     }
     arrays = {f"{group}/{i:04d}": array for group, values in groups.items() for i, array in enumerate(values)}
@@ -55,12 +58,13 @@ def save(path: Path, model: Any, optimizer: Any, progress: Progress) -> None:
         "patience": [patience.best, patience.best_epoch, patience.waited],
     }
     buffer = io.BytesIO()
-    np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), dtype=np.uint8), **arrays)
+    arrays = {"state": np.frombuffer(json.dumps(state).encode(), dtype=np.uint8), **arrays}
+    np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]: none is called allow_pickle
     buffer.write(hashlib.sha256(buffer.getbuffer()).digest())
     atomic.write(path, buffer.getvalue())
 
 
-def restore(path: Path, model: Any, optimizer: Any, progress: Progress) -> bool:
+def restore(path: Path, model: Weighted, optimizer: Remembering, progress: Progress) -> bool:
     """Bring model, optimizer and progress to where the checkpoint at `path` was made; False if there is none.
 
     A file that is not the whole checkpoint that was written (of a disk that lost some), or one whose arrays another version
@@ -75,7 +79,7 @@ def restore(path: Path, model: Any, optimizer: Any, progress: Progress) -> bool:
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     state = json.loads(arrays.pop("state").tobytes())
-    groups: dict[str, list[np.ndarray]] = {"weights": [], "optimizer": [], "best": []}
+    groups: dict[str, list[NDArray[Any]]] = {"weights": [], "optimizer": [], "best": []}
     for name in sorted(arrays):
         groups[name.split("/")[0]].append(arrays[name])
     if not (_fit(groups["weights"], model.weights) and _fit(groups["optimizer"], optimizer.variables)):
@@ -89,11 +93,11 @@ def restore(path: Path, model: Any, optimizer: Any, progress: Progress) -> bool:
     return True
 
 
-def _fit(arrays: list[np.ndarray], variables: list[Any]) -> bool:
+def _fit(arrays: list[NDArray[Any]], variables: Sequence[Variable]) -> bool:
     return [array.shape for array in arrays] == [tuple(variable.shape) for variable in variables]
 
 
-def _numpy(variable: Any) -> np.ndarray:
+def _numpy(variable: Variable) -> NDArray[Any]:
     from keras import ops
 
-    return ops.convert_to_numpy(variable)
+    return np.asarray(ops.convert_to_numpy(variable))

@@ -11,13 +11,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from toile.data.dataset import PARTS, Dataset, Images
+from toile.arrays import Features, ImageArray
+from toile.data.dataset import Dataset, Images
 from toile.models.architectures import transfer
+from toile.models.protocols import KerasModel
 from toile.store import atomic
 
 # Raised when features are computed in another way, which changes their last bits.
@@ -26,13 +28,13 @@ _REVISION = 2
 _PIECE = 32
 
 
-def frozen(model: Any) -> bool:
+def frozen(model: KerasModel) -> bool:
     """Whether the model has a backbone that does not train, so that `divide` can cut behind it."""
     names = {layer.name for layer in model.layers}
     return {"backbone", "features"} <= names and not model.get_layer("backbone").trainable_variables
 
 
-def divide(model: Any) -> tuple[Any, Any]:
+def divide(model: KerasModel) -> tuple[KerasModel, KerasModel]:
     """A model cut in two behind the layer "features".
 
     Returns:
@@ -55,7 +57,7 @@ def divide(model: Any) -> tuple[Any, Any]:
     return to_features, keras.Model(inputs, x, name="head")
 
 
-def content(model: Any) -> str:
+def content(model: KerasModel) -> str:
     """SHA-256 of all weights of the model's backbone: random ones of a seed, too, are known by it."""
     digest = hashlib.sha256()
     for array in model.get_layer("backbone").get_weights():
@@ -84,13 +86,13 @@ def key(options: dict[str, Any], *, dataset: str, part: str, weights: str, backe
 
 
 def cached(
-    model: Any,
-    images: np.ndarray,
+    model: KerasModel,
+    images: ImageArray,
     folder: Path,
     *,
     batch: int = 128,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> np.ndarray:
+) -> Features:
     """The features of the images, from `folder/features.npy`, computed if they are not there yet.
 
     The file appears whole or not at all. Processes that want it at once share the work, a piece of the images each in turn, and
@@ -127,11 +129,13 @@ def cached(
     with FileLock(folder / "lock"):
         if _open(path, shape) is None:
             _join(path, shape, [folder / f"{start}.npy" for start in starts])
-    return _open(path, shape)
+    if (found := _open(path, shape)) is None:
+        raise OSError(f"{path} was written, and cannot be read")
+    return found
 
 
 def dataset_of_features(
-    model: Any,
+    model: KerasModel,
     dataset: Dataset,
     folder: Path,
     *,
@@ -140,7 +144,7 @@ def dataset_of_features(
     backend: str,
     precision: str = "float32",
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[Any, Dataset]:
+) -> tuple[KerasModel, Dataset]:
     """The model's head, and the data set as it sees it: features `(n, features)` float32 in the images' place.
 
     Splits and folds are cut from it as from the images, so all of them share one pass through the backbone.
@@ -154,19 +158,21 @@ def dataset_of_features(
     to_features, head = divide(model)
     weights = content(model)
 
-    def part(name: str, images: Images | None) -> Images | None:
-        if images is None:
-            return None
+    def part(name: str, images: Images) -> Images:
         named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
         (folder / named).mkdir(parents=True, exist_ok=True)
         (folder / named / fingerprint).touch()
-        return Images(cached(to_features, images.images, folder / named, progress=progress), images.labels)
+        found = cached(to_features, images.images, folder / named, progress=progress)
+        return Images(cast("ImageArray", found), images.labels)  # all that follows is whole numbers' and features' alike
 
-    parts = {name: part(name, getattr(dataset, name)) for name in PARTS}
-    return head, Dataset(dataset.name, class_names=dataset.class_names, form=dataset.form, **parts)
+    parts = {name: part(name, images) for name, images in dataset.parts.items()}
+    made = Dataset(
+        dataset.name, parts["train"], parts.get("test"), dataset.class_names, parts.get("validation"), form=dataset.form
+    )
+    return head, made
 
 
-def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+def _open(path: Path, shape: tuple[int, ...]) -> Features | None:
     """The kept features, or None if there are none that fit."""
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -176,9 +182,13 @@ def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _write(
-    path: Path, shape: tuple[int, ...], forward: Callable[[np.ndarray], Any], images: np.ndarray, batch: int,
+    path: Path,
+    shape: tuple[int, ...],
+    forward: Callable[[ImageArray], Any],
+    images: ImageArray,
+    batch: int,
     progress: Callable[[int], None],
-) -> None:  # fmt: skip
+) -> None:
     """The features of a piece of the images."""
     found = np.empty(shape, "<f4")
     for at in range(0, len(images), batch):
@@ -205,7 +215,7 @@ def _join(path: Path, shape: tuple[int, ...], pieces: list[Path]) -> None:
         piece.unlink()
 
 
-def _forward(model: Any) -> Callable[[np.ndarray], Any]:
+def _forward(model: KerasModel) -> Callable[[ImageArray], Any]:
     """What makes features of a batch of images.
 
     In TensorFlow the weights become constants of the graph. Its optimiser then folds batch normalisation into the convolutions,
@@ -221,7 +231,7 @@ def _forward(model: Any) -> Callable[[np.ndarray], Any]:
 
     @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)])
     def forward(images: Any) -> Any:
-        constants = [[tf.constant(array) for array in group] for group in weights]
-        return model.stateless_call(*constants, images, training=False)[0]
+        trained, fixed = ([tf.constant(array) for array in group] for group in weights)
+        return model.stateless_call(trained, fixed, images, training=False)[0]
 
     return lambda images: forward(tf.constant(images))

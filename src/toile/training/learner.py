@@ -1,38 +1,61 @@
-"""What the one training path trains: a Keras model on an engine, the NumPy network, or a classical model.
-
-A learner has
-
-    parts       the images, as the trial splits them
-    engine      `predict(images)`; see `toile.training.engines`
-    save(folder)    write the model there, and say what is to be known of it: its numbers of parameters at least
-
-and, if it learns in epochs, as all but the classical ones do,
-
-    engine      `epoch(order, learning_rates) -> Sums` too
-    model       `weights`, `get_weights()`, `set_weights(…)`: what learns
-    optimizer   `variables`: what it remembers, for the checkpoint
-    begin(epoch)    seed everything random from (seed, epoch)
-    finalize()      make the weights what was trained, where the optimizer averages them
-"""
+"""What the one training path trains: a Keras model on an engine, the NumPy network, or a classical model."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
+from numpy.typing import NDArray
 
-from toile.data.splits import split
+from toile.data.splits import Parts, split
 from toile.errors import ToileError
 from toile.models import architectures
+from toile.models.protocols import KerasModel, Remembering, Weighted
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import features, recipe, scaling
-from toile.training.engines import engine
+from toile.training.engines import Asked, Engine, engine
 
 
-def make_learner(trial: Trial, store: Store) -> Learner:
+class Learner(Protocol):
+    """What every learner has; `parts` are the images, as the trial splits them."""
+
+    @property
+    def parts(self) -> Parts: ...
+
+    @property
+    def engine(self) -> Asked: ...
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the model there, and say what is to be known of it: its numbers of parameters at least."""
+        ...
+
+
+class EpochLearner(Learner, Protocol):
+    """A learner that learns in epochs, as all but the classical ones do."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def model(self) -> Weighted:
+        """What learns."""
+        ...
+
+    @property
+    def optimizer(self) -> Remembering: ...
+
+    def begin(self, epoch: int) -> None:
+        """Seed everything random from (seed, epoch)."""
+        ...
+
+    def finalize(self) -> None:
+        """Make the weights what was trained, where the optimizer averages them."""
+        ...
+
+
+def make_learner(trial: Trial, store: Store) -> EpochLearner | ClassicalLearner:
     """The learner of a trial, untrained.
 
     Raises:
@@ -61,9 +84,14 @@ class KerasLearner:
         if features.frozen(self.whole) and not (trial.recipe.augmentation or trial.recipe.flip_average):
             # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
             self.model, data = features.dataset_of_features(
-                self.whole, data, store.features_folder, fingerprint=trial.fingerprint,
-                options=trial.architecture.options, backend=trial.backend, precision=trial.recipe.precision,
-            )  # fmt: skip
+                self.whole,
+                data,
+                store.features_folder,
+                fingerprint=trial.fingerprint,
+                options=trial.architecture.options,
+                backend=trial.backend,
+                precision=trial.recipe.precision,
+            )
         self.parts = split(data, trial.split, trial.fold)
         scaling.fit(self.model, trial.recipe.scaling, self.parts.train.images)
         if trial.recipe.flip_average:
@@ -141,10 +169,7 @@ class ClassicalLearner:
         return {"parameters": count, "trainable_parameters": count, "details": self.engine.details}
 
 
-Learner = KerasLearner | ScratchLearner | ClassicalLearner
-
-
-def _save_keras(model: Any, folder: Path) -> dict[str, Any]:
+def _save_keras(model: KerasModel, folder: Path) -> dict[str, Any]:
     model.save(folder / "model.keras")
     trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     return {"parameters": model.count_params(), "trainable_parameters": trainable}
@@ -158,7 +183,7 @@ def _build(trial: Trial, store: Store) -> Any:
     return architectures.build(architecture.name, trial.dataset.image_shape, trial.dataset.classes, options)
 
 
-def _flip_averaged(model: Any) -> Any:
+def _flip_averaged(model: KerasModel) -> KerasModel:
     """A model over the same weights that says of an image the mean of what `model` says of it and of its mirror image."""
     import keras
     from keras import layers, ops
@@ -168,10 +193,11 @@ def _flip_averaged(model: Any) -> Any:
     return keras.Model(images, layers.Average(dtype="float32")(both))
 
 
-def _weights(store: Store, fingerprint: str) -> list[np.ndarray]:
+def _weights(store: Store, fingerprint: str) -> list[NDArray[Any]]:
     """The weights that a stored run ended with."""
     import keras
 
     if (parent := store.get(fingerprint)) is None:
         raise ToileError(f"the run {fingerprint[:12]}, which the trial begins with, is not in the store")
-    return keras.models.load_model(parent.model_path, compile=False).get_weights()
+    model: Any = keras.models.load_model(parent.model_path, compile=False)
+    return model.get_weights()

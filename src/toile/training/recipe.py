@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from toile.arrays import LearningRates, Order, Seeds
+from toile.models.protocols import KerasModel, KerasOptimizer, KerasVariable
 from toile.study.spec import EarlyStopping, RecipeSpec
 
 _CLASS_NAMES = {"adadelta": "Adadelta", "adamw": "AdamW", "rmsprop": "RMSprop", "schedulefreeadamw": "ScheduleFreeAdamW"}
 
 
-def optimizer(recipe: RecipeSpec) -> Any:
+def optimizer(recipe: RecipeSpec) -> KerasOptimizer:
     """The recipe's Keras optimizer, its learning rate as the schedule begins with it."""
     import keras
 
@@ -27,7 +28,7 @@ def optimizer(recipe: RecipeSpec) -> Any:
     return classes[spec.name](**spec.options)
 
 
-def learning_rates(recipe: RecipeSpec, epoch: int, steps: int, history: Sequence[Mapping[str, float]] = ()) -> np.ndarray:
+def learning_rates(recipe: RecipeSpec, epoch: int, steps: int, history: Sequence[Mapping[str, float]] = ()) -> LearningRates:
     """The learning rate of each step of an epoch.
 
     Args:
@@ -48,7 +49,7 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
     return math.ceil(images / batch_size)
 
 
-def order(seed: int, epoch: int, images: int) -> np.ndarray:
+def order(seed: int, epoch: int, images: int) -> Order:
     """The order in which an epoch sees the images: a permutation that depends on seed and epoch alone.
 
     Being no state of a generator, it is the same after a resume as it would have been without.
@@ -56,12 +57,17 @@ def order(seed: int, epoch: int, images: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(images).astype(np.int32)
 
 
-def epoch_seeds(seed: int, epoch: int, count: int) -> np.ndarray:
+def epoch_seeds(seed: int, epoch: int, count: int) -> Seeds:
     """`(count, 2)` uint32: what each of a model's random generators (dropout) starts the epoch from."""
-    return np.random.SeedSequence([seed, epoch, 0x70117E]).generate_state(2 * count).reshape(count, 2)
+    return (
+        np.random.SeedSequence([seed, epoch, 0x70117E])
+        .generate_state(2 * count)
+        .astype(np.uint32, copy=False)
+        .reshape(count, 2)
+    )
 
 
-def reseed(model: Any, seed: int, epoch: int) -> None:
+def reseed(model: KerasModel, seed: int, epoch: int) -> None:
     """Start everything random in a model from (seed, epoch): an epoch draws the same after a resume as without one.
 
     Args:
@@ -74,13 +80,13 @@ def reseed(model: Any, seed: int, epoch: int) -> None:
     for variable, state in zip(states, seeds, strict=True):
         variable.assign(state)
     if backend.backend() == "torch":
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]: there with the extra
 
         # Keras's Dropout ignores its own generator on PyTorch, and draws from PyTorch's global one.
         torch.manual_seed(int(own[0]) << 32 | int(own[1]))
 
 
-def generators(model: Any) -> list[Any]:
+def generators(model: KerasModel) -> list[KerasVariable]:
     """The states of a model's random generators, one Keras variable each, in the order of its layers.
 
     They are among `model.variables` and not among `model.weights`: Keras saves no generator with a model.

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from toile.arrays import Inputs
+from toile.models.protocols import KerasModel
 
-def fit(model: Any, scaling: str, images: np.ndarray) -> None:
+
+def fit(model: KerasModel, scaling: str, images: Inputs) -> None:
     """Make a model's "scale" layer what the recipe says, fitted on the training part alone.
 
     `min-max` is scikit-learn's MinMaxScaler on flattened images: each pixel by its own smallest and largest value in
@@ -22,6 +25,6 @@ def fit(model: Any, scaling: str, images: np.ndarray) -> None:
         return
     low, high = images.min(axis=0).astype(np.float64), images.max(axis=0).astype(np.float64)
     scale = 1 / np.where(high > low, high - low, 1)
-    layer = model.get_layer("scale")
+    layer: Any = model.get_layer("scale")
     # Lists, because Keras writes the layer's configuration into the saved model as JSON.
     layer.scale, layer.offset = scale.tolist(), (-low * scale).tolist()

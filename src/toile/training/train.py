@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ from toile.evaluation.metrics import progress_metrics
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import checkpoint, recipe, record
-from toile.training.learner import ClassicalLearner, KerasLearner, ScratchLearner, make_learner
+from toile.training.learner import ClassicalLearner, EpochLearner, make_learner
 
 
-def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[int] = ()) -> str:
+def train(trial: Trial, store: Store, *, threads: int, say: Callable[..., None], also: Sequence[int] = ()) -> str:
     """Train what `trial` says, from the last checkpoint if there is one, and commit the run to `store`.
 
     Args:
@@ -63,7 +63,8 @@ def train(trial: Trial, store: Store, *, threads: int, say: Any, also: Sequence[
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
             figures["seconds"] = seconds
             progress.history.append(figures)
-            if progress.patience.improved(epoch + 1, figures) and progress.patience.spec.restore_best:
+            stopping = trial.recipe.early_stopping
+            if progress.patience.improved(epoch + 1, figures) and stopping is not None and stopping.restore_best:
                 progress.best = model.get_weights()
             if progress.epochs in also:
                 shorter = _with_epochs(trial, progress.epochs)
@@ -88,9 +89,7 @@ def _fit(folder: Path, trial: Trial, learner: ClassicalLearner, started: str, th
     record.write(folder, trial, learner, checkpoint.Progress(recipe.Patience(None), [figures], sessions=sessions), threads)
 
 
-def _finish(
-    folder: Path, trial: Trial, learner: KerasLearner | ScratchLearner, progress: checkpoint.Progress, threads: int
-) -> None:
+def _finish(folder: Path, trial: Trial, learner: EpochLearner, progress: checkpoint.Progress, threads: int) -> None:
     """Write the run that the training is now; what goes on training stays as it is.
 
     Where the optimizer averages weights (`use_ema`), the averages are what was trained; as in Keras's `fit`, the best
@@ -107,4 +106,6 @@ def _finish(
 def _with_epochs(trial: Trial, epochs: int) -> Trial:
     recipe_too = trial.recipe.model_copy(update={"epochs": epochs})
     # Not `model_copy` of the trial, which would copy its cached fingerprint too.
-    return Trial(**{name: getattr(trial, name) for name in Trial.model_fields} | {"recipe": recipe_too})
+    fields: dict[str, Any] = {name: getattr(trial, name) for name in Trial.model_fields}
+    fields["recipe"] = recipe_too
+    return Trial(**fields)

@@ -10,10 +10,12 @@ import math
 from typing import Any
 
 import tensorflow as tf
-from keras import KerasTensor, Model, layers, models
+from keras import KerasTensor, layers, models
+
+from toile.models.protocols import KerasModel
 
 
-def with_training_layers(model: Model) -> Model:
+def with_training_layers(model: KerasModel) -> KerasModel:
     """The same model over the same variables and generators, with layers of this module where they can stand in."""
 
     def choose(layer: layers.Layer) -> layers.Layer:
@@ -78,7 +80,9 @@ class PackedDropout(_StandIn):
         numbers = math.prod(x.shape[1:])
         words = math.ceil(numbers * self.bits / 32)
         seed = tf.cast(self.replaced.seed_generator.next(), tf.int64)
-        drawn = tf.random.stateless_uniform((tf.shape(x)[0], words), seed, minval=None, maxval=None, dtype=tf.uint32)
+        shape: Any = (tf.shape(x)[0], words)
+        every: Any = None  # TensorFlow documents it for no bounds, and its types do not know it
+        drawn = tf.random.stateless_uniform(shape, seed, minval=every, maxval=every, dtype=tf.uint32)
         drawn = tf.reshape(tf.bitcast(drawn, {8: tf.uint8, 16: tf.uint16}[self.bits]), (-1, words * 32 // self.bits))
         kept = tf.reshape(drawn[:, :numbers] >= self.dropped, tf.shape(x))
         # One product of two arrays, forward and back, is faster than `where`, which Keras takes.
@@ -91,17 +95,19 @@ def _packed(rate: float) -> tuple[int, int]:
     return bits, round(rate * 2**bits)
 
 
-def _fusible(layer: Any) -> bool:
+def _fusible(layer: layers.Layer) -> bool:
     """Whether the layer is a batch normalisation that the kernel can take over, and learns."""
     if type(layer) is not layers.BatchNormalization or not layer.trainable:
         return False
-    images = len(layer.input.shape) == 4 and layer.axis in (3, -1)
+    given: Any = layer.input
+    images = len(given.shape) == 4 and layer.axis in (3, -1)
     return images and layer.scale and layer.center and not (layer.renorm or layer.synchronized)
 
 
-def _packable(layer: Any) -> bool:
+def _packable(layer: layers.Layer) -> bool:
     """Whether the layer is a dropout of single numbers at a rate that 16 bits can tell from 0 and 1."""
-    if type(layer) is not layers.Dropout or layer.noise_shape is not None or None in layer.input.shape[1:]:
+    if type(layer) is not layers.Dropout or layer.noise_shape is not None:
         return False
+    given: Any = layer.input
     bits, dropped = _packed(layer.rate)
-    return 0 < dropped < 2**bits
+    return None not in given.shape[1:] and 0 < dropped < 2**bits

@@ -8,9 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from toile.arrays import ByImage, ImageArray, MemberProbabilities, Probabilities
 from toile.errors import ToileError
 from toile.inference import standalone
 from toile.inference.combined import combined, in_float32
@@ -40,7 +42,7 @@ class Job:
     about: dict[str, str] = field(default_factory=dict)
 
 
-def write(job: Job, images: np.ndarray) -> np.ndarray:
+def write(job: Job, images: ImageArray) -> MemberProbabilities:
     """Do the job in a fresh process: the calling one never imports Keras.
 
     Args:
@@ -63,7 +65,7 @@ def write(job: Job, images: np.ndarray) -> np.ndarray:
         return np.load(output_file, allow_pickle=False)
 
 
-def without_toile(model: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def without_toile(model: Path, images: ImageArray) -> tuple[Probabilities, ByImage]:
     """What an exported Keras model or SavedModel says in a fresh process that cannot import toile.
 
     Returns:
@@ -87,7 +89,8 @@ def main(arguments: Sequence[str]) -> int:
     import keras
 
     job, images = json.loads(job_file.read_text("utf-8")), np.load(images_file, allow_pickle=False)
-    models = [in_float32(keras.models.load_model(path, compile=False)) for path in job["models"]]
+    stored: list[Any] = [keras.models.load_model(path, compile=False) for path in job["models"]]
+    models = [in_float32(model) for model in stored]
     np.save(output_file, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
     try:
         WRITERS[job["to"]](combined(models, job["rule"], job["weights"]), Path(job["output"]), job["about"])

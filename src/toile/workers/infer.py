@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.arrays import ImageArray, Probabilities
 from toile.inference.infer import load
 from toile.workers.process import finish
 
 
-def infer(models: Sequence[Path], backend: str, images: np.ndarray) -> list[np.ndarray]:
+def infer(models: Sequence[Path], backend: str, images: ImageArray) -> list[Probabilities]:
     """Probabilities of each model for the images, from a fresh process: the calling one never imports Keras.
 
     Args:
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> None:
     """Entry point of the process."""
     images_file, output_file, *models = map(Path, arguments)
     images = np.load(images_file, allow_pickle=False)
-    np.savez(output_file, **{str(i): load(path)(images) for i, path in enumerate(models)})
+    np.savez(output_file, **{str(i): load(path)(images) for i, path in enumerate(models)})  # pyright: ignore[reportArgumentType]: none is called allow_pickle
 
 
 if __name__ == "__main__":

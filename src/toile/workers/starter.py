@@ -20,6 +20,7 @@ class Process(Protocol):
 
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code, negative for a signal; subprocess.TimeoutExpired if it has not ended after so many seconds."""
+        ...
 
     def terminate(self) -> None: ...
 

@@ -25,7 +25,7 @@ from toile.workers.process import end_with_parent
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of the worker process."""
-    parser = argparse.ArgumentParser(prog="python -m toile.workers.train", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m toile.workers.train", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("trial", type=Path, help="a trial's canonical JSON")
     parser.add_argument("store", type=Path)
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))

@@ -30,10 +30,18 @@ def matches(path: Path) -> bool:
 
 
 def read(
-    path: Path, test_path: Path | None, class_names: tuple[str, ...] | None, *, size: int | tuple[int, int] | None = None,
-    fit: Fit = "pad", transparency: Ground | None = None, upright: bool = True, parts: dict[str, str] | None = None,
-    nested: bool = False, on_error: Literal["stop", "skip"] = "stop",
-) -> Dataset:  # fmt: skip
+    path: Path,
+    test_path: Path | None,
+    class_names: tuple[str, ...] | None,
+    *,
+    size: int | tuple[int, int] | None = None,
+    fit: Fit = "pad",
+    transparency: Ground | None = None,
+    upright: bool = True,
+    parts: dict[str, str] | None = None,
+    nested: bool = False,
+    on_error: Literal["stop", "skip"] = "stop",
+) -> Dataset:
     """Labels are the sorted sub-folders (by number where all are numbers). `class_names` that hold every folder's name
     set the order of the labels; others rename the sorted classes."""
     found = layout.find(path, parts, nested=nested)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from toile.arrays import ImageArray, SmallDigits
 from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.fetch import Progress
@@ -17,13 +19,13 @@ def load(data_dir: Path | None = None, progress: Progress | None = None) -> Data
     """1,437 training and 360 test images, uint8 28x28x1, classes "0".."9". The arguments are not needed here."""
     from sklearn.datasets import load_digits
 
-    digits = load_digits()
+    digits: Any = load_digits()
     images, labels = enlarge(digits.images.astype(np.int64)), digits.target
     names = tuple(str(digit) for digit in range(10))
     return as_dataset("digits", "digits", (images[:_TRAIN], labels[:_TRAIN]), (images[_TRAIN:], labels[_TRAIN:]), names)
 
 
-def enlarge(images: np.ndarray) -> np.ndarray:
+def enlarge(images: SmallDigits) -> ImageArray:
     """Bilinear enlargement from 8x8 to 28x28, in integers, so that the content hash is the same on every machine.
 
     Pixel centres are aligned: row i of 28 lies at `(4 i - 5) / 14` of 8, clamped to the border, so all weights are

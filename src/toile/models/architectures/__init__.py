@@ -28,6 +28,7 @@ from pydantic import BaseModel
 from toile.errors import Misuse, nearest
 from toile.models.classical import pipeline
 from toile.models.option_types import Options, options_of
+from toile.study.trial import Learner
 
 
 @cache
@@ -83,7 +84,7 @@ def multiply_adds(name: str, image_shape: tuple[int, int, int], classes: int, op
     return _call(count, name, image_shape, classes, options)
 
 
-def learner(name: str) -> str:
+def learner(name: str) -> Learner:
     """What trains the architecture: "keras", "scratch" or "classical"."""
     return getattr(load(name), "LEARNER", "keras")
 

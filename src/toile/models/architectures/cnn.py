@@ -23,6 +23,7 @@ from toile.models.option_types import (
     StrengthOrEach,
     StringOrEach,
 )
+from toile.models.protocols import KerasModel
 
 REVISION = 1
 
@@ -48,7 +49,7 @@ def build(
     dense_initializer: Initializer = "glorot-uniform",
     dense_l2: Strength = 0.0,
     activation: Activation = "relu",
-) -> Any:
+) -> KerasModel:
     """A Keras model from uint8 `(n, *image_shape)` to probabilities `(n, classes)`.
 
     Args:

@@ -37,7 +37,11 @@ def build(
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     boosting = HistGradientBoostingClassifier(
-        max_iter=iterations, learning_rate=learning_rate, max_leaf_nodes=max_leaves, min_samples_leaf=min_leaf,
-        l2_regularization=l2, early_stopping=False,
-    )  # fmt: skip
+        max_iter=iterations,
+        learning_rate=learning_rate,
+        max_leaf_nodes=max_leaves,
+        min_samples_leaf=min_leaf,
+        l2_regularization=l2,
+        early_stopping=False,  # pyright: ignore[reportArgumentType]: scikit-learn documents it, and has no types
+    )
     return pipeline(boosting, components, whiten)

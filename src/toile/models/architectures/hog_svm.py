@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from toile.models.classical.pipeline import hog, pipeline
 from toile.models.option_types import Count, Positive, Size
@@ -39,5 +39,6 @@ def build(
     from sklearn.svm import SVC, LinearSVC
 
     linear = kernel == "linear"
-    model = LinearSVC(C=c, dual=False) if linear else SVC(C=c, gamma=gamma, decision_function_shape="ovo", cache_size=500)
+    dual, width = cast("Any", False), cast("Any", gamma)  # scikit-learn documents both, and has no types
+    model = LinearSVC(C=c, dual=dual) if linear else SVC(C=c, gamma=width, decision_function_shape="ovo", cache_size=500)
     return pipeline(model, components, whiten, hog(orientations, cell, block))

@@ -8,6 +8,7 @@ from typing import Any
 
 from toile.models.layers import activation_layer, each, initializer_for, l2_penalty
 from toile.models.option_types import Activation, Counts, Initializer, RateOrEach, Strength
+from toile.models.protocols import KerasModel
 
 REVISION = 1
 
@@ -22,7 +23,7 @@ def build(
     activation: Activation = "relu",
     initializer: Initializer = "glorot-uniform",
     l2: Strength = 0.0,
-) -> Any:
+) -> KerasModel:
     """A Keras model from uint8 `(n, *image_shape)` to probabilities `(n, classes)`.
 
     Args:

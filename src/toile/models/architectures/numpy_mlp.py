@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 
 from toile.models.option_types import Counts, Strength
+from toile.models.protocols import KerasModel
 from toile.models.scratch.layers import Activations, LossScale
 from toile.models.scratch.network import Initial, to_keras
 from toile.models.scratch.network import build as build_network
@@ -27,7 +28,7 @@ def build(
     initial: Initial = "standard-normal",
     l2: Strength = 0.0,
     loss_scale: LossScale = "batch-and-classes",
-) -> Any:
+) -> KerasModel:
     """The untrained network as a Keras model, from uint8 `(n, *image_shape)` to probabilities `(n, classes)`.
 
     Args:

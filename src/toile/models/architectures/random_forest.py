@@ -35,7 +35,10 @@ def build(
     from sklearn.ensemble import RandomForestClassifier
 
     forest = RandomForestClassifier(
-        trees, max_depth=max_depth or None, min_samples_leaf=min_leaf,
-        max_features=None if max_features == "all" else max_features, n_jobs=1,
-    )  # fmt: skip
+        trees,
+        max_depth=max_depth or None,
+        min_samples_leaf=min_leaf,
+        max_features=None if max_features == "all" else max_features,  # pyright: ignore[reportArgumentType]: scikit-learn documents it, and has no types
+        n_jobs=1,
+    )
     return pipeline(forest, components, whiten)

@@ -10,6 +10,7 @@ from typing import Any
 
 from toile.models.layers import activation_layer, each, initializer_for
 from toile.models.option_types import Activation, Count, CountOrEach, Counts, Initializer, Rate
+from toile.models.protocols import KerasModel
 
 REVISION = 1
 
@@ -26,7 +27,7 @@ def build(
     dropout: Rate = 0.0,
     initializer: Initializer = "he-normal",
     activation: Activation = "relu",
-) -> Any:
+) -> KerasModel:
     """A Keras model from uint8 `(n, *image_shape)` to probabilities `(n, classes)`.
 
     Args:

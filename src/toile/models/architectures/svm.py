@@ -30,4 +30,5 @@ def build(
     """
     from sklearn.svm import SVC
 
-    return pipeline(SVC(C=c, gamma=gamma, decision_function_shape="ovo", cache_size=500), components, whiten)
+    width: Any = gamma  # scikit-learn documents numbers too, and has no types
+    return pipeline(SVC(C=c, gamma=width, decision_function_shape="ovo", cache_size=500), components, whiten)

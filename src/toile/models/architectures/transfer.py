@@ -16,6 +16,7 @@ from toile.errors import Misuse
 from toile.models import backbones
 from toile.models.layers import activation_layer, each
 from toile.models.option_types import Activation, Count, Counts, RateOrEach
+from toile.models.protocols import KerasModel
 
 REVISION = 1
 
@@ -43,7 +44,7 @@ def build(
     dense: Counts = (),
     dense_dropout: RateOrEach = 0.0,
     activation: Activation = "relu",
-) -> Any:
+) -> KerasModel:
     """A Keras model from uint8 `(n, *image_shape)` to probabilities `(n, classes)`.
 
     Args:
@@ -144,6 +145,8 @@ def _preprocess(x: Any, mode: str, *, colour: bool) -> Any:
     """Pixels in 0..255, RGB, as the backbone wants them: what Keras's `preprocess_input` does, as layers that are saved."""
     from keras import layers, ops
 
+    scale: Any
+    offset: Any  # lists too, one number a channel
     if mode == "caffe":
         # Grey images are the same backwards.
         scale, offset, x = 1.0, [-mean for mean in _MEAN_BGR], ops.flip(x, axis=-1) if colour else x
@@ -155,7 +158,7 @@ def _preprocess(x: Any, mode: str, *, colour: bool) -> Any:
     return layers.Rescaling(scale, offset, dtype="float32", name="preprocessing")(x)
 
 
-def _backbone(name: str, alpha: float, size: int, weights: str) -> Any:
+def _backbone(name: str, alpha: float, size: int, weights: str) -> KerasModel:
     """The frozen backbone with its weights."""
     import keras
 
@@ -178,7 +181,7 @@ def _backbone(name: str, alpha: float, size: int, weights: str) -> Any:
     return renamed
 
 
-def _load(model: Any, path: str, name: str) -> None:
+def _load(model: KerasModel, path: str, name: str) -> None:
     """Bring the weights of a file into a backbone: all of them, or it is an error."""
 
     def beginnings() -> list[bytes]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
+
+from toile.arrays import DecisionValues, Labels, Scores
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Calibration:
     slope: float = 1.0
 
     @classmethod
-    def fit(cls, values: np.ndarray, labels: np.ndarray, classes: int, *, pairs: bool) -> Calibration:
+    def fit(cls, values: DecisionValues, labels: Labels, classes: int, *, pairs: bool) -> Calibration:
         """The calibration with the least log loss on some images.
 
         Of few images a machine may decide every one right, for which certainty would be best. So the labels count as though
@@ -49,10 +52,10 @@ class Calibration:
         start = cls(classes, pairs and classes > 2)
         targets = smoothed(labels, classes)
 
-        def at(logarithms: np.ndarray) -> Calibration:
+        def at(logarithms: NDArray[np.float64]) -> Calibration:
             return replace(start, temperature=float(np.exp(logarithms[0])), slope=float(np.exp(logarithms[1:].sum())))
 
-        def loss(logarithms: np.ndarray) -> float:
+        def loss(logarithms: NDArray[np.float64]) -> float:
             return -float((targets * at(logarithms)._logarithms(values)).sum(axis=1).mean())
 
         numbers = 2 if start.pairs else 1
@@ -60,18 +63,18 @@ class Calibration:
         steps = {"initial_simplex": np.vstack([np.zeros(numbers), np.eye(numbers)]), "xatol": 1e-3, "fatol": 1e-6}
         return at(minimize(loss, np.zeros(numbers), method="Nelder-Mead", bounds=[(-7, 7)] * numbers, options=steps).x)
 
-    def probabilities(self, values: np.ndarray) -> np.ndarray:
+    def probabilities(self, values: DecisionValues) -> Scores:
         """`(n, classes)` float64, rows sum to 1, of decision values as they were fitted to."""
         return np.exp(self._logarithms(values))
 
-    def _logarithms(self, values: np.ndarray) -> np.ndarray:
+    def _logarithms(self, values: DecisionValues) -> Scores:
         if values.ndim == 1:
             values = np.stack([-values, values], axis=1) / 2
         scores = (self._from_pairs(values) if self.pairs else values) / self.temperature
         scores = scores - scores.max(axis=1, keepdims=True)
         return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
 
-    def _from_pairs(self, values: np.ndarray) -> np.ndarray:
+    def _from_pairs(self, values: DecisionValues) -> Scores:
         scores = np.zeros((len(values), self.classes))
         for column, (first, second) in enumerate(combinations(range(self.classes), 2)):
             value = self.slope * values[:, column]
@@ -80,7 +83,7 @@ class Calibration:
         return scores
 
 
-def smoothed(labels: np.ndarray, classes: int) -> np.ndarray:
+def smoothed(labels: Labels, classes: int) -> Scores:
     """`(n, classes)`: the labels as targets, as though one image more had been of all classes alike."""
     share = 1 / (len(labels) + 1)
     return (1 - share) * np.eye(classes)[labels] + share / classes

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from toile.arrays import Features, ImageArray
 from toile.errors import ToileError
 from toile.version import installing
 
 
-def pixels(images: np.ndarray) -> np.ndarray:
+def pixels(images: ImageArray) -> Features:
     """All pixels in a row, 0..1."""
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
-def hog(images: np.ndarray, *, orientations: int, cell: int, block: int) -> np.ndarray:
+def hog(images: ImageArray, *, orientations: int, cell: int, block: int) -> Features:
     """Histograms of oriented gradients (Dalal & Triggs 2005), block-normalised by L2-Hys; of colours, the steepest counts.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from toile.arrays import DecisionValues, ImageArray, Probabilities
 from toile.data.dataset import Images
 from toile.errors import Misuse, ToileError
 from toile.models.classical.decisions import Calibration
@@ -50,7 +51,7 @@ class Classical:
     details: dict[str, Any] = field(default_factory=dict)
 
     # The calibration images and the model's decisions for them: computing them a second time would be slow.
-    _calibrated_on: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    _calibrated_on: tuple[ImageArray, DecisionValues] | None = field(default=None, repr=False)
 
     @classmethod
     def fit(cls, pipeline: Any, train: Images, classes: int, seed: int, validation: Images | None = None) -> Classical:
@@ -118,13 +119,14 @@ class Classical:
         numbers = {"slope": self.calibration.slope, "temperature": self.calibration.temperature}
         self.details["calibration"] = {"images": len(held), "of": of, **numbers}
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: ImageArray) -> Probabilities:
         """Probabilities `(n, classes)` float32, rows sum to 1, of uint8 images `(n, height, width, channels)`."""
         if self.calibration is None:
             known = self.pipeline.predict_proba(images)
         else:
-            computed = self._calibrated_on is not None and images is self._calibrated_on[0]
-            decisions = self._calibrated_on[1] if computed else self.pipeline.decision_function(images)
+            asked, decisions = self._calibrated_on or (None, None)
+            if decisions is None or images is not asked:
+                decisions = self.pipeline.decision_function(images)
             known = self.calibration.probabilities(decisions)
         probabilities = np.zeros((len(images), self.classes), np.float32)
         probabilities[:, self.pipeline.classes_] = known
@@ -201,4 +203,4 @@ def _hold_out(train: Images, seed: int) -> tuple[Images, Images]:
     rest, held = train_test_split(
         np.arange(len(train)), test_size=HELD_OUT, random_state=seed, stratify=train.labels if possible else None
     )
-    return train[rest], train[held]
+    return train[np.asarray(rest)], train[np.asarray(held)]

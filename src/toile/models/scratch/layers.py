@@ -11,10 +11,11 @@ has them, allocating would cost more than computing. Who wants to keep it copies
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from toile.arrays import Batch, Bias, Column, Kernel, Rows
 from toile.errors import Misuse, nearest
 
 Activations = Literal["tanh", "sigmoid", "relu", "leaky-relu"]
@@ -32,7 +33,7 @@ class Linear:
     `kernel_gradient` and `bias_gradient` are what `backward` fills. A `Network` puts all four into memory of its own.
     """
 
-    def __init__(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+    def __init__(self, kernel: Kernel, bias: Bias) -> None:
         self.kernel, self.bias = kernel, bias
         self.kernel_gradient, self.bias_gradient = np.zeros_like(kernel), np.zeros_like(bias)
         # The first layer of a network has nobody below who would want to know: half of its backward pass is saved.
@@ -40,14 +41,14 @@ class Linear:
         self._inputs = np.empty((0, len(kernel)), kernel.dtype)
         self._outputs, self._delta = np.empty((0, len(bias)), kernel.dtype), self._inputs
 
-    def forward(self, inputs: np.ndarray) -> np.ndarray:
+    def forward(self, inputs: Batch) -> Batch:
         self._inputs = inputs
         self._outputs = _large_enough(self._outputs, len(inputs))
         outputs = np.matmul(inputs, self.kernel, out=self._outputs[: len(inputs)])
         outputs += self.bias
         return outputs
 
-    def backward(self, delta: np.ndarray) -> np.ndarray | None:
+    def backward(self, delta: Batch) -> Batch | None:
         # With one image the product of the matrices is one of a column and a row, at which BLAS is three times slower.
         product = np.matmul if len(delta) > 1 else np.multiply
         product(self._inputs.T, delta, out=self.kernel_gradient)
@@ -77,14 +78,14 @@ class Activation:
         self._outputs = self._slopes = np.empty((0, 0))
         self._last = self._outputs
 
-    def forward(self, inputs: np.ndarray) -> np.ndarray:
+    def forward(self, inputs: Batch) -> Batch:
         if len(self._outputs) < len(inputs):
             self._outputs, self._slopes = np.empty_like(inputs), np.empty_like(inputs)
         self._last = self._outputs[: len(inputs)]
         self._function(inputs, self._last)
         return self._last
 
-    def backward(self, delta: np.ndarray) -> np.ndarray:
+    def backward(self, delta: Batch) -> Batch:
         slopes = self._slopes[: len(delta)]
         self._slope(self._last, slopes)
         slopes *= delta
@@ -104,7 +105,7 @@ class SoftmaxCrossEntropy:
     """
 
     def __init__(self, scale: str = "batch") -> None:
-        scales = LossScale.__args__
+        scales = get_args(LossScale)
         if scale not in scales:
             raise Misuse(f"unknown loss scale {scale!r}{nearest(scale, scales)}; known: {', '.join(scales)}")
         self.scale = scale
@@ -113,11 +114,11 @@ class SoftmaxCrossEntropy:
         """What a sum over images is divided by."""
         return images * classes if self.scale == "batch-and-classes" else images
 
-    def value(self, logits: np.ndarray, targets: np.ndarray) -> float:
+    def value(self, logits: Rows, targets: Rows) -> float:
         """The loss of logits `(n, classes)` whose labels are one-hot in `targets` `(n, classes)`."""
         return float(cross_entropies(logits, targets).sum() / self.divisor(*logits.shape))
 
-    def delta(self, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    def delta(self, logits: Rows, targets: Rows) -> Rows:
         """The derivatives of the loss by the logits, `(n, classes)`."""
         delta = softmax(logits)
         delta -= targets
@@ -125,7 +126,7 @@ class SoftmaxCrossEntropy:
         return delta
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: Rows) -> Rows:
     """Probabilities `(n, classes)` from logits `(n, classes)`; the largest is taken away first, so nothing overflows."""
     exponentials = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
     np.exp(exponentials, out=exponentials)
@@ -133,7 +134,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials
 
 
-def cross_entropies(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def cross_entropies(logits: Rows, targets: Rows) -> Column:
     """`(n,)`: -log of what the softmax gives the label, from the logits, so without losing digits to the softmax."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.log(np.exp(shifted).sum(axis=1)) - (shifted * targets).sum(axis=1)

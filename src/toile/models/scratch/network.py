@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import Batch, Rows
 from toile.errors import Misuse, nearest
+from toile.models.protocols import KerasModel
 from toile.models.scratch.layers import LEAK, Activation, Linear
 
 Initial = Literal["standard-normal", "glorot-uniform"]
@@ -40,31 +43,33 @@ class Network:
         self.linear[0].wants_input_gradient = False
 
     @property
-    def kernels(self) -> np.ndarray:
+    def kernels(self) -> NDArray[Any]:
         """All kernels in a row, a view into `values`."""
         return self.values[: self._kernels]
 
     @property
-    def kernel_gradients(self) -> np.ndarray:
+    def kernel_gradients(self) -> NDArray[Any]:
         """Likewise, a view into `gradients`."""
         return self.gradients[: self._kernels]
 
-    def forward(self, inputs: np.ndarray) -> np.ndarray:
+    def forward(self, inputs: Batch) -> Rows:
         """Logits `(n, classes)` of `(n, pixels)` floats, in memory that the next call writes over."""
         for layer in self.layers:
             inputs = layer.forward(inputs)
         return inputs
 
-    def backward(self, delta: np.ndarray) -> None:
+    def backward(self, delta: Rows) -> None:
         """Fill `gradients`, from the derivatives of the loss by the logits of the last `forward`."""
+        below: NDArray[Any] | None = delta
         for layer in reversed(self.layers):
-            delta = layer.backward(delta)
+            assert below is not None, "only the first layer gives nothing to those below it"
+            below = layer.backward(below)
 
-    def get_weights(self) -> list[np.ndarray]:
+    def get_weights(self) -> list[NDArray[Any]]:
         """Copies, in Keras's order: kernel `(inputs, units)` and bias `(units,)` of each linear layer."""
         return [array.copy() for layer in self.linear for array in (layer.kernel, layer.bias)]
 
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+    def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
         """As `get_weights` gives them.
 
         Raises:
@@ -88,9 +93,15 @@ class Network:
 
 
 def build(
-    inputs: int, classes: int, *, hidden: Sequence[int] = (50, 50), activation: str = "tanh",
-    initial: str = "standard-normal", seed: int = 0, dtype: type = np.float32,
-) -> Network:  # fmt: skip
+    inputs: int,
+    classes: int,
+    *,
+    hidden: Sequence[int] = (50, 50),
+    activation: str = "tanh",
+    initial: str = "standard-normal",
+    seed: int = 0,
+    dtype: type = np.float32,
+) -> Network:
     """A network with random weights, from `inputs` pixels over hidden layers to `classes` logits.
 
     Args:
@@ -104,9 +115,9 @@ def build(
     Raises:
         Misuse: an unknown activation or initialisation, or a layer without units.
     """
-    if initial not in Initial.__args__:
-        known = ", ".join(Initial.__args__)
-        raise Misuse(f"unknown initialisation {initial!r}{nearest(initial, Initial.__args__)}; known: {known}")
+    if initial not in get_args(Initial):
+        known = ", ".join(get_args(Initial))
+        raise Misuse(f"unknown initialisation {initial!r}{nearest(initial, get_args(Initial))}; known: {known}")
     if min(hidden, default=1) < 1:
         raise Misuse(f"hidden layers of at least one unit are wanted, got {list(hidden)}")
     generator = np.random.default_rng([seed, 0x5C8A7C])
@@ -122,7 +133,7 @@ def build(
     return Network(layers[:-1])
 
 
-def to_keras(network: Network, image_shape: tuple[int, int, int], activation: str) -> Any:
+def to_keras(network: Network, image_shape: tuple[int, int, int], activation: str) -> KerasModel:
     """A Keras model with the same weights, from uint8 images to probabilities, as the architecture `mlp` makes it."""
     from keras import Input, Model, layers
 

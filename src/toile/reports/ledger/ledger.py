@@ -80,7 +80,7 @@ def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row
 def _means(study: str, spec: CommitteeSpec, found: Sequence[Row]) -> Row:
     """What a document publishes of a committee: the means of its members' figures, laid beside the same means here."""
     members = [row for row in found if row.study == study and row.line in spec.members and row.n]
-    published = spec.published.mean_of_members
+    published = spec.published.mean_of_members if spec.published else {}
     whole = len(members) == len(spec.members)
     measured = {metric: mean(row.measured[metric] for row in members) for metric in published} if whole else {}
     name = f"{spec.name}: the mean of its members' figures, which no committee has"

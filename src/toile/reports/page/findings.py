@@ -32,7 +32,7 @@ def _models(results: StudyResults) -> str:
     if not rows:
         return ""
     best = max(rows, key=lambda row: row["accuracy"])
-    tested = f"{len(results.test):,} test images of {results.dataset.name}"
+    tested = f"{len(results.test_images):,} test images of {results.dataset.name}"
     between = f"{figure(best['low'])} to {figure(best['high'])}"
     interval = f"95 % interval {between}" if best["n"] == 1 else f"the mean of {best['n']} trainings, {between}"
     models = sum(line.part == "test" for line in study_lines(results))
@@ -92,7 +92,7 @@ def _beside_its_best(results: StudyResults, committee: CommitteeResult, *, expla
     known = {name: value for name, value in members.items() if value is not None}
     if not known or accuracy is None:
         return ""
-    name = max(known, key=known.get)
+    name = max(known, key=lambda member: known[member])
     difference = accuracy - known[name]
     side = "as often right as" if abs(difference) < 5e-5 else f"{abs(difference):.4f} {_side(difference)}"
     return f" The committee is {side} its best member, {name}" + _tested(results, committee, name, explained=explained) + "."
@@ -104,10 +104,10 @@ def _side(difference: float) -> str:
 
 def _tested(results: StudyResults, committee: CommitteeResult, member: str, *, explained: bool) -> str:
     """Whether the committee and its best member differ by more than chance, by a paired test."""
-    run = next(trial.run for trial in results.stored if trial.name == member)
+    run = next(trial.stored_run for trial in results.stored if trial.name == member)
     if "test" not in run.splits():
         return ""
-    labels = results.test.labels
+    labels = results.test_images.labels
     test = mcnemar(Predictions("test", committee.probabilities, labels), Predictions("test", run.probabilities("test"), labels))
     verdict = "more than chance" if test.p_value < 0.05 else "no more than chance may do"
     p = f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{test.p_value:.2g}"

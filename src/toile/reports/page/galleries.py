@@ -111,7 +111,7 @@ def disputed(results: StudyResults, count: int = 12) -> list[DisputedImage]:
     members, committee = voters(results)
     if len(members) < 2:
         return []
-    labels, names = results.test.labels, results.dataset.class_names
+    labels, names = results.test_images.labels, results.dataset.class_names
     indices = most_disputed(np.stack([member.probabilities for member in members]), labels, count)
     shown = []
     for index in np.asarray(indices, dtype=int).tolist():
@@ -130,5 +130,5 @@ def disputed(results: StudyResults, count: int = 12) -> list[DisputedImage]:
                     voter.kind == "committee",
                 )
             )
-        shown.append(DisputedImage(index, names[truth], png(results.test.images[index]), tuple(votes)))
+        shown.append(DisputedImage(index, names[truth], png(results.test_images.images[index]), tuple(votes)))
     return shown

@@ -49,7 +49,7 @@ def runs_table(results: StudyResults) -> Table:
 
 def _divided(results: StudyResults) -> tuple[dict[str, str], list[str]]:
     """`(shared facts, names of the facts that differ)`."""
-    runs = [facts_of(trial.run.provenance) for trial in results.stored]
+    runs = [facts_of(trial.stored_run.provenance) for trial in results.stored]
     names = [name for name in dict.fromkeys(name for run in runs for name in run) if name not in OWN]
     shared = {name: runs[0][name] for name in names if len({run.get(name) for run in runs}) == 1}
     return shared, [name for name in names if name not in shared]

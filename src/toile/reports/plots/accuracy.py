@@ -138,8 +138,8 @@ def reliability(results: StudyResults) -> list[dict[str, Any]]:
     """
     panels = []
     for item in close_up(results):
-        bins = [bin for bin in bins_by_confidence(item.probabilities, results.test.labels) if bin["images"]]
-        error = ece(item.probabilities, results.test.labels)
+        bins = [bin for bin in bins_by_confidence(item.probabilities, results.test_images.labels) if bin["images"]]
+        error = ece(item.probabilities, results.test_images.labels)
         panels.append(
             {
                 "title": item.name,

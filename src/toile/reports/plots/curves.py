@@ -55,7 +55,7 @@ def _panel(comparison: Comparison, metric: str) -> dict[str, Any] | None:
 
 def _mean_curve(line: Line, key: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Epochs and means over the line's trainings; None where a training has no such figure."""
-    histories = [trial.run.history for trial in line.trials]
+    histories = [trial.stored_run.history for trial in line.trials]
     if not all(key in history[0] for history in histories):
         return None
     length = min(map(len, histories))

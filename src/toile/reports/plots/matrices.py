@@ -125,7 +125,8 @@ def _cells(axes, strength: np.ndarray, colours: np.ndarray) -> None:
     corners = np.array([(-0.48, -0.48), (0.48, -0.48), (0.48, 0.48), (-0.48, 0.48)])
     places = np.stack([columns, rows], axis=1)[:, None] + corners
     cells = {"facecolors": colours[rows, columns], "alpha": strength[rows, columns].round(3), "edgecolors": "none"}
-    axes.add_collection(PolyCollection(places, **cells), autolim=False)
+    shapes: Any = places  # Matplotlib takes an array `(cells, corners, 2)` too
+    axes.add_collection(PolyCollection(shapes, **cells), autolim=False)
 
 
 def _readable(strength: float) -> str:

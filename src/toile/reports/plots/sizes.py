@@ -50,9 +50,9 @@ def committee_sizes(results: StudyResults) -> list[dict[str, Any]]:
 
 def _accuracies(committee: CommitteeResult, results: StudyResults) -> list[list[float]]:
     """For each size, the accuracies on the test images of the committees of so many of its members."""
-    runs = {trial.name: trial.run for trial in results.stored}
+    runs = {trial.name: trial.stored_run for trial in results.stored}
     members = np.stack([runs[name].probabilities("test") for name in committee.members])
-    labels, count = results.test.labels, len(members)
+    labels, count = results.test_images.labels, len(members)
 
     def accuracy(chosen: tuple[int, ...]) -> float:
         combined = RULES[committee.rule](members[list(chosen)], None)

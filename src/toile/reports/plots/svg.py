@@ -23,7 +23,7 @@ PUBLISHED = {"marker": "D", "markersize": 5.5, "color": MUTED, "markerfacecolor"
 DPI = 72
 FONT = 10.5
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "toile",
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",  # comes with Matplotlib: the layout is the same on every machine
@@ -170,7 +170,7 @@ def svg(draw: Callable[[Any], Figure], data: Any, prefix: str, title: str, descr
 
 def inline(document: str, prefix: str, title: str, description: str) -> str:
     """Turn Matplotlib's SVG document into an element that can stand in a page beside others like it."""
-    view_box = re.search(r'viewBox="([^"]+)"', document).group(1)
+    view_box = re.findall(r'viewBox="([^"]+)"', document)[0]
     body = document[document.index(">", document.index("<svg")) + 1 : document.rindex("</svg>")]
     body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from toile.arrays import Decisions, Probabilities
 from toile.reports.results.lines import study_lines
 from toile.reports.results.study import StudyResults, TrialResult
 from toile.reports.text import joined
@@ -35,17 +36,17 @@ class Evaluated:
     name: str
     kind: Literal["model", "committee"]
     series: int
-    load: Callable[[], np.ndarray]
+    load: Callable[[], Probabilities]
     metrics: dict[str, Any]
     published: dict[str, float]
     published_classes: dict[str, tuple[float, ...]]
 
     @property
-    def probabilities(self) -> np.ndarray:
+    def probabilities(self) -> Probabilities:
         return self.load()
 
     @property
-    def choices(self) -> np.ndarray:
+    def choices(self) -> Decisions:
         """`(images,)`: the most probable class of each image, the first where several are equal."""
         return self.probabilities.argmax(axis=1)
 
@@ -65,7 +66,9 @@ def evaluated_models(results: StudyResults, names: Collection[str] = ()) -> list
 def _evaluated(trial: TrialResult, series: int) -> Evaluated:
     published = trial.published or {}
     figures, of_classes = published.get("test", {}), published.get("per_class", {})
-    return Evaluated(trial.name, "model", series, partial(trial.run.probabilities, "test"), trial.test, figures, of_classes)
+    return Evaluated(
+        trial.name, "model", series, partial(trial.stored_run.probabilities, "test"), trial.test, figures, of_classes
+    )
 
 
 def evaluated_committees(results: StudyResults) -> list[Evaluated]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from toile.committee.assemble import assemble
 from toile.data.dataset import Images
@@ -84,10 +84,12 @@ def groups(plan: Plan, spec: CommitteeSpec) -> list[tuple[list[PlannedTrial], st
     ]
 
 
-def predictions(plan: Plan, planned: PlannedTrial, which: str, parts: dict[str, Parts]) -> Predictions:
+def predictions(
+    plan: Plan, planned: PlannedTrial, which: Literal["validation", "test"], parts: dict[str, Parts]
+) -> Predictions:
     """A stored trial's predictions of a split, with the labels they are judged by."""
     part = getattr(_parts(plan, planned, parts), which)
-    return Predictions(which, plan.run_of(planned).probabilities(which), part.labels)
+    return Predictions(which, plan.stored_run(planned).probabilities(which), part.labels)
 
 
 def _committee(

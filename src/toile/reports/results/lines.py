@@ -48,7 +48,7 @@ class Line:
         """A number of the provenance (`"seconds", "train"`), as a mean over the trainings; None where none has it."""
         found = []
         for trial in self.trials:
-            value: Any = trial.run.provenance
+            value: Any = trial.stored_run.provenance
             for key in path:
                 value = (value or {}).get(key)
             found += [] if value is None else [float(value)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from toile.arrays import Probabilities
 from toile.data.dataset import Dataset, Images
+from toile.errors import ToileError
 from toile.store.run import Run
 from toile.study.spec import StudySpec
 
@@ -26,6 +26,17 @@ class TrialResult:
     published: dict[str, Any]
     run: Run | None
     line: str = ""
+
+    @property
+    def stored_run(self) -> Run:
+        """Its run, where it has one: that of a trial in `StudyResults.stored`.
+
+        Raises:
+            ToileError: it is not stored.
+        """
+        if self.run is None:
+            raise ToileError(f"{self.name} is not stored")
+        return self.run
 
     @property
     def test(self) -> dict[str, Any]:
@@ -48,7 +59,7 @@ class CommitteeResult:
     members: tuple[str, ...]
     rule: str
     weights: tuple[float, ...] | None
-    probabilities: np.ndarray
+    probabilities: Probabilities
     test: dict[str, Any]
     mean_of_members: dict[str, float]
     published: dict[str, Any]
@@ -60,14 +71,14 @@ class StudyResults:
 
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
-    `probabilities` of the runs speak of.
+    `probabilities` of the runs speak of; None in cross-validation of a data set without test images.
     """
 
     study: StudySpec
     reference: str
     dataset: Dataset
     audit: dict[str, Any]
-    test: Images
+    test: Images | None
     trials: tuple[TrialResult, ...]
     committees: tuple[CommitteeResult, ...]
     reduced: str = ""
@@ -76,6 +87,17 @@ class StudyResults:
     def title(self) -> str:
         """The study's title, with how it is reduced if it is."""
         return f"{self.study.title}, {self.reduced}" if self.reduced else self.study.title
+
+    @property
+    def test_images(self) -> Images:
+        """`test`, where something was judged on it.
+
+        Raises:
+            ToileError: there are none.
+        """
+        if self.test is None:
+            raise ToileError(f"{self.reference} has no test images: nothing was judged on any")
+        return self.test
 
     @property
     def stored(self) -> tuple[TrialResult, ...]:

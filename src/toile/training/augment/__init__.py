@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, layers
 
 from toile.study.augmentation import Augmentation
 from toile.training.augment.affine import AffineTransform
 from toile.training.augment.crop import PadAndCrop
 from toile.training.augment.elastic import ElasticDistortion
+from toile.training.operations import ops
 
 # Keras's own "horizontal_and_vertical" throws one coin for both; its ImageDataGenerator threw two.
 _FLIPS = {"none": (), "horizontal": ("horizontal",), "vertical": ("vertical",), "both": ("horizontal", "vertical")}
@@ -41,7 +42,7 @@ def augmenting(spec: Augmentation | None) -> list[Any]:
     if spec.elastic:
         found.append(ElasticDistortion(spec.elastic, **kept))
     if spec.erasing:
-        probability = (spec.erasing.probability,) * 2  # one number would be the end of a range from 0
+        probability: Any = (spec.erasing.probability,) * 2  # one number would be the end of a range from 0
         found.append(layers.RandomErasing(probability, spec.erasing.area, fill_value=0.0, value_range=(0, 255), **kept))
     return [*found, ToPixels(**kept)]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from keras import layers, ops, random
+from keras import layers, random
 
 from toile.study.augmentation import Augmentation
 from toile.training.augment.sampling import sampled
+from toile.training.operations import ops
 
 
 class AffineTransform(layers.Layer):

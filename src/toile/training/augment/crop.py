@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import layers, ops, random
+from keras import layers, random
+
+from toile.training.operations import ops
 
 
 class PadAndCrop(layers.Layer):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from keras import layers, ops, random
+from keras import layers, random
 
 from toile.study.augmentation import Elastic
 from toile.training.augment.sampling import sampled
+from toile.training.operations import ops
 
 # A Gaussian ends after so many sigmas, as SciPy's does.
 _CUT = 4.0

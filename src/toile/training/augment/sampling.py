@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import ops
+from toile.training.operations import ops
 
 
 def sampled(images: Any, rows: Any, columns: Any, *, mirrored: bool = False) -> Any:

@@ -1,21 +1,17 @@
 """Engines: how one epoch is carried out on a Keras backend. A name is a file, and the backend's name.
 
-An engine is made of a model, an optimizer and the training images, keeps what it needs on the device, and offers
-
-    epoch(order, learning_rates) -> Sums     one pass over the images in the given order
-    predict(images) -> probabilities         `(n, classes)` float32
-    training_model                           what an epoch runs: augmentation and the model up to its logits
-
-Everything else (what to train, when to stop, what to store) is `toile.training.train`'s, the same on every backend.
+An engine is made of a model, an optimizer and the training images, and keeps what it needs on the device. Everything else
+(what to train, when to stop, what to store) is `toile.training.train`'s, the same on every backend.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
+from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 
 
 class Sums(NamedTuple):
@@ -37,8 +33,40 @@ class Sums(NamedTuple):
         }
 
 
-def engine(backend: str, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-           label_smoothing: float, before: Sequence[Any] = (), prediction_model: Any = None) -> Any:  # fmt: skip
+class Asked(Protocol):
+    """What can be asked about images."""
+
+    def predict(self, images: Any, /) -> Probabilities:
+        """Probabilities `(n, classes)` float32 of uint8 images, or of the features that the model takes."""
+        ...
+
+
+class Engine(Asked, Protocol):
+    """What carries an epoch out."""
+
+    def epoch(self, order: Order, learning_rates: LearningRates, /) -> Sums:
+        """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
+        ...
+
+
+class KerasEngine(Engine, Protocol):
+    """An engine of Keras's models; `training_model` is what an epoch runs: augmentation and the model up to its logits."""
+
+    training_model: KerasModel
+
+
+def engine(
+    backend: str,
+    model: KerasModel,
+    optimizer: KerasOptimizer,
+    images: Inputs,
+    labels: Labels,
+    *,
+    batch_size: int,
+    label_smoothing: float,
+    before: Sequence[KerasLayer] = (),
+    prediction_model: KerasModel | None = None,
+) -> KerasEngine:
     """The engine of the backend that this process runs Keras on.
 
     Args:
@@ -58,7 +86,11 @@ def engine(backend: str, model: Any, optimizer: Any, images: np.ndarray, labels:
     )
 
 
-def training_model(model: Any, before: Sequence[Any] = (), faster: Callable[[Any], Any] = lambda model: model) -> Any:
+def training_model(
+    model: KerasModel,
+    before: Sequence[KerasLayer] = (),
+    faster: Callable[[KerasModel], KerasModel] = lambda model: model,
+) -> KerasModel:
     """The same layers up to the logits, from which the loss is computed without losing digits to the softmax.
 
     Args:

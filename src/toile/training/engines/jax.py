@@ -1,5 +1,8 @@
 """JAX: an epoch is one compiled scan over images that stay on the device."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# Without the extra jax is not there, and `import jax` is this file for pyright.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, training_model
 
 PREDICT_BATCH = 500
@@ -17,8 +22,18 @@ PREDICT_BATCH = 500
 class Engine:
     """See `toile.training.engines`; arguments as of the TensorFlow engine."""
 
-    def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = (), prediction_model: Any = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        model: KerasModel,
+        optimizer: KerasOptimizer,
+        images: Inputs,
+        labels: Labels,
+        *,
+        batch_size: int,
+        label_smoothing: float,
+        before: Sequence[KerasLayer] = (),
+        prediction_model: KerasModel | None = None,
+    ) -> None:
         self.prediction_model, self.optimizer, self.batch_size = prediction_model or model, optimizer, batch_size
         optimizer.build(model.trainable_variables)
         self.training_model = training_model(model, before)
@@ -54,7 +69,7 @@ class Engine:
             lambda trainable, fixed, batch: self.prediction_model.stateless_call(trainable, fixed, batch, training=False)[0]
         )
 
-    def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:
+    def epoch(self, order: Order, learning_rates: LearningRates) -> Sums:
         """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
         kept = (self.training_model.trainable_variables, self.training_model.non_trainable_variables, self.optimizer.variables)
         state = tuple([variable.value for variable in variables] for variables in kept)
@@ -73,7 +88,7 @@ class Engine:
                 variable.assign(value)
         return Sums(*sums.tolist())
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: Inputs) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images."""
         trainable = [variable.value for variable in self.prediction_model.trainable_variables]
         fixed = [variable.value for variable in self.prediction_model.non_trainable_variables]

@@ -7,11 +7,12 @@ time on small models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, training_model
 from toile.training.optimizers.fused_updates import fuse_updates
 from toile.training.training_layers import with_training_layers
@@ -32,8 +33,18 @@ class Engine:
         before, prediction_model: as `toile.training.engines.engine` takes them.
     """
 
-    def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = (), prediction_model: Any = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        model: KerasModel,
+        optimizer: KerasOptimizer,
+        images: Inputs,
+        labels: Labels,
+        *,
+        batch_size: int,
+        label_smoothing: float,
+        before: Sequence[KerasLayer] = (),
+        prediction_model: KerasModel | None = None,
+    ) -> None:
         optimizer.build(model.trainable_variables)
         fuse_updates(optimizer)
         self.training_model = to_logits = training_model(model, before, with_training_layers)
@@ -76,11 +87,11 @@ class Engine:
             autograph=False,
         )
 
-    def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:
+    def epoch(self, order: Order, learning_rates: LearningRates) -> Sums:
         """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
         return Sums(*self._epoch(tf.constant(order), tf.constant(learning_rates)).numpy().tolist())
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: Inputs) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images."""
         batches = [
             self._predict(tf.constant(images[at : at + PREDICT_BATCH])).numpy() for at in range(0, len(images), PREDICT_BATCH)

@@ -1,14 +1,18 @@
 """PyTorch: a plain loop over images that stay on the device."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# Without the extra torch is not there, and `import torch` is this file for pyright.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, training_model
 
 PREDICT_BATCH = 500
@@ -17,8 +21,18 @@ PREDICT_BATCH = 500
 class Engine:
     """See `toile.training.engines`; arguments as of the TensorFlow engine."""
 
-    def __init__(self, model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, *, batch_size: int,
-                 label_smoothing: float, before: Sequence[Any] = (), prediction_model: Any = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        model: KerasModel,
+        optimizer: KerasOptimizer,
+        images: Inputs,
+        labels: Labels,
+        *,
+        batch_size: int,
+        label_smoothing: float,
+        before: Sequence[KerasLayer] = (),
+        prediction_model: KerasModel | None = None,
+    ) -> None:
         self.model, self.prediction_model, self.optimizer = model, prediction_model or model, optimizer
         self.batch_size, self.smoothing = batch_size, label_smoothing
         optimizer.build(model.trainable_variables)
@@ -28,7 +42,7 @@ class Engine:
         self.images = torch.tensor(np.array(images), device=self.device)
         self.labels = torch.tensor(np.array(labels, dtype=np.int64), device=self.device)
 
-    def epoch(self, order: np.ndarray, learning_rates: np.ndarray) -> Sums:
+    def epoch(self, order: Order, learning_rates: LearningRates) -> Sums:
         """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
         sums = torch.zeros(4, dtype=torch.float64, device=self.device)
         order_here = torch.tensor(order, dtype=torch.int64, device=self.device)
@@ -51,7 +65,7 @@ class Engine:
             hits = (logits.argmax(dim=1) == target).sum()
             return torch.stack([loss.detach().double() * len(target), hits, true_positives, sure.sum()])
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: Inputs) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images."""
         with torch.no_grad():
             batches = [

@@ -33,7 +33,7 @@ def fuse_updates(optimizer: Any) -> None:
 
 def _adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
     at = optimizer._get_variable_index(variable)
-    step = ops.cast(optimizer.iterations + 1, variable.dtype)
+    step: Any = ops.cast(optimizer.iterations + 1, variable.dtype)
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
         m=optimizer._momentums[at].value.handle,

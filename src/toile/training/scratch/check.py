@@ -16,9 +16,16 @@ from toile.training.scratch.training import Training
 
 
 def gradient_check(
-    network: Network, images: Images, classes: int, *, epsilon: float = 1e-2, samples: int = 100, l2: float = 0.0,
-    loss_scale: str = "batch", seed: int = 0,
-) -> list[dict[str, Any]]:  # fmt: skip
+    network: Network,
+    images: Images,
+    classes: int,
+    *,
+    epsilon: float = 1e-2,
+    samples: int = 100,
+    l2: float = 0.0,
+    loss_scale: str = "batch",
+    seed: int = 0,
+) -> list[dict[str, Any]]:
     """Compare the network's gradients with `(E(w + epsilon) - E(w - epsilon)) / (2 epsilon)`, in float64.
 
     The batch is the first image of each class. The difference quotient is itself wrong by the order of epsilon^2 (and by more

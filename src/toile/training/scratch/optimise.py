@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toile.models.scratch.network import Network
 
@@ -26,17 +27,17 @@ def add_penalty_gradient(network: Network, l2: float) -> None:
 class Slot:
     """An array that a checkpoint can read and write like a Keras variable."""
 
-    def __init__(self, array: np.ndarray) -> None:
+    def __init__(self, array: NDArray[Any]) -> None:
         self._array = array
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self._array.shape
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self._array, dtype=dtype)  # always a copy: the array goes on changing
 
-    def assign(self, value: np.ndarray) -> None:
+    def assign(self, value: NDArray[Any]) -> None:
         """Put `value` into the array; ValueError if its shape is another."""
         if np.shape(value) != self.shape:
             raise ValueError(f"an array of shape {self.shape} is wanted, got {np.shape(value)}")

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.arrays import ImageArray, Labels, LearningRates, Order, Probabilities
+from toile.models.protocols import KerasModel
 from toile.models.scratch.layers import SoftmaxCrossEntropy, cross_entropies, softmax
 from toile.models.scratch.network import build, to_keras
 from toile.training.engines import Sums
@@ -35,11 +38,22 @@ class Training:
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray, classes: int, *, hidden: Sequence[int] = (50, 50),
-        activation: str = "tanh", initial: str = "standard-normal", l2: float = 0.0, momentum: float = 0.9,
-        learning_rate: float = 1.2e-2, batch_size: int = 128, loss_scale: str = "batch-and-classes", seed: int = 0,
+        self,
+        images: ImageArray,
+        labels: Labels,
+        classes: int,
+        *,
+        hidden: Sequence[int] = (50, 50),
+        activation: str = "tanh",
+        initial: str = "standard-normal",
+        l2: float = 0.0,
+        momentum: float = 0.9,
+        learning_rate: float = 1.2e-2,
+        batch_size: int = 128,
+        loss_scale: str = "batch-and-classes",
+        seed: int = 0,
         dtype: type = np.float32,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.image_shape, self.classes = images.shape[1:], classes
         self.activation, self.batch_size, self.learning_rate = activation, batch_size, learning_rate
         self.images, self.labels = images.reshape(len(images), -1), np.asarray(labels)
@@ -57,7 +71,7 @@ class Training:
         """Number of weights and biases."""
         return self.network.values.size
 
-    def epoch(self, order: np.ndarray, learning_rates: np.ndarray | None = None) -> Sums:
+    def epoch(self, order: Order, learning_rates: LearningRates | None = None) -> Sums:
         """One pass over the images in `order`.
 
         Args:
@@ -102,7 +116,7 @@ class Training:
             predicted_positives=float(sure.sum()),
         )
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: ImageArray) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images `(n, height, width, channels)`."""
         flat = images.reshape(len(images), -1)
         probabilities = np.empty((len(images), self.classes), np.float32)
@@ -113,15 +127,15 @@ class Training:
         return probabilities
 
     @property
-    def weights(self) -> list[np.ndarray]:
+    def weights(self) -> list[NDArray[Any]]:
         """As `get_weights`: a Keras model has both."""
         return self.get_weights()
 
-    def get_weights(self) -> list[np.ndarray]:
+    def get_weights(self) -> list[NDArray[Any]]:
         """Copies, in Keras's order: kernel and bias of each layer."""
         return self.network.get_weights()
 
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+    def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
         """As `get_weights` gives them.
 
         Raises:
@@ -129,11 +143,11 @@ class Training:
         """
         self.network.set_weights(weights)
 
-    def to_keras(self) -> Any:
+    def to_keras(self) -> KerasModel:
         """See `toile.models.scratch.network.to_keras`."""
         return to_keras(self.network, self.image_shape, self.activation)
 
-    def _scaled(self, index: np.ndarray) -> np.ndarray:
+    def _scaled(self, index: Order) -> NDArray[np.floating[Any]]:
         """The images at `index`, `(len(index), pixels)`, 0..1."""
         pixels = self._pixels[: len(index)]
         # Any mode but "raise" writes into `out` without a buffer between.

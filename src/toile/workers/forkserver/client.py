@@ -34,7 +34,7 @@ class ForkServer(Starter):
     def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> Forked:
         if self._process is not None and self._process.poll() is not None:
             self.close()
-        if self._process is None:
+        if self._process is None or self._control is None:
             self._process, self._control = self._started()
         (stdin, to_stdin), (from_stdout, stdout), (from_status, status) = os.pipe(), os.pipe(), os.pipe()
         message = json.dumps({"learner": learner, "arguments": list(arguments)}).encode()
@@ -46,7 +46,7 @@ class ForkServer(Starter):
         return Forked(self._process, os.fdopen(to_stdin, "wb", buffering=0), os.fdopen(from_stdout, "rb"), from_status)
 
     def close(self) -> None:
-        if self._process is not None:
+        if self._process is not None and self._control is not None:
             self._control.close()
             self._process.wait()
             self._process = None
@@ -85,7 +85,7 @@ class Forked:
         """See `Process`. If the server was killed, its exit code stands for the worker's, which nobody knows."""
         while self._code is None:
             if not self._read_status(timeout):
-                raise subprocess.TimeoutExpired("worker", timeout)
+                raise subprocess.TimeoutExpired("worker", timeout or 0)
         return self._code
 
     def terminate(self) -> None:

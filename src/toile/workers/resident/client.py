@@ -16,10 +16,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
-import numpy as np
-
+from toile.arrays import ImageArray, Probabilities
 from toile.errors import ToileError
 from toile.store.run import Run
 from toile.store.store import Store
@@ -69,7 +68,7 @@ class Session:
             self._trainings += 1
             return self._request("train", trial.canonical(), store.root.absolute(), self.threads, tuple(also), tell=tell)
 
-    def predict(self, model: StoredModel, images: np.ndarray) -> np.ndarray:
+    def predict(self, model: StoredModel, images: ImageArray) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images `(n, height, width, channels)`.
 
         Raises:
@@ -91,9 +90,10 @@ class Session:
             self._process = None
             process.kill()
             process.wait()
+            to, answers = _streams(process)
             with contextlib.suppress(OSError):  # what was not sent cannot be sent any more
-                process.stdin.close()
-            process.stdout.close()
+                to.close()
+            answers.close()
 
     def _request(self, verb: str, *arguments: Any, tell: Tell | None = None) -> Any:
         with self._lock:
@@ -116,16 +116,17 @@ class Session:
         if self._process is None or self._process.poll() is not None:
             self.kill()
             self._process = self._started()
-        process = self._process
+        to, answers = _streams(self._process)
         with self._alive():
-            send(process.stdin, (verb, arguments))
+            send(to, (verb, arguments))
         while True:
             with self._alive():
-                kind, *answer = pickle.load(process.stdout)
+                kind, *answer = pickle.load(answers)
             if kind != "event":
                 return kind, *answer
             event, fields = answer
-            tell(event, **fields)
+            if tell is not None:
+                tell(event, **fields)
 
     @contextlib.contextmanager
     def _alive(self) -> Iterator[None]:
@@ -145,6 +146,8 @@ class Session:
         )  # fmt: skip
 
     def _last_lines(self) -> str:
+        if self._log is None:
+            return ""
         self._log.seek(0)
         return "\n".join(self._log.read().decode(errors="replace").splitlines()[-_LAST_LINES:])
 
@@ -159,6 +162,12 @@ def session(backend: str, threads: int) -> Session:
     return _sessions.get(key) or _sessions.setdefault(key, Session(backend, threads))
 
 
+def _streams(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """Where requests go, and where answers come from."""
+    assert process.stdin is not None and process.stdout is not None  # both were asked for
+    return process.stdin, process.stdout
+
+
 @atexit.register
 def _kill_all() -> None:
     for (owner, *_), one in _sessions.items():
@@ -166,7 +175,7 @@ def _kill_all() -> None:
             one.kill()
 
 
-def send(file: BinaryIO, message: Any) -> None:
+def send(file: IO[bytes], message: Any) -> None:
     """A message to the other side."""
     pickle.dump(message, file, protocol=pickle.HIGHEST_PROTOCOL)
     file.flush()
