@@ -67,7 +67,7 @@ def predict(
     from dataclasses import asdict
 
     from toile.cli.answers import print_answers
-    from toile.serving.answer import as_text, from_export
+    from toile.serving.answer import as_text, from_export, suffix
     from toile.store import atomic
 
     if not images:
@@ -85,6 +85,7 @@ def predict(
         return print(f"{made.images} images in {output}; targets from {span}")
     if first is not None:
         raise Misuse("--first goes with --format kaggle")
+    ending = "" if output is None else suffix(output)
     options = {"as_is": as_is, "on_error": on_error, "tell": say}
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
         answers = from_export(run, images, **options)
@@ -93,7 +94,7 @@ def predict(
 
         answers = api.predict(run, images, **options, **vars(place))
     if output is not None:
-        atomic.write(output, as_text(answers, output.suffix.lower()))
+        atomic.write(output, as_text(answers, ending))
         return print(f"{len(answers):,} pictures in {output}")
     return print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
 

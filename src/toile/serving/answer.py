@@ -107,17 +107,22 @@ def from_export(path: Path | str, images: Sequence[Path | str], **options: Unpac
     return answers(images, predictor.form, predictor.classes, members, predictor.predict, **options)
 
 
-def as_text(found: Sequence[Answer], suffix: str) -> str:
-    """Answers as the content of a file, by its ending: `.json`, a list of objects; `.csv`, a line a picture, with the columns
-    `file`, `class` and one of probabilities for each class.
+def suffix(output: Path) -> str:
+    """In what form answers are written to a file, by its ending.
 
     Raises:
-        Misuse: another ending.
+        Misuse: it has another one.
     """
+    if (found := output.suffix.lower()) not in (".csv", ".json"):
+        raise Misuse(f"answers are written as .csv or .json, got {found or 'a name without ending'!r}")
+    return found
+
+
+def as_text(found: Sequence[Answer], suffix: str) -> str:
+    """Answers as the content of a file, by its ending: `.json`, a list of objects; `.csv`, a line a picture, with the columns
+    `file`, `class` and one of probabilities for each class."""
     if suffix == ".json":
         return json.dumps([asdict(answer) for answer in found], indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if suffix != ".csv":
-        raise Misuse(f"answers are written as .csv or .json, got {suffix or 'a name without ending'!r}")
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["file", "class", *found[0].probabilities])
