@@ -20,6 +20,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What the oldest versions are asked: all but what takes long and asks the libraries nothing new.
 LOWEST := study data store evaluation committee models/test_classical.py training/test_train.py inference reports serving
 
+# Where Python is told to write no bytecode, hundreds of the tests' processes would each compile the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help committee test test-lowest lint bench docs clean
 .ONESHELL:
 
@@ -63,7 +66,7 @@ test: .venv/installed-test
 	@$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 10
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 10
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt .venv/installed-test
 	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .venv-lowest

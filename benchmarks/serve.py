@@ -2,7 +2,8 @@
 
 The clients run on the same cores as the server, so every figure is that of both; server_cpu_microseconds in the JSON, for each
 request, is what it would come to on a machine that does nothing else. Weights are untrained: they change no time.
-The last two cases have no rival: they ask whether the server stays as it is under many requests, and under hostile ones.
+The last cases have no rival: they ask whether the server stays as it is under many requests, and under hostile ones, and how
+long `/healthz` takes meanwhile.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import io
 import json
 import re
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -31,7 +34,7 @@ MEMORY, CPU = "process_resident_memory_bytes", "process_cpu_seconds_total"
 
 
 def cases(quick: bool) -> list[Case]:
-    """One client, batches of 64, 20,000 requests by 32 clients, 300 requests that are meant to harm."""
+    """One client, batches of 64, 20,000 requests by 32 clients, 300 requests that are meant to harm, attacks that go on."""
     files = {"folder": temporary_folder()}
     one, batches = files | {"calls": 30 if quick else 1000}, files | {"calls": 3 if quick else 100, "batch": 64}
     return [
@@ -63,6 +66,15 @@ def cases(quick: bool) -> list[Case]:
             {"toile serve": Side(attacked, files | {"requests": 30 if quick else 300})},
             figure="other_than_4xx",
             note="wanted: 0, and memory_growth_mb below 50",
+        ),
+        Case(
+            "health while attacked",
+            {"toile serve": Side(besieged, files | {"seconds": 1 if quick else 10})},
+            figure="worst_milliseconds",
+            note="the slowest of a request to `/healthz` every 20 ms, asked by another process, under each attack in turn: 32 "
+                 "clients with bodies of one-byte chunks, 80 whose bodies come slowly, 8 with a PNG of 1 x 4,000,000, 8 with a "
+                 "PNG of four megapixels, 8 with a TIFF of damaged strips. Wanted: below 500; idle_milliseconds is what the "
+                 "machine makes of it without any",
         ),
     ]  # fmt: skip
 
@@ -141,16 +153,106 @@ def _harm() -> list[Callable[[tuple[str, int]], int]]:
         (b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.", png),
     ]  # fmt: skip
 
-    def send(address: tuple[str, int], body: bytes, headers: dict[str, str]) -> int:
-        with _connection(address) as connection:
-            return _status(connection, body, headers)
-
     def slow(address: tuple[str, int]) -> int:
         with socket.create_connection(address, timeout=60) as connection:
-            connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nand then nothing")
+            connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nand then nothing")
             return int(connection.recv(65536).split()[1])
 
-    return [*(lambda address, b=body, h=headers: send(address, b, h) for body, headers in bodies), slow]
+    return [*(lambda address, b=body, h=headers: _send(address, b, h) for body, headers in bodies), slow]
+
+
+def besieged(folder: str, seconds: float) -> dict[str, float]:
+    """The slowest answer of `/healthz` without an attack, and under each."""
+    png, tiff = {"Content-Type": "image/png"}, {"Content-Type": "image/tiff"}
+    chunks = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 200_000
+    tall, large, noisy = _black_png(1, 4_000_000), _black_png(2000, 2000), _noisy_tiff(4000)
+    attacks: dict[str, tuple[int, Callable[[tuple[str, int]], object]]] = {
+        "idle": (0, lambda address: None),
+        "tiny_chunks": (32, lambda address: _raw(address, chunks)),
+        "slow_bodies": (80, _dribble),
+        "tall_png": (8, lambda address: _send(address, tall, png)),
+        "large_png": (8, lambda address: _send(address, large, png)),
+        "damaged_tiff": (8, lambda address: _send(address, noisy, tiff)),
+    }
+    found = {}
+    with _server(folder) as (address, _):
+        for name, (clients, attack) in attacks.items():
+            end = time.perf_counter() + seconds
+            threads = [threading.Thread(target=_again, args=(attack, address, end)) for _ in range(clients)]
+            for thread in threads:
+                thread.start()
+            probe = [sys.executable, "-c", PROBE, *map(str, address), str(seconds)]
+            found[f"{name}_milliseconds"] = float(subprocess.run(probe, capture_output=True, text=True, check=True).stdout)
+            for thread in threads:
+                thread.join()
+    return found | {"worst_milliseconds": max(found.values())}
+
+
+# A process of its own: the attackers of this one would keep it waiting, and not the server.
+PROBE = """
+import http.client, sys, time
+worst, end = 0, time.perf_counter() + float(sys.argv[3])
+while time.perf_counter() < end:
+    begun = time.perf_counter()
+    connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=120)
+    connection.request("GET", "/healthz")
+    assert connection.getresponse().status == 200
+    connection.close()
+    worst = max(worst, time.perf_counter() - begun)
+    time.sleep(0.02)
+print(worst * 1e3)
+"""
+
+
+def _again(attack: Callable[[tuple[str, int]], object], address: tuple[str, int], end: float) -> None:
+    while time.perf_counter() < end:
+        try:
+            attack(address)
+        except OSError:  # the server has hung up, as it may
+            continue
+
+
+def _send(address: tuple[str, int], body: bytes, headers: dict[str, str]) -> int:
+    with _connection(address) as connection:
+        return _status(connection, body, headers)
+
+
+def _raw(address: tuple[str, int], sent: bytes) -> bytes:
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(sent)
+        return connection.recv(65536)
+
+
+def _dribble(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+        connection.settimeout(0.5)
+        while True:
+            connection.sendall(b"a")
+            try:
+                connection.recv(65536)
+                return
+            except TimeoutError:
+                continue
+
+
+def _black_png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((width + 1) * height), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def _noisy_tiff(strips: int) -> bytes:
+    """Each of its strips is garbage, which libtiff says on standard error."""
+    tags = [(256, 4, 1, 4), (257, 4, 1, strips), (258, 3, 1, 1), (259, 3, 1, 4), (262, 3, 1, 0), (273, 4, strips, 72),
+            (277, 3, 1, 1), (278, 4, 1, 1), (279, 4, strips, 72 + 4 * strips)]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    offsets, sizes = struct.pack("<I", 8) * strips, struct.pack("<I", 64) * strips
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    return b"II*\0" + struct.pack("<I", 72 + 8 * strips) + b"\x02" * 64 + offsets + sizes + directory
 
 
 @contextmanager

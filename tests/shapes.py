@@ -5,9 +5,10 @@ Asked for by `tests/conftest.py` before anything of toile is imported. Outside t
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Callable
-from functools import reduce
+from functools import reduce, wraps
 from operator import or_
 from types import UnionType
 from typing import Annotated, Any, get_args, get_origin
@@ -68,7 +69,20 @@ def held(function: Callable[..., Any]) -> Callable[..., Any]:
     if function.__qualname__ in FREE:
         return function
     function.__annotations__ = {name: hint for name, hint in function.__annotations__.items() if "jaxtyping" in repr(hint)}
-    return beartype(function, conf=BeartypeConf(is_pep484_tower=True)) if function.__annotations__ else function
+    if not function.__annotations__:
+        return function
+    check = beartype(function, conf=BeartypeConf(is_pep484_tower=True))
+
+    @wraps(function)
+    def undisturbed(*arguments: Any, **named: Any) -> Any:
+        # Of a list beartype looks at one element, drawn by the generator that Keras draws first weights from too.
+        state = random.getstate()
+        try:
+            return check(*arguments, **named)
+        finally:
+            random.setstate(state)
+
+    return undisturbed
 
 
 def _check(alias: Any) -> Any:

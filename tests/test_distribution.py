@@ -60,8 +60,9 @@ def test_the_name_is_that_of_the_project() -> None:
 
 def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_allowed() -> None:
     """`constraints-lowest.txt` says how it is made anew. PyTorch is left out: the index has it with CUDA alone."""
-    project, extras = PROJECT["project"], PROJECT["project"]["optional-dependencies"]
-    asked = [*project["dependencies"], *PROJECT["dependency-groups"]["test"]]
+    project, extras, groups = PROJECT["project"], PROJECT["project"]["optional-dependencies"], PROJECT["dependency-groups"]
+    asked = [*project["dependencies"], *groups["test"], *groups["docs"]]
+    asked.remove({"include-group": "docs"})
     asked += [one for name, extra in extras.items() if name != "torch" for one in extra]
     allowed: dict[str, list[Version]] = defaultdict(list)
     for requirement in map(Requirement, asked):

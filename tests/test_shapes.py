@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import toile
 from tests import shapes
 from toile.committee.rules import mean
+from toile.data.checks import as_images
 from toile.evaluation.metrics import accuracy
 from toile.evaluation.roc import roc_auc_ovr
 
@@ -44,6 +46,15 @@ def test_what_is_returned_is_checked_too(monkeypatch):
     monkeypatch.setattr("toile.committee.rules._finished", lambda scores: scores)
     with pytest.raises(jaxtyping.TypeCheckError, match="return value"):
         mean(np.full((2, 3, 4), 0.25))
+
+
+def test_checks_draw_no_random_numbers():
+    """Of a list one element is looked at, at random; what a test trains must not depend on that."""
+    random.seed(1)
+    as_images([np.zeros((2, 3, 3), np.uint8)], "made")
+    after = random.random()
+    random.seed(1)
+    assert after == random.random()
 
 
 def test_who_uses_toile_has_neither_the_checks_nor_their_libraries():

@@ -46,6 +46,11 @@ ByImage = Annotated[NDArray[np.float32], "images members classes"]
 Votes = Annotated[NDArray[np.int64], "members images"]
 Pairwise = Annotated[NDArray[np.float64], "members members"]
 
+MemberScores = Annotated[NDArray[np.float64], "members images classes"]  # logarithms of probabilities
+OfLabel = Annotated[NDArray[np.float64], "members images"]  # what each gives the right class
+PickWeights = Annotated[NDArray[np.float64], "picks members"]  # weights after each pick of a selection
+Numbers = Annotated[NDArray[np.float64], "_"]  # what is searched for
+
 # Training
 Inputs = Annotated[NDArray[Any], "images ..."]  # uint8 images, or float32 features of them
 Features = Annotated[NDArray[np.float32], "images ..."]

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from toile import studies
 from toile.catalogue import everything, schedule_types
 from toile.models import architectures
-from toile.study import optimizers, spec
+from toile.study import limits, optimizers, spec
 from toile.study.augmentation import Elastic, Erasing
 from toile.study.expand import variants
 
@@ -57,7 +57,7 @@ def render() -> str:
     models = {name: list(keys(model)) for name, model in vars(spec).items() if _is_spec(model)}
     models |= {model.__name__: list(keys(model)) for model in (Elastic, Erasing)}
     text = environment.from_string(files("toile").joinpath("reference.md.j2").read_text("utf-8")).render(
-        models=models, names=everything(), schedules=list(_schedules()), optimizers=list(_optimizers()),
+        limits=limits, models=models, names=everything(), schedules=list(_schedules()), optimizers=list(_optimizers()),
         common=[_option(name, default) for name, default in optimizers.COMMON.items()], architectures=list(_architectures()),
     )  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -21,8 +21,6 @@ TOILE = Path(sys.executable).with_name("toile")
 TINY = Path(__file__).parents[1] / "studies" / "tiny.toml"
 REPOSITORY = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.xdist_group("end to end")
-
 
 def toile(*arguments: str | Path, store: Path | None = None, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
     """Run the command; a store that is given goes in by --store."""
@@ -55,7 +53,7 @@ def test_a_run_is_whole(store: Path) -> None:
     assert len(folders) == 2
     for folder in folders:
         assert {path.name for path in folder.iterdir()} == {
-            "trial.json", "history.csv", "metrics.json", "probabilities.npz", "model.keras", "provenance.json",
+            "trial.json", "history.csv", "metrics.json", "probabilities.npz", "model.keras", "provenance.json", "manifest.json",
         }  # fmt: skip
         with np.load(folder / "probabilities.npz", allow_pickle=False) as stored:
             assert set(stored.files) == {"validation", "test"}

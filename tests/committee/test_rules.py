@@ -7,15 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.committee.fixture import UNWEIGHTED, weights_for
 from toile.committee.rules import RULES, combine
 from toile.errors import Misuse
 from toile.evaluation.predictions import Predictions
-
-UNWEIGHTED = [name for name in RULES if name != "weighted-mean"]
-
-
-def weights_for(name: str, members: int) -> list[float] | None:
-    return [1.0] * members if name == "weighted-mean" else None
 
 
 @st.composite
@@ -37,7 +32,7 @@ def committees(draw, most: int = 5) -> np.ndarray:
 @given(members=committees())
 @settings(max_examples=40, deadline=None)
 def test_every_rule_gives_probabilities(name, members):
-    result = RULES[name](members, weights_for(name, len(members)))
+    result = RULES[name](members, weights_for(name, len(members), members.shape[2]))
     assert result.shape == members.shape[1:]
     assert result.dtype == np.float32
     assert result.min() >= 0
@@ -57,7 +52,7 @@ def test_unweighted_rules_ignore_the_order_of_members_to_the_bit(name, members, 
 @given(members=committees(most=1))
 @settings(max_examples=25, deadline=None)
 def test_one_member_is_itself(name, members):
-    result = RULES[name](members, weights_for(name, 1))
+    result = RULES[name](members, weights_for(name, 1, members.shape[2]))
     np.testing.assert_array_equal(result.argmax(axis=1), members[0].argmax(axis=1))
     if name != "vote":
         np.testing.assert_allclose(result, members[0], atol=1e-6)
@@ -67,7 +62,7 @@ def test_one_member_is_itself(name, members):
 @given(members=committees(most=1), copies=st.integers(2, 6))
 @settings(max_examples=25, deadline=None)
 def test_members_that_say_the_same_are_one(name, members, copies):
-    result = RULES[name](np.repeat(members, copies, axis=0), weights_for(name, copies))
+    result = RULES[name](np.repeat(members, copies, axis=0), weights_for(name, copies, members.shape[2]))
     np.testing.assert_allclose(result, members[0], atol=1e-6)
     if name == "mean":
         np.testing.assert_array_equal(result, members[0])
@@ -87,7 +82,7 @@ def test_what_all_members_decide_clearly_the_committee_decides(name, members):
     """Clearly: with more than half of the probability. With less, the median of each class may order them otherwise."""
     decisions = members.argmax(axis=2)
     sure = (decisions == decisions[0]).all(axis=0) & (members.max(axis=2) > 0.501).all(axis=0)
-    result = RULES[name](members, weights_for(name, len(members)))
+    result = RULES[name](members, weights_for(name, len(members), members.shape[2]))
     np.testing.assert_array_equal(result.argmax(axis=1)[sure], decisions[0][sure])
 
 

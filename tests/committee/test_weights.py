@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.committee.fixture import member as labelled_member
 from toile.committee.rules import combine
 from toile.committee.weights import fit
 from toile.errors import Misuse
@@ -13,13 +16,7 @@ from toile.evaluation.metrics import loss
 from toile.evaluation.predictions import Predictions
 
 LABELS = np.random.default_rng(0).integers(0, 4, 150)
-
-
-def member(seed: int, strength: float, split: str = "validation") -> Predictions:
-    logits = np.random.default_rng(seed).normal(size=(len(LABELS), 4))
-    logits[np.arange(len(LABELS)), LABELS] += strength
-    probabilities = np.exp(logits)
-    return Predictions(split, probabilities / probabilities.sum(axis=1, keepdims=True), LABELS)
+member = partial(labelled_member, LABELS)
 
 
 def committee_loss(members: list[Predictions], weights) -> float:

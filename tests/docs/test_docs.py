@@ -5,8 +5,8 @@ A study (`toml`) whose first line is its name in a comment, `# shoes.toml`, is w
 first line names a source file, `# src/toile/…`, it is put there. `sh` runs line by line.
 
 Three things are otherwise than for a reader, or it would take hours: the digits stand in for Fashion-MNIST, every trial has one
-epoch, and trainings run in this process. `docs/extend.md` adds to the sources: it is read in a copy of them, and nothing is
-otherwise there.
+epoch, and trainings run in forks of one process. `docs/extend.md` adds to the sources: it is read in a copy of them, and
+nothing is otherwise there.
 
 What cannot be run is in `NOT_RUN`, with the reason, and is at least looked at.
 """
@@ -36,6 +36,7 @@ from PIL import Image
 import toile
 from tests.runner.fixture import in_process_cluster
 from tests.serving.fixture import serving
+from tests.training.fixture import train_elsewhere
 from toile import cli
 from toile.api import studies as verbs
 from toile.data.sources import digits, fashion_mnist
@@ -45,7 +46,6 @@ from toile.runner.jobs import Job
 from toile.runner.local import Local
 from toile.store.store import Store
 from toile.study.reduction import Reduction
-from toile.training.train import train
 from toile.version import DISTRIBUTION
 
 REPOSITORY = Path(__file__).parents[2]
@@ -242,11 +242,11 @@ def look_at(command: str) -> None:
 
 
 class Here(Local):
-    """Carries out jobs in this process, one after the other."""
+    """Carries out jobs one after the other, in forks, which start at once."""
 
     def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> SimpleNamespace:
         shorter = [one.trial.recipe.epochs for one in job.trials[:-1]]
-        train(job.longest.trial, store, threads=1, say=lambda *_, **__: None, also=shorter)
+        train_elsewhere(job.longest.trial, store, also=shorter)
         events.put(job.event("done", fingerprint=job.fingerprint))
         return SimpleNamespace(job=job, close=lambda: None)
 
@@ -306,7 +306,7 @@ def test_the_index_has_every_page() -> None:
 
 def test_every_dependency_has_its_reason() -> None:
     project = PROJECT["project"]
-    groups = [one for group in PROJECT["dependency-groups"].values() for one in group if isinstance(one, str)]
+    groups = [one for group in ("docs", "test") for one in PROJECT["dependency-groups"][group] if isinstance(one, str)]
     wanted = [*project["dependencies"], *groups, *PROJECT["build-system"]["requires"]]
     wanted += [one for extra in project["optional-dependencies"].values() for one in extra]
     rows = [

@@ -24,6 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import toile
+from tests.committee.fixture import UNWEIGHTED
 from toile import CommitteeClassifier, ImageClassifier
 from toile.committee.rules import RULES
 from toile.data.sources import digits
@@ -32,7 +33,6 @@ from toile.store.store import Store
 from toile.study.spec import RecipeSpec
 
 # One process trains for all of the file.
-pytestmark = pytest.mark.xdist_group("estimators")
 
 X, Y = load_digits(return_X_y=True)
 X, Y, NEW, NEW_Y = X[:300], Y[:300], X[300:400], Y[300:400]
@@ -256,10 +256,12 @@ def test_in_a_pipeline_and_in_searches():
 def test_a_committee_is_its_rule(rule):
     weights = [3, 1, 2] if rule == "weighted-mean" else None
     members = [LogisticRegression(max_iter=1000), DecisionTreeClassifier(max_depth=4), "logistic-regression"]
-    fitted = CommitteeClassifier(members, rule=rule, weights=weights, random_state=0).fit(X, Y)
+    fitted = CommitteeClassifier(members, rule=rule, weights=weights, cv=3, random_state=0).fit(X, Y)
     said = np.stack([member.predict_proba(NEW) for member in fitted.members_])
-    assert np.array_equal(fitted.predict_proba(NEW), RULES[rule](said, weights))
-    assert fitted.score(NEW, NEW_Y) == np.mean(RULES[rule](said, weights).argmax(axis=1) == NEW_Y)
+    assert (fitted.weights_ is None) == (rule in UNWEIGHTED)
+    expected = RULES[rule](said, fitted.weights_)
+    assert np.array_equal(fitted.predict_proba(NEW), expected)
+    assert fitted.score(NEW, NEW_Y) == np.mean(expected.argmax(axis=1) == NEW_Y)
 
 
 def test_the_mean_is_soft_voting():

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from toile.evaluation.calibration import ece, reliability
+from toile.evaluation.calibration import ece, ece_classwise, ece_equal_mass, reliability
 from toile.evaluation.metrics import METRICS, confusion_matrix, evaluate, per_class, progress_metrics
 from toile.evaluation.predictions import NotProbabilities
 
@@ -121,6 +121,36 @@ def test_ece_of_the_surely_wrong_is_1_and_of_the_surely_right_0():
     sure = np.eye(3, dtype=np.float32)
     assert ece(sure, np.array([0, 1, 2])) == 0
     assert ece(sure, np.array([1, 2, 0])) == 1
+
+
+def test_ece_of_equal_bins_by_its_definition():
+    probabilities, labels = made(2, 1490)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    # Without ties the bins are a hundred images each, in order.
+    confidence = confidence + np.linspace(0, 1e-6, len(confidence))
+    spread = probabilities * (confidence / probabilities.max(axis=1))[:, None]
+    spread[np.arange(len(labels)), (probabilities.argmax(axis=1) + 1) % 10] += 1 - spread.sum(axis=1)
+    order = np.argsort(spread.max(axis=1), kind="stable")
+    bins = order.reshape(15, 100)
+    expected = sum(abs(right[bin].sum() - spread.max(axis=1)[bin].sum()) for bin in bins) / len(labels)
+    assert ece_equal_mass(spread.astype(np.float32), labels) == pytest.approx(expected, abs=2e-3)
+    order = np.random.default_rng(0).permutation(len(labels))
+    assert ece_equal_mass(probabilities[order], labels[order]) == pytest.approx(ece_equal_mass(probabilities, labels))
+
+
+def test_ece_of_classes_by_its_definition():
+    probabilities, labels = made(3, 500, 4)
+    gaps = []
+    for c, one in enumerate(probabilities.T.astype(np.float64)):
+        gap = 0.0
+        for m in range(15):
+            inside = (one > m / 15) & (one <= (m + 1) / 15) | (m == 0) & (one == 0)
+            gap += abs((labels[inside] == c).sum() - one[inside].sum()) / len(labels)
+        gaps.append(gap)
+    assert ece_classwise(probabilities, labels) == pytest.approx(np.mean(gaps), abs=1e-6)
+    sure = np.eye(3, dtype=np.float32)
+    assert ece_classwise(sure, np.array([0, 1, 2])) == ece_equal_mass(sure, np.array([0, 1, 2])) == 0
+    assert ece_equal_mass(sure, np.array([1, 2, 0])) == 1
 
 
 def test_reliability_counts_every_image_once():

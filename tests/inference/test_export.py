@@ -12,16 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.training.fixture import dataset, some_images
+from tests.training.fixture import dataset, elsewhere, some_images
 from toile.committee.rules import RULES
 from toile.errors import Misuse, ToileError
-from toile.inference.combined import OPERATIONS, combined, in_float32
+from toile.evaluation.calibrators import CALIBRATIONS, Calibration, calibrate
+from toile.evaluation.predictions import Predictions
+from toile.inference.combined import CALIBRATED, OPERATIONS, combined, in_float32
 from toile.inference.export import WRITERS
 from toile.models import architectures
 from toile.serving.export import TOLERANCE
 
 MEMBERS, CLASSES = 3, 4
-WEIGHTS = (0.5, 2.0, 0.0)
+GENERATOR = np.random.default_rng(0)
+WEIGHTS = {
+    "weighted-mean": (0.5, 2.0, 0.0),
+    "log-pool": (0.5, 2.0, 0.0),
+    "greedy": (0.1, 0.9, 0.0),
+    "stack": tuple(map(tuple, GENERATOR.normal(0, 0.5, (MEMBERS * CLASSES + 1, CLASSES)).tolist())),
+}
 
 
 def built(name: str, shape: tuple[int, int, int], classes: int) -> Any:
@@ -45,10 +53,16 @@ IN_KERAS = [name for name in architectures.names() if architectures.learner(name
 
 @pytest.mark.parametrize("name", IN_KERAS)
 def test_every_architecture(name: str, tmp_path: Path) -> None:
+    elsewhere(export_and_ask, name, tmp_path)
+
+
+def export_and_ask(name: str, folder: Path) -> None:
+    """In a process of its own: the conversion of a backbone takes a gigabyte."""
     images = dataset().test.images
     model = built(name, images.shape[1:], 10)
-    onnx = Onnx(combined([model]), tmp_path / "model.onnx")
+    onnx = Onnx(combined([model]), folder / "model.onnx")
     (images_in,), outputs = onnx.session.get_inputs(), {one.name: one for one in onnx.session.get_outputs()}
+    assert list(outputs) == ["probabilities", "members"], "whoever takes the first output means the answer"
     assert (images_in.name, images_in.type, images_in.shape) == ("images", "tensor(uint8)", ["batch", *images.shape[1:]])
     assert outputs["probabilities"].shape == ["batch", 10]
     assert outputs["members"].shape == ["batch", 1, 10]
@@ -60,9 +74,13 @@ def test_every_architecture(name: str, tmp_path: Path) -> None:
 
 
 def test_different_architectures_as_one_committee_of_colour_images(tmp_path: Path) -> None:
+    elsewhere(export_and_ask_of_colour_images, tmp_path)
+
+
+def export_and_ask_of_colour_images(folder: Path) -> None:
     images = some_images((32, 32, 3), 20)
     models = [built(name, (32, 32, 3), CLASSES) for name in ("cnn", "mlp")]
-    probabilities, members = Onnx(combined(models, "mean"), tmp_path / "model.onnx")(images)
+    probabilities, members = Onnx(combined(models, "mean"), folder / "model.onnx")(images)
     said = np.stack([model.predict_on_batch(images) for model in models])
     np.testing.assert_allclose(members, said.transpose(1, 0, 2), atol=TOLERANCE, rtol=0)
     np.testing.assert_allclose(probabilities, RULES["mean"](said), atol=TOLERANCE, rtol=0)
@@ -89,7 +107,7 @@ def row(number: int) -> Any:
 def committee(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any, Onnx]:
     """A rule over three such models: its name, the Keras model and the ONNX file."""
     rule = request.param
-    model = combined([row(number) for number in range(MEMBERS)], rule, WEIGHTS if rule == "weighted-mean" else None)
+    model = combined([row(number) for number in range(MEMBERS)], rule, WEIGHTS.get(rule))
     return rule, model, Onnx(model, tmp_path_factory.mktemp(rule) / "rule.onnx")
 
 
@@ -103,12 +121,53 @@ def test_every_rule_is_the_one_that_numpy_computes(committee: tuple[str, Any, On
     images[images.sum(axis=(2, 3)) == 0, sure] = 1  # a row of nothing has no probabilities
     in_keras = model.predict_on_batch(images)
     for probabilities, members in (onnx(images), (in_keras["probabilities"], in_keras["members"])):
-        expected = RULES[rule](members.transpose(1, 0, 2), WEIGHTS if rule == "weighted-mean" else None)
+        expected = RULES[rule](members.transpose(1, 0, 2), WEIGHTS.get(rule))
         np.testing.assert_allclose(probabilities, expected, atol=1e-6, rtol=0)
         if rule == "vote":  # of equal votes the higher mean probability wins, and of means that differ by rounding either may
             means, rows = members.mean(axis=1, dtype=np.float64), range(len(members))
             chosen, wanted = (means[rows, said.argmax(axis=1)] for said in (probabilities, expected))
             np.testing.assert_allclose(chosen, wanted, atol=1e-12, rtol=0)
+
+
+FITTED_ON = Predictions(
+    "validation", GENERATOR.dirichlet(np.full(CLASSES, 0.3), 500).astype(np.float32), GENERATOR.integers(0, CLASSES, 500)
+)
+
+
+def test_every_calibration_has_its_twin() -> None:
+    assert list(CALIBRATED) == list(CALIBRATIONS)
+
+
+@pytest.fixture(scope="module", params=CALIBRATIONS)
+def calibrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Calibration, Onnx]:
+    """A calibration after the mean of three such models."""
+    fitted = calibrate(request.param, FITTED_ON)
+    model = combined([row(number) for number in range(MEMBERS)], "mean", calibration=(fitted.name, fitted.numbers))
+    return fitted, Onnx(model, tmp_path_factory.mktemp(request.param) / "calibrated.onnx")
+
+
+@settings(deadline=None)
+@given(
+    arrays(np.uint8, st.tuples(st.integers(1, 5), st.just(MEMBERS), st.just(CLASSES), st.just(1))), st.integers(0, CLASSES - 1)
+)
+def test_every_calibration_is_the_one_that_numpy_computes(
+    calibrated: tuple[Calibration, Onnx], images: np.ndarray, sure: int
+) -> None:
+    fitted, onnx = calibrated
+    images[images.sum(axis=(2, 3)) == 0, sure] = 1
+    probabilities, members = onnx(images)
+    expected = fitted(RULES["mean"](members.transpose(1, 0, 2)))
+    np.testing.assert_allclose(probabilities, expected, atol=TOLERANCE / 2, rtol=0)
+
+
+def test_a_member_may_be_the_mean_of_several_models(tmp_path: Path) -> None:
+    images = some_images((MEMBERS, CLASSES, 1), 20)
+    model = combined([row(number) for number in (0, 1, 2)], "log-pool", (0.5, 1.0), counts=(2, 1))
+    probabilities, members = Onnx(model, tmp_path / "model.onnx")(images)
+    said = np.stack([row(number).predict_on_batch(images) for number in (0, 1, 2)])
+    own = np.stack([said[:2].mean(axis=0), said[2]])
+    np.testing.assert_allclose(members, own.transpose(1, 0, 2), atol=1e-6, rtol=0)
+    np.testing.assert_allclose(probabilities, RULES["log-pool"](own, (0.5, 1.0)), atol=1e-6, rtol=0)
 
 
 def flat(*layers_between: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toile.errors import Misuse
+from toile.errors import Misuse, ToileError
 from toile.models import backbones, imagenet
 from toile.models.architectures import transfer
 
@@ -74,9 +74,18 @@ def test_a_file_for_images_of_224_stands_for_no_other_size(folder: Path, monkeyp
 def test_a_damaged_file_is_named(folder: Path) -> None:
     path = folder / "vgg16_imagenet_notop.weights.h5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n and no more")
-    with pytest.raises(Misuse, match="no whole weights file") as damaged:
+    with pytest.raises(ToileError, match="no whole weights file") as damaged:
         backbones.imagenet_here("vgg16", 1.0, 32)
     assert str(path) in str(damaged.value)
+
+
+def test_a_file_that_declares_more_than_is_read_is_refused(folder: Path) -> None:
+    """Nothing of the array is stored, so the file has a kilobyte; to read it would take 4 TB."""
+    path = folder / "vgg16_imagenet_notop.weights.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kernel", (10**12,), np.float32)
+    with pytest.raises(ToileError, match=r"the file of weights unpacks to 3,725\.29 GiB or more"):
+        imagenet.tensors_digest(path)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the ImageNet weights are not beside the checkout")

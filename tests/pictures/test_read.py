@@ -18,16 +18,16 @@ from toile.errors import ToileError
 from toile.pictures.decode import ImageError
 from toile.pictures.form import Form, Guess
 from toile.pictures.read import MAX_BYTES, read
+from toile.serving.decode import BOUNDS
 
 SHAPE = (28, 28, 1)
 FASHION = Form(size=(28, 28), channels=1, own=((28, 28),), guess=Guess(border=0.0, fill=1.0))
-MEGAPIXELS = 4_000_000
 
 
 def prepare(source, shape, form=None):
     """By what was learned of Fashion-MNIST, or as models were asked before they brought a form."""
     form = form or (FASHION if shape == SHAPE else Form.unsaid(shape))
-    return read(source, form, most=MEGAPIXELS)
+    return read(source, form, bounds=BOUNDS)
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options) -> bytes:

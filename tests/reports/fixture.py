@@ -16,7 +16,7 @@ from toile.committee.diversity import mean_of_members
 from toile.data.audit import audit
 from toile.data.dataset import Dataset, Images
 from toile.evaluation.metrics import evaluate
-from toile.reports.results.study import CommitteeResult, StudyResults, TrialResult
+from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults, TrialResult
 from toile.store.run import Run
 from toile.study.spec import StudySpec
 
@@ -61,7 +61,7 @@ def write_run(store: Path, trial: dict[str, Any], labels: dict[str, np.ndarray],
     np.savez(folder / "probabilities.npz", **probabilities)
     metrics = {split: evaluate(probabilities[split], labels[split]) for split in labels}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    (folder / "trial.json").write_text(json.dumps(trial))
+    (folder / "trial.json").write_text(json.dumps(trial, sort_keys=True))
     epochs = 6 + 4 * seed
     with (folder / "history.csv").open("w", newline="") as file:
         rows = []
@@ -157,7 +157,7 @@ def make_results(
         committees.append(
             CommitteeResult(
                 "average of all",
-                models,
+                tuple(MemberResult(one.name, one.line, {one.name: one.run}, one.test) for one in trials),
                 "mean",
                 None,
                 probabilities.astype(np.float32),

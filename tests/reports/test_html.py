@@ -216,10 +216,10 @@ def test_plain_values():
 
 
 def test_terminal_table(results, tmp_path):
-    from rich.console import Console
+    from toile.terminal import Terminal
 
     def printed(these) -> str:
-        console = Console(file=io.StringIO(), width=120, color_system=None)
+        console = Terminal(file=io.StringIO(), width=120, color_system=None)
         print_summary(these, console)
         return console.file.getvalue()
 

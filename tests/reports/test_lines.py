@@ -70,7 +70,7 @@ def test_of_several_committees_the_first_is_explained_and_the_number_of_tests_is
     (committee,) = made.committees
     alone = findings(made)
     assert "3 trainings of “cnn” and cnn (seed 3)" in alone[-1] and "another kind of number" in alone[-1]
-    pair = replace(committee, name="a pair", members=SEEDS[2:])
+    pair = replace(committee, name="a pair", joined=committee.joined[2:])
     models, first, second, tests = findings(replace(made, committees=(committee, pair)))
     assert [models, first] == alone
     assert second.startswith("“a pair” joins cnn (seed 2) and cnn (seed 3) by the rule “mean”")

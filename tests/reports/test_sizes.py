@@ -14,7 +14,7 @@ from tests.runner.fixture import line, make_plan
 from toile.committee.rules import RULES
 from toile.reports.page.html import render
 from toile.reports.plots import sizes
-from toile.reports.results.gather import groups
+from toile.runner.committees import groups
 from toile.store.store import Store
 
 
@@ -48,7 +48,7 @@ def test_of_many_members_the_first_are_taken(results, monkeypatch):
 
 def test_weighted_committees_and_pairs_have_no_curve(results):
     (committee,) = results.committees
-    for other in (replace(committee, weights=(1.0, 2.0, 3.0)), replace(committee, members=MODELS[:2])):
+    for other in (replace(committee, weights=(1.0, 2.0, 3.0)), replace(committee, joined=committee.joined[:2])):
         assert sizes.committee_sizes(replace(results, committees=(other,))) == []
 
 
@@ -69,9 +69,9 @@ def test_across_seeds_all_trainings_are_members(lines, split, members, tmp_path:
     store = Store(tmp_path)
     names = [one["name"] for one in lines]
     plan = make_plan(store, *lines, seeds=[0, 1], split=split, committee=[{"name": "c", "members": names, "across": "seeds"}])
-    found = groups(plan, plan.study.committee[0])
-    assert [[planned.name for planned in group] for group, _ in found] == members
-    assert [suffix for _, suffix in found] == ([" (fold 1)", " (fold 2)"] if split else [""])
+    found = groups(plan)
+    assert [[member.name for member in group.members] for group in found] == members
+    assert [group.name for group in found] == (["c (fold 1)", "c (fold 2)"] if split else ["c"])
 
 
 def test_the_report_shows_it_with_the_committees(results):

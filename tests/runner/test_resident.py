@@ -11,8 +11,6 @@ from toile.runner.local import Local
 from toile.runner.resident import Resident
 from toile.runner.run import TrialsFailed, run
 
-pytestmark = pytest.mark.xdist_group("estimators")
-
 
 def test_it_makes_the_runs_that_local_processes_make(tmp_path):
     store, other, told = make_store(tmp_path / "one"), make_store(tmp_path / "other"), []

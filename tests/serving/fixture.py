@@ -25,6 +25,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from toile.inference import checksum
+
 CLASSES = ("top left", "top right", "bottom left", "bottom right")
 SHAPE = (28, 28, 1)
 MEMBERS = ({"name": "sure", "sharpness": 8.0}, {"name": "unsure", "sharpness": 1.0}, {"name": "upside down", "sharpness": 4.0})
@@ -68,6 +70,7 @@ def metadata(shape: tuple[int, int, int] = SHAPE, **changed: Any) -> dict[str, A
         "metrics": {"test": {"accuracy": 0.875}},
         "provenance": {"onnx": onnx.__version__},
         "toile": "0.1.0",
+        "checksum": "sha256",
     } | changed
 
 
@@ -93,12 +96,14 @@ def write_export(
     shape: tuple[int, int, int] = SHAPE,
     about: dict[str, Any] | str | None = None,
     with_samples: list | str | None = None,
+    sealed: bool = True,
 ) -> Path:
     """Write the export.
 
     Args:
         about: the metadata, if others than the true ones; a string goes in as it is, and `""` leaves the key out.
         with_samples: images for the page.
+        sealed: with a checksum; files of earlier toiles have none, and do not say that they have one.
     """
     pixels = int(np.prod(shape))
     turned = np.eye(4, dtype=np.float32)[[2, 3, 0, 1]]
@@ -136,11 +141,14 @@ def write_export(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     said = {}
     if about != "":
-        said["toile"] = about if isinstance(about, str) else json.dumps(about or metadata(shape))
+        own = dict(about) if isinstance(about, dict) else metadata(shape)
+        if not sealed:
+            own.pop("checksum", None)
+        said["toile"] = about if isinstance(about, str) else json.dumps(own)
     if with_samples is not None:
         said["toile-samples"] = with_samples if isinstance(with_samples, str) else json.dumps(with_samples)
-    helper.set_model_props(model, said)
-    onnx.save(model, path)
+    helper.set_model_props(model, said | ({checksum.KEY: checksum.EMPTY} if sealed else {}))
+    path.write_bytes(checksum.seal(model.SerializeToString()) if sealed else model.SerializeToString())
     return path
 
 
@@ -179,9 +187,15 @@ class Server:
 
 
 @contextmanager
-def serving(export: Path, *options: str) -> Iterator[Server]:
-    """Start the command on a free port, stop it by SIGTERM; it must end well, and never have told of a mistake of its own."""
+def serving(export: Path, *options: str, files: int | None = None) -> Iterator[Server]:
+    """Start the command on a free port, stop it by SIGTERM; it must end well, and never have told of a mistake of its own.
+
+    Args:
+        files: how many the system lets it open.
+    """
     command = [sys.executable, "-m", "toile.cli", "serve", str(export), "--port", "0", *options]
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         said = process.stderr.readline()

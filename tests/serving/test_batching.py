@@ -1,24 +1,17 @@
-"""The queue before the model and the gate before the application, in one process and without a network."""
+"""The queue before the model, in one process and without a network."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
 import threading
 
 import numpy as np
 import pytest
-import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uvicorn.server import ServerState
 
-from toile.errors import Misuse
 from toile.serving.batching import Batcher
-from toile.serving.limits import Gate, Limits
 from toile.serving.problem import Problem
-from toile.serving.protocol import Protocol
 
 
 class Model:
@@ -120,99 +113,5 @@ def test_who_goes_away_keeps_nobody_waiting():
         first.cancel()
         model.go.set()
         assert (await stays)[0].tolist() == [[2]]
-
-    asyncio.run(work())
-
-
-def scope(**headers: str) -> dict:
-    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "http", "method": "POST", "path": "/", "headers": named}
-
-
-def test_the_gate_lets_in_as_many_as_the_limits_say():
-    async def work() -> None:
-        inside, sent = asyncio.Event(), []
-
-        async def app(scope, receive, send) -> None:
-            await inside.wait()
-
-        async def receive() -> dict:
-            return {"type": "http.request", "body": b"", "more_body": False}
-
-        async def send(message) -> None:
-            sent.append(message)
-
-        gate = Gate(app, Limits(requests=2))
-        two = [asyncio.create_task(gate(scope(), receive, send)) for _ in range(2)]
-        await asyncio.sleep(0)
-        await gate(scope(), receive, send)
-        start, body = sent
-        assert start["status"] == 429
-        assert dict(start["headers"])[b"retry-after"] == b"1"
-        assert json.loads(body["body"])["detail"] == "2 requests are being answered already"
-        inside.set()
-        await asyncio.gather(*two)
-        sent.clear()
-        await gate(scope(), receive, send)
-        assert sent == []
-
-    asyncio.run(work())
-
-
-def test_the_gate_hands_on_the_body_in_one_piece():
-    async def work() -> None:
-        pieces, got = [b"one ", b"two ", b"three"], []
-
-        async def app(scope, receive, send) -> None:
-            got.append(await receive())
-            got.append(await receive())
-
-        async def receive() -> dict:
-            if not pieces:
-                return {"type": "http.disconnect"}
-            return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
-
-        async def send(message) -> None:
-            raise AssertionError(message)
-
-        await Gate(app, Limits())(scope(), receive, send)
-        assert got == [{"type": "http.request", "body": b"one two three", "more_body": False}, {"type": "http.disconnect"}]
-
-    asyncio.run(work())
-
-
-@pytest.mark.parametrize("name", ["body", "batch", "waiting", "requests", "seconds"])
-def test_limits_are_at_least_one(name):
-    with pytest.raises(Misuse, match=f"the limit '{name}' is at least 1, got 0"):
-        Limits(**{name: 0})
-
-
-def test_a_whole_batch_must_be_able_to_wait():
-    with pytest.raises(Misuse, match="fewer than the 64 of one batch"):
-        Limits(waiting=63)
-
-
-def test_answers_are_sent_at_once():
-    """Nagle's algorithm would hold an answer's body back until its head is acknowledged: 40 ms on Linux."""
-
-    async def work() -> None:
-        made: list[Protocol] = []
-
-        async def app(scope, receive, send) -> None: ...
-
-        def protocol() -> Protocol:
-            config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
-            made.append(Protocol(config, ServerState(), {}, seconds=10))
-            return made[0]
-
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            server = await asyncio.get_running_loop().create_server(protocol, sock=listening)
-            _, writer = await asyncio.open_connection(*listening.getsockname())
-            while not made or made[0].transport is None:
-                await asyncio.sleep(0)
-            accepted = made[0].transport.get_extra_info("socket")
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            writer.close()
-            server.close()
 
     asyncio.run(work())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ import pytest
 from PIL import Image
 
 import toile
+from tests.committee.fixture import weights_for
 from tests.serving.fixture import CLASSES, MEMBERS, png, sample, write_export
 from tests.training.fixture import dataset, make_store, make_trial, work
 from toile.committee.rules import RULES
 from toile.errors import Misuse, ToileError
-from toile.inference import standalone
+from toile.inference import checksum, standalone
 from toile.serving import export
 from toile.serving.chosen import Chosen
 from toile.serving.predictor import Predictor
@@ -32,8 +35,6 @@ from toile.workers import export as exporting
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("toile")
 CNN = {"filters": [4], "strides": 2, "order": "conv norm pool dropout", "dropout": 0.3, "dense": [8]}
-
-pytestmark = pytest.mark.xdist_group("exports")
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,12 @@ def members(store: Store) -> dict[str, Any]:
 
 
 def committee(members: dict[str, Any], rule: str = "mean", weights: tuple[float, ...] | None = None) -> Chosen:
-    return Chosen("committee", "made", "of two", members, dataset(), rule, weights, {"accuracy": 0.5})
+    own = {name: (run,) for name, run in members.items()}
+    return Chosen("committee", "made", "of two", own, dataset(), rule, weights, {"accuracy": 0.5})
 
 
 def alone(name: str, run: Any) -> Chosen:
-    return Chosen("run", None, name, {name: run}, dataset(), None, None, {})
+    return Chosen("run", None, name, {name: (run,)}, dataset(), None, None, {})
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,15 @@ def test_every_format_says_what_the_store_has(written: dict[str, export.Exported
     assert 0 <= made.difference <= export.TOLERANCE
     assert 0 <= made.from_stored <= export.TOLERANCE
     assert {path.name for path in made.path.parent.iterdir()} == {f"two{suffix}" for suffix in export.SUFFIXES.values()}
+
+
+def test_the_onnx_file_is_sealed(written: dict[str, export.Exported]) -> None:
+    path = written["onnx"].path
+    assert Predictor.from_file(path).sealed
+    onnx.checker.check_model(onnx.load(path))
+    kept = {one.key: one.value for one in onnx.load(path).metadata_props}[checksum.KEY]
+    content = path.read_bytes()
+    assert kept == hashlib.sha256(content.replace(kept.encode(), b"")).hexdigest()
 
 
 def test_the_onnx_file_is_the_committee_in_one(written: dict[str, export.Exported], members: dict[str, Any]) -> None:
@@ -95,6 +106,7 @@ def test_every_format_says_of_itself_what_it_is(written: dict[str, export.Export
         about = (path / "assets.extra" / "toile.json").read_text("utf-8")
     found = json.loads(about)
     provenance = found.pop("provenance")
+    assert found.pop("checksum", None) == ("sha256" if to == "onnx" else None)
     assert found == {
         "format": 1, "kind": "committee", "study": "made", "name": "of two", "classes": list("0123456789"),
         "image_shape": [28, 28, 1], "first": 0,
@@ -153,12 +165,17 @@ def said() -> np.ndarray:
     return (exponents / exponents.sum(axis=2, keepdims=True)).astype(np.float32)
 
 
+def itself(members: np.ndarray) -> np.ndarray:
+    """What one model says, without a rule."""
+    return members[0]
+
+
 def test_what_is_the_same_passes() -> None:
     for rule in RULES:
-        weights = (1.0, 3.0) if rule == "weighted-mean" else None
-        members = said()
-        assert export.compare(members, RULES[rule](members, weights), members.transpose(1, 0, 2), rule, weights) == (0, 0)
-    assert export.compare(said()[:1], said()[0], said()[:1].transpose(1, 0, 2), None, None) == (0, 0)
+        weights, members = weights_for(rule, 2, 4), said()
+        joint = partial(RULES[rule], weights=weights)
+        assert export.compare(members, joint(members), members.transpose(1, 0, 2), joint, rule) == (0, 0)
+    assert export.compare(said()[:1], said()[0], said()[:1].transpose(1, 0, 2), itself) == (0, 0)
 
 
 @pytest.mark.parametrize("by", [2e-5, np.nan, -2e-5])
@@ -168,7 +185,7 @@ def test_one_probability_that_differs_is_enough(by: float, where: str) -> None:
     given = {"probabilities": RULES["mean"](members), "members": members.transpose(1, 0, 2).copy()}
     given[where][(7, *(0 for _ in given[where].shape[1:]))] += by
     with pytest.raises(ToileError, match=r"does not say what its models say: probabilities differ by up to .*nothing was kept"):
-        export.compare(members, given["probabilities"], given["members"], "mean", None)
+        export.compare(members, given["probabilities"], given["members"], RULES["mean"], "mean")
 
 
 def test_another_class_is_an_error_unless_rounding_decides() -> None:
@@ -176,24 +193,24 @@ def test_another_class_is_an_error_unless_rounding_decides() -> None:
         model = np.array([[[0.5 + gap, 0.5 - gap]]], np.float32)
         other = model[0, :, ::-1]
         if passes:
-            difference, undecided = export.compare(model, other, other[:, None], None, None)
+            difference, undecided = export.compare(model, other, other[:, None], itself)
             assert (0 < difference < 1e-6, undecided) == (True, 1)
         else:
             with pytest.raises(ToileError, match="another class on 1 of 1 images"):
-                export.compare(model, other, other[:, None], None, None)
+                export.compare(model, other, other[:, None], itself)
 
 
 def test_a_vote_that_rounding_decides_moves_all_of_it() -> None:
     members = np.array([[[0.5, 0.5]], [[0.9, 0.1]], [[0.2, 0.8]]], np.float32)
     moved = members.copy()
     moved[0, 0] = [0.5 - 6e-8, 0.5]
-    difference, undecided = export.compare(members, RULES["vote"](moved), moved.transpose(1, 0, 2), "vote", None)
+    difference, undecided = export.compare(members, RULES["vote"](moved), moved.transpose(1, 0, 2), RULES["vote"], "vote")
     assert (difference < 1e-6, undecided) == (True, 1)
 
 
 def test_other_shapes_are_an_error() -> None:
     with pytest.raises(ToileError, match=r"the export gives \(49, 4\) and"):
-        export.compare(said(), RULES["mean"](said())[:49], said().transpose(1, 0, 2), "mean", None)
+        export.compare(said(), RULES["mean"](said())[:49], said().transpose(1, 0, 2), RULES["mean"], "mean")
 
 
 def test_an_export_that_differs_is_not_kept(members: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,11 +32,10 @@ from tests.serving.fixture import (
     serving,
     write_export,
 )
-from toile.serving import command, schema
-from toile.serving.bodies import MAX_PIXELS
-from toile.serving.limits import Limits
-
-pytestmark = pytest.mark.xdist_group("serve")
+from toile.serving import bodies as bodies_module
+from toile.serving import command, connections, decoding, protocol, schema
+from toile.serving.decode import BOUNDS
+from toile.serving.limits import MIB, SHARE, Limits
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +187,9 @@ def test_the_openapi_document_is_whole(client):
         assert reference in document["components"]["schemas"]
     assert set(document["paths"]) == {"/v1/predict", "/v1/explain", "/v1/model", "/v1/samples/{number}", "/healthz", "/metrics"}
     body = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
-    assert {"multipart/form-data", "application/json", "image/png"} <= set(body)
+    assert body == schema.body(SHAPE, Limits().batch)["content"]
+    explained = document["paths"]["/v1/explain"]["post"]["requestBody"]
+    assert explained == schema.body(SHAPE, 1)
 
 
 def test_pages_load_nothing_from_elsewhere(client):
@@ -248,7 +249,10 @@ def test_no_trainer_in_the_process(export):
 
 def test_sigterm_finishes_what_was_accepted(export):
     body = json.dumps({"images": images(20).tolist()}).encode()
-    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    head = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        % len(body)
+    )
     with serving(export) as started:
         with socket.create_connection(started.place, timeout=30) as connection:
             connection.sendall(head + body[:-100])
@@ -262,6 +266,7 @@ def test_sigterm_finishes_what_was_accepted(export):
             while piece := connection.recv(65536):
                 answer += piece
         assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
+        assert b"connection: close\r\n" in answer, "or the client's next request is reset"
         assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["predictions"]) == 20
         assert started.process.wait(30) == 0
 
@@ -278,13 +283,31 @@ def test_the_documentation_has_the_options_and_limits_that_are():
     text = (Path(__file__).parents[2] / "docs" / "serve.md").read_text("utf-8")
     options = {f"--{name.replace('_', '-')}" for name in inspect.signature(command.serve).parameters} - {"--export"}
     assert set(re.findall(r"`(--[a-z-]+)`", text)) == options
-    limits = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", text, re.MULTILINE))
-    assert limits["size of a request"] == f"{Limits().body / 2**20:g} MiB"
-    assert limits["images of a request, and of a batch"] == str(Limits().batch)
-    assert limits["pixels of a picture, seen before it is decoded"] == f"{MAX_PIXELS:,}"
-    assert limits["requests at once"] == str(Limits().requests)
-    assert limits["images that wait for the model"].startswith(f"{Limits().waiting:,}")
-    assert [value for name, value in limits.items() if name.startswith("seconds")] == [f"{Limits().seconds:g}"]
+    table = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", text, re.MULTILINE))
+    limits = Limits()
+    assert table["size of a request"] == f"{limits.body / MIB:g} MiB"
+    assert table["images of a request, and of a batch"] == str(limits.batch)
+    assert table["pixels of a picture, seen before it is decoded"] == f"{BOUNDS.pixels:,}"
+    assert table["pixels of a picture's longer side"] == f"{BOUNDS.side:,}"
+    assert table["requests at once"] == str(limits.requests)
+    assert table["images that wait for the model"].startswith(f"{limits.waiting:,}")
+    (arriving,) = (value for name, value in table.items() if name.startswith("seconds for a request to arrive"))
+    (decodes,) = (value for name, value in table.items() if name.startswith("seconds to decode"))
+    assert (float(arriving), float(decodes)) == (limits.seconds, limits.decoding)
+    assert table["bytes a second that a body comes with, after the first fifth of that"] == f"{limits.rate:,}"
+    assert table["head of a request"] == f"{protocol.HEAD // 1024} KiB, {protocol.HEADERS} headers"
+    assert table["chunks of a body"] == f"{protocol.CHUNKS:,}, and one more for every {protocol.CHUNK} bytes"
+    assert table["bytes of a body on the wire"] == f"twice its own, and {protocol.FRAMING // 1024} KiB"
+    assert table["connections"].startswith(f"{limits.connections}, or what `ulimit -n` leaves")
+    bodies = f"{limits.held // MIB} MiB, and {SHARE // 1024} KiB for each connection"
+    assert table["bodies of all requests together"] == bodies
+    assert table["answers that nobody has read yet, together"] == f"{connections.UNREAD // MIB} MiB"
+    assert table["memory of each of two decoders"] == f"{limits.memory // MIB} MiB, on Linux"
+    words = " ".join(text.split())
+    assert f"{protocol.SLICE // 1024} KiB are parsed ahead" in words
+    assert f"{protocol.LEFT // MIB} MiB more before the connection is reset" in words
+    assert decoding.PROCESSES == 2
+    assert f"{bodies_module.JSON_BYTES_A_PIXEL} bytes for every number" in words
 
 
 @pytest.mark.parametrize(

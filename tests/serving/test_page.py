@@ -12,8 +12,6 @@ import pytest
 
 from tests.serving.fixture import CLASSES, MEMBERS, Server, expected, metadata, png, sample, samples, serving, write_export
 
-pytestmark = pytest.mark.xdist_group("serve")
-
 
 @pytest.fixture(scope="module")
 def server(browser, tmp_path_factory) -> Iterator[Server]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.serving.fixture import CLASSES, MEMBERS, expected, metadata, samples, write_export
+from tests.serving.fixture import CLASSES, MEMBERS, expected, metadata, png, sample, samples, write_export
+from toile.cli import main
 from toile.errors import Misuse, ToileError
+from toile.inference import checksum
 from toile.serving.predictor import NotAnExport, Predictor
 
 
@@ -74,9 +77,9 @@ def test_several_threads_may_ask(export):
         ("{", "damaged metadata"),
         ("[]", "a JSON object was expected"),
         (metadata(format=2), "format 2; this toile reads 1"),
-        ({"format": 1}, "damaged metadata: KeyError 'classes'"),
+        ({"format": 1}, "damaged metadata: KeyError 'kind'"),
         (metadata(image_shape=[28, 28]), "damaged metadata"),
-        (metadata(image_shape=[28, 14, 1]), "does not take two images"),
+        (metadata(image_shape=[28, 14, 1]), r"takes images of \[28, 28, 1\] where its metadata say \[28, 14, 1\]"),
         (metadata(classes=["a", "b"]), "where its metadata say"),
         (metadata(members=[]), "where its metadata say"),
     ],
@@ -112,7 +115,9 @@ def test_a_model_with_other_inputs(tmp_path):
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(model, {"toile": json.dumps(metadata())})
+    said = metadata()
+    del said["checksum"]
+    helper.set_model_props(model, {"toile": json.dumps(said)})
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(NotAnExport, match="an export takes uint8 'images'"):
         Predictor.from_file(tmp_path / "other.onnx")
@@ -130,3 +135,116 @@ def test_neither_keras_nor_the_web_is_loaded(export):
     )
     done = subprocess.run([sys.executable, "-c", code, str(export)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def damaged(whole: bytes, seed: int) -> bytes:
+    """A file as disks, networks and editors damage them; never the one it was."""
+    rng, made = random.Random(seed), bytearray(whole)
+    kind = ("flip", "bytes", "cut", "grow", "drop", "repeat", "zero", "noise")[seed % 8]
+    at, length = rng.randrange(len(made)), rng.randrange(1, 99)
+    if kind == "flip":
+        made[at] ^= 1 << rng.randrange(8)
+    elif kind == "bytes":
+        for _ in range(rng.randrange(1, 9)):
+            made[rng.randrange(len(made))] ^= rng.randrange(1, 256)
+    elif kind == "cut":
+        del made[at:]
+    elif kind == "grow":
+        made += rng.randbytes(length)
+    elif kind == "drop":
+        del made[at : at + length]
+    elif kind == "repeat":
+        made[at:at] = made[at : at + length]
+    elif kind == "zero":
+        made[at : at + length] = bytes(min(length, len(made) - at))
+    else:
+        made = bytearray(rng.randbytes(rng.randrange(3000)))
+    return bytes(made) if made != whole else whole[:-1]
+
+
+def test_no_damage_is_answered(tmp_path, capfd):
+    """Of 600: each is told in one line that names the file."""
+    path = tmp_path / "export.onnx"
+    whole = write_export(path, shape=(4, 4, 1), with_samples=samples(2)).read_bytes()
+    assert Predictor.from_file(path).sealed
+    for seed in range(600):
+        path.write_bytes(damaged(whole, seed))
+        with pytest.raises(NotAnExport) as caught:
+            Predictor.from_file(path)
+        said = str(caught.value)
+        assert said.startswith(str(path)), seed
+        assert "\n" not in said, seed
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_command_says_it_in_a_line(tmp_path, monkeypatch, capsys, seed):
+    monkeypatch.chdir(tmp_path)
+    path = write_export(tmp_path / "export.onnx", shape=(4, 4, 1))
+    path.write_bytes(damaged(path.read_bytes(), seed))
+    for line in (["predict", "export.onnx", "a.png"], ["serve", "export.onnx"]):
+        with pytest.raises(SystemExit) as caught:
+            main(line)
+        assert caught.value.code == 1
+        out, told = capsys.readouterr()
+        assert out == ""
+        assert told.startswith("toile: export.onnx is ")
+        assert told.count("\n") == 1
+
+
+def test_files_of_earlier_toiles_are_read_and_said_to_have_no_checksum(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = write_export(tmp_path / "old.onnx", sealed=False)
+    (tmp_path / "a.png").write_bytes(png(sample(1)))
+    predictor = Predictor.from_file(path)
+    assert not predictor.sealed
+    np.testing.assert_allclose(predictor.predict(images(3))[0], expected(images(3))[0], atol=1e-6)
+    main(["predict", "old.onnx", "a.png"])
+    out, told = capsys.readouterr()
+    assert "a.png: top right" in out
+    assert told == "old.onnx has no checksum: an earlier toile wrote it, and damage to it cannot be seen\n"
+    main(["predict", str(write_export(tmp_path / "new.onnx")), "a.png"])
+    assert capsys.readouterr()[1] == ""
+
+
+def test_damage_to_files_without_a_checksum_is_at_least_told_in_a_line(tmp_path, capfd):
+    """Some of it onnxruntime cannot see; nothing else than an answer or a line comes of it."""
+    path = tmp_path / "old.onnx"
+    whole = write_export(path, shape=(4, 4, 1), with_samples=samples(2), sealed=False).read_bytes()
+    told = 0
+    for seed in range(600):
+        path.write_bytes(damaged(whole, seed))
+        try:
+            assert not Predictor.from_file(path).sealed
+        except NotAnExport as error:
+            told += 1
+            assert "\n" not in str(error)
+    assert told > 500
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_has_lost_its_checksum_is_damaged(tmp_path):
+    path = write_export(tmp_path / "export.onnx")
+    path.write_bytes(path.read_bytes().replace(checksum.KEY.encode(), b"toile-sha255"))
+    with pytest.raises(NotAnExport, match="is damaged: it was written with a checksum, and has none"):
+        Predictor.from_file(path)
+
+
+def test_probabilities_that_are_none(tmp_path):
+    """A weight that became NaN, in a file without a checksum."""
+    path = write_export(tmp_path / "old.onnx", sealed=False)
+    model = onnx.load(path)
+    (scale,) = (one for one in model.graph.initializer if one.name == "scale")
+    scale.CopyFrom(onnx.numpy_helper.from_array(np.float32("nan"), "scale"))
+    onnx.save(model, path)
+    with pytest.raises(NotAnExport, match="gives numbers that are no probabilities"):
+        Predictor.from_file(path)
+
+
+def test_a_seal_needs_its_place():
+    with pytest.raises(ValueError, match="no metadata 'toile-sha256'"):
+        checksum.seal(b"anything")
+    whole = b"a" + checksum._MARK + checksum.EMPTY.encode() + b"b"
+    assert checksum.sealed(checksum.seal(whole))
+    with pytest.raises(ValueError, match="several"):
+        checksum.sealed(whole + whole)

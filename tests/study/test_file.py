@@ -24,7 +24,9 @@ class Cnn(BaseModel):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-CATALOGUE = Catalogue(("digits", "fashion-mnist"), ("csv", "npz"), ("mean", "median", "weighted-mean"), {"cnn": Cnn})
+CATALOGUE = Catalogue(
+    ("digits", "fashion-mnist"), ("csv", "npz"), ("mean", "median", "weighted-mean", "log-pool"), {"cnn": Cnn}
+)
 HEAD = 'title = "t"\ndataset = "digits"\n'
 TRIAL = '[[trial]]\nname = "a"\narchitecture = "cnn"\n'
 SWEEP = '[[sweep]]\nname = "s"\narchitecture = "cnn"\n'
@@ -288,7 +290,11 @@ ONE_MISTAKE = {
         "line 10: committee[0].weights: a list or \"fit\" is wanted, got 'fti' (did you mean 'fit'?)"
     ),
     HEAD + "split = { validation = 0 }\n" + TRIAL + COMMITTEE + "rule = 'weighted-mean'\nweights = 'fit'\n": (
-        "line 11: committee[0].weights: weights are fitted on the validation split, and the study has none "
+        "line 11: committee[0].weights: weighted-mean is fitted on the validation split or on folds; the study has neither "
+        "(split.validation = 0)"
+    ),
+    HEAD + "split = { validation = 0 }\n" + TRIAL + COMMITTEE + "rule = 'log-pool'\n": (
+        "line 10: committee[0].rule: log-pool is fitted on the validation split or on folds; the study has neither "
         "(split.validation = 0)"
     ),
 }  # fmt: skip
@@ -324,7 +330,20 @@ def test_no_value_anywhere_ends_in_another_error(key: str, value: str) -> None:
 KEYS = {
     "trial": ["name", "architecture", "recipe", "seeds", "published", "note"],
     "sweep": ["name", "architecture", "recipe", "grid", "seeds", "note"],
-    "committee": ["name", "members", "rule", "weights", "published", "note"],
+    "committee": [
+        "name",
+        "members",
+        "candidates",
+        "across",
+        "rule",
+        "weights",
+        "calibration",
+        "max_members",
+        "max_parameters",
+        "max_milliseconds",
+        "published",
+        "note",
+    ],
     "comparison": ["name", "trials", "labels"],
 }
 

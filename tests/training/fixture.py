@@ -96,7 +96,7 @@ class Interrupted(BaseException):
     """What a training does not expect."""
 
 
-def trained(trial: Trial, root: Path, stop_after: int | None = None, **more: Any) -> list[dict[str, Any]]:
+def train_here(trial: Trial, store: Store, stop_after: int | None = None, **more: Any) -> list[dict[str, Any]]:
     """Train in this process; all events. `stop_after` ends it as a signal would, between an epoch and the next."""
     said = []
 
@@ -106,7 +106,7 @@ def trained(trial: Trial, root: Path, stop_after: int | None = None, **more: Any
             raise Interrupted
 
     try:
-        train(trial, Store(root), threads=1, say=say, **more)
+        train(trial, store, threads=1, say=say, **more)
     except Interrupted:
         pass
     else:
@@ -116,7 +116,7 @@ def trained(trial: Trial, root: Path, stop_after: int | None = None, **more: Any
 
 def train_elsewhere(trial: Trial, store: Store, stop_after: int | None = None, **more: Any) -> list[dict[str, Any]]:
     """The same in a process of its own."""
-    return elsewhere(trained, trial, store.root, stop_after, **more)
+    return elsewhere(train_here, trial, store, stop_after, **more)
 
 
 def _train_and_die(trial: Trial, root: Path, epoch: int) -> None:

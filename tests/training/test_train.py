@@ -19,6 +19,7 @@ from toile.errors import ToileError
 from toile.evaluation.metrics import evaluate
 from toile.inference.infer import load
 from toile.models import architectures
+from toile.store.run import MANIFEST
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import recipe
@@ -43,7 +44,7 @@ def uninterrupted(tmp_path_factory) -> tuple[Trial, Store, list[dict[str, Any]]]
 def test_run_has_all_its_files_and_leaves_no_work_behind(uninterrupted):
     trial, store, _ = uninterrupted
     run = store.get(trial.fingerprint)
-    assert sorted(run.folder.iterdir()) == sorted(run.files())
+    assert sorted(run.folder.iterdir()) == sorted([*run.files(), run.folder / MANIFEST])
     assert store.unfinished() == []
     assert (run.folder / "trial.json").read_text("utf-8") == trial.canonical() + "\n"
     assert Trial.parse((run.folder / "trial.json").read_text("utf-8")).fingerprint == run.fingerprint

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -30,6 +30,13 @@ def server(backend: str = "tensorflow") -> Iterator[ForkServer]:
         started.close()
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[ForkServer]:
+    """One for the tests that leave their server as it is: each import of TensorFlow takes seconds."""
+    with server() as started:
+        yield started
+
+
 def forked(server: ForkServer, trial: Trial, store: Store, *more: str) -> Forked:
     path = store.root / f"{trial.fingerprint}.json"
     path.write_text(trial.canonical(), "utf-8")
@@ -38,13 +45,13 @@ def forked(server: ForkServer, trial: Trial, store: Store, *more: str) -> Forked
 
 
 @pytest.mark.parametrize("backend", ALL_BACKENDS)
-def test_forks_train_the_same_bits_as_fresh_processes_side_by_side(backend, tmp_path):
+def test_forks_train_the_same_bits_as_fresh_processes_side_by_side(backend, shared, tmp_path):
     ours, fresh = make_store(tmp_path / "forked"), make_store(tmp_path / "fresh")
     trials = [
         make_trial("cnn", STATEFUL, backend=backend, seed=seed, precision=how)
         for seed, how in enumerate(("float32", "bfloat16"))
     ]
-    with server(backend) as forks:
+    with nullcontext(shared) if backend == "tensorflow" else server(backend) as forks:
         workers = [forked(forks, trial, ours) for trial in trials]
         pids = {one.pid for one in workers} | {forks._process.pid}
         assert len(pids) == 3
@@ -68,17 +75,16 @@ def test_classical_models_are_forked_too_and_need_no_keras(tmp_path):
     assert store.get(trial.fingerprint)
 
 
-def test_a_worker_ends_when_its_standard_input_closes(tmp_path):
+def test_a_worker_ends_when_its_standard_input_closes(shared, tmp_path):
     """However who asked for it ends: the system closes the pipe, and the server sees its socket closed."""
     store, trial = make_store(tmp_path), make_trial(epochs=100_000)
-    with server() as forks:
-        one = forked(forks, trial, store)
-        assert next(events(one))["event"] == "epoch"
-        with pytest.raises(subprocess.TimeoutExpired):
-            one.wait(0)
-        with one:
-            pass
-        assert one.wait() == 3
+    one = forked(shared, trial, store)
+    assert next(events(one))["event"] == "epoch"
+    with pytest.raises(subprocess.TimeoutExpired):
+        one.wait(0)
+    with one:
+        pass
+    assert one.wait() == 3
 
 
 def test_neither_the_server_nor_its_workers_outlive_who_asked_for_them(tmp_path):
@@ -101,16 +107,15 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("how", "code"), [("terminate", -signal.SIGTERM), ("kill", -signal.SIGKILL)])
-def test_a_worker_can_be_ended_and_the_next_one_trains(tmp_path, how, code):
+def test_a_worker_can_be_ended_and_the_next_one_trains(shared, tmp_path, how, code):
     store, endless, trial = make_store(tmp_path), make_trial(epochs=100_000), make_trial()
-    with server() as forks:
-        with forked(forks, endless, store) as one:
-            assert next(events(one))["event"] == "epoch"
-            getattr(one, how)()
-            assert one.wait(60) == code
-            getattr(one, how)()  # nothing is there any more
-        with forked(forks, trial, store) as one:
-            assert [event["event"] for event in events(one)] == ["epoch", "epoch", "done"]
+    with forked(shared, endless, store) as one:
+        assert next(events(one))["event"] == "epoch"
+        getattr(one, how)()
+        assert one.wait(60) == code
+        getattr(one, how)()  # nothing is there any more
+    with forked(shared, trial, store) as one:
+        assert [event["event"] for event in events(one)] == ["epoch", "epoch", "done"]
 
 
 def test_a_worker_can_be_ended_while_the_server_still_loads(tmp_path):
@@ -163,12 +168,12 @@ def test_what_cannot_be_forked_becomes_a_fresh_process(tmp_path, when):
     forks.close()
 
 
-def test_exit_codes_are_the_worker_s_own(tmp_path):
+def test_exit_codes_are_the_worker_s_own(shared, tmp_path):
     store, trial = make_store(tmp_path), make_trial()
-    with server() as forks, forked(forks, trial, store, "--also", "x") as one:
+    with forked(shared, trial, store, "--also", "x") as one:
         assert [event["event"] for event in events(one)] == ["failed"]
         assert one.wait() == 1
-    with server() as forks, forked(forks, trial, store, "--no-such-option") as one:
+    with forked(shared, trial, store, "--no-such-option") as one:
         assert list(events(one)) == []
         assert one.wait() == 2
     assert "--no-such-option" in (store.root / "output.log").read_text("utf-8")

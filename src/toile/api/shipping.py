@@ -17,6 +17,7 @@ from toile.errors import Misuse, ToileError
 from toile.pictures.form import Form
 from toile.store import atomic
 from toile.store.store import Store
+from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.results.study import CommitteeResult
@@ -83,10 +84,10 @@ def submit(
         ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
     """
     from toile.data.unlabelled import read
-    from toile.serving.predictor import Predictor
+    from toile.serving.answer import loaded
 
     if str(reference).endswith(".onnx"):
-        exported = Predictor.from_file(reference)
+        exported = loaded(reference)
         image_shape, ask, names, begin = exported.image_shape, exported.predict, exported.classes, exported.first
     else:
         chosen = _chosen(reference, **where)
@@ -131,15 +132,17 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
 
     if (found := _committee(reference, **where)) is not None:
         made, result = found
-        trials = {planned.name: planned for planned in made.trials}
-        members = {name: made.stored_run(trials[name]) for name in result.members}
-        return Chosen("committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test)
+        members = {one.name: tuple(one.trainings.values()) for one in result.joined}
+        return Chosen(
+            "committee", made.reference, result.name, members, made.dataset, result.rule, result.weights, result.test,
+            result.calibration,
+        )  # fmt: skip
     run, (study, _, name) = find_run(reference, **where), reference.rpartition("/")
     name = name if study else run.fingerprint[:12]
     dataset = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"])
     if form := run.provenance.get("form"):  # as it was then; the same images may have been kept under another since
         dataset = replace(dataset, form=Form.parse(form))
-    return Chosen("run", Path(study).stem or None, name, {name: run}, dataset, None, None, run.metrics.get("test", {}))
+    return Chosen("run", Path(study).stem or None, name, {name: (run,)}, dataset, None, None, run.metrics.get("test", {}))
 
 
 def _committee(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeResult] | None:
@@ -152,7 +155,7 @@ def _committee(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeR
         made, name = plan(reference, fresh=False, **where), None
         if len(made.study.committee) != 1:
             names = [f"{made.reference}/{n.name}" for n in (*made.study.committee, *made.study.trial)]
-            raise Misuse(f"say which of {reference}: {', '.join(names)}")
+            raise Misuse(f"say which of {reference}: {listed(names)}")
     else:
         return None
     specs = [spec.name for spec in made.study.committee]

@@ -13,10 +13,12 @@ from toile.data.listing import listing
 from toile.data.load import load as load_dataset
 from toile.errors import Misuse, ToileError, nearest
 from toile.models.backbones import WeightsMissing
+from toile.runner import committees
 from toile.runner import plan as plans
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.reduction import Reduction
+from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.ledger.ledger import Row
@@ -47,7 +49,7 @@ def plan(
         store, data_dir, dataset, fraction, epochs_scale: see `toile.api.where.Where`.
 
     Raises:
-        Misuse: the study has mistakes.
+        Misuse: the study has mistakes, or a committee that cannot be.
         DataError: the data set cannot be had, or not be split so.
     """
     loaded, place = studies.load(study, dataset), Store.at(store)
@@ -62,7 +64,7 @@ def plan(
                 with suppress(OSError, ToileError):  # a store that cannot be written to is no matter before anything trains
                     place.keep(data, loaded.dataset, listed)
     made = plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
-    return made.checked() if fresh else made
+    return committees.check(made.checked()) if fresh else made
 
 
 def results(study: str | Path, **where: Unpack[Where]) -> StudyResults:
@@ -147,5 +149,5 @@ def trial_named(made: Plan, name: str) -> PlannedTrial:
     """
     planned = {p.name: p for p in made.trials}
     if name not in planned:
-        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {', '.join(planned)}")
+        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {listed(planned)}")
     return planned[name]

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from toile.errors import Misuse
+from toile.text import in_json, printable
 from toile.version import DISTRIBUTION, __version__
 
 if TYPE_CHECKING:
     from toile.runner.plan import Plan
 
+Only = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="one JSON document on standard output")]
 
 
@@ -64,8 +66,14 @@ def at_least_1(**numbers: int | None) -> None:
 
 
 def print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+    print(in_json(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)))
+
+
+def print_text(text: str) -> None:
+    """A line, or a few, on standard output: all that a verb prints comes through here or through `toile.terminal`."""
+    print(printable(text))
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """The same on standard error."""
+    print(printable(text), file=sys.stderr, flush=True)

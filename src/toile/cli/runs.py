@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, say
+from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, print_text, say
 from toile.errors import Misuse
 
 AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
@@ -66,7 +66,7 @@ def predict(
     """
     from dataclasses import asdict
 
-    from toile.cli.answers import print_answers
+    from toile.cli.answers import print_answers, warnings_said
     from toile.serving.answer import as_text, from_export, suffix
     from toile.store import atomic
 
@@ -79,23 +79,25 @@ def predict(
         if others:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
         output = output or Path("submission.csv")
-        made = api.submit(run, source, output, first=first, **vars(place))
+        with warnings_said():
+            made = api.submit(run, source, output, first=first, **vars(place))
         (first_class, *_, last_class), targets = made.targets, made.targets
         span = f"{targets[first_class]} ({first_class}) to {targets[last_class]} ({last_class})"
-        return print(f"{made.images} images in {output}; targets from {span}")
+        return print_text(f"{made.images} images in {output}; targets from {span}")
     if first is not None:
         raise Misuse("--first goes with --format kaggle")
     ending = "" if output is None else suffix(output)
     options = {"as_is": as_is, "on_error": on_error, "tell": say}
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
-        answers = from_export(run, images, **options)
+        with warnings_said():
+            answers = from_export(run, images, **options)
     else:
         from toile import api
 
         answers = api.predict(run, images, **options, **vars(place))
     if output is not None:
         atomic.write(output, as_text(answers, ending))
-        return print(f"{len(answers):,} pictures in {output}")
+        return print_text(f"{len(answers):,} pictures in {output}")
     return print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
 
 

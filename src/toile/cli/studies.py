@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from toile.cli.application import HERE, Json, Where, app, at_least_1, planned, print_json, say
+from toile.cli.application import HERE, Json, Only, Where, app, at_least_1, planned, print_json, print_text, say
 
 
 @app.command(name="list")
@@ -19,9 +17,9 @@ def list_(*, json: Json = False) -> None:
     if json:
         return print_json(found)
     for kind, names in found.items():
-        print(f"{kind}:")
+        print_text(f"{kind}:")
         for name, about in names.items():
-            print(f"  {name:<20} {about}".rstrip())
+            print_text(f"  {name:<20} {about}".rstrip())
     return None
 
 
@@ -47,18 +45,24 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> No
     with Downloads() as progress:
         found = sources.load(dataset, data_dir, progress)
     test = 0 if found.test is None else len(found.test)
-    print(f"{found.name}: {len(found.train):,} training and {test:,} test images, content {found.content[:12]}")
+    print_text(f"{found.name}: {len(found.train):,} training and {test:,} test images, content {found.content[:12]}")
 
 
 @app.command
-def plan(study: str, *, where: Where = HERE, workers: int | None = None, json: Json = False) -> None:
-    """Show what a study would train, what is stored, and about how long the rest takes. Trains nothing."""
+def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: Only = None, json: Json = False) -> None:
+    """Show what a study would train, what is stored, and about how long the rest takes. Trains nothing.
+
+    Parameters
+    ----------
+    only
+        As for run: shows the trials that it would train or find stored.
+    """
     from toile.runner import run as runs
     from toile.runner import show
 
     made = planned(study, where)
-    unobtainable = runs.unobtainable(one for one in made.trials if not made.run_of(one))
-    found = show.planned(made, workers) | {"warnings": [*made.store.audit(made.dataset)["warnings"], *unobtainable]}
+    unobtainable = runs.unobtainable(one for one in made.matching(only or ()) if not made.run_of(one))
+    found = show.planned(made, workers, only or ()) | {"warnings": [*made.store.audit(made.dataset)["warnings"], *unobtainable]}
     for warning in found["warnings"]:
         say(f"warning: {warning}")
     print_json(found) if json else show.print_plan(found)
@@ -71,7 +75,7 @@ def run(
     where: Where = HERE,
     workers: int | None = None,
     threads: int = 1,
-    only: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None,
+    only: Only = None,
     executor: Literal["local", "dask"] = "local",
     scheduler: str | None = None,
 ) -> None:
@@ -96,8 +100,8 @@ def run(
     at_least_1(workers=workers, threads=threads)
     made = planned(study, where)
     pending = made.pending(only or ())
-    stored = len({p.fingerprint for p in made.matching(only or ())}) - len(pending)
-    say(f"{made.title}: {len(pending)} to train, {stored} stored already, in {made.store.root}")
+    stored = {p.fingerprint for p in made.matching(only or ()) if made.run_of(p)}
+    say(f"{made.title}: {len(pending)} to train, {len(stored)} stored already, in {made.store.root}")
     with (
         runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place,
         progress.Show(made, pending, place.slots) as tell,
@@ -107,12 +111,18 @@ def run(
 
 
 @app.command
-def status(study: str, *, where: Where = HERE, json: Json = False) -> None:
-    """Show which trials of a study are stored, begun or missing."""
+def status(study: str, *, where: Where = HERE, only: Only = None, json: Json = False) -> None:
+    """Show which trials of a study are stored, begun or missing.
+
+    Parameters
+    ----------
+    only
+        As for run: shows the trials that match.
+    """
     from toile import api
     from toile.runner import show
 
-    found = show.status(api.plan(study, fresh=False, **vars(where)))
+    found = show.status(api.plan(study, fresh=False, **vars(where)), only or ())
     print_json(found) if json else show.print_status(found)
 
 
@@ -128,12 +138,11 @@ def combine(study: str, *, where: Where = HERE) -> None:
 @app.command
 def report(study: str, *, output: Path | None = None, where: Where = HERE, json: Json = False) -> None:
     """Write a study's report: one HTML file that needs no network. --json prints its figures instead."""
-    from rich.console import Console
-
     from toile import api
     from toile.reports.results.summary import summary
     from toile.reports.terminal.study import print_summary
     from toile.store.store import Store
+    from toile.terminal import Terminal
 
     found = api.results(study, **vars(where))
     if json:
@@ -141,6 +150,6 @@ def report(study: str, *, output: Path | None = None, where: Where = HERE, json:
             api.write_report(found, output)
         return print_json(summary(found))
     written = api.write_report(found, output or api.default_report(found, Store.at(where.store)))
-    print_summary(found, Console())
-    print(f"report: {written.resolve()}")
+    print_summary(found, Terminal())
+    print_text(f"report: {written.resolve()}")
     return None

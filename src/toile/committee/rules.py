@@ -1,8 +1,9 @@
 """Rules that make one set of probabilities out of several, and one table of them at the foot.
 
-A rule takes `members` `(members, images, classes)` floats, rows summing to 1, and `weights` `(members,)` or None, and returns
-`(images, classes)` float32, rows summing to 1. Rules without weights give the same bits in whatever order the members come:
-they add sorted numbers, as floating-point sums depend on the order. A new rule is a function here and a line in `RULES`.
+A rule takes `members` `(members, images, classes)` floats, rows summing to 1, and `weights`, and returns `(images, classes)`
+float32, rows summing to 1. Weights are one number a member; for `stack` a row for each class of each member, and one more; for
+some rules None. Rules without weights give the same bits in whatever order the members come: they add sorted numbers, as
+floating-point sums depend on the order. A new rule is a function here and a line in `RULES`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toile.arrays import MemberProbabilities, Probabilities, Scores
+from toile.arrays import MemberProbabilities, Numbers, Probabilities, Scores
 from toile.errors import Misuse, nearest
 from toile.evaluation.predictions import Predictions
+from toile.evaluation.scores import logarithms, softmax
 
-# `keras.config.epsilon()`.
-EPSILON = 1e-7
-Weights = Sequence[float] | NDArray[np.floating[Any]] | None
+Weights = Sequence[float] | Sequence[Sequence[float]] | NDArray[np.floating[Any]] | None
+# As a fit gives them.
+Fitted = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 # What the winner of a tied vote is ahead: small beside one vote, large beside the rounding of float32.
 TIE = 1e-6
@@ -37,7 +39,7 @@ def geometric_mean(members: MemberProbabilities, weights: Weights = None) -> Pro
     Clipped at 1e-7 from below, so that a single member's 0 does not forbid a class.
     """
     _unweighted("geometric-mean", weights)
-    logarithm = _mean(np.log(np.maximum(np.asarray(members, np.float64), EPSILON)))
+    logarithm = _mean(logarithms(members))
     return _finished(_normalised(np.exp(logarithm - logarithm.max(axis=1, keepdims=True))))
 
 
@@ -75,13 +77,65 @@ def weighted_mean(members: MemberProbabilities, weights: Weights = None) -> Prob
     """
     if weights is None:
         raise Misuse("the rule 'weighted-mean' needs weights, one a member; without any, the rule is 'mean'")
-    weight = np.asarray(weights, np.float64)
-    if weight.shape != (len(members),):
-        raise Misuse(f"got weights of shape {weight.shape} for {len(members)} members; expected one weight a member")
-    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() <= 0:
+    weight = _of_members("weighted-mean", weights, len(members))
+    if weight.sum() <= 0:
         raise Misuse(f"weights are {weight.tolist()}; allowed are finite numbers from 0 up, one of them above 0")
     together = np.tensordot(weight / weight.sum(), np.asarray(members, np.float64), axes=1)
     return _finished(np.asarray(together, np.float64))
+
+
+def log_pool(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
+    """Product of the probabilities, each member's to a power of its own that is fitted, renormalised.
+
+    The logarithmic opinion pool (Genest & Zidek, "Combining Probability Distributions", Statistical Science 1, 1986); of one
+    member it is temperature scaling. Clipped at 1e-7 from below, as `geometric-mean`, which it is with exponents of one over
+    the number of members.
+
+    Raises:
+        Misuse: no exponents, not one a member, or a negative or infinite one.
+    """
+    if weights is None:
+        raise Misuse("the rule 'log-pool' needs exponents, one a member, which are fitted")
+    exponents = _of_members("log-pool", weights, len(members))
+    return _finished(softmax(np.asarray(np.tensordot(exponents, logarithms(members), axes=1)))[0])
+
+
+def stack(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
+    """Multinomial logistic regression on the members' log-probabilities, with coefficients that are fitted.
+
+    Stacking (Wolpert, "Stacked Generalization", Neural Networks 5, 1992). Clipped at 1e-7 from below.
+
+    Args:
+        weights: `(members * classes + 1, classes)`: what each of a member's classes adds to the score of each class, member
+            after member; last, the intercepts.
+
+    Raises:
+        Misuse: no coefficients, of another shape, or infinite ones.
+    """
+    count, images, classes = np.shape(members)
+    if weights is None:
+        raise Misuse("the rule 'stack' needs coefficients, which are fitted")
+    coefficients = np.asarray(weights, np.float64)
+    if coefficients.shape != (count * classes + 1, classes) or not np.isfinite(coefficients).all():
+        raise Misuse(
+            f"got coefficients of shape {coefficients.shape} for {count} members and {classes} classes; expected finite "
+            f"ones of shape {(count * classes + 1, classes)}"
+        )
+    logs = logarithms(members).transpose(1, 0, 2).reshape(images, count * classes)
+    return _finished(softmax(logs @ coefficients[:-1] + coefficients[-1])[0])
+
+
+def greedy(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
+    """Arithmetic mean of members that a greedy selection chose, weighted by how often it did.
+
+    See `toile.committee.selection`.
+
+    Raises:
+        Misuse: as `weighted_mean`.
+    """
+    if weights is None:
+        raise Misuse("the rule 'greedy' needs weights, one a member, which are fitted")
+    return weighted_mean(members, weights)
 
 
 def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) -> Predictions:
@@ -90,18 +144,18 @@ def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) 
     Args:
         members: predictions of the same images of the same split.
         rule: a name in `RULES`.
-        weights: one a member, for `weighted-mean` only.
+        weights: as the rule takes them.
 
     Raises:
         Misuse: no member, members of different images, an unknown rule, weights that the rule does not take or lacks.
     """
     if rule not in RULES:
         raise Misuse(f"unknown rule {rule!r}{nearest(rule, RULES)}; allowed: {', '.join(RULES)}")
-    stacked = stack(members)
-    return Predictions(members[0].split, RULES[rule](stacked, weights), members[0].labels)
+    together = aligned(members)
+    return Predictions(members[0].split, RULES[rule](together, weights), members[0].labels)
 
 
-def stack(members: Sequence[Predictions]) -> MemberProbabilities:
+def aligned(members: Sequence[Predictions]) -> MemberProbabilities:
     """`(members, images, classes)` float32: the members' probabilities, after a check that they speak of the same images.
 
     Raises:
@@ -124,6 +178,16 @@ def stack(members: Sequence[Predictions]) -> MemberProbabilities:
                 f"differ between member 1 and member {position}"
             )
     return np.stack([member.probabilities for member in members])
+
+
+def _of_members(rule: str, weights: Weights, count: int) -> Numbers:
+    """`(members,)` float64, from 0 up."""
+    weight = np.asarray(weights, np.float64)
+    if weight.shape != (count,):
+        raise Misuse(f"got weights of shape {weight.shape} for {count} members; expected one weight a member")
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        raise Misuse(f"weights of {rule!r} are {weight.tolist()}; allowed are finite numbers from 0 up")
+    return weight
 
 
 def _unweighted(rule: str, weights: Weights) -> None:
@@ -150,4 +214,7 @@ RULES: dict[str, Callable[[MemberProbabilities, Weights], Probabilities]] = {
     "median": median,
     "vote": vote,
     "weighted-mean": weighted_mean,
+    "log-pool": log_pool,
+    "stack": stack,
+    "greedy": greedy,
 }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from toile.committee.rules import EPSILON, stack
-from toile.evaluation.predictions import Predictions, fittable
+from toile.arrays import Labels, MemberProbabilities, Numbers
+from toile.committee.fitting import on_unseen
+from toile.evaluation.scores import EPSILON
 
 ITERATIONS = 20_000
 # In nats. Differences of log loss that anybody reports are a thousand times larger.
@@ -15,7 +14,8 @@ GAP = 1e-7
 NEGLIGIBLE = 1e-6
 
 
-def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
+@on_unseen("fit committee weights")
+def fit(probabilities: MemberProbabilities, labels: Labels) -> tuple[Numbers, None]:
     """The weights of `weighted-mean` with the least log loss: one a member, from 0 up, summing to 1.
 
     Expectation-maximisation for the proportions of a mixture (Dempster, Laird & Rubin 1977): a member's new weight is the
@@ -30,14 +30,10 @@ def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
         TestSetUsed: the predictions are of the test set, which picks nothing.
         Misuse: no members, members of different images, or predictions of the training set.
     """
-    for member in members:
-        fittable(member, "fit committee weights")
-    probabilities = stack(members)
-    labels = members[0].labels
     # (members, images): what each gave the right class; clipped, so that no image weighs infinitely.
     of_label = probabilities[:, np.arange(len(labels)), labels].astype(np.float64)
     of_label = np.clip(of_label, EPSILON, 1 - EPSILON)
-    weights = np.full(len(members), 1 / len(members))
+    weights = np.full(len(probabilities), 1 / len(probabilities))
     for _ in range(ITERATIONS):
         gradient = (of_label / (weights @ of_label)).mean(axis=1)
         if gradient.max() - 1 < GAP:
@@ -46,4 +42,4 @@ def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
         weights /= weights.sum()
     # EM comes close to 0 and never there; a member that does not count should say so.
     weights[weights < NEGLIGIBLE] = 0
-    return tuple((weights / weights.sum()).tolist())
+    return weights / weights.sum(), None

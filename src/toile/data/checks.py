@@ -117,6 +117,26 @@ def as_labels(array: NDArray[Any], source: object, first: int = 0) -> Labels:
     return array.astype(np.int64) - first
 
 
+def as_ids(array: np.ndarray, source: object) -> np.ndarray:
+    """Brings the ids of images to int64 `(n,)`.
+
+    Args:
+        array: `(n,)`, integers or floats that hold integers.
+        source: the file, for messages.
+
+    Raises:
+        DataError: something else.
+    """
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"{source}: ids are {array.dtype}; expected integers")
+    fits = (array >= -(2**63)) & (array < 2**63)
+    whole = fits & (array == np.floor(array))
+    if not whole.all():
+        at = int(np.argmin(whole))
+        raise DataError(f"{source}: id {array[at]:g} of image {at}; expected an integer")
+    return array.astype(np.int64)
+
+
 def as_dataset(
     name: str,
     source: object,
@@ -164,7 +184,13 @@ def as_dataset(
             f"{source}: label {classes - 1 + first}, but {len(class_names)} class names; "
             f"expected labels {first}..{len(class_names) - 1 + first}"
         )
-    return Dataset(name, parts["train"], parts.get("test"), class_names, parts.get("validation"), first=first)
+    names = tuple(map(_text, class_names))
+    return Dataset(_text(name), parts["train"], parts.get("test"), names, parts.get("validation"), first=first)
+
+
+def _text(name: str) -> str:
+    r"""A name of a file or a folder may be bytes that are no text, which no file of ours could hold: they become `\udcff`."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _size(array: NDArray[Any]) -> str:

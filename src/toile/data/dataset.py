@@ -8,51 +8,21 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toile.arrays import FileNames, ImageArray, Index, Labels
-from toile.data.errors import DataError
+from toile.data.errors import DamagedSnapshot, DataError
+from toile.data.images import Images, LeftOut, as_names
 from toile.pictures.form import Form
 
-_RECORD, _NAMES = "dataset.json", "names.json"
 PARTS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Images:
-    """Images with their labels.
-
-    Args:
-        images: uint8 `(n, height, width, channels)`, 0..255.
-        labels: int64 `(n,)`, 0..classes - 1.
-        names: `(n,)` strings, by which their owner finds the pictures: paths of files within the data set, with /; None where
-            they have none.
-    """
-
-    images: ImageArray
-    labels: Labels
-    names: FileNames | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: Index | slice) -> Images:
-        return Images(self.images[index], self.labels[index], None if self.names is None else self.names[index])
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A file that could not be read, and why, in one line."""
-
-    name: str
-    why: str
+_RECORD = "dataset.json"
+_OWN = "sha256"
 
 
 @dataclass(frozen=True)
@@ -107,19 +77,20 @@ class Dataset:
         return digest.hexdigest()
 
     def save(self, folder: Path) -> Path:
-        """Keeps a snapshot in `folder`: a .npy for the images and one for the labels of each part, and dataset.json; names.json
-        where the images have names.
+        """Keeps a snapshot in `folder`: a .npy for the images and one for the labels of each part, and dataset.json, with
+        the SHA-256 of each file and of what it says itself.
 
-        The folder appears whole or not at all. One that holds the same content already is kept (only its names and its form are
-        brought up to date), so several processes may save the same data set at once.
+        The folder appears whole or not at all. One that holds the same content already is kept (only its names and its form
+        are brought up to date), so several processes may save the same data set at once.
 
         Raises:
-            DataError: `folder` exists and is something else.
+            DataError: `folder` exists and is something else, or what was written is not what `content` says: the images
+                have changed since they were hashed.
         """
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        record = self.about() | {"content": self.content}
         names = {name: part.names.tolist() for name, part in self.parts.items() if part.names is not None}
+        record = {**self.about(), "content": self.content, **({"names": names} if names else {})}
         if not folder.exists():
             part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
             try:
@@ -127,12 +98,17 @@ class Dataset:
                 for split, images in self.parts.items():
                     _write_array(part / f"{split}-images.npy", images.images, np.uint8)
                     _write_array(part / f"{split}-labels.npy", images.labels, np.int64)
-                if names:
-                    _write_record(part / _NAMES, names)
+                if replace(self).content != self.content:  # a new one, which hashes the arrays again
+                    raise DataError(f"data set {self.name!r} is not what it was: its images changed while they were read")
+                record["files"] = {path.name: _hash(path) for path in sorted(part.iterdir())}
                 _write_record(part / _RECORD, record)
-                # Someone else may have been faster: the rename onto his full folder fails, and his is as good as ours.
-                with contextlib.suppress(OSError):
+                try:
                     part.rename(folder)
+                except OSError:
+                    # Someone else may have been faster: the rename onto his full folder fails, and his is as good as ours.
+                    if not folder.is_dir():
+                        raise
+                else:
                     _sync_folder(folder.parent)
                     return folder
             finally:
@@ -143,10 +119,8 @@ class Dataset:
                 f"{folder}: holds another data set ({stored['name']!r}, content {stored['content'][:12]}); "
                 f"expected content {self.content[:12]}, or no such folder"
             )
-        if names and _read_names(folder) != names:
-            _write_record(folder / _NAMES, names)
-        if stored != record:
-            _write_record(folder / _RECORD, record)
+        if {**stored, **record} != stored:
+            _write_record(folder / _RECORD, {**stored, **record})
         return folder
 
     def about(self) -> dict[str, Any]:
@@ -160,25 +134,23 @@ class Dataset:
         }
 
     def told(self, about: dict[str, Any]) -> Dataset:
-        """The same images, of which something else is known: what `about` gave. What it lacks, as one that an earlier version
-        wrote, stays as it is; a form is made from the images then.
+        """The same images, of which something else is known: what `about` gave. What an earlier version had not written is as
+        it was then; the form is that of the images.
 
         Raises:
             KeyError, TypeError, ValueError: it is something else.
         """
         form = about.get("form")
-        made = Dataset(
-            str(about["name"]),
-            self.train,
-            self.test,
-            tuple(map(str, about["class_names"])),
-            self.validation,
-            Form.of(self.train.images) if form is None else Form.parse(form),
-            int(about.get("first", 0)),
-            tuple(LeftOut(str(name), str(why)) for name, why in about.get("left_out", ())),
+        made = replace(
+            self,
+            name=str(about["name"]),
+            class_names=tuple(map(str, about["class_names"])),
+            form=Form.of(self.train.images) if form is None else Form.parse(form),
+            first=int(about.get("first", 0)),
+            left_out=tuple(LeftOut(str(name), str(why)) for name, why in about.get("left_out", ())),
         )
         if "content" in self.__dict__:
-            made.__dict__["content"] = self.content
+            made.__dict__["content"] = self.content  # or it would be hashed once more
         return made
 
     @classmethod
@@ -191,55 +163,73 @@ class Dataset:
             verify: hash the arrays again instead of believing dataset.json.
 
         Raises:
-            DataError: no snapshot, or a damaged one.
+            DamagedSnapshot: no snapshot, or a damaged one.
         """
         folder = Path(folder)
-        record, names = _read_record(folder), _read_names(folder)
+        record = _read_record(folder)
+        mode = "r" if mmap else None
         splits: dict[str, Images] = {}
         for split in PARTS:
             if split != "train" and not (folder / f"{split}-images.npy").exists():
                 continue
-            try:
-                images = np.load(folder / f"{split}-images.npy", mmap_mode="r" if mmap else None, allow_pickle=False)
-                labels = np.load(folder / f"{split}-labels.npy", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise DataError(f"{folder}: the {split} arrays cannot be read ({error}); delete the folder") from error
-            called = as_names(names[split]) if split in names else None
-            lengths = {len(labels), len(images), len(labels if called is None else called)}
-            if images.dtype != np.uint8 or images.ndim != 4 or labels.ndim != 1 or len(lengths) > 1:
-                raise DataError(f"{folder}: the {split} arrays do not belong together; delete the folder")
-            splits[split] = Images(images, labels, called)
+            images, labels = (
+                _read_array(folder / f"{split}-images.npy", mode),
+                _read_array(folder / f"{split}-labels.npy", None),
+            )
+            names = as_names(record["names"][split]) if split in record["names"] else None
+            if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+                raise DamagedSnapshot(folder, f"the {split} arrays do not belong together")
+            if names is not None and len(names) != len(images):
+                raise DamagedSnapshot(folder / _RECORD, f"it has {len(names):,} names for {len(images):,} {split} images")
+            splits[split] = Images(images, labels, names)
         dataset = cls(record["name"], splits["train"], splits.get("test"), (), splits.get("validation"))
         try:
             dataset = dataset.told(record)
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{folder}: a damaged {_RECORD} ({error}); delete the folder") from error
+            raise DamagedSnapshot(folder / _RECORD, f"it does not say what a data set is: {error}") from error
         if not verify:
             dataset.__dict__["content"] = record["content"]
         elif dataset.content != record["content"]:
-            raise DataError(f"{folder}: content {dataset.content[:12]}, expected {record['content'][:12]}; delete it")
+            wrong = [name for name, expected in record["files"].items() if _hash(folder / name) != expected]
+            what = f"content {dataset.content[:12]}, expected {record['content'][:12]}"
+            raise DamagedSnapshot(folder, f"{', '.join(wrong) or 'an array'} is not what was kept: {what}")
         return dataset
 
 
-def as_names(names: Sequence[str]) -> FileNames:
-    """Strings of any length as `(n,)`, for `Images`."""
-    made = np.empty(len(names), object)
-    made[:] = names
-    return made
+def _read_array(path: Path, mode: Literal["r"] | None) -> NDArray[Any]:
+    try:
+        return np.load(path, mmap_mode=mode, allow_pickle=False)
+    # The header of a damaged array fails in as many ways as a parser can, and its shape asks for any memory.
+    except Exception as error:
+        raise DamagedSnapshot(path, f"it cannot be read ({error or type(error).__name__})") from error
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _write_array(path: Path, array: NDArray[Any], dtype: type) -> None:
-    with path.open("wb") as file:
-        np.save(file, np.ascontiguousarray(array, dtype=dtype), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
+    array = np.ascontiguousarray(array, dtype=dtype)
+    try:
+        with path.open("wb") as file:
+            # What `np.save` writes; which tells of a full disk in words of its own.
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # an open file does not know its name
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _write_record(path: Path, record: dict[str, Any]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1, ensure_ascii=False)
+            json.dump({**record, _OWN: _digest(record)}, file, indent=1, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -248,22 +238,23 @@ def _write_record(path: Path, record: dict[str, Any]) -> None:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
+    """What `_write_record` wrote. Earlier ones have neither `files` nor `names` nor the hash of what they say."""
+    path = folder / _RECORD
     try:
-        record = json.loads((folder / _RECORD).read_text("utf-8"))
-        return record | {"name": record["name"], "class_names": list(record["class_names"]), "content": record["content"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder}: not a stored data set; expected a folder with a {_RECORD} ({error})") from error
+        found = json.loads(path.read_text("utf-8"))
+        own = found.pop(_OWN, None)
+        record = {**found, "name": found["name"], "class_names": list(found["class_names"]), "content": found["content"]}
+        record["files"] = dict(found.get("files", {}))
+        record["names"] = {split: list(map(str, names)) for split, names in found.get("names", {}).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedSnapshot(path, f"not a stored data set; expected a folder with a {_RECORD} ({error})") from error
+    if own not in (None, _digest(found)):
+        raise DamagedSnapshot(path, "it does not say what was written: its own SHA-256 differs")
+    return record
 
 
-def _read_names(folder: Path) -> dict[str, list[str]]:
-    """The names of the images of each part that has them."""
-    try:
-        found = json.loads((folder / _NAMES).read_text("utf-8"))
-        return {split: list(map(str, names)) for split, names in found.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DataError(f"{folder}: a damaged {_NAMES} ({error}); delete the folder") from error
+def _digest(record: dict) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

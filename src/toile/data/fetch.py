@@ -27,7 +27,9 @@ class DownloadError(DataError):
     """An address that does not give the file. The message says what it did instead."""
 
 
-def download(url: str, target: Path, md5: str, progress: Progress | None = None, timeout: float = 5.0) -> Path:
+def download(
+    url: str, target: Path, md5: str, progress: Progress | None = None, timeout: float = 5.0, most: int = 1 << 30
+) -> Path:
     """Downloads `url` to `target`, going on from `<target>.part` where an earlier attempt was cut off.
 
     `target` appears only when it is whole and its hash is right. After a lost connection the part stays for the next
@@ -39,9 +41,10 @@ def download(url: str, target: Path, md5: str, progress: Progress | None = None,
         md5: of the whole file, in hexadecimal.
         progress: called at the start, after each block and at the end.
         timeout: seconds to connect, and without a byte.
+        most: bytes that the file can have: an address that sends more must not fill the disk.
 
     Raises:
-        DownloadError: no answer, an HTTP error, a connection lost on the way, a wrong hash.
+        DownloadError: no answer, an HTTP error, a connection lost on the way, a wrong hash, too many bytes.
     """
     from filelock import FileLock
 
@@ -51,9 +54,9 @@ def download(url: str, target: Path, md5: str, progress: Progress | None = None,
         if target.exists() and file_md5(target) == md5:
             return target
         resumed = part.exists() and part.stat().st_size > 0
-        got = _attempt(url, part, target.name, progress, timeout, md5)
+        got = _attempt(url, part, target.name, progress, timeout, md5, most)
         if got != md5 and resumed:
-            got = _attempt(url, part, target.name, progress, timeout, md5)
+            got = _attempt(url, part, target.name, progress, timeout, md5, most)
         if got != md5:
             raise DownloadError(f"{url}: MD5 {got}, expected {md5}; deleted")
         part.replace(target)
@@ -101,7 +104,7 @@ def reachable(urls: Iterable[str], seconds: float = 5.0) -> dict[str, str | None
     return dict(answers)
 
 
-def _attempt(url: str, part: Path, name: str, progress: Progress | None, timeout: float, md5: str) -> str:
+def _attempt(url: str, part: Path, name: str, progress: Progress | None, timeout: float, md5: str, most: int) -> str:
     """One request. Returns the MD5 of the whole part, which is deleted unless that is `md5`."""
     done = part.stat().st_size if part.exists() else 0
     request = _request(url, {"Range": f"bytes={done}-"} if done else {})
@@ -114,8 +117,11 @@ def _attempt(url: str, part: Path, name: str, progress: Progress | None, timeout
             with part.open("ab" if done else "wb") as file:
                 _tell(progress, name, done, total)
                 while block := answer.read(_BLOCK):
-                    file.write(block)
                     done += len(block)
+                    if done > most:
+                        part.unlink()
+                        raise DownloadError(f"{url}: sends more than {most:,} bytes; the file has fewer, so nothing is kept")
+                    file.write(block)
                     _tell(progress, name, done, total)
                 file.flush()
                 os.fsync(file.fileno())

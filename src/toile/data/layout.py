@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from toile.data.dataset import LeftOut
 from toile.data.errors import DataError
+from toile.data.images import LeftOut
+from toile.data.limits import plain
 from toile.errors import nearest
-from toile.pictures.files import ENDINGS, entries, folders, shown, walk
+from toile.pictures.files import ENDINGS, entries, folders, is_folder, shown, walk
 
 # As people call the folders of the parts, in any case.
 PARTS = {
@@ -99,18 +100,29 @@ def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays:
         before = len(made) + len(strays)
         for entry in walk(found[name]) if nested else entries(found[name]):
             path = Path(entry.path)
-            if not nested and entry.is_dir():
+            if not nested and is_folder(entry):
                 strays.append(
                     LeftOut(shown(path, root), "a folder in the folder of a class; `nested = true` reads what is in it")
                 )
             elif path.suffix.lower() not in ENDINGS:
                 why = f"not a picture by its name; expected only {', '.join(ENDINGS)} in the folder of a class"
                 strays.append(LeftOut(shown(path, root), why))
+            elif why := _odd(path):
+                strays.append(LeftOut(shown(path, root), why))
             else:
                 made.append((name, path))
         if len(made) + len(strays) == before:
             raise DataError(f"{found[name]}: empty; expected the images of class {name!r}")
     return made
+
+
+def _odd(path: Path) -> str:
+    """Why a file is none that can be read; nothing where it is a plain file."""
+    try:
+        plain(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return ""
 
 
 def classes(folder: Path, class_names: tuple[str, ...] | None) -> list[str]:
@@ -135,7 +147,7 @@ def _inner(path: Path) -> Path:
 
 def _pictures(path: Path) -> bool:
     """Whether there are pictures right in a folder."""
-    return any(Path(entry.name).suffix.lower() in ENDINGS for entry in entries(path) if not entry.is_dir())
+    return any(Path(entry.name).suffix.lower() in ENDINGS for entry in entries(path) if not is_folder(entry))
 
 
 def _named(path: Path, part: str, name: str) -> Path:

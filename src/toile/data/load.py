@@ -12,6 +12,7 @@ import numpy as np
 from toile.data import formats, sources
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.data.limits import anchored, plain_or_folder
 from toile.pictures.form import Form
 from toile.study.dataset import READING
 
@@ -154,10 +155,12 @@ def _renamed(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:
 
 
 def _found(path: str, base: Path | None) -> Path:
+    anchored(path, base or Path())  # refuses what can be no path at all
     found = (base or Path()) / Path(path).expanduser()
     if not found.exists():
         beside = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
         close = difflib.get_close_matches(found.name, beside, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise DataError(f"{found}: no such file or folder{hint}")
+    plain_or_folder(found)
     return found

@@ -7,6 +7,7 @@ Whatever is not needed for a dictionary of numeric arrays, opcode or global, end
 
 from __future__ import annotations
 
+import math
 import os
 import pickletools
 import re
@@ -16,6 +17,8 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from toile.data.errors import DataError
+from toile.errors import said
+from toile.text import brief
 
 _MAX_OPCODES = 10_000  # a dictionary of a dozen arrays has some hundred
 _DTYPE = re.compile(r"[<>|=]?[fiub][1248]")
@@ -41,11 +44,12 @@ _MARK = object()
 
 @dataclass
 class _Call:
-    """A call that the pickle asks for and does not get."""
+    """A call that the pickle asks for and does not get, and the array that was built of it, once it was."""
 
     kind: str
     arguments: tuple
     state: Any = None
+    built: Any = None
 
 
 @dataclass
@@ -116,11 +120,11 @@ class _Bounded:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._end = os.fstat(file.fileno()).st_size
+        self.size = os.fstat(file.fileno()).st_size
         self.tell = file.tell
 
     def read(self, count: int) -> bytes:
-        if count < 0 or count > self._end - self._file.tell():
+        if count < 0 or count > self.size - self._file.tell():
             raise ValueError("the pickle declares more bytes than the file has; truncated, or made to exhaust memory")
         return self._file.read(count)
 
@@ -142,9 +146,9 @@ def read_object(file: BinaryIO, source: object) -> Any:
         DataError: another global or opcode than arrays need (nothing was run), sizes that do not fit each other or the
             file, too many opcodes, a truncated pickle.
     """
-    machine = _Machine()
+    machine, bounded = _Machine(), _Bounded(file)
     try:
-        opcodes = pickletools.genops(cast("BinaryIO", _Bounded(file)))  # of a file it uses what `_Bounded` has
+        opcodes = pickletools.genops(cast("BinaryIO", bounded))  # of a file it uses what `_Bounded` has
         for count, (opcode, argument, _) in enumerate(opcodes):
             if count >= _MAX_OPCODES:
                 raise ValueError(f"the pickle has more than {_MAX_OPCODES:,} opcodes; a dictionary of arrays has some hundred")
@@ -152,10 +156,20 @@ def read_object(file: BinaryIO, source: object) -> Any:
         if len(machine.stack) != 1:
             raise ValueError(f"the pickle leaves {len(machine.stack)} objects; expected one")
         top = _built(machine.stack[0])
-        return {key: _built(value) for key, value in top.items()} if isinstance(top, dict) else top
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError, UnicodeError) as error:
+        if not isinstance(top, dict):
+            return top
+        content, left = {}, bounded.size
+        for key, value in top.items():
+            fresh = isinstance(value, _Call) and value.built is None
+            content[key] = _built(value)
+            # What is referred to again and again is in the file once, and could be many times in memory.
+            left -= getattr(content[key], "nbytes", 0) if fresh else 0
+            if left < 0:
+                raise ValueError("the pickle makes more of its bytes than there are; made to exhaust memory")
+        return content
+    except Exception as error:  # of whatever kind: a pickle makes any nonsense of what stands where
         raise DataError(
-            f"{source}: {error}; expected a dictionary of numeric arrays as np.save writes it. Nothing in it was run"
+            f"{source}: {said(error)}; expected a dictionary of numeric arrays as np.save writes it. Nothing in it was run"
         ) from error
 
 
@@ -172,49 +186,54 @@ def _expect(value: Any, kind: type) -> Any:
 
 
 def _built(value: Any) -> Any:
-    """The array that a description stands for; other values as they are. Depth is bounded: nothing here is nested."""
+    """The array that a description stands for, built once; other values as they are. Depth is bounded: nothing is nested."""
     if not isinstance(value, _Call):
         return value
-    if value.kind == "scalar":
-        dtype, data = value.arguments
+    if value.built is None:
+        value.built = _made(value)
+    return value.built
+
+
+def _made(call: _Call) -> Any:
+    if call.kind == "scalar":
+        dtype, data = call.arguments
         return _array((), _dtype(dtype), _bytes(data), "C")[()]
-    if value.kind == "buffer":
-        data, dtype, shape, order = value.arguments
+    if call.kind == "buffer":
+        data, dtype, shape, order = call.arguments
         return _array(shape, _dtype(dtype), _bytes(data), order)
-    if value.kind == "array":
-        _, shape, dtype, fortran, data = _expect(value.state, tuple)
+    if call.kind == "array":
+        _, shape, dtype, fortran, data = _expect(call.state, tuple)
         if isinstance(data, list):  # an object array: what np.save makes of a dictionary
             if shape != () or len(data) != 1 or isinstance(data[0], _Call):
-                raise ValueError(f"the pickle has an array {shape} of objects")
+                raise ValueError(f"the pickle has an array {brief(shape)} of objects")
             return data[0]
         return _array(shape, _dtype(dtype), _bytes(data), "F" if fortran else "C")
-    raise ValueError(f"the pickle has a bare {value.kind} where an array belongs")
+    raise ValueError(f"the pickle has a bare {call.kind} where an array belongs")
 
 
 def _array(shape: Any, dtype: np.dtype, data: bytes | bytearray, order: str) -> np.ndarray:
     if not (isinstance(shape, tuple) and len(shape) <= 4 and all(type(side) is int and side >= 0 for side in shape)):
-        raise ValueError(f"an array of shape {str(shape)[:80]}")
-    count = int(np.prod(shape, dtype=object))
-    if count * dtype.itemsize != len(data):
-        raise ValueError(f"an array of shape {shape} and {dtype} with {len(data):,} bytes of data")
+        raise ValueError(f"an array of shape {brief(shape)}")
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"an array of shape {brief(shape)} and {dtype} with {len(data):,} bytes of data")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if order == "F" else "C")
 
 
 def _dtype(call: Any) -> np.dtype:
     """`dtype('f8', False, True)`, with the state `(3, '<', None, …)`."""
-    if _expect(call, _Call).kind != "dtype" or not _DTYPE.fullmatch(str(call.arguments[0])):
-        raise ValueError(f"an array of {str(call.arguments[:1])[:80]}")
-    dtype = np.dtype(call.arguments[0])
+    name = call.arguments[0] if _expect(call, _Call).kind == "dtype" and call.arguments else None
+    if not (isinstance(name, str) and _DTYPE.fullmatch(name)):
+        raise ValueError(f"an array of {brief(call.arguments[:1])}")
     order = call.state[1] if call.state is not None else "="
-    if order not in ("<", ">", "|", "="):
-        raise ValueError(f"byte order {str(order)[:80]!r}")
-    return dtype.newbyteorder(order) if order in ("<", ">") else dtype
+    if not (isinstance(order, str) and order in ("<", ">", "|", "=")):
+        raise ValueError(f"byte order {brief(order)}")
+    return np.dtype(name).newbyteorder(order) if order in ("<", ">") else np.dtype(name)
 
 
 def _bytes(value: Any) -> bytes | bytearray:
     if isinstance(value, _Call) and value.kind == "encode":
         text, encoding = value.arguments
         if encoding != "latin1":
-            raise ValueError(f"bytes in the encoding {str(encoding)[:80]!r}")
+            raise ValueError(f"bytes in the encoding {brief(encoding)}")
         return _expect(text, str).encode("latin1")
     return value if isinstance(value, (bytes, bytearray)) else _expect(value, bytes)

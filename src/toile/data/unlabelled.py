@@ -8,8 +8,9 @@ import numpy as np
 
 from toile.arrays import ImageArray, Names
 from toile.data import formats
-from toile.data.checks import as_images
+from toile.data.checks import as_ids, as_images
 from toile.data.errors import DataError
+from toile.data.limits import plain
 
 
 def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArray]:
@@ -23,15 +24,14 @@ def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArr
         `(n,)` integers, counted from 1 where the file has none, as Kaggle does; and uint8 `(n, height, width, channels)`.
 
     Raises:
-        DataError: no such file, a format that has none without labels, images of another shape.
+        DataError: no such file, one that cannot be read, a format that has none without labels, images of another shape.
     """
     able = [name for name in formats.names() if hasattr(formats.load(name), "unlabelled")]
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    plain(path)
     if (name := formats.guess(path)) not in able:
         raise DataError(f"{path}: images without labels are read from {' and '.join(able)} files; this looks like {name}")
     ids, pixels = formats.load(name).unlabelled(path)
     [images] = as_images([pixels], path)
     if images.shape[1:] != image_shape:
         raise DataError(f"{path}: images of {images.shape[1:]}; the model was trained on {image_shape}")
-    return np.arange(1, len(images) + 1) if ids is None else ids, images
+    return np.arange(1, len(images) + 1) if ids is None else as_ids(ids, path), images

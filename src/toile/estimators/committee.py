@@ -15,12 +15,13 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from toile.arrays import Probabilities
-from toile.committee import weights as committee_weights
-from toile.committee.rules import RULES
+from toile.committee.assemble import FITS
+from toile.committee.rules import RULES, Fitted
 from toile.errors import Misuse, nearest
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.estimators.image import ImageClassifier
 from toile.evaluation.predictions import Predictions
+from toile.study.committee import FITTED_RULES
 
 
 class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
@@ -31,8 +32,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             (name, member) pairs: then `name__parameter` is a parameter of the committee. None for three times "cnn", which
             differ in their seeds.
         rule: a name that `toile list` shows.
-        weights: for the rule "weighted-mean": a number a member, or "fit": those of the least log loss of out-of-fold
-            probabilities, from members that are fitted for it in cross-validation.
+        weights: for the rule "weighted-mean": a number a member, or "fit". What is fitted, as "log-pool" and "stack" always
+            are, has the least log loss of out-of-fold probabilities, from members that are fitted for it in cross-validation.
         cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them.
         n_jobs: members that are fitted at once, each in a process of its own; as scikit-learn has it.
         random_state: of the members that have none of their own: an integer, a RandomState, or None for others each time.
@@ -40,7 +41,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     Attributes:
         members_: the fitted classifiers.
         named_members_: the same by name.
-        weights_: one a member, or None.
+        weights_: one a member, or as the rule takes them, or None.
         classes_: labels `(classes,)`, sorted.
         n_features_in_, feature_names_in_: the first member's, where it has them.
     """
@@ -122,18 +123,22 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             copies.append((name, copy.set_params(**{key: random.randint(np.iinfo(np.int32).max) for key in seeds})))
         return copies
 
-    def _weights(self, members: Sequence[Any], X: Any, y: Any) -> Sequence[float] | None:
-        """One a member, or None, as the rule takes them."""
+    def _weights(self, members: Sequence[Any], X: Any, y: Any) -> Sequence[float] | Fitted | None:
+        """As the rule takes them."""
         if self.rule not in RULES:
             raise InvalidParameter(f"unknown rule {self.rule!r}{nearest(str(self.rule), RULES)}; allowed: {', '.join(RULES)}")
         weights = self.weights
         if isinstance(weights, str) and weights != "fit":
             raise InvalidParameter(f'weights are numbers, one a member, or "fit"; got {weights!r}')
-        try:
-            RULES[self.rule](np.full((len(members), 1, 2), 0.5), np.ones(len(members)) if isinstance(weights, str) else weights)
-        except Misuse as error:
-            raise InvalidParameter(str(error)) from None
-        if not isinstance(weights, str):
+        if self.rule in FITTED_RULES and weights not in (None, "fit"):
+            raise InvalidParameter(f"the weights of the rule {self.rule!r} are fitted; leave them out")
+        if self.rule not in FITS and isinstance(weights, str):
+            raise InvalidParameter(f"the rule {self.rule!r} takes no weights; these are fitted: {', '.join(FITS)}")
+        if self.rule not in FITTED_RULES and not isinstance(weights, str):
+            try:
+                RULES[self.rule](np.full((len(members), 1, 2), 0.5), weights)
+            except Misuse as error:
+                raise InvalidParameter(str(error)) from None
             return weights
         cut: Any = check_cv(self.cv, y, classifier=True)
         folds = list(cut.split(X, y))
@@ -141,7 +146,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         out_of_fold: list[Any] = [
             cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members
         ]
-        return committee_weights.fit([Predictions("out-of-fold", probabilities, labels) for probabilities in out_of_fold])
+        return FITS[self.rule]([Predictions("out-of-fold", probabilities, labels) for probabilities in out_of_fold])
 
 
 def _fitted(member: Any, X: Any, y: Any) -> Any:

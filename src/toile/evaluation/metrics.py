@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toile.arrays import Confusion, Counts, Labels, PerClass, PerImage, Probabilities
-from toile.evaluation.calibration import ece
+from toile.evaluation.calibration import ece, ece_classwise, ece_equal_mass
 from toile.evaluation.predictions import checked
 from toile.evaluation.roc import roc_auc_ovo, roc_auc_ovr
 
@@ -188,6 +188,8 @@ def _table() -> dict[str, Metric]:
         "roc_auc_ovr": Metric(roc_auc_ovr, True, "ROC AUC (one-vs-rest)", sklearn),
         "brier": Metric(brier, False, "Brier score (0..2)", "Brier 1950, summed over classes"),
         "ece": Metric(ece, False, "Calibration error (15 bins)", "Guo et al. 2017"),
+        "ece_equal_mass": Metric(ece_equal_mass, False, "Calibration error (equal bins)", "Nguyen & O'Connor 2015"),
+        "ece_classwise": Metric(ece_classwise, False, "Calibration error (classes)", "Kull et al. 2019"),
     }
 
 

@@ -10,20 +10,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from toile.committee.rules import EPSILON, TIE
+from toile.committee.rules import TIE, Fitted
 from toile.errors import Misuse
+from toile.evaluation.scores import EPSILON
 from toile.models.protocols import KerasModel
 
 
-def combined(models: Sequence[KerasModel], rule: str | None = None, weights: Sequence[float] | None = None) -> KerasModel:
+def combined(
+    models: Sequence[KerasModel],
+    rule: str | None = None,
+    weights: Fitted | None = None,
+    counts: Sequence[int] | None = None,
+    calibration: tuple[str, dict[str, Any]] | None = None,
+) -> KerasModel:
     """One model of several, or of one without a rule.
 
     Args:
         models: Keras models from uint8 `(n, height, width, channels)` to probabilities `(n, classes)`. Those that compute in
             bfloat16 are taken in float32: their weights always were, and what a file says should not depend on the machine.
         rule: a name in `toile.committee.rules.RULES`; None for a single model.
-        weights: one a member, where the rule takes them.
+        weights: as the rule takes them.
+        counts: how many of the models, in their order, each member is the mean of; one each where left out.
+        calibration: name and numbers of what is done last, as `toile.evaluation.calibrators.Calibration` has them.
 
     Returns:
         A Keras model from `images`, uint8 `(n, height, width, channels)`, to a dictionary: `probabilities`
@@ -35,19 +45,26 @@ def combined(models: Sequence[KerasModel], rule: str | None = None, weights: Seq
     import keras
     from keras import ops
 
-    if rule is None and len(models) != 1:
-        raise Misuse(f"{len(models)} models without a rule; one is allowed")
+    counts = [1] * len(models) if counts is None else counts
+    if rule is None and len(counts) != 1:
+        raise Misuse(f"{len(counts)} models without a rule; one is allowed")
     if rule is not None and rule not in OPERATIONS:
         raise Misuse(f"the rule {rule!r} cannot be exported; these can: {', '.join(OPERATIONS)}")
     images = keras.Input(models[0].input_shape[1:], dtype="uint8", name="images")
-    by_member = []
+    by_model = []
     for number, model in enumerate(map(in_float32, models), start=1):
         # Under a name of its own, because most models are called "functional".
         member = keras.Model(model.inputs[0], model.outputs[0], name=f"member_{number}")
         # training=False: with a Random* layer inside, the training graph would be exported otherwise.
-        by_member.append(member(images, training=False))
+        by_model.append(member(images, training=False))
+    ends = np.cumsum(counts)
+    own = [by_model[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    by_member = [one[0] if len(one) == 1 else _mean(ops.stack(one, axis=1), None) for one in own]
     members = ops.stack(by_member, axis=1)
     probabilities = by_member[0] if rule is None else ops.clip(OPERATIONS[rule](members, weights), 0, 1)
+    if calibration is not None:
+        name, numbers = calibration
+        probabilities = ops.clip(CALIBRATED[name](probabilities, numbers), 0, 1)
     outputs = {"probabilities": probabilities, "members": members}
     return keras.Model(images, outputs, name="run" if rule is None else "committee")
 
@@ -74,7 +91,7 @@ def _geometric_mean(members: Any, weights: None) -> Any:
     from keras import ops
 
     # A softmax of logarithms is an exponential that is renormalised, the largest taken away first.
-    return ops.softmax(ops.mean(ops.log(ops.maximum(members, EPSILON)), axis=1), axis=-1)
+    return ops.softmax(ops.mean(_logarithms(members), axis=1), axis=-1)
 
 
 def _median(members: Any, weights: None) -> Any:
@@ -108,6 +125,28 @@ def _weighted_mean(members: Any, weights: Sequence[float]) -> Any:
     return ops.sum(members * share.astype(np.float32)[:, None], axis=1)
 
 
+def _log_pool(members: Any, weights: Sequence[float]) -> Any:
+    from keras import ops
+
+    exponents = np.asarray(weights, np.float32)[:, None]
+    return ops.softmax(ops.sum(_logarithms(members) * exponents, axis=1), axis=-1)
+
+
+def _stack(members: Any, weights: Sequence[Sequence[float]]) -> Any:
+    from keras import ops
+
+    _, count, classes = members.shape
+    coefficients = np.asarray(weights, np.float32)
+    logarithms = ops.reshape(_logarithms(members), (-1, count * classes))
+    return ops.softmax(ops.matmul(logarithms, coefficients[:-1]) + coefficients[-1], axis=-1)
+
+
+def _logarithms(members: Any) -> Any:
+    from keras import ops
+
+    return ops.log(ops.maximum(members, EPSILON))
+
+
 def _first_highest(scores: Any, classes: int) -> Any:
     """One-hot over the last axis. Not by `ops.argmax`, which looks at the sign of zeros by operations that ONNX has not."""
     from keras import ops
@@ -122,10 +161,51 @@ def _normalised(scores: Any) -> Any:
     return scores / ops.sum(scores, axis=1, keepdims=True)
 
 
+def _temperature(probabilities: Any, numbers: dict[str, Any]) -> Any:
+    from keras import ops
+
+    return ops.softmax(_logarithms(probabilities) * np.float32(1 / numbers["temperature"]), axis=-1)
+
+
+def _vector(probabilities: Any, numbers: dict[str, Any]) -> Any:
+    from keras import ops
+
+    scale, shift = (np.asarray(numbers[key], np.float32) for key in ("scale", "shift"))
+    return ops.softmax(_logarithms(probabilities) * scale + shift, axis=-1)
+
+
+def _isotonic(probabilities: Any, numbers: dict[str, Any]) -> Any:
+    from keras import ops
+
+    # A broken line is where it begins, and a part of every rise: none of it, all, or as far as the probability has come.
+    most = max(2, *map(len, numbers["at"]))
+    at, to = (np.stack([_lengthened(one, most) for one in numbers[key]]) for key in ("at", "to"))
+    widths, rises = np.diff(at), np.diff(to)
+    widths[widths == 0] = 1
+    here: Any = ops.expand_dims(probabilities, -1)
+    come: Any = ops.clip((here - at[:, :-1].astype(np.float32)) * (1 / widths).astype(np.float32), 0, 1)
+    raised: Any = ops.sum(come * rises.astype(np.float32), axis=-1)
+    return _normalised(raised + to[:, 0].astype(np.float32))
+
+
+def _lengthened(points: Sequence[float], count: int) -> NDArray[np.float64]:
+    """The last point again and again."""
+    return np.pad(np.asarray(points, np.float64), (0, count - len(points)), "edge")
+
+
+CALIBRATED: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "temperature": _temperature,
+    "vector": _vector,
+    "isotonic": _isotonic,
+}
+
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "mean": _mean,
     "geometric-mean": _geometric_mean,
     "median": _median,
     "vote": _vote,
     "weighted-mean": _weighted_mean,
+    "log-pool": _log_pool,
+    "stack": _stack,
+    "greedy": _weighted_mean,
 }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toile.errors import ToileError
+from toile.inference import checksum
 from toile.models.protocols import KerasModel
 from toile.version import DISTRIBUTION
 
@@ -34,8 +35,12 @@ def _onnx(model: KerasModel, path: Path, about: dict[str, str]) -> None:
         raise ToileError(f"tf2onnx made a graph that is not ONNX: {str(error).splitlines()[0]}") from None
     for value in (*made.graph.input, *made.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.helper.set_model_props(made, about)
-    onnx.save(made, path)
+    # tf2onnx has them by the alphabet, `members` first; most programs take the first output for the answer.
+    outputs = sorted(made.graph.output, key=lambda one: one.name != "probabilities")
+    del made.graph.output[:]
+    made.graph.output.extend(outputs)
+    onnx.helper.set_model_props(made, about | {checksum.KEY: checksum.EMPTY})
+    path.write_bytes(checksum.seal(made.SerializeToString()))
 
 
 def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:

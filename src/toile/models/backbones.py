@@ -15,7 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from toile.data.errors import reading
 from toile.data.fetch import reachable
+from toile.data.limits import Budget, anchored
 from toile.errors import Misuse, ToileError, nearest
 from toile.models.imagenet import keras_folder, known, places
 
@@ -166,10 +168,10 @@ def located(weights: str, beside: Path) -> str:
     """
     if weights in ("imagenet", "none"):
         return weights
-    path = Path(weights).expanduser()
-    if path.name != weights:
-        return str((beside / path).resolve())
-    return next((str((folder / path).resolve()) for folder in (beside, *places()) if (folder / path).is_file()), weights)
+    found = anchored(weights, beside)
+    if Path(weights).name != weights:
+        return str(found)
+    return next((str(path) for folder in (beside, *places()) if (path := anchored(weights, folder)).is_file()), weights)
 
 
 def imagenet_url(backbone: str, alpha: float, size: int) -> str:
@@ -219,6 +221,7 @@ def _unreachable(url: str) -> str | None:
 
 
 def _existing(weights: str) -> Path:
+    anchored(weights, Path())  # refuses what can be no path at all
     path = Path(weights).expanduser()
     if path.is_file():
         return path
@@ -273,16 +276,17 @@ def _parameters(path: Path, size: int, changed: int) -> int:
 
     def add(name: str, item: Any) -> None:
         nonlocal total
-        if isinstance(item, h5py.Dataset) and not {"optimizer", "optimizer_weights", "seed_generator"} & set(name.split("/")):
+        parts = set(str(name).split("/"))  # a name that is no UTF-8 comes as bytes
+        if isinstance(item, h5py.Dataset) and not {"optimizer", "optimizer_weights", "seed_generator"} & parts:
             total += item.size or 0
 
-    try:
+    with reading(path, "no whole weights file of Keras", ToileError):
         source: Any = path
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive:
-                source = io.BytesIO(archive.read("model.weights.h5"))
+                member = archive.getinfo("model.weights.h5")
+                Budget("the file of weights").take(member.file_size, path)
+                source = io.BytesIO(archive.read(member))
         with h5py.File(source, "r") as file:
             file.visititems(add)
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
-        raise Misuse(f"{path} is no whole weights file of Keras: {error}") from None
     return total

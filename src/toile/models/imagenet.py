@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from toile.errors import Misuse
+from toile.data.errors import reading
+from toile.data.limits import Budget
+from toile.errors import Misuse, ToileError
 
 # Of the weights without the classifier (include_top=False), for images of 224 pixels. Simonyan & Zisserman 2015 (VGG16) and
 # Howard et al. 2017 (MobileNet), as `keras.applications` has them.
@@ -69,22 +71,20 @@ def tensors_digest(path: Path) -> str:
     """SHA-256 over the arrays of a weights file, each with its shape, whatever their names and order.
 
     Raises:
-        Misuse: it is no HDF5 file, or a damaged one.
+        ToileError: it is no HDF5 file, or a damaged one, or declares more numbers than are read.
     """
     import h5py
 
-    found: list[bytes] = []
+    found, budget = list[bytes](), Budget("the file of weights")
 
     def add(_: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and (item.size or 0) > 1:
+        if isinstance(item, h5py.Dataset) and (size := item.size or 0) > 1:
+            budget.take(4 * size, path)  # a file of a kilobyte may declare a terabyte of zeros
             array = np.ascontiguousarray(item[()], dtype="<f4")
             found.append(hashlib.sha256(repr(array.shape).encode() + array.tobytes()).digest())
 
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(add)
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
-        raise Misuse(f"{path} is no whole weights file of Keras: {error}") from None
+    with reading(path, "no whole weights file of Keras", ToileError), h5py.File(path, "r") as file:
+        file.visititems(add)
     return hashlib.sha256(b"".join(sorted(found))).hexdigest()
 
 

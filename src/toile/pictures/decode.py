@@ -17,7 +17,6 @@ from toile.errors import ToileError
 from toile.study.pictures import Ground
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
-MAX_PIXELS = 64_000_000  # of a file; phones make 12 to 50 megapixels
 MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each of thousands would decode the whole picture again
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 _LYING = range(5, 9)  # orientations with width and height exchanged
@@ -25,6 +24,19 @@ _GREY = ("1", "L", "LA", "P", "PA")  # modes that a grey picture may have; one t
 # From so many pixels on a JPEG is decoded at reduced scale, if it is to become that much smaller.
 _REDUCED = 1_000_000
 _DEEP = ("I", "F")  # what modes of more than eight bits begin with
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How large a picture may be. What is resized costs as much as its longest side, times the model's.
+
+    Args:
+        pixels: in all; phones make 12 to 50 megapixels.
+        side: pixels of the longer one.
+    """
+
+    pixels: int = 64_000_000
+    side: int = 2**16
 
 
 class ImageError(ToileError, ValueError):
@@ -124,30 +136,35 @@ class Opened:
             raise ImageError(f"{self.name} is broken or cut short: {error}") from None
 
 
-def opened(content: bytes, name: str, *, upright: bool = True, most: int = MAX_PIXELS) -> Opened:
+FILES = Bounds()
+
+
+def opened(content: bytes, name: str, *, upright: bool = True, bounds: Bounds = FILES) -> Opened:
     """Read the header of a picture file.
 
     Args:
         content: of the file.
         name: for messages.
         upright: whether EXIF's orientation counts.
-        most: pixels.
+        bounds: of its size.
 
     Raises:
         ImageError: no picture, of no allowed format, broken or too large.
     """
     try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(io.BytesIO(content), formats=list(FORMATS))
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not a picture, or of another format; allowed: {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name} is too large: {error}; allowed are {most:,} pixels") from None
+        raise ImageError(f"{name} is too large: {error}; allowed are {bounds.pixels:,} pixels") from None
     except Exception as error:  # see above
         raise ImageError(f"{name} is broken: {error}") from None
     width, height = image.size
-    if width * height > most:  # known from the header: nothing has been decoded yet
-        megapixels = f"{width} x {height} is {width * height / 1e6:.1f} megapixels; allowed are {most / 1e6:g}"
+    if width * height > bounds.pixels:  # known from the header: nothing has been decoded yet
+        megapixels = f"{width} x {height} is {width * height / 1e6:.1f} megapixels; allowed are {bounds.pixels / 1e6:g}"
         raise ImageError(f"{name} is too large: {megapixels}")
+    if max(width, height) > bounds.side:
+        raise ImageError(f"{name} is too large: {width} x {height}; allowed are sides of {bounds.side:,} pixels")
     # SOS markers; compressed data never has these two bytes in a row.
     if image.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > MAX_SCANS:
         raise ImageError(f"{name} is a JPEG of more than {MAX_SCANS} scans, which no encoder makes")

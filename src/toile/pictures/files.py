@@ -22,9 +22,17 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
         return sorted((entry for entry in found if not junk(entry.name)), key=lambda entry: entry.name)
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one, or leads to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
+
+
 def folders(folder: Path) -> list[Path]:
     """The folders in a folder, by name."""
-    return [Path(entry.path) for entry in entries(folder) if entry.is_dir()]
+    return [Path(entry.path) for entry in entries(folder) if is_folder(entry)]
 
 
 def walk(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[os.DirEntry[str]]:
@@ -37,7 +45,7 @@ def walk(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Itera
     if (here := (about.st_dev, about.st_ino)) in above:
         return
     for entry in entries(folder):
-        if entry.is_dir():
+        if is_folder(entry):
             yield from walk(Path(entry.path), above | {here})
         else:
             yield entry
@@ -49,5 +57,5 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def shown(path: Path, root: Path) -> str:
-    """The path of a file within a folder, as it can be printed: with /, and escapes for what is no UTF-8."""
-    return path.relative_to(root).as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    r"""The path of a file within a folder, with /. Bytes that are no text, which no file of ours could hold, are `\udcff`."""
+    return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")

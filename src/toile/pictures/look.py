@@ -63,7 +63,8 @@ class Look:
 def sound(path: Path, wanted: Wanted, most: int) -> tuple[int, int] | None:
     """(height, width) of a picture of at most so many pixels; None where it has more, or is broken."""
     try:
-        size = opened(contents(path), str(path), upright=wanted.upright).size
+        with warnings.catch_warnings(action="ignore"):
+            size = opened(contents(path), str(path), upright=wanted.upright).size
     except ImageError:
         return None
     if size[0] * size[1] > most or look(path, replace(wanted, native=size), last=True).broken is not None:

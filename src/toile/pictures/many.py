@@ -50,17 +50,18 @@ class Many:
     form: Form | None
 
 
-def read_many(files: Sequence[Path], wanted: Wanted, most: int) -> Many:
+def read_many(files: Sequence[Path], wanted: Wanted, most: int, take: Callable[[int], None] = lambda count: None) -> Many:
     """Read picture files.
 
     Args:
         files: in the order of the images that come of them.
         wanted: how; without a `size` all must have the same.
         most: pixels of a picture that is taken in its own size.
+        take: called with the bytes of memory that are about to be set aside for images; it may raise.
     """
     if wanted.size is None:
         wanted = replace(wanted, native=next((size for file in files if (size := sound(file, wanted, most))), None))
-    made = _Gathered(len(files), wanted)
+    made = _Gathered(len(files), wanted, take)
     for number, one in enumerate(_each(partial(look, wanted=wanted), files)):
         made.add(number, one)
     for number, size in made.odd.items() if len(made.odd) <= _ODD else ():
@@ -131,8 +132,8 @@ def _full(deep: list[Look]) -> float | None:
 class _Gathered:
     """The images as they come in. There is one array of them, so that they are in memory once."""
 
-    def __init__(self, count: int, wanted: Wanted) -> None:
-        self.count, self.wanted = count, wanted
+    def __init__(self, count: int, wanted: Wanted, take: Callable[[int], None]) -> None:
+        self.count, self.wanted, self.take = count, wanted, take
         self.images: ImageArray | None = None
         self.broken: dict[int, str] = {}
         self.left: dict[int, Look] = {}
@@ -182,8 +183,10 @@ class _Gathered:
 
     def _place(self, number: int, pixels: Pixels) -> None:
         if self.images is None:
+            self.take(self.count * pixels.size)
             self.images = np.empty((self.count, *pixels.shape), np.uint8)
         elif pixels.shape[2] > self.images.shape[3]:
+            self.take(self.count * pixels.size - self.images.size)
             # The first picture with colours: what was grey until now spreads over three channels.
             grey, self.images = self.images, np.empty((self.count, *pixels.shape), np.uint8)
             self.images[...] = grey

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ImageOps
 
 from toile.arrays import Pixels
-from toile.pictures.decode import MAX_PIXELS, Decoded, ImageError, grey, opened
+from toile.pictures.decode import FILES, Bounds, Decoded, ImageError, grey, opened
 from toile.pictures.fit import fitted, pad, place
 from toile.pictures.form import Form, Guess
 from toile.pictures.learned import CLOSE, border, tolerance
@@ -34,14 +34,14 @@ class Prepared:
     steps: tuple[str, ...]
 
 
-def read(source: bytes | Path, form: Form, *, as_is: bool = False, most: int = MAX_PIXELS, name: str | None = None) -> Prepared:
+def read(source: bytes | Path, form: Form, *, as_is: bool = False, bounds: Bounds = FILES, name: str | None = None) -> Prepared:
     """A picture of any size and colour as a model's input.
 
     Args:
         source: a file, or its content: PNG, JPEG, GIF, BMP, WEBP or TIFF. Of several frames, the first.
         form: how the model's own pictures were read, as its data set has it.
         as_is: guess nothing: neither invert nor trim.
-        most: pixels of the file.
+        bounds: of its size.
         name: what to call it in messages.
 
     Raises:
@@ -49,7 +49,7 @@ def read(source: bytes | Path, form: Form, *, as_is: bool = False, most: int = M
     """
     name = name or ("the file" if isinstance(source, bytes) else str(source))
     content = source if isinstance(source, bytes) else contents(source)
-    file = opened(content, name, upright=form.upright, most=most)
+    file = opened(content, name, upright=form.upright, bounds=bounds)
     guess = None if as_is or file.size in form.own else form.guess
     file.reduce(fitted(file.size, form.size, form.fit) if guess is None else (_SEEN, _SEEN))
     picture = file.decode("white" if as_is and form.ground is None else form.ground, form.full)

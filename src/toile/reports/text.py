@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 NOTHING = "–"
@@ -20,6 +21,18 @@ def figure(value: Any, digits: int = 4) -> str:
 def count(value: Any) -> str:
     """`298,058`; a dash where there is none."""
     return NOTHING if value is None else f"{value:,.0f}"
+
+
+def shares(rule: str, weights: Sequence[Any] | None, members: int) -> list[str]:
+    """How much each member of a committee counts, in words."""
+    if rule == "mean":
+        return [f"1/{members}"] * members
+    if weights is None:
+        return ["equal"] * members
+    if rule == "stack":
+        classes = len(weights[0])
+        return [f"{classes} × {classes} coefficients"] * members
+    return [f"{'exponent' if rule == 'log-pool' else 'weight'} {figure(weight, 3)}" for weight in weights]
 
 
 def duration(seconds: Any) -> str:

@@ -14,16 +14,20 @@ from typing import Any
 from toile.data.absent import absent
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
-from toile.data.splits import resolved, split
+from toile.data.splits import Parts, resolved, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
+from toile.runner.parents import parent_of, parents_first
+from toile.store import checked
+from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, Published, RecipeSpec, SplitSpec, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+from toile.text import listed
 
 # Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
 _OPERATIONS_PER_SECOND = 3e10
@@ -32,9 +36,6 @@ _SECONDS_PER_STEP = 4e-4
 _SECONDS_TO_START = 8.0
 
 _NO_RECIPE = RecipeSpec(epochs=1)
-
-# Options that change no weight's shape: a warm start may change them.
-_SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,25 @@ class Plan:
                 raise DataError(lacking)
         return self
 
+    def parts(self, planned: PlannedTrial) -> Parts:
+        """The images of a trial's split, each split cut once."""
+        key = (planned.trial.split, planned.trial.fold)
+        if key not in self._cut:
+            self._cut[key] = split(self.dataset, *key)
+        return self._cut[key]
+
+    @cached_property
+    def _cut(self) -> dict[tuple[SplitSpec, int | None], Parts]:
+        return {}
+
     @property
     def title(self) -> str:
         """The study's title, with how it is reduced if it is."""
         return f"{self.study.title}, {self.reduction}" if self.reduction else self.study.title
 
     def run_of(self, planned: PlannedTrial) -> Run | None:
-        """The trial's run, if it is stored."""
-        return self.store.get(planned.fingerprint)
+        """The trial's run, if it is stored and not damaged; see `toile.store.store.Store.sound`."""
+        return self.store.sound(planned.fingerprint)
 
     def stored_run(self, planned: PlannedTrial) -> Run:
         """The trial's run.
@@ -114,13 +126,15 @@ class Plan:
         return run
 
     def state(self, planned: PlannedTrial) -> str:
-        """`stored`, `begun` (there is a checkpoint) or `missing`."""
-        if self.run_of(planned):
-            return "stored"
+        """`stored`, `damaged` (it is stored, and not what was written), `begun` (there is a checkpoint) or `missing`."""
+        if self.store.get(planned.fingerprint):
+            return "stored" if self.run_of(planned) else "damaged"
         return "begun" if (self.store.work(planned.fingerprint) / "checkpoint.npz").is_file() else "missing"
 
     def pending(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
         """What is to train, each fingerprint once, the longest first: so the last core is not left alone with it.
+
+        A run that is damaged is in the way of another until it is set aside.
 
         Args:
             only: patterns (`model-*`); a trial counts if its name or its line matches one. Empty: all trials.
@@ -129,12 +143,12 @@ class Plan:
             Misuse: a pattern matches nothing.
         """
         by_fingerprint = {p.fingerprint: p for p in reversed(self.trials)}
-        chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.run_of(p)}
+        chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.store.get(p.fingerprint)}
         # What a trial begins with is trained too, whether it was asked for or not.
         needed = [p.trial.warm_start for p in chosen.values() if p.trial.warm_start]
         while needed:
             parent = by_fingerprint[needed.pop()]
-            if parent.fingerprint not in chosen and not self.run_of(parent):
+            if parent.fingerprint not in chosen and not self.store.get(parent.fingerprint):
                 chosen[parent.fingerprint] = parent
                 needed += [parent.trial.warm_start] if parent.trial.warm_start else []
         return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
@@ -145,7 +159,7 @@ class Plan:
         for pattern in patterns:
             if not any(_matches(planned, pattern) for planned in self.trials):
                 names = [planned.name for planned in self.trials]
-                raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {', '.join(names)}")
+                raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {listed(names)}")
         return [p for p in self.trials if not patterns or any(_matches(p, pattern) for pattern in patterns)]
 
     def seconds(self, planned: PlannedTrial) -> float:
@@ -163,7 +177,14 @@ class Plan:
     @cached_property
     def _speeds(self) -> dict[str, float]:
         """Images a second of stored runs, by what decides speed."""
-        return {kind(run.trial): run.provenance["images_per_second"] for run in self.store.runs()}
+        found = {}
+        for run in self.store.runs():
+            try:
+                if speed := run.provenance.get("images_per_second"):
+                    found[kind(run.trial)] = speed
+            except Damaged as error:
+                checked.say_left_out(run.fingerprint, error)
+        return found
 
 
 def make(
@@ -188,13 +209,13 @@ def make(
     """
     study = study.model_copy(update={"split": resolved(study.split, dataset)})
     lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
-    trials: dict[tuple[str, int, int | None], PlannedTrial] = {}
-    for line in _parents_first(lines):
+    trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
+    for line in parents_first(lines):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
-            parent = _parent(line, architecture, seed, fold, trials)
+            parent = parent_of(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
             trial = Trial(
                 dataset=TrialDataset(content=dataset.content, classes=dataset.classes, image_shape=dataset.image_shape),
                 split=line.split,
@@ -207,58 +228,14 @@ def make(
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )
-            trials[line.name, seed, fold] = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
-    order = [line.name for line in lines]
-    planned = sorted(trials.values(), key=lambda one: order.index(one.line))
-    return Plan(study, reference, requested, reduction, dataset, tuple(planned), store)
+            planned = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
+            trials.setdefault(line.name, {})[seed, fold] = planned
+    in_order = tuple(planned for line in lines for planned in trials[line.name].values())
+    return Plan(study, reference, requested, reduction, dataset, in_order, store)
 
 
 def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:
     return split(dataset, spec, 0 if spec.folds else None).counts()
-
-
-def _parents_first(lines: list[Variant]) -> list[Variant]:
-    """A line after the one it begins with."""
-    done: dict[str, Variant] = {}
-    while len(done) < len(lines):
-        ready = {line.name: line for line in lines if line.name not in done and line.warm_start in (None, *done)}
-        if not ready:
-            left = ", ".join(repr(line.name) for line in lines if line.name not in done)
-            raise Misuse(f"warm starts from trials that are not there, or in a circle: {left}")
-        done |= ready
-    return list(done.values())
-
-
-def _parent(
-    line: Variant,
-    architecture: TrialArchitecture,
-    seed: int,
-    fold: int | None,
-    trials: dict[tuple[str, int, int | None], PlannedTrial],
-) -> PlannedTrial | None:
-    """The trial with whose weights a line's trial begins: of the same seed, or of the parent's first."""
-    if line.warm_start is None:
-        return None
-    of_parent = {key[1:]: planned for key, planned in trials.items() if key[0] == line.warm_start}
-    found = of_parent.get((seed, fold)) or next((one for key, one in of_parent.items() if key[1] == fold), None)
-    if found is None:
-        raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise: it has no such fold")
-    # Or the parent may have learned from the child's validation or test images.
-    ours, its = (split.model_copy(update={"fraction": 1.0}) for split in (line.split, found.trial.split))
-    if ours != its:
-        raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise; their splits must agree")
-    theirs = found.trial.architecture
-    differing = {
-        key for key in {*architecture.options, *theirs.options} - _SHAPELESS
-        if architecture.options.get(key) != theirs.options.get(key)
-    }  # fmt: skip
-    if architecture.name != theirs.name or differing:
-        what = f"differs in {', '.join(sorted(differing))}" if differing else f"is {theirs.name!r}"
-        raise Misuse(
-            f"trial {line.name!r} cannot begin with the weights of {line.warm_start!r}: that architecture {what}; "
-            f"only {', '.join(sorted(_SHAPELESS))} may differ"
-        )
-    return found
 
 
 def _name(line: Variant, seed: int, fold: int | None) -> str:

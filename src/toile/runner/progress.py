@@ -6,7 +6,6 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -20,6 +19,8 @@ from rich.progress import (
 from toile.runner.events import Event
 from toile.runner.jobs import Job, jobs
 from toile.runner.plan import Plan, PlannedTrial, kind
+from toile.terminal import Terminal
+from toile.text import printable
 
 
 def duration(seconds: float) -> str:
@@ -64,7 +65,7 @@ class Show:
     """Call it with events; use it as a context."""
 
     def __init__(self, plan: Plan, pending: list[PlannedTrial], workers: int) -> None:
-        self.console = Console(stderr=True)
+        self.console = Terminal(stderr=True)
         work = jobs(pending)
         self.left, self.total, self.done = TimeLeft(plan, work, workers), len(work), 0
         self.width = max((len(job.name) for job in work), default=0)
@@ -72,8 +73,8 @@ class Show:
         self.bars = None
         if self.console.is_terminal and pending:
             self.bars = Progress(
-                TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[status]}"),
-                TimeElapsedColumn(), console=self.console,
+                TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+                TextColumn("{task.fields[status]}", markup=False), TimeElapsedColumn(), console=self.console,
             )  # fmt: skip
             self.all = self.bars.add_task("all trials", total=self.total, status="")
 
@@ -93,16 +94,16 @@ class Show:
         if event.kind in ("done", "epoch"):
             status += f"; {duration(self.left.estimate())} left in all" if self.left.seconds else ""
         if self.bars:
-            self._bar(self.bars, event, _status(event))
+            self._bar(self.bars, event, printable(_status(event)))
         else:
-            print(f"{event.name:<{self.width}}  {status}", file=sys.stderr, flush=True)
+            print(printable(f"{event.name:<{self.width}}  {status}"), file=sys.stderr, flush=True)
         if event.kind == "failed":
             for line in event.fields.get("output", []):
-                self.console.print(f"  | {line}", markup=False, highlight=False)
+                self.console.print(f"  | {line.expandtabs()}")
 
     def _bar(self, bars: Progress, event: Event, status: str) -> None:
         if event.fingerprint not in self.tasks:  # what it begins with may fail before it is started
-            self.tasks[event.fingerprint] = bars.add_task(event.name, total=None, status=status)
+            self.tasks[event.fingerprint] = bars.add_task(printable(event.name), total=None, status=status)
         task = self.tasks[event.fingerprint]
         if event.kind == "epoch":
             bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], status=status)
@@ -126,6 +127,7 @@ def _status(event: Event) -> str:
     return {
         "queued": "waits for a worker of the cluster",
         "moved": f"goes to another worker: {worker} {fields.get('why')}",
+        "again": f"is tried again: {fields.get('error')} on {worker}",
         "started": f"started on {worker}" if worker else "started",
         "waiting": "another process trains this trial; waiting for it",
         "done": "done",
@@ -143,8 +145,8 @@ class Downloads:
 
     def tell(self, name: str, done: int, total: int | None) -> None:
         if self.bars is None:
-            columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
-            self.bars = Progress(*columns, console=Console(stderr=True))
+            columns = (TextColumn("{task.description}", markup=False), DownloadColumn(), TransferSpeedColumn())
+            self.bars = Progress(*columns, console=Terminal(stderr=True))
             self.bars.start()
         if name not in self.tasks:
             self.tasks[name] = self.bars.add_task(f"downloading {name}", total=total)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from toile.runner import local
 from toile.runner.jobs import jobs, seconds_left
 from toile.runner.plan import Plan
 from toile.runner.progress import duration
+from toile.terminal import Terminal
+
+STATES = ("stored", "damaged", "begun", "missing")
+# Nothing is trained for these.
+DONE = ("stored", "damaged")
 
 
-def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
-    """The plan as JSON: each trial with its state and estimate, and what is left in all."""
+def planned(plan: Plan, workers: int | None = None, only: Iterable[str] = ()) -> dict[str, Any]:
+    """The plan as JSON: each trial with its state and estimate, and what is left in all.
+
+    Args:
+        only: patterns of trials, as a run takes them; with those that match come those that must be trained for them.
+    """
     workers = workers or local.cores()
-    pending = plan.pending()
+    pending = plan.pending(only)
     work = jobs(pending)
+    shown = {one.name for one in (*plan.matching(only), *pending)}
     trials = []
-    for one in plan.trials:
+    for one in (one for one in plan.trials if one.name in shown):
         state = plan.state(one)
-        seconds = 0.0 if state == "stored" else round(plan.seconds(one), 1)
+        seconds = 0.0 if state in DONE else round(plan.seconds(one), 1)
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": state, "seconds": seconds})
     return {
         "study": plan.reference,
@@ -29,7 +39,7 @@ def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
         "dataset": {"name": plan.dataset.name, "content": plan.dataset.content, "images": next(iter(plan.counts.values()))},
         "store": str(plan.store.root),
         "trials": trials,
-        "distinct": len({one.fingerprint for one in plan.trials}),
+        "distinct": len({one["fingerprint"] for one in trials}),
         "to_train": len(pending),
         "trainings": len(work),
         "seconds_saved": round(sum(map(plan.seconds, pending)) - sum(plan.seconds(job.longest) for job in work), 1),
@@ -38,14 +48,15 @@ def planned(plan: Plan, workers: int | None = None) -> dict[str, Any]:
     }
 
 
-def status(plan: Plan) -> dict[str, Any]:
-    """What is stored, begun or missing, as JSON."""
+def status(plan: Plan, only: Iterable[str] = ()) -> dict[str, Any]:
+    """What is stored, damaged, begun or missing, as JSON; of the trials that match a pattern of `only`, if there are any."""
     trials = []
-    for one in plan.trials:
+    for one in plan.matching(only):
         run = plan.run_of(one)
-        test = {name: run.metrics["test"][name] for name in ("accuracy", "loss")} if run and "test" in run.metrics else {}
+        figures = run.metrics.get("test", {}) if run else {}
+        test = {name: figures[name] for name in ("accuracy", "loss") if name in figures}
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": plan.state(one), "test": test})
-    count = {state: sum(t["state"] == state for t in trials) for state in ("stored", "begun", "missing")}
+    count = {state: sum(t["state"] == state for t in trials) for state in STATES}
     return {
         "study": plan.reference, "title": plan.title, "dataset": plan.dataset.name, "trials": trials, **count,
     }  # fmt: skip
@@ -59,17 +70,17 @@ def print_plan(found: dict[str, Any]) -> None:
         table.add_column(column)
     table.add_column("about", justify="right")
     for one in found["trials"]:
-        about = "" if one["state"] == "stored" else duration(one["seconds"])
+        about = "" if one["state"] in DONE else duration(one["seconds"])
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
-    console = Console()
+    console = Terminal()
     console.print(table)
     left = f", about {duration(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
-    console.print(f"{found['to_train']} to train{left}", highlight=False)
+    console.print(f"{found['to_train']} to train{left}")
     if same := len(found["trials"]) - found["distinct"]:
-        console.print(f"{same} of {len(found['trials'])} trials are others under another name", highlight=False)
+        console.print(f"{same} of {len(found['trials'])} trials are others under another name")
     if read := found["to_train"] - found["trainings"]:
         saved = duration(found["seconds_saved"])
-        console.print(f"{read} are the first epochs of longer ones and are read on their way; saves {saved}", highlight=False)
+        console.print(f"{read} are the first epochs of longer ones and are read on their way; saves {saved}")
 
 
 def print_status(found: dict[str, Any]) -> None:
@@ -81,6 +92,7 @@ def print_status(found: dict[str, Any]) -> None:
     for one in found["trials"]:
         accuracy = one["test"].get("accuracy")
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], "" if accuracy is None else f"{accuracy:.4f}")
-    console = Console()
+    console = Terminal()
     console.print(table)
-    console.print(", ".join(f"{found[state]} {state}" for state in ("stored", "begun", "missing")), highlight=False)
+    counts = [f"{found[state]} {state}" for state in STATES if found[state] or state != "damaged"]
+    console.print(", ".join(counts))

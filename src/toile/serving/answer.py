@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from toile.pictures.decode import ImageError
 from toile.pictures.files import pictures
 from toile.pictures.form import Form
 from toile.pictures.many import prepare_many
-from toile.serving.predictor import Predictor
+from toile.serving.predictor import NO_CHECKSUM, Predictor
 
 _NAMED = 100  # files that an error names; it says how many there are
 
@@ -97,14 +98,26 @@ class Options(TypedDict, total=False):
 
 
 def from_export(path: Path | str, images: Sequence[Path | str], **options: Unpack[Options]) -> list[Answer]:
-    """The same from an exported ONNX file.
+    """The same from an exported ONNX file. One without a checksum is warned of.
 
     Raises:
-        ToileError: it is no export, or a file is no image.
+        ToileError: it is no export, or damaged, or a file is no image.
     """
-    predictor = Predictor.from_file(path)
+    predictor = loaded(path)
     members = [one["name"] for one in predictor.members] if predictor.metadata["kind"] == "committee" else []
     return answers(images, predictor.form, predictor.classes, members, predictor.predict, **options)
+
+
+def loaded(path: Path | str) -> Predictor:
+    """An export to be asked once. One without a checksum is warned of.
+
+    Raises:
+        NotAnExport: it is none, or damaged.
+    """
+    predictor = Predictor.from_file(path)
+    if not predictor.sealed:
+        warnings.warn(f"{path} {NO_CHECKSUM}", stacklevel=2)
+    return predictor
 
 
 def suffix(output: Path) -> str:

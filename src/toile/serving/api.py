@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -14,15 +13,15 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from toile.errors import Misuse, nearest
-from toile.pictures.read import Prepared
 from toile.serving import bodies, occlusion, schema
 from toile.serving.batching import Batcher
+from toile.serving.decode import BOUNDS
+from toile.serving.decoder import Decoded
+from toile.serving.decoding import Decoders, Undecodable
 from toile.serving.limits import Limits
 from toile.serving.predictor import Predictor
 from toile.serving.problem import MEDIA_TYPE, Problem
 from toile.serving.watch import Watch
-
-DECODERS = 2  # threads; a picture of 4 megapixels takes up to 100 MB while it is brought to size
 
 
 @dataclass
@@ -36,48 +35,38 @@ class Service:
     def __post_init__(self) -> None:
         self.batcher = Batcher(self.predictor.predict, self.limits.batch, self.limits.waiting, self.watch.batch)
         self.watch.waiting.set_function(lambda: self.batcher.waiting)
-        self._decoders = ThreadPoolExecutor(DECODERS, "decoder")
+        self.decoders = Decoders(seconds=self.limits.decoding, memory=self.limits.memory, tell=self.watch.decoders_lost.inc)
+        self._forms = bodies.Forms()
+        # JSON has a thread of its own, so that it waits for no picture; one, as Python runs no two at once.
+        self._json = ThreadPoolExecutor(1, "json")
 
-    async def aside(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do in a thread what would keep everybody else waiting."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, work, *arguments)
-
-    async def images(self, request: Request, most: int, as_is: bool) -> list[Prepared]:
+    async def images(self, request: Request, most: int, as_is: bool) -> list[Decoded]:
         """The images of a request, as the model sees them."""
         kind, form = bodies.kind(request), self.predictor.form
-        if kind == "multipart/form-data":
-            files = await bodies.files(request, most)
-            named = [(name if len(files) > 1 else None, content) for name, content in files]
-            return await self.aside(lambda: [bodies.picture(*one, form, as_is) for one in named])
-        body = await request.body()
         if kind == "application/json":
-            return await self.aside(bodies.pixels, body, form.shape, most)
-        if not body:
+            body = await request.body()
+            return await asyncio.get_running_loop().run_in_executor(self._json, bodies.pixels, body, form.shape, most)
+        if kind == "multipart/form-data":
+            files = await self._forms.files(request, most)
+        elif not (body := await request.body()):
             raise Problem(422, f"the body is empty; allowed is {bodies.ALLOWED}")
-        return [await self.aside(bodies.picture, None, body, form, as_is)]
-
-
-def _schema() -> dict[str, Any]:
-    """What a body may be, for the OpenAPI document."""
-    rows = {"type": "array", "items": {"type": "array", "items": {}}, "description": "rows of pixels, whole numbers 0..255"}
-    one = {"type": "object", "required": ["image"], "properties": {"image": rows}, "additionalProperties": False}
-    many = {"type": "object", "required": ["images"], "properties": {"images": {"type": "array", "items": rows}},
-            "additionalProperties": False}  # fmt: skip
-    files = {"type": "array", "items": {"type": "string", "format": "binary"}}
-    content: dict[str, Any] = {name: {"schema": {"type": "string", "format": "binary"}} for name in bodies.FILES}
-    content["multipart/form-data"] = {"schema": {"type": "object", "required": ["image"], "properties": {"image": files}}}
-    content["application/json"] = {"schema": {"oneOf": [one, many]}}
-    return {"requestBody": {"required": True, "content": content}}
+        else:
+            files = [("", body)]
+        try:
+            return await self.decoders.decode([one for _, one in files], form=form.plain(), as_is=as_is)
+        except Undecodable as error:
+            name = f"{files[error.index][0]}: " if len(files) > 1 else ""
+            raise Problem(422, f"{name}{error}") from None
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-    said = {400: "damaged body", 404: "not there", 408: "too slow", 413: "too large", 415: "of another type", 422: "of no use",
-            429: "too much at once; come again"}  # fmt: skip
+    said = {400: "damaged body", 404: "not there", 408: "too slow", 413: "too large", 415: "of another type",
+            421: "for a server of another name", 422: "of no use", 429: "too much at once; come again"}  # fmt: skip
     return {status: {"description": said[status], "content": content} for status in statuses}
 
 
-BODY_PROBLEMS = _problems(400, 408, 413, 415, 422, 429)
+BODY_PROBLEMS = _problems(400, 408, 413, 415, 421, 422, 429)
 AsIs = Annotated[
     bool,
     Query(description="guess nothing: neither invert nor trim a picture of another size than the data set's own, as is done "
@@ -94,7 +83,7 @@ def _json(content: Any) -> Response:
     return Response(text.encode(), media_type="application/json")
 
 
-@router.post("/v1/predict", responses={200: {"model": schema.Predictions}, **BODY_PROBLEMS}, openapi_extra=_schema())
+@router.post("/v1/predict", responses={200: {"model": schema.Predictions}, **BODY_PROBLEMS})
 async def predict(
     request: Request,
     pixels: Annotated[bool, Query(description="also answer what the model saw")] = False,
@@ -107,7 +96,7 @@ async def predict(
     return _json(schema.predictions(service.predictor, prepared, probabilities, members, pixels=pixels))
 
 
-@router.post("/v1/explain", responses={200: {"model": schema.Explanation}, **BODY_PROBLEMS}, openapi_extra=_schema())
+@router.post("/v1/explain", responses={200: {"model": schema.Explanation}, **BODY_PROBLEMS})
 async def explain(
     request: Request,
     class_name: Annotated[str | None, Query(alias="class", description="left out: the most probable", max_length=200)] = None,
@@ -147,8 +136,7 @@ async def model(request: Request) -> Response:
     samples = [{"class": one["class"], "url": f"/v1/samples/{i}"} for i, one in enumerate(service.predictor.samples)]
     return _json(
         service.predictor.metadata
-        | {"form": service.predictor.form.plain()}
-        | {"limits": asdict(service.limits) | {"pixels": bodies.MAX_PIXELS}, "samples": samples}
+        | {"form": service.predictor.form.plain(), "limits": asdict(service.limits) | asdict(BOUNDS), "samples": samples}
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +13,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from toile.serving import api, pages, problem, schema
-from toile.serving.limits import Gate, Limits
+from toile.serving.gate import Gate
+from toile.serving.hosts import Hosts
+from toile.serving.limits import Limits
 from toile.serving.predictor import Predictor
 from toile.serving.watch import Watch
 from toile.version import __version__
@@ -21,12 +25,19 @@ Answers what a model that toile exported says of images. Requests that arrive to
 is told as a problem of type application/problem+json."""
 
 
-def make(predictor: Predictor, limits: Limits = Limits()) -> ASGIApp:  # noqa: B008 (frozen)
-    """An ASGI application that serves a loaded model."""
+def make(predictor: Predictor, limits: Limits = Limits(), hosts: Hosts | None = None) -> ASGIApp:  # noqa: B008 (frozen)
+    """An ASGI application that serves a loaded model; its lifespan is that of the processes which decode pictures."""
     watch = Watch()
+    service = api.Service(predictor, limits, watch)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with service.decoders:
+            yield
+
     app = FastAPI(title=f"toile: {predictor.metadata.get('name', 'a model')}", version=__version__,
-                  description=DESCRIPTION, docs_url=None, redoc_url=None)  # fmt: skip
-    app.state.service = api.Service(predictor, limits, watch)
+                  description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan)  # fmt: skip
+    app.state.service = service
     app.include_router(api.router)
     app.include_router(pages.router())
     handlers: dict[type[Exception], Any] = {
@@ -38,7 +49,10 @@ def make(predictor: Predictor, limits: Limits = Limits()) -> ASGIApp:  # noqa: B
     for kind, tell in handlers.items():
         app.add_exception_handler(kind, tell)
     _name_problems(app)
-    return watch.around(Gate(app, limits))
+    paths = app.openapi()["paths"]
+    paths["/v1/predict"]["post"]["requestBody"] = schema.body(predictor.image_shape, limits.batch)
+    paths["/v1/explain"]["post"]["requestBody"] = schema.body(predictor.image_shape, 1)
+    return watch.around(Gate(app, limits, hosts or Hosts()))
 
 
 async def _problem(request: Request, error: problem.Problem) -> Response:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+Names = Annotated[tuple[str, ...], Parameter(negative="")]
 
 
 def serve(
@@ -11,6 +16,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    host_name: Names = (),
     threads: int = 1,
     max_batch: int = 64,
     max_body_mib: float = 8,
@@ -26,6 +32,8 @@ def serve(
         Address to listen at. There is no password: any but this machine's own lets others in.
     port
         0 takes one that is free.
+    host_name
+        A name under which the server is reached, beside its address and this machine's own for itself; say it once for each.
     threads
         Of onnxruntime for one batch.
     max_batch
@@ -36,12 +44,13 @@ def serve(
         In which a request must have arrived.
     """
     from toile.serving import server
-    from toile.serving.limits import Limits
+    from toile.serving.limits import MIB, Limits
 
-    limits = Limits(body=int(max_body_mib * 2**20), batch=max_batch, waiting=max(1024, max_batch), seconds=seconds)
-    server.serve(
-        export, host=host, port=port, threads=threads, limits=limits, tell=lambda at: _say(f"serving {export} at {at}")
-    )
+    body = int(max_body_mib * MIB)
+    held = max(Limits().held, 4 * body)
+    limits = Limits(body=body, held=held, batch=max_batch, waiting=max(1024, max_batch), seconds=seconds)
+    server.serve(export, host=host, port=port, host_names=host_name, threads=threads, limits=limits,
+                 tell=lambda at: _say(f"serving {export} at {at}"))  # fmt: skip
 
 
 def _say(text: str) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from toile.committee.rules import RULES
 from toile.data.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.inference.export import packages
 from toile.serving.chosen import Chosen
-from toile.serving.predictor import FORMAT, METADATA_KEY, SAMPLES_KEY, Predictor
+from toile.serving.predictor import CHECKSUM, FORMAT, METADATA_KEY, SAMPLES_KEY, Predictor
 from toile.store import atomic
-from toile.study.trial import Trial
 from toile.training import provenance
 from toile.version import __version__, installing
 from toile.workers import export as exporting
@@ -38,6 +37,9 @@ ROUNDING = 5e-7
 # bfloat16 move a few; other weights move nearly all.
 SAME_CLASS = 0.98
 SAMPLES = 10
+
+
+Joint = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
         raise Misuse(f"{output} is there already; a SavedModel is a folder that export makes")
     if SUFFIXES[to] and (output.suffix != SUFFIXES[to] or output.is_dir()):
         raise Misuse(f"{output} cannot be written as {to}: a file whose name ends in {SUFFIXES[to]} is wanted")
-    if classical := [name for name, run in chosen.members.items() if run.model_path.suffix != ".keras"]:
+    if classical := [name for name, runs in chosen.members.items() if any(run.model_path.suffix != ".keras" for run in runs)]:
         raise ToileError(f"{', '.join(classical)}: models of scikit-learn cannot be exported, only those that Keras can load")
     images, stored = _images(chosen)
     about = {METADATA_KEY: json.dumps(_about(chosen, to), ensure_ascii=False)}
@@ -93,10 +95,12 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
     try:
         with tempfile.TemporaryDirectory(prefix=".toile-", dir=output.parent) as folder:
             made = Path(folder, f"model{SUFFIXES[to]}")
-            models = tuple(str(run.model_path) for run in chosen.members.values())
-            said = exporting.write(exporting.Job(models, chosen.rule, chosen.weights, to, str(made), about), images)
+            models = tuple(str(run.model) for run in chosen.runs)
+            calibration = chosen.calibration and (chosen.calibration.name, chosen.calibration.numbers)
+            job = exporting.Job(models, chosen.rule, chosen.weights, to, str(made), about, chosen.counts, calibration)
+            said = exporting.write(job, images)
             from_stored = _as_stored(said, stored, chosen)
-            difference, undecided = compare(said, *_ask(made, to, images), chosen.rule, chosen.weights)
+            difference, undecided = compare(chosen.of_members(said), *_ask(made, to, images), chosen.joint, chosen.rule)
             _keep(made, output)
     except OSError as error:
         raise ToileError(f"cannot write {output}: {error.strerror or error}") from None
@@ -104,13 +108,15 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
 
 
 def compare(
-    said: np.ndarray, probabilities: np.ndarray, members: np.ndarray, rule: str | None, weights: tuple[float, ...] | None
+    said: np.ndarray, probabilities: np.ndarray, members: np.ndarray, joint: Joint, rule: str | None = None
 ) -> tuple[float, int]:
     """Hold what an export says against what its models say.
 
     Args:
-        said: `(members, n, classes)` float32 of the models; the rule is applied to them as everywhere else, in NumPy.
+        said: `(members, n, classes)` float32 of the models.
         probabilities, members: `(n, classes)` and `(n, members, classes)` of the export.
+        joint: makes one of the models', as everywhere else, in NumPy.
+        rule: by which it does.
 
     Returns:
         The largest difference, and how many images only rounding decides. Where that is so the class may be another; and a
@@ -119,7 +125,7 @@ def compare(
     Raises:
         ToileError: the shapes differ, a probability differs by more than `TOLERANCE`, or a class does.
     """
-    expected = said[0] if rule is None else RULES[rule](said, weights)
+    expected = joint(said)
     of_members = said.transpose(1, 0, 2)
     if (probabilities.shape, members.shape) != (expected.shape, of_members.shape):
         raise ToileError(
@@ -154,8 +160,8 @@ def _as_stored(said: np.ndarray, stored: list[np.ndarray], chosen: Chosen) -> fl
     """
     if not stored:
         return None
-    difference = 0.0
-    for name, now, then in zip(chosen.members, said, stored, strict=True):
+    difference, names = 0.0, [name for name, runs in chosen.members.items() for _ in runs]
+    for name, now, then in zip(names, said, stored, strict=True):
         now = now[: len(then)]
         same = float((now.argmax(axis=1) == then.argmax(axis=1)).mean())
         if same < SAME_CLASS:
@@ -173,16 +179,17 @@ def _images(chosen: Chosen) -> tuple[np.ndarray, list[np.ndarray]]:
     judged = [part for part in (parts.test, parts.validation) if part is not None]
     images = np.concatenate([part.images[:IMAGES] for part in (*judged, parts.train)])[:IMAGES]
     which = "test" if parts.test is not None else "validation"
-    # Members of another split have stored other images' probabilities.
-    alike = all(run.trial["split"] == trial["split"] and run.trial["fold"] == trial["fold"] for run in chosen.members.values())
+    # Members of another split have stored other images' probabilities. All folds of one have the same test images.
+    folds = {run.trial["fold"] for run in chosen.runs}
+    alike = all(run.trial["split"] == trial["split"] for run in chosen.runs) and (which == "test" or len(folds) == 1)
     if not judged or not alike:
         return images, []
-    return images, [run.probabilities(which)[:IMAGES] for run in chosen.members.values()]
+    return images, [run.probabilities(which)[:IMAGES] for run in chosen.runs]
 
 
 def _parts(chosen: Chosen) -> Parts:
-    run = next(iter(chosen.members.values()))
-    trial = Trial.parse((run.folder / "trial.json").read_text("utf-8"))
+    run = chosen.runs[0]
+    trial = run.intent()
     return split(chosen.dataset, trial.split, trial.fold)
 
 
@@ -206,10 +213,11 @@ def _about(chosen: Chosen, to: str) -> dict[str, Any]:
             "precision": run.trial["recipe"]["precision"],
             **{key: run.provenance[key] for key in ("versions", "commit") if key in run.provenance},
         }
-        for run in chosen.members.values()
+        for run in chosen.runs
     ]
     made = {"versions": provenance.versions(*packages(to)), "members": trained}
-    return {"format": FORMAT, **chosen.about(), "provenance": made, "toile": __version__}
+    sealed = {CHECKSUM: "sha256"} if to == "onnx" else {}
+    return {"format": FORMAT, **chosen.about(), "provenance": made, "toile": __version__, **sealed}
 
 
 def _ask(made: Path, to: str, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

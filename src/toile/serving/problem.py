@@ -16,7 +16,7 @@ class Problem(ToileError):
     """A request that cannot be answered, with its HTTP status. The message says what, what was got and what is allowed.
 
     Args:
-        status: 4xx, the client can mend it.
+        status: 4xx, the client can mend it; 503, the system gives the server too little.
         detail: for a person.
         headers: of the answer, such as `Retry-After`.
     """

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from toile.pictures.read import Prepared
+from toile.serving import bodies
+from toile.serving.decoder import Decoded
 from toile.serving.predictor import Predictor
 
 DIGITS = 7  # what float32 can tell apart next to 1
+
+FILE = {"type": "string", "format": "binary"}
 
 Probabilities = dict[str, float]
 
@@ -91,8 +94,37 @@ class ProblemDocument(_Answer):
     detail: str
 
 
+def body(shape: tuple[int, int, int], most: int) -> dict[str, Any]:
+    """What the body of a request may be, for the OpenAPI document. JSON that it allows is taken, unless its text is too long.
+
+    Args:
+        shape: (height, width, channels) of the model's images.
+        most: images of one request.
+    """
+    height, width, channels = shape
+    number = {"type": "integer", "minimum": 0, "maximum": 255}
+    pixels = [_array(number, channels), *([number] if channels == 1 else [])]
+    rows = [_array(_array(pixel, width), height) for pixel in pixels]
+    image = rows[0] if len(rows) == 1 else {"oneOf": rows}
+    image |= {"description": f"{height} rows of {width} pixels, whole numbers 0..255"}
+    one = _object("image", image)
+    many = _object("images", {"type": "array", "items": image, "minItems": 1, "maxItems": most})
+    files = _object("image", {"type": "array", "items": FILE, "minItems": 1, "maxItems": most})
+    content: dict[str, Any] = {name: {"schema": FILE} for name in bodies.FILES}
+    content |= {"multipart/form-data": {"schema": files}, "application/json": {"schema": {"oneOf": [one, many]}}}
+    return {"required": True, "content": content}
+
+
+def _array(items: dict[str, Any], size: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": size, "maxItems": size}
+
+
+def _object(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": [name], "properties": {name: value}, "additionalProperties": False}
+
+
 def predictions(
-    predictor: Predictor, prepared: list[Prepared], probabilities: np.ndarray, members: np.ndarray, *, pixels: bool
+    predictor: Predictor, prepared: list[Decoded], probabilities: np.ndarray, members: np.ndarray, *, pixels: bool
 ) -> dict[str, Any]:
     """The JSON of `Predictions`.
 

@@ -32,6 +32,9 @@ class Watch:
             "toile_batch_images", "Images of one call of the model.", buckets=IMAGES, registry=self.registry
         )
         self.waiting = Gauge("toile_waiting_images", "Images that wait for the model.", registry=self.registry)
+        self.decoders_lost = Counter(
+            "toile_decoders_lost", "Processes that a picture brought down or kept too long.", registry=self.registry
+        )
         ProcessCollector(registry=self.registry)
 
     def around(self, app: ASGIApp) -> Watch:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toile.data import formats, sources
+from toile.data.limits import anchored
 from toile.errors import Misuse, nearest
 from toile.models import architectures, backbones
 from toile.study import file
 from toile.study.spec import DatasetSpec, StudySpec, SweepSpec, TrialSpec
+from toile.text import cut, printable
 
 T = TypeVar("T", TrialSpec, SweepSpec)
 
@@ -46,8 +48,9 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
     path = _path(study)
     spec = with_weights(file.read(path, catalogue()), path.parent)
     spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent)})
+    reference = printable(path.stem, keep="")  # a file's name may be bytes that are no text
     if dataset is None or dataset == spec.dataset.name:
-        return LoadedStudy(spec, path.stem, spec.dataset)
+        return LoadedStudy(spec, reference, spec.dataset)
     if dataset not in sources.names():
         raise Misuse(f"unknown data set {dataset!r}{nearest(dataset, sources.names())}; known: {', '.join(sources.names())}")
     unpublished = {
@@ -56,7 +59,7 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
     }
     # A stand-in is pooled like the study's own data, so that the same split can draw its test images.
     stand_in = DatasetSpec(name=dataset, pool=spec.dataset.pool)
-    return LoadedStudy(spec.model_copy(update=unpublished), path.stem, stand_in)
+    return LoadedStudy(spec.model_copy(update=unpublished), reference, stand_in)
 
 
 def catalogue() -> file.Catalogue:
@@ -79,13 +82,17 @@ def with_weights(spec: StudySpec, folder: Path) -> StudySpec:
 
 def _path(study: str | Path) -> Path:
     path = Path(study)
-    if path.suffix == ".toml" or path.is_file():
-        if not path.is_file():
-            raise Misuse(f"no study file {path}")
+    try:
+        there = path.is_file()  # no pipe and no device is opened
+    except OSError:  # too long a name
+        there = False
+    if there:
         return path
-    if str(study) not in names():
+    if path.suffix == ".toml":
+        raise Misuse(f"no study file {path}")
+    if (name := str(study)) not in names():
         raise Misuse(
-            f"no study {str(study)!r}{nearest(str(study), names())}: it is the path of a .toml file or one of the packaged "
+            f"no study {cut(repr(name), 200)}{nearest(name, names())}: it is the path of a .toml file or one of the packaged "
             f"studies: {', '.join(names())}"
         )
     return PACKAGED / f"{study}.toml"
@@ -94,9 +101,7 @@ def _path(study: str | Path) -> Path:
 def _anchored(dataset: DatasetSpec, folder: Path) -> DatasetSpec:
     """Paths made absolute, so that they mean the same from every folder."""
     changes: dict[str, Any] = {
-        key: str((folder / Path(value).expanduser()).resolve())
-        for key in ("path", "test_path")
-        if (value := getattr(dataset, key)) is not None
+        key: str(anchored(value, folder)) for key in ("path", "test_path") if (value := getattr(dataset, key)) is not None
     }
     return dataset.model_copy(update=changes)
 

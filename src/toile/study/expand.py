@@ -9,6 +9,7 @@ from typing import Any
 
 from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, SplitSpec, StudySpec, SweepSpec, TrialSpec
 from toile.study.strict import is_array, is_table
+from toile.text import printable
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def combinations(sweep: SweepSpec) -> Iterator[TrialSpec]:
         label: list[str] = []
         for (path, _), value in zip(axes, values, strict=True):
             (recipe if path[0] == "recipe" else options)[path[1]] = value
-            label.append(f"{path[1]}={_short(value)}")
+            # A path or whatever else a value is, the name can be said on the command line.
+            label.append(printable(f"{path[1]}={_short(value)}", keep="").replace("/", "-"))
         yield TrialSpec(
             name=f"{sweep.name}: {', '.join(label)}"[:120],
             architecture=ArchitectureSpec(name=sweep.architecture.name, options=options),

@@ -6,20 +6,25 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from toile.errors import Misuse
-from toile.study import lines
+from toile.errors import Misuse, said
+from toile.study import committees, limits, lines
 from toile.study.expand import combinations, leaves, merge
 from toile.study.lines import Location
 from toile.study.mistakes import Mistake, explain, spell, unknown
-from toile.study.spec import ArchitectureSpec, CommitteeSpec, RecipeSpec, Spec, StudySpec, SweepSpec, TrialSpec
+from toile.study.spec import ArchitectureSpec, RecipeSpec, StudySpec, SweepSpec, TrialSpec
 from toile.study.strict import is_array, is_table
+from toile.study.tables import tables as _tables
+from toile.study.tables import whole as _whole
+from toile.text import brief, cut
 
-Whole = TypeVar("Whole", bound=Spec)
+_MISTAKES = 100  # told at once
+_LONGEST = 2000  # characters of one
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,9 @@ class Catalogue:
 class StudyError(Misuse):
     """A study file with mistakes: all of them, each with its line and its place in the file."""
 
-    def __init__(self, source: str, mistakes: list[str]) -> None:
+    def __init__(self, source: str, mistakes: list[str], more: bool = False) -> None:
         self.mistakes = mistakes
-        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes" + (" or more" if more else "")
         super().__init__(f"{source} has {count}:\n" + "\n".join(f"  {mistake}" for mistake in mistakes))
 
 
@@ -49,7 +54,8 @@ def read(path: Path, catalogue: Catalogue) -> StudySpec:
         Misuse: it cannot be read at all.
     """
     try:
-        text = path.read_text("utf-8-sig")  # some editors on Windows put a mark before the first character
+        with path.open(encoding="utf-8-sig") as file:  # some editors on Windows put a mark before the first character
+            text = file.read(limits.BYTES + 1)
     except OSError as error:
         raise Misuse(f"cannot read the study {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
@@ -66,26 +72,29 @@ def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
     Raises:
         StudyError: everything that is wrong with it.
     """
+    if why := limits.unreadable(text):
+        raise StudyError(source, [why])
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, tables a thousand deep
-        raise StudyError(source, [f"not TOML: {error}"]) from None
+        raise StudyError(source, [f"not TOML: {said(error)}"]) from None
     if wrong := mistakes(content, catalogue):
         places = lines.positions(text)
         found = [(lines.line(places, location) or 0, spell(location), what) for location, what in wrong]
         told = [
-            (f"line {line}: " if line else "") + (f"{path}: " if path else "") + what
+            (f"line {line}: " if line else "") + (f"{path}: " if path else "") + cut(what, _LONGEST)
             for line, path, what in sorted(found, key=lambda mistake: mistake[0])
         ]
-        raise StudyError(source, list(dict.fromkeys(told)))
+        raise StudyError(source, list(dict.fromkeys(told)), more=len(wrong) == _MISTAKES)
     return StudySpec.model_validate(content)
 
 
 def mistakes(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
     """Everything that is wrong with a study's content, as `tomllib` gives it, each with its place there."""
     # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
-    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _members, _weights, _parents)
-    return [mistake for check in checks for mistake in check(content, catalogue)]
+    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _committees, _parents)
+    found = limits.oversize(content) or (mistake for check in checks for mistake in check(content, catalogue))
+    return list(islice(found, _MISTAKES))
 
 
 def _shape(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
@@ -122,7 +131,7 @@ def _grids(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
             if len(path) != 2 or path[0] not in ("recipe", "architecture"):
                 yield place, "a grid's keys are recipe.KEY and architecture.KEY"
             elif not is_array(values) or not values:
-                yield place, f"a list of values is wanted, got {values!r}"
+                yield place, f"a list of values is wanted, got {brief(values)}"
             elif path[0] == "recipe":
                 for value in values:
                     yield from _recipe({path[1]: value}, place[:-1])
@@ -187,79 +196,30 @@ def _twice(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
                 yield place, f"the name {name!r} is used {count} times; every {kind} has a name of its own"
 
 
-def _members(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
-    """Committees and comparisons of trials that are not there, or that are named twice."""
+def _committees(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
+    """What committees and comparisons get wrong about their trials, rules and weights."""
     named, broken = _lines(content, catalogue)
-    names = [name for name, _ in named]
-    hints = {"members": "`weights` says that one member counts more than another", "trials": "once is enough"}
-    for kind, key in (("committee", "members"), ("comparison", "trials")):
-        for i, table in _tables(content, kind):
-            members = table.get(key)
-            members = [name for name in members if isinstance(name, str)] if is_array(members) else []
-            for name, count in Counter(members).items():
-                place = (kind, i, key, members.index(name))
-                if name not in names and not name.startswith(broken):
-                    yield place, unknown("trial", name, names)
-                if count > 1:
-                    yield place, f"{name!r} is named {count} times; {hints[key]}"
-
-
-def _weights(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
-    """Weights that do not fit their committee."""
-    asked = content.get("split")
-    split = asked if is_table(asked) else {}
-    for i, committee in _whole(content, "committee", CommitteeSpec):
-        place, weights = ("committee", i, "weights"), committee.weights
-        if committee.rule == "weighted-mean" and weights is None:
-            yield ("committee", i, "rule"), 'rule "weighted-mean" needs `weights`: one number a member, or "fit"'
-        if committee.rule != "weighted-mean" and weights is not None:
-            yield place, f'only the rule "weighted-mean" takes weights; the rule is {committee.rule!r}'
-        if weights == "fit" and split.get("validation") == 0 and split.get("folds") is None:
-            yield place, "weights are fitted on the validation split, and the study has none (split.validation = 0)"
-        if isinstance(weights, tuple) and committee.across:
-            yield (
-                place,
-                f"a committee across {committee.across} has as many members as there are {committee.across}: no weights",
-            )
-        elif isinstance(weights, tuple):
-            if len(weights) != len(committee.members):
-                yield place, f"one number a member is wanted, got {len(weights)} for {len(committee.members)} members"
-            if any(weight < 0 for weight in weights) or sum(weights) <= 0:
-                yield place, f"weights are at least 0 and not all 0, got {list(weights)}"
+    yield from committees.mistakes(content, [name for name, _ in named], broken)
 
 
 def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
     """Warm starts from trials that are not there, or in a circle."""
-    names = [name for name, _ in _lines(content, catalogue)[0]]
+    names = dict.fromkeys(name for name, _ in _lines(content, catalogue)[0])
     trials = [(i, trial.name, trial.warm_start) for i, trial in _whole(content, "trial", TrialSpec) if trial.warm_start]
     parents = {name: parent for _, name, parent in trials}
+    sound: set[str] = set()
     for i, name, parent in trials:
         place = ("trial", i, "warm_start")
         if parent not in names:
             yield place, unknown("trial", parent, names)
         passed = {name}
-        while parent is not None and parent not in passed:
+        while parent is not None and parent not in passed and parent not in sound:
             passed.add(parent)
             parent = parents.get(parent)
-        if parent == name:
+        if parent is None or parent in sound:
+            sound |= passed
+        elif parent == name:
             yield place, "a trial cannot begin with the weights that it ends with itself, nor can several in a circle"
-
-
-def _tables(content: dict[str, Any], kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The tables `[[kind]]`, with their positions."""
-    tables = content.get(kind)
-    for i, table in enumerate(tables if is_array(tables) else []):
-        if is_table(table):
-            yield i, table
-
-
-def _whole(content: dict[str, Any], kind: str, model: type[Whole]) -> Iterator[tuple[int, Whole]]:
-    """The tables `[[kind]]` that are right in themselves, as their models, with their positions."""
-    for i, table in _tables(content, kind):
-        try:
-            yield i, model.model_validate(table)
-        except ValidationError:
-            continue
 
 
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:

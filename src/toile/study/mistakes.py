@@ -11,8 +11,11 @@ from pydantic_core import ErrorDetails
 
 from toile.errors import nearest
 from toile.study.lines import Location
+from toile.text import brief, cut, listed
 
 Mistake = tuple[Location, str]
+
+_EXPLAINED = 400  # of pydantic's, of which there may be several for one mistake; of more, nobody reads on
 
 # pydantic's types of error that say "another kind of value", by the kind that is wanted.
 _KINDS = {
@@ -46,7 +49,7 @@ def explain(error: ValidationError, place: Location, model: type[BaseModel]) -> 
     Args:
         place: where in the study file `model` was to be read.
     """
-    found = [(_location(model, mistake["loc"]), mistake) for mistake in error.errors(include_url=False)]
+    found = [(_location(model, mistake["loc"]), mistake) for mistake in error.errors(include_url=False)[:_EXPLAINED]]
     for location in dict.fromkeys(location for location, _ in found):
         here = [mistake for at, mistake in found if at == location]
         # Where one of several kinds of value may stand, pydantic says of each why it is not that one. What is wrong
@@ -146,12 +149,9 @@ def _quoted(text: str) -> list[str]:
 
 def _short(value: Any) -> str:
     """A value as its author wrote it, more or less, and no longer than a line."""
-    text = (
-        str(value).lower()
-        if isinstance(value, bool)
-        else repr(list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value)
-    )
-    return text if len(text) <= 60 else text[:57] + "…"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return brief(list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value)
 
 
 def spell(location: Location) -> str:
@@ -162,4 +162,4 @@ def spell(location: Location) -> str:
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     """`name` is not among `allowed`; what is nearest; what there is."""
     allowed = list(dict.fromkeys(allowed))
-    return f"unknown {kind} {name!r}{nearest(name, allowed)}; known: {', '.join(allowed) or 'none'}"
+    return f"unknown {kind} {cut(repr(name), 200)}{nearest(name, allowed)}; known: {listed(allowed, 50) or 'none'}"

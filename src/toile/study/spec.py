@@ -12,10 +12,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
-from toile.study.dataset import DatasetSpec
+from toile.study.committee import K_FOLD, CommitteeSpec
+from toile.study.dataset import DatasetSpec, Seed
+from toile.study.names import Name, Sayable
 from toile.study.optimizers import OPTIMIZERS, complete
+from toile.study.published import Published
 from toile.study.schedules import Constant, Schedule
-from toile.study.strict import Fraction, Name, Seed, Spec, Strings, is_table, listed
+from toile.study.strict import Fraction, Spec, Strings, is_table, listed, off
+from toile.text import brief
 
 
 def _tables(value: Any, info: ValidationInfo) -> Any:
@@ -25,12 +29,19 @@ def _tables(value: Any, info: ValidationInfo) -> Any:
     return listed(value)
 
 
+def _committees(value: Any, info: ValidationInfo) -> Any:
+    """`committee = "k-fold"` is short for one committee."""
+    if isinstance(value, str) and value != K_FOLD["name"]:
+        raise ValueError(f"tables [[committee]] or {K_FOLD['name']!r} are wanted, got {value!r}")
+    return (K_FOLD,) if isinstance(value, str) else _tables(value, info)
+
+
 def _named(value: Any) -> Any:
     """`x = "name"` is short for `x = { name = "name" }`."""
     if isinstance(value, str):
         return {"name": value}
     if not is_table(value) and not isinstance(value, BaseModel):
-        raise ValueError(f"a name or a table is wanted, got {value!r}")
+        raise ValueError(f"a name or a table is wanted, got {brief(value)}")
     return value
 
 
@@ -38,7 +49,7 @@ def _off(value: Any) -> Any:
     """TOML has no null: `false` takes a table of the study's recipe away."""
     if value is True:
         raise ValueError("a table or `false` is wanted, got true; `{}` is the table of all defaults")
-    return None if value is False else value
+    return off(value)
 
 
 def _or_name(model: Any) -> BeforeValidator:
@@ -59,11 +70,10 @@ def _flat(value: Any) -> Any:
 
 def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(value)) < len(value):
-        raise ValueError(f"every seed once is wanted, got {list(value)}")
+        raise ValueError(f"every seed once is wanted, got {brief(list(value))}")
     return value
 
 
-Floats = Annotated[tuple[float, ...], BeforeValidator(listed)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_distinct)]
 
 
@@ -174,32 +184,10 @@ class ArchitectureSpec(Spec):
     _beside = model_validator(mode="before")(_flat)
 
 
-Figures = dict[str, float]
-
-
-class Published(Spec):
-    """Figures that a document publishes for a trial or a committee, by split."""
-
-    train: Figures = Field(default={}, description="metric = figure, as `accuracy = 0.9017`")
-    validation: Figures = Field(default={}, description="likewise")
-    test: Figures = Field(default={}, description="likewise")
-    cross_validation: Figures = Field(default={}, description="likewise: means over the folds")
-    mean_of_members: Figures = Field(
-        default={}, description="of a committee: means of its members' own figures on the test split"
-    )
-    per_class: dict[str, Floats] = Field(
-        default={}, description="precision, recall, f1 or support = one number a class, on test"
-    )
-    parameters: int | None = Field(default=None, description="how many weights the model has")
-    trainable_parameters: int | None = Field(default=None, description="how many of them training changes")
-    epochs_run: int | None = Field(default=None, description="epochs until training ended")
-    source: str | None = Field(default=None, description="where it is published")
-
-
 class TrialSpec(Spec):
     """One training, or as many as there are seeds and folds."""
 
-    name: Name = Field(description="no other trial of the study has it")
+    name: Sayable = Field(description="no other trial of the study has it; without `/`, and not beginning with `-`")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(
         description='`"cnn"`, or with options: `{ name = "cnn", filters = [32, 64] }`'
     )
@@ -214,7 +202,7 @@ class TrialSpec(Spec):
 class SweepSpec(Spec):
     """A grid: every combination of the listed values is a trial."""
 
-    name: Name = Field(description="its trials are called `name: key=value, …`")
+    name: Sayable = Field(description="its trials are called `name: key=value, …`; as in [[trial]]")
     architecture: Annotated[ArchitectureSpec, _or_name(ArchitectureSpec)] = Field(description="as in [[trial]]")
     recipe: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's [recipe]")
     split: SplitSpec | None = Field(default=None, description="instead of the study's [split]")
@@ -222,23 +210,6 @@ class SweepSpec(Spec):
         description="`recipe.KEY = [values]` or `architecture.KEY = [values]`"
     )
     seeds: Seeds | None = Field(default=None, description="instead of the study's seeds")
-    note: str | None = Field(default=None, description="what a reader of the report should know")
-
-
-class CommitteeSpec(Spec):
-    """Stored runs combined at the level of probabilities. (Also called an ensemble.)"""
-
-    name: Name = Field(description="no other committee of the study has it")
-    members: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials")
-    across: Literal["seeds"] | None = Field(
-        default=None,
-        description='`"seeds"`: the trainings of all seeds are members of one committee, instead of one for each seed',
-    )
-    rule: Name = Field(default="mean", description="how probabilities become one, as `toile list` shows the rules")
-    weights: Annotated[Floats | Literal["fit"] | None, BeforeValidator(listed)] = Field(
-        default=None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
-    )
-    published: Published | None = Field(default=None, description="figures to be shown beside the measured ones")
     note: str | None = Field(default=None, description="what a reader of the report should know")
 
 
@@ -270,9 +241,10 @@ class StudySpec(Spec):
     recipe: RecipeSpec = Field(default=RecipeSpec(), description="how models are trained, where a trial does not say otherwise")
     trial: Annotated[tuple[TrialSpec, ...], BeforeValidator(_tables)] = Field(default=(), description="trainings, one by one")
     sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(_tables)] = Field(default=(), description="trainings, by grids")
-    committee: Annotated[tuple[CommitteeSpec, ...], BeforeValidator(_tables)] = Field(
-        default=(), description="trials to be combined; nothing trains for them"
-    )
+    committee: Annotated[
+        tuple[CommitteeSpec, ...],
+        BeforeValidator(_committees, json_schema_input_type=tuple[CommitteeSpec, ...] | Literal["k-fold"]),
+    ] = Field(default=(), description='trials to be combined, nothing trains for them; `"k-fold"`: one of all folds')
     comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
         default=(), description="trials to be shown side by side; each sweep is one by itself"
     )

@@ -28,11 +28,12 @@ def listed(value: Any) -> Any:
     return tuple(value) if is_array(value) else value
 
 
+def off(value: Any) -> Any:
+    """TOML has no null: `false` says that something is not there."""
+    return None if value is False else value
+
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Name = Annotated[str, Field(min_length=1, max_length=120)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Integers = Annotated[tuple[int, ...], BeforeValidator(listed)]
-# Of pictures.
-Side = Annotated[int, Field(ge=1, lt=2**31)]
-Size = Annotated[tuple[Side, Side], BeforeValidator(listed)]
+Floats = Annotated[tuple[float, ...], BeforeValidator(listed)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import resource
 import subprocess
 import sys
 from contextlib import suppress
@@ -19,7 +18,8 @@ _BACKEND_PACKAGES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("ja
 
 
 def collect(backend: str) -> dict[str, Any]:
-    """`backend`, `versions`, `machine`, `commit` (None outside of a checkout) and `peak_memory_mb` of this process."""
+    """`backend`, `versions`, `machine`, `commit` (None outside of a checkout) and `peak_memory_mb` of this process (None where
+    the system does not tell)."""
     packages = (DISTRIBUTION, "keras", "numpy", "scikit-learn", *_BACKEND_PACKAGES[backend])
     return {
         "backend": backend,
@@ -30,7 +30,7 @@ def collect(backend: str) -> dict[str, Any]:
             "cores": os.cpu_count(),
         },
         "commit": _commit(),
-        "peak_memory_mb": round(_peak_memory(), 1),
+        "peak_memory_mb": _peak_memory(),
     }
 
 
@@ -70,7 +70,11 @@ def _commit() -> str | None:
         return None
 
 
-def _peak_memory() -> float:
-    """Megabytes. Linux counts in kibibytes, macOS in bytes."""
+def _peak_memory() -> float | None:
+    """Megabytes. Linux counts in kibibytes, macOS in bytes; Windows has no such module."""
+    try:
+        import resource
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

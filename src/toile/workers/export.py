@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from toile.arrays import ByImage, ImageArray, MemberProbabilities, Probabilities
+from toile.committee.rules import Fitted
 from toile.errors import ToileError
 from toile.inference import standalone
 from toile.inference.combined import combined, in_float32
 from toile.inference.export import WRITERS
-from toile.workers.process import finish
+from toile.models import stored
+from toile.workers.process import finish, say
 
 BATCH = 500
 
@@ -32,14 +34,18 @@ class Job:
         to: a key of `toile.inference.export.WRITERS`.
         output: what is written, which must not be there.
         about: what it says of itself, text by key; one of them is `toile`.
+        counts: how many of the models each member is the mean of; one each where left out.
+        calibration: name and numbers, as `toile.evaluation.calibrators.Calibration` has them.
     """
 
     models: tuple[str, ...]
     rule: str | None
-    weights: tuple[float, ...] | None
+    weights: Fitted | None
     to: str
     output: str
     about: dict[str, str] = field(default_factory=dict)
+    counts: tuple[int, ...] | None = None
+    calibration: tuple[str, dict[str, Any]] | None = None
 
 
 def write(job: Job, images: ImageArray) -> MemberProbabilities:
@@ -49,7 +55,7 @@ def write(job: Job, images: ImageArray) -> MemberProbabilities:
         images: uint8 `(n, height, width, channels)`.
 
     Returns:
-        `(members, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
+        `(models, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
 
     Raises:
         ToileError: a model cannot be loaded or written; with the last lines of its output.
@@ -86,17 +92,14 @@ def without_toile(model: Path, images: ImageArray) -> tuple[Probabilities, ByIma
 def main(arguments: Sequence[str]) -> int:
     """Entry point of the process."""
     job_file, images_file, output_file = map(Path, arguments)
-    import keras
-
     job, images = json.loads(job_file.read_text("utf-8")), np.load(images_file, allow_pickle=False)
-    stored: list[Any] = [keras.models.load_model(path, compile=False) for path in job["models"]]
-    models = [in_float32(model) for model in stored]
-    np.save(output_file, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
     try:
-        WRITERS[job["to"]](combined(models, job["rule"], job["weights"]), Path(job["output"]), job["about"])
+        models = [in_float32(stored.load(path)) for path in job["models"]]
+        np.save(output_file, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
+        whole = combined(models, job["rule"], job["weights"], job["counts"], job["calibration"])
+        WRITERS[job["to"]](whole, Path(job["output"]), job["about"])
     except ToileError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return say(error)
     return 0
 
 

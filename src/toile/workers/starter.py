@@ -64,6 +64,6 @@ class Fresh(Starter):
         return subprocess.Popen(
             [sys.executable, "-m", "toile.workers.train", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self.environment,
-            # A Ctrl-C in the terminal goes to the parent alone, which stops its workers in order.
-            start_new_session=True,
+            # A Ctrl-C in the terminal goes to the parent alone, which stops its workers in order; on Windows likewise.
+            start_new_session=True, creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )  # fmt: skip

@@ -12,8 +12,10 @@ import numpy as np
 
 from toile.data import layout
 from toile.data.checks import as_dataset
-from toile.data.dataset import Dataset, Images, LeftOut, as_names
+from toile.data.dataset import Dataset
 from toile.data.errors import DataError
+from toile.data.images import Images, LeftOut, as_names
+from toile.data.limits import Budget
 from toile.pictures.files import shown
 from toile.pictures.look import Wanted
 from toile.pictures.many import Many, read_many
@@ -58,7 +60,8 @@ def read(
         files += [(part, class_, file, shown(file, root)) for class_, file in listed]
     both = (size, size) if isinstance(size, int) else size
     wanted = Wanted(size=both, fit=fit, ground=transparency, upright=upright)
-    made = read_many([file for _, _, file, _ in files], wanted, MAX_PIXELS)
+    budget = Budget()
+    made = read_many([file for _, _, file, _ in files], wanted, MAX_PIXELS, lambda count: budget.take(count, path))
     whys = {at: why.removeprefix(f"{files[at][2]} ").removeprefix("is ") for at, why in sorted(made.broken.items())}
     broken = [LeftOut(files[at][3], why) for at, why in whys.items()]
     left_out = [*strays, *broken]
@@ -76,10 +79,9 @@ def read(
         if not len(where):
             raise DataError(f"{path}: no picture of the {part} part can be read; {left_out[0].name}: {left_out[0].why}")
     given = {part: (made.images[where[0] : where[-1] + 1], labels[where]) for part, where in of_part.items()}
-    dataset = as_dataset(
-        path.name, path, given["train"], given.get("test"), class_names if class_names is not None else tuple(order),
-        validation=given.get("validation"),
-    )  # fmt: skip
+    called = class_names if class_names is not None else tuple(order)
+    test, validation = given.get("test"), given.get("validation")
+    dataset = as_dataset(path.name, path, given["train"], test, called, validation=validation)
     named = {part: Images(one.images, one.labels, names[of_part[part]]) for part, one in dataset.parts.items()}
     return replace(dataset, form=made.form, left_out=tuple(left_out), **named)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import io
+import math
 import re
 import struct
-import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
-from toile.data.errors import DataError
+from toile.data.errors import DataError, reading
+from toile.data.limits import Budget, plain
+from toile.data.numpy_files import Stream, filled
 
 _UBYTE = 0x08
 _IMAGES_NAME = re.compile(r"(.*)images([.-])idx3-ubyte(\.gz)?", re.DOTALL)
@@ -39,28 +41,33 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
         test_images = _find(test_path, _TEST) if test_path is not None and test_path.is_dir() else test_path
     if test_path is not None and test_images is None:
         raise DataError(f"{test_path}: no {_TEST}[.gz]; expected the test images and labels")
-    train = _pair(images)
-    test = _pair(test_images) if test_images is not None else None
+    budget = Budget()
+    train = _pair(images, budget)
+    test = _pair(test_images, budget) if test_images is not None else None
     return as_dataset(path.name, path, train, test, class_names)
 
 
-def parse(data: bytes, source: object, dimensions: int | None = None) -> np.ndarray:
-    """The array in the bytes of an IDX file, gzipped or not.
+def parse(file: BinaryIO, size: int, source: object, dimensions: int | None = None, budget: Budget | None = None) -> np.ndarray:
+    """The array in an IDX file, gzipped or not.
 
     Args:
-        data: the whole file.
+        file: open at its first byte; it can be sought.
+        size: bytes that it has.
         source: the file, for messages.
         dimensions: how many the array must have; None for any.
+        budget: what it may come to; one of its own where left out.
 
     Returns:
         uint8, the shape that the header declares.
 
     Raises:
-        DataError: a damaged gzip, a wrong magic number, more or fewer bytes than the header declares.
+        DataError: a damaged gzip, a wrong magic number, more or fewer bytes than the header declares, or too many.
     """
-    # An unread gzip stream is decompressed only as far as the header says, so a bomb costs nothing.
-    stream = gzip.GzipFile(fileobj=io.BytesIO(data)) if data[:2] == b"\x1f\x8b" else io.BytesIO(data)
-    try:
+    # A gzip stream is unpacked only as far as the header says, and what it says is counted first: a bomb costs nothing.
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    stream = cast("Stream", gzip.GzipFile(fileobj=file) if packed else file)
+    with reading(source, "damaged or truncated gzip; expected a whole .gz file"):
         head = stream.read(4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UBYTE or not 1 <= head[3] <= 4:
             got = head.hex() or "missing"
@@ -71,18 +78,19 @@ def parse(data: bytes, source: object, dimensions: int | None = None) -> np.ndar
         if len(sizes) < 4 * head[3]:
             raise DataError(f"{source}: the header is cut off after {4 + len(sizes)} bytes")
         shape = struct.unpack(f">{head[3]}I", sizes)
-        expected = int(np.prod(shape, dtype=object))
-        # Deflate shrinks by 1,032 at most. Read would set the declared size aside at once, so a lie must not reach it.
-        body = stream.read(expected + 1) if expected <= 1032 * len(data) else b""
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{source}: damaged or truncated gzip ({error}); expected a whole .gz file") from error
-    if len(body) != expected:
-        got = "more" if len(body) > expected else "fewer"
+        expected, more, body = math.prod(shape), b"", np.empty(0, np.uint8)
+        # Deflate shrinks by 1,032 at most: a header that declares more lies, whatever the budget.
+        if expected <= (1032 if packed else 1) * size:
+            (budget or Budget()).take(expected, source)
+            body = filled(stream, expected)
+            more = stream.read(1)  # at its end a gzip's checksum is compared
+    if len(body) < expected or more:
+        got = "more" if more else "fewer"
         raise DataError(f"{source}: the header declares {expected:,} bytes {shape}, the file holds {got}")
-    return np.frombuffer(body, np.uint8).reshape(shape)
+    return body.reshape(shape)
 
 
-def _pair(images: Path) -> tuple[np.ndarray, np.ndarray]:
+def _pair(images: Path, budget: Budget) -> tuple[np.ndarray, np.ndarray]:
     match = _IMAGES_NAME.fullmatch(images.name)
     if match is None:
         raise DataError(f"{images}: not the name of an IDX images file; expected …-images-idx3-ubyte[.gz]")
@@ -90,7 +98,7 @@ def _pair(images: Path) -> tuple[np.ndarray, np.ndarray]:
     labels = _find(images.parent, wanted)
     if labels is None:
         raise DataError(f"{images}: no labels beside it; expected {wanted}[.gz]")
-    arrays = (parse(_bytes(images), images, 3), parse(_bytes(labels), labels, 1))
+    arrays = (_array(images, 3, budget), _array(labels, 1, budget))
     if len(arrays[0]) != len(arrays[1]):
         raise DataError(f"{images}: {len(arrays[0]):,} images, but {len(arrays[1]):,} labels in {labels.name}")
     return arrays
@@ -108,8 +116,7 @@ def _find(folder: Path, name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+def _array(path: Path, dimensions: int, budget: Budget) -> np.ndarray:
+    size = plain(path)
+    with reading(path, "cannot be read"), path.open("rb") as file:
+        return parse(file, size, path, dimensions, budget)

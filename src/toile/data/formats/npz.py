@@ -1,23 +1,33 @@
-"""NumPy .npz: x_train, y_train, x_test, y_test (Keras) or train_images …, also x_val or val_images; x and y; images, labels"""
+"""NumPy .npz: x_train, y_train, x_test, y_test (Keras), or train_images …, also x_val or val_images; x, y; images, labels"""
 
 from __future__ import annotations
 
 import zipfile
-import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from toile.data import numpy_files
 from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
-from toile.data.errors import DataError
+from toile.data.errors import DataError, reading
+from toile.data.limits import Budget, plain
+from toile.text import listed
 
-_BOTH = (
-    ("x_train", "y_train", "x_test", "y_test"),
-    ("train_images", "train_labels", "test_images", "test_labels"),
+# Part -> what its images and labels are called, as people call them. The first is the part that must be there.
+_SETS = (
+    {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "test": ("x_test", "y_test")},
+    {
+        "train": ("train_images", "train_labels"),
+        "validation": ("val_images", "val_labels"),
+        "test": ("test_images", "test_labels"),
+    },
+    {"train": ("x", "y")},
+    {"train": ("images", "labels")},
 )
-_VALIDATION = (("x_val", "y_val"), ("val_images", "val_labels"))
-_ONE = (("x", "y"), ("images", "labels"))
+Pair = tuple[np.ndarray, np.ndarray]
 
 
 def matches(path: Path) -> bool:
@@ -25,42 +35,49 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset:
-    train, test = _arrays(path)
+    budget = Budget()
+    parts = _parts(path, budget)
     if test_path is not None:
-        if test is not None:
+        if "test" in parts:
             raise DataError(f"{path}: brings test images of its own; leave out test_path ({test_path})")
-        test, more = _arrays(test_path)
-        if more is not None:
-            raise DataError(f"{test_path}: holds train and test; expected one set: x and y, or images and labels")
-    return as_dataset(path.stem, path, train, test, class_names, validation=_validation(path))
+        apart = _parts(test_path, budget)
+        if len(apart) > 1:
+            raise DataError(f"{test_path}: holds {' and '.join(apart)}; expected one set: x and y, or images and labels")
+        parts["test"] = apart["train"]
+    return as_dataset(path.stem, path, parts["train"], parts.get("test"), class_names, validation=parts.get("validation"))
 
 
-def _validation(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """What a file brings for validation, as MedMNIST's do; None for nothing."""
-    with np.load(path, allow_pickle=False) as stored:
-        for images, labels in _VALIDATION:
-            if (images in stored.files) != (labels in stored.files):
-                raise DataError(f"{path}: holds only one of {images} and {labels}; expected both or neither")
-            if images in stored.files:
-                return stored[images], stored[labels]
-    return None
-
-
-def _arrays(path: Path) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:
-    try:
+def _parts(path: Path, budget: Budget) -> dict[str, Pair]:
+    """Images and labels of the parts that there are."""
+    plain(path)
+    with reading(path, "cannot be read as .npz"):
         if not zipfile.is_zipfile(path):  # np.load would take a bare .npy, or a pickle, for what it is
             raise DataError(f"{path}: not a .npz file (a zip of .npy files), or a truncated one")
-        with np.load(path, allow_pickle=False) as stored:
-            keys = set(stored.files)
-            for names in (*_BOTH, *_ONE):
-                if keys.issuperset(names):
-                    arrays = [stored[name] for name in names]
-                    return (arrays[0], arrays[1]), ((arrays[2], arrays[3]) if len(arrays) == 4 else None)
-            for names in _BOTH:
-                if keys.issuperset(names[:2]) and not keys.intersection(names[2:]):
-                    return (stored[names[0]], stored[names[1]]), None
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        pickled = " (pickled objects are never loaded)" if "pickle" in str(error).lower() else ""
-        raise DataError(f"{path}: cannot be read: {error}{pickled}; expected plain numeric arrays") from error
-    allowed = "; ".join(", ".join(names) for names in (*_BOTH, *_ONE))
-    raise DataError(f"{path}: holds {', '.join(sorted(keys)) or 'nothing'}; expected one of these sets: {allowed}")
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            chosen = _chosen(members, path)
+            for pair in chosen.values():  # no member unpacks to more than the archive's directory says
+                for name in pair:
+                    budget.take(members[name].file_size, f"{path}, {name}")
+            return {part: (_member(archive, members[x], path), _member(archive, members[y], path))
+                    for part, (x, y) in chosen.items()}  # fmt: skip
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    with archive.open(info) as file:
+        source = f"{path}, {info.filename.removesuffix('.npy')}"
+        return numpy_files.read(cast("numpy_files.Stream", file), info.file_size, source)
+
+
+def _chosen(keys: Iterable[str], path: Path) -> dict[str, tuple[str, str]]:
+    """Part -> the names of the arrays to be read, images and labels."""
+    there = set(keys)
+    for names in _SETS:
+        if not there.issuperset(names["train"]):
+            continue
+        for pair in names.values():
+            if len(there.intersection(pair)) == 1:
+                raise DataError(f"{path}: holds only one of {pair[0]} and {pair[1]}; expected both or neither")
+        return {part: pair for part, pair in names.items() if there.issuperset(pair)}
+    allowed = "; ".join(", ".join(name for pair in names.values() for name in pair) for names in _SETS)
+    raise DataError(f"{path}: holds {listed(sorted(there)) or 'nothing'}; expected one of these sets: {allowed}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 from pathlib import Path
@@ -14,6 +15,8 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError, DatasetUnavailable
 from toile.data.fetch import DownloadError, Progress, download, reachable
 from toile.data.formats.idx import parse
+from toile.data.limits import plain
+from toile.text import printable
 
 CLASS_NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -39,6 +42,7 @@ FILES = {
     ),
 }  # fmt: skip
 _NAME = "fashion-mnist"
+_LARGEST = 1 << 26  # bytes; the largest file is of 47 MB, unpacked
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +65,7 @@ def load(data_dir: Path | None = None, progress: Progress | None = None) -> Data
         if files is not None:
             return _dataset(files, place)
         if why != "not there":
-            _log.warning("%s: passed over: %s", place, why)
+            _log.warning("%s", printable(f"{place}: passed over: {why}"))
         tried.append(f"  {place}: {why}")
     folder = cache()
     said = _download(folder, progress)
@@ -119,14 +123,18 @@ def _read(folder: Path) -> tuple[dict[str, np.ndarray] | None, str]:
         seen = False
         for path, expected, mnist in ((folder / f"{name}.gz", sums[0], sums[2]), (folder / name, sums[1], None)):
             try:
+                if plain(path) > _LARGEST:
+                    wrong.append(f"{path.name}: larger than any of Fashion-MNIST's files")
+                    seen = True
+                    continue
                 data = path.read_bytes()
-            except OSError:
+            except (DataError, OSError):
                 continue
             seen = True
             got = hashlib.md5(data, usedforsecurity=False).hexdigest()
             if got == expected:
                 try:
-                    arrays[name] = parse(data, path)
+                    arrays[name] = parse(io.BytesIO(data), len(data), path)
                     break
                 except DataError as error:  # cannot be, with this hash; but a message is better than a crash
                     wrong.append(str(error))
@@ -165,7 +173,7 @@ def _download(folder: Path, progress: Progress | None) -> list[str]:
                 continue
             try:  # a mirror that fails once is left; the next goes on where it stopped
                 for name, sums in FILES.items():
-                    download(f"{mirror}{name}.gz", folder / f"{name}.gz", sums[0], progress)
+                    download(f"{mirror}{name}.gz", folder / f"{name}.gz", sums[0], progress, most=_LARGEST)
                 return []
             except DownloadError as error:
                 said.append(f"  {error}")

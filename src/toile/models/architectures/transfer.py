@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from toile.errors import Misuse
+from toile.errors import Misuse, said
 from toile.models import backbones
 from toile.models.layers import activation_layer, each
 from toile.models.option_types import Activation, Count, Counts, RateOrEach
@@ -191,9 +191,9 @@ def _load(model: KerasModel, path: str, name: str) -> None:
     try:
         with warnings.catch_warnings(action="ignore"):
             model.load_weights(str(Path(path).expanduser()))
-    except (ValueError, KeyError, OSError) as error:
-        # As many numbers as are wanted, and yet in other shapes.
-        raise Misuse(f"{path} does not fit {name}: {str(error).strip().splitlines()[0]}") from error
+    except Exception as error:
+        # As many numbers as are wanted, and yet in other shapes; or damaged, of which no library says what it raises.
+        raise Misuse(f"{path} does not fit {name}: {said(error)}") from error
     # Where a file has none for a layer, Keras warns and leaves what was drawn at random.
     if left := sum(was == is_now for was, is_now in zip(drawn, beginnings(), strict=True)):
         raise Misuse(f"{path} does not fit {name}: it has nothing for {left} of {len(drawn)} kernels")

@@ -18,7 +18,8 @@ from toile.reports.ledger import pairings
 from toile.reports.ledger.published import Figure, figures, of_members, tables
 from toile.reports.ledger.results import Measured
 from toile.study.expand import Variant, variants
-from toile.study.spec import CommitteeSpec, Figures, Published, StudySpec
+from toile.study.published import Figures, Published
+from toile.study.spec import CommitteeSpec, StudySpec
 
 # Accuracies of one recipe over seeds spread by some 0.3 points on these images, and a document shows one seed, sometimes
 # stopped by hand: within a point counts as the same.

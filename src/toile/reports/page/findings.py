@@ -6,7 +6,7 @@ from toile.evaluation.predictions import Predictions
 from toile.evaluation.significance import mcnemar
 from toile.reports.plots.accuracy import accuracies
 from toile.reports.results.lines import study_lines
-from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults
 from toile.reports.text import figure, joined
 
 
@@ -57,7 +57,7 @@ def _models(results: StudyResults) -> str:
 
 def _committee(results: StudyResults, committee: CommitteeResult, *, explained: bool) -> str:
     """A committee beside its members; `explained`, as the first is, with what kinds of figures these are."""
-    members, accuracy = _members(results, committee), figure(committee.test.get("accuracy"))
+    members, accuracy = _members(committee), figure(committee.test.get("accuracy"))
     mean = committee.mean_of_members.get("accuracy")
     if explained:
         text = (
@@ -76,41 +76,37 @@ def _committee(results: StudyResults, committee: CommitteeResult, *, explained: 
     return text + _beside_its_best(results, committee, explained=explained)
 
 
-def _members(results: StudyResults, committee: CommitteeResult) -> str:
+def _members(committee: CommitteeResult) -> str:
     """The members in words, several trainings of a line together."""
     lines: dict[str, list[str]] = {}
-    for trial in results.trials:
-        if trial.name in committee.members:
-            lines.setdefault(trial.line or trial.name, []).append(trial.name)
+    for member in committee.joined:
+        lines.setdefault(member.line, []).append(member.name)
     return joined([names[0] if len(names) == 1 else f"{len(names)} trainings of “{line}”" for line, names in lines.items()])
 
 
 def _beside_its_best(results: StudyResults, committee: CommitteeResult, *, explained: bool) -> str:
     """A sentence on the committee and the best of its members."""
     accuracy = committee.test.get("accuracy")
-    members = {trial.name: trial.test.get("accuracy") for trial in results.stored if trial.name in committee.members}
-    known = {name: value for name, value in members.items() if value is not None}
+    known = [member for member in committee.joined if member.test.get("accuracy") is not None]
     if not known or accuracy is None:
         return ""
-    name = max(known, key=lambda member: known[member])
-    difference = accuracy - known[name]
+    best = max(known, key=lambda member: member.test["accuracy"])
+    difference = accuracy - best.test["accuracy"]
     side = "as often right as" if abs(difference) < 5e-5 else f"{abs(difference):.4f} {_side(difference)}"
-    return f" The committee is {side} its best member, {name}" + _tested(results, committee, name, explained=explained) + "."
+    tested = _tested(results, committee, best, explained=explained)
+    return f" The committee is {side} its best member, {best.name}{tested}."
 
 
 def _side(difference: float) -> str:
     return "above" if difference > 0 else "below"
 
 
-def _tested(results: StudyResults, committee: CommitteeResult, member: str, *, explained: bool) -> str:
+def _tested(results: StudyResults, committee: CommitteeResult, member: MemberResult, *, explained: bool) -> str:
     """Whether the committee and its best member differ by more than chance, by a paired test."""
-    run = next(trial.stored_run for trial in results.stored if trial.name == member)
-    if "test" not in run.splits():
-        return ""
     labels = results.test_images.labels
-    test = mcnemar(Predictions("test", committee.probabilities, labels), Predictions("test", run.probabilities("test"), labels))
+    test = mcnemar(Predictions("test", committee.probabilities, labels), Predictions("test", member.probabilities, labels))
     verdict = "more than chance" if test.p_value < 0.05 else "no more than chance may do"
     p = f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{test.p_value:.2g}"
     note = f"McNemar’s exact test, {p}; one training each, so nothing is said of other seeds" if explained else p
-    alone = f"the committee alone is right on {test.only_a:,} images, {member} alone on {test.only_b:,}"
+    alone = f"the committee alone is right on {test.only_a:,} images, {member.name} alone on {test.only_b:,}"
     return f"; {alone}, which is {verdict} ({note})"

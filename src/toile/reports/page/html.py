@@ -12,6 +12,7 @@ from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import lines
 from toile.reports.results.compared import close_up_note
 from toile.reports.results.study import StudyResults
+from toile.text import printable
 
 
 def render(results: StudyResults) -> str:
@@ -25,9 +26,15 @@ def render(results: StudyResults) -> str:
     package = files("toile.reports.page")
     sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css")}
     environment = Environment(
-        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=_shown,
+    )  # fmt: skip
     return environment.get_template("report.html.j2").render(_content(results)) + "\n"
+
+
+def _shown(value: Any) -> Any:
+    """What the template writes: words from files without characters that would turn or hide what stands beside them."""
+    return printable(value, keep="\n\t") if type(value) is str else value
 
 
 def stand_in(results: StudyResults) -> str | None:

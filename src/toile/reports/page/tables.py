@@ -10,7 +10,7 @@ from toile.reports.results.compared import close_up
 from toile.reports.results.lines import OF_PART, study_lines
 from toile.reports.results.study import StudyResults
 from toile.reports.table import NUMBER, TEXT, WIDE, Column, Table, without_empty
-from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options
+from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options, shares
 from toile.study.augmentation import Augmentation
 from toile.study.optimizers import OPTIMIZERS
 
@@ -217,19 +217,16 @@ def members_table(results: StudyResults) -> Table:
     """Who is in which committee, and with what weight."""
     rows = []
     for committee in results.committees:
-        weights = committee.weights or [None] * len(committee.members)
-        for number, (member, weight) in enumerate(zip(committee.members, weights, strict=True)):
-            accuracy = next((trial.test.get("accuracy") for trial in results.trials if trial.name == member), None)
-            share = f"1/{len(committee.members)}" if weight is None else figure(weight)
-            if weight is None and committee.rule != "mean":
-                share = "equal"
+        counted = shares(committee.rule, committee.weights, len(committee.members))
+        for number, (member, share) in enumerate(zip(committee.joined, counted, strict=True)):
             first = number == 0
-            rows.append([committee.name if first else "", committee.rule if first else "", member, share, figure(accuracy)])
+            whose = [committee.name, committee.rule] if first else ["", ""]
+            rows.append([*whose, member.name, share, figure(member.test.get("accuracy"))])
     columns = [
         Column("committee", TEXT),
         Column("rule", TEXT),
         Column("member", TEXT),
-        Column("weight"),
+        Column("counts"),
         Column("own accuracy"),
     ]
     return Table("Members of the committees", columns, rows)

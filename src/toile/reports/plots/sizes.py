@@ -50,8 +50,7 @@ def committee_sizes(results: StudyResults) -> list[dict[str, Any]]:
 
 def _accuracies(committee: CommitteeResult, results: StudyResults) -> list[list[float]]:
     """For each size, the accuracies on the test images of the committees of so many of its members."""
-    runs = {trial.name: trial.stored_run for trial in results.stored}
-    members = np.stack([runs[name].probabilities("test") for name in committee.members])
+    members = np.stack([member.probabilities for member in committee.joined])
     labels, count = results.test_images.labels, len(members)
 
     def accuracy(chosen: tuple[int, ...]) -> float:

@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from toile.reports.page.palette import INK, MUTED, RULE, STAND_INS, SURFACE
+from toile.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,7 +166,7 @@ def svg(draw: Callable[[Any], Figure], data: Any, prefix: str, title: str, descr
     text = io.StringIO()
     with drawing_style():
         draw(data).savefig(text, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None}, transparent=True)
-    return inline(text.getvalue(), prefix, title, description)
+    return printable(inline(text.getvalue(), prefix, title, description))
 
 
 def inline(document: str, prefix: str, title: str, description: str) -> str:
@@ -177,21 +178,10 @@ def inline(document: str, prefix: str, title: str, description: str) -> str:
     # Its style sheet speaks of `*`, which in an HTML page is every element of the page.
     body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
     body = re.sub(r"<defs>\s*</defs>", "", body)
-    body = body.replace("xlink:href=", "href=")
-
-    used = set(re.findall(r'href="#([^"]+)"', body)) | set(re.findall(r"url\(#([^)]+)\)", body))
-
-    def renamed(match: re.Match[str]) -> str:
-        return f' id="{prefix}-{match.group(1)}"' if match.group(1) in used else ""
-
-    body = re.sub(r'\sid="([^"]+)"', renamed, body)
-    body = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
-    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
-    body = re.sub(r"font-family: [^;\"]+; ?", "", body)
-    for colour, variable in STAND_INS.items():
-        body = body.replace(colour, variable)
-    # A hundredth of a pixel is nobody's loss, and a third of the page.
-    body = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag.group()), body)
+    # Tags alone are changed: what stands between them is data, which may look like an id or a colour.
+    pieces = re.split(r"(<[^>]+>)", body)
+    pieces[1::2] = _restyled("\0".join(pieces[1::2]), prefix).split("\0")
+    body = "".join(pieces)
     body = re.sub(r"\s*\n\s*", "\n", body).replace("<g/>", "")
     empty = 1
     while empty:
@@ -203,3 +193,21 @@ def inline(document: str, prefix: str, title: str, description: str) -> str:
         f'style="max-width:{float(width) * 1.35:g}px;stroke-linejoin:round;stroke-linecap:butt">'
         f"<title>{escape(title)}</title>{body}</svg>"
     )
+
+
+def _restyled(tags: str, prefix: str) -> str:
+    """Tags with ids of the picture's own, the page's font and colours, and no more digits than can be seen."""
+    tags = tags.replace("xlink:href=", "href=")
+    used = set(re.findall(r'href="#([^"]+)"', tags)) | set(re.findall(r"url\(#([^)]+)\)", tags))
+
+    def renamed(match: re.Match[str]) -> str:
+        return f' id="{prefix}-{match.group(1)}"' if match.group(1) in used else ""
+
+    tags = re.sub(r'\sid="([^"]+)"', renamed, tags)
+    tags = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', tags)
+    tags = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", tags)
+    tags = re.sub(r"font-family: [^;\"]+; ?", "", tags)
+    for colour, variable in STAND_INS.items():
+        tags = tags.replace(colour, variable)
+    # A hundredth of a pixel is nobody's loss, and a third of the page.
+    return re.sub(r"(\.\d\d)\d+", r"\1", tags)

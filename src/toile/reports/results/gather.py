@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any
 
-from toile.committee.assemble import assemble
+import numpy as np
+
+from toile.committee.assemble import Assembled, assemble
+from toile.committee.rules import combine
 from toile.data.dataset import Images
-from toile.data.splits import Parts, split
+from toile.evaluation.metrics import METRICS, evaluate
 from toile.evaluation.predictions import Predictions
-from toile.reports.results.study import CommitteeResult, StudyResults, TrialResult
-from toile.runner.plan import Plan, PlannedTrial
-from toile.study.spec import CommitteeSpec, Published
+from toile.reports.results.study import ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
+from toile.runner import committees
+from toile.runner.committees import Group, Member
+from toile.runner.plan import Plan
+from toile.study.spec import Published
 
 
 def gather(plan: Plan) -> StudyResults:
     """The results of a planned study, as far as they are stored.
 
-    Committees with a member that is not stored are left out; with several seeds or folds there is one committee of each.
+    Committees with a member that is not stored are left out; with several seeds or folds there is one committee of each. A
+    run whose files are not what was written is named on standard error, and left out: figures that its own probabilities may
+    contradict are not shown.
+
+    Raises:
+        Misuse: a committee cannot be, see `toile.runner.committees.check_group`.
     """
-    parts: dict[str, Parts] = {}
+    for planned in plan.trials:
+        plan.store.sound(planned.fingerprint, probabilities=True)
     trials = tuple(
         TrialResult(
             name=planned.name,
@@ -31,94 +42,80 @@ def gather(plan: Plan) -> StudyResults:
         )
         for planned in plan.trials
     )
-    committees = [
-        result
-        for spec in plan.study.committee
-        for members, suffix in groups(plan, spec)
-        if (result := _committee(plan, spec, members, suffix, parts)) is not None
-    ]
+    found = (_committee(plan, group) for group in committees.groups(plan))
     return StudyResults(
         study=plan.study,
         reference=plan.reference,
         dataset=plan.dataset,
         audit=plan.store.audit(plan.dataset),
-        test=_test(plan, parts),
+        test=_test(plan),
         trials=trials,
-        committees=tuple(committees),
+        committees=tuple(one for one in found if one is not None),
         reduced=str(plan.reduction),
     )
 
 
-def _test(plan: Plan, parts: dict[str, Parts]) -> Images | None:
+def _test(plan: Plan) -> Images | None:
     """The study's test images: the data set's own, or those that its split draws."""
-    return plan.dataset.test or _parts(plan, plan.trials[0], parts).test
+    return plan.dataset.test or plan.parts(plan.trials[0]).test
 
 
-def groups(plan: Plan, spec: CommitteeSpec) -> list[tuple[list[PlannedTrial], str]]:
-    """The committee's members, once for each seed and fold that all of them have, with what that adds to its name.
-
-    Across seeds, they are all trainings of its lines, once for each fold that all of them have.
-    """
-    lines = {member: {(p.trial.seed, p.trial.fold): p for p in plan.trials if p.line == member} for member in spec.members}
-    first = next(iter(lines.values()))
-    if spec.across:
-        folds = dict.fromkeys(fold for _, fold in first)
-        return [
-            (
-                [planned for line in lines.values() for (_, of), planned in line.items() if of == fold],
-                "" if fold is None else f" (fold {fold + 1})",
-            )
-            for fold in folds
-        ]
-    shared = [key for key in first if all(key in line for line in lines.values())]
-    if not shared:  # members with different single seeds still make one committee
-        return [([next(iter(line.values())) for line in lines.values()], "")]
-    several = len({seed for seed, _ in shared}) > 1
-    suffixes = [
-        ", ".join(([f"seed {seed}"] if several else []) + ([f"fold {fold + 1}"] if fold is not None else []))
-        for seed, fold in shared
-    ]
-    return [
-        ([line[key] for line in lines.values()], f" ({suffix})" if suffix else "")
-        for key, suffix in zip(shared, suffixes, strict=True)
-    ]
-
-
-def predictions(
-    plan: Plan, planned: PlannedTrial, which: Literal["validation", "test"], parts: dict[str, Parts]
-) -> Predictions:
-    """A stored trial's predictions of a split, with the labels they are judged by."""
-    part = getattr(_parts(plan, planned, parts), which)
-    return Predictions(which, plan.stored_run(planned).probabilities(which), part.labels)
-
-
-def _committee(
-    plan: Plan, spec: CommitteeSpec, members: list[PlannedTrial], suffix: str, parts: dict[str, Parts]
-) -> CommitteeResult | None:
-    if any(plan.run_of(member) is None for member in members):
+def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
+    spec = group.spec
+    if any(plan.run_of(training) is None for member in group.members for training in member.trainings):
         return None
-    test = [predictions(plan, member, "test", parts) for member in members]
-    fitted = spec.weights == "fit"
-    validation = [predictions(plan, member, "validation", parts) for member in members] if fitted else []
-    made = assemble(spec, test, validation)
+    committees.check_group(plan, group)
+    test = [committees.test_of(plan, member) for member in group.members]
+    fits = spec.fitted or spec.calibrated
+    unseen = [committees.unseen_of(plan, member) for member in group.members] if fits else []
+    members = [_member(plan, member) for member in group.members]
+    costs = {key: [one.costs[key.removeprefix("max_")] for one in members] for key in spec.budgets if key != "max_members"}
+    made = assemble(spec, test, unseen, costs)
     return CommitteeResult(
-        name=spec.name + suffix,
-        members=tuple(member.name for member in members),
+        name=group.name,
+        joined=tuple(members[i] for i in made.members),
         rule=spec.rule,
         weights=made.weights,
         probabilities=made.predictions.probabilities,
         test=made.test,
         mean_of_members=made.mean_of_members,
         published=_published(spec.published),
+        calibration=made.calibration,
+        uncalibrated=made.joint.probabilities,
+        fitted_on=_fitted_on(unseen),
+        choice=_choice(made, test),
     )
 
 
-def _parts(plan: Plan, planned: PlannedTrial, known: dict[str, Parts]) -> Parts:
-    """The parts of the trial's split, each split cut once."""
-    key = f"{planned.trial.split.model_dump_json()}|{planned.trial.fold}"
-    if key not in known:
-        known[key] = split(plan.dataset, planned.trial.split, planned.trial.fold)
-    return known[key]
+def _member(plan: Plan, member: Member) -> MemberResult:
+    runs = {one.name: plan.stored_run(one) for one in member.trainings}
+    (run, *others), line = runs.values(), member.trainings[0].line
+    said = None if not others else committees.test_of(plan, member)
+    figures = run.metrics.get("test", {}) if said is None else evaluate(said.probabilities, said.labels)
+    return MemberResult(member.name, line, runs, figures)
+
+
+def _fitted_on(unseen: list[Predictions]) -> str:
+    if not unseen:
+        return ""
+    images = f"{len(unseen[0]):,}"
+    return f"{images} validation images" if unseen[0].split == "validation" else f"{images} training images, out of fold"
+
+
+def _choice(made: Assembled, test: list[Predictions]) -> ChoiceResult | None:
+    how = made.selection
+    if how is None:
+        return None
+    path = []
+    for weights, loss, nested in zip(how.path, how.losses, how.nested, strict=True):
+        chosen = np.flatnonzero(weights)
+        said = combine([test[i] for i in chosen], "greedy", weights[chosen])
+        judged = {
+            key: METRICS[name].function(said.probabilities, said.labels)
+            for key, name in (("test", "loss"), ("accuracy", "accuracy"))
+        }
+        path.append({"members": len(chosen), "loss": float(loss), "nested": float(nested), **judged})
+    return ChoiceResult(len(test), tuple(path), how.picks, how.optimism)
 
 
 def _published(published: Published | None) -> dict[str, Any]:

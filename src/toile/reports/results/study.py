@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from toile.arrays import Probabilities
+from toile.committee.rules import RULES, Fitted
 from toile.data.dataset import Dataset, Images
 from toile.errors import ToileError
+from toile.evaluation.calibrators import Calibration
 from toile.store.run import Run
 from toile.study.spec import StudySpec
 
@@ -48,21 +54,80 @@ class TrialResult:
 
 
 @dataclass(frozen=True)
-class CommitteeResult:
-    """A committee whose members are all stored.
+class MemberResult:
+    """A member of a committee: a stored training, or the trainings of all folds of a line, whose mean it is.
 
-    `test` are the metrics of the combined probabilities. `mean_of_members` are the means of the members' own figures,
-    which is another thing: no set of probabilities has them.
+    `trainings` are runs by their names in the study, `test` its own figures on the test images.
     """
 
     name: str
-    members: tuple[str, ...]
+    line: str
+    trainings: dict[str, Run]
+    test: dict[str, Any]
+
+    @cached_property
+    def probabilities(self) -> Probabilities:
+        """`(images, classes)` of the test images."""
+        said = [run.probabilities("test") for run in self.trainings.values()]
+        return said[0] if len(said) == 1 else RULES["mean"](np.stack(said), None)
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """`parameters`, and `milliseconds` for an image as its runs were evaluated; infinite where a run does not say."""
+        facts = [run.provenance for run in self.trainings.values()]
+        return {
+            "parameters": sum(math.inf if one.get("parameters") is None else one["parameters"] for one in facts),
+            "milliseconds": sum(_milliseconds(one) for one in facts),
+        }
+
+
+def _milliseconds(facts: dict[str, Any]) -> float:
+    """For an image, as a run was evaluated."""
+    seconds, images = facts.get("seconds", {}).get("evaluate"), facts.get("images", {}).get("test")
+    return 1000 * seconds / images if seconds and images else math.inf
+
+
+@dataclass(frozen=True)
+class ChoiceResult:
+    """How the members of a committee were chosen among `candidates`.
+
+    `path` has one dictionary a pick: `members` (different ones so far); the log loss on the images of the selection, `loss`, on
+    such as were held out of it, by folds, `nested`, and on the test images, which chose nothing, `test`; and `accuracy` there.
+    The committee is that of the first `picks` of them. Its log loss on the images of the selection is too low by `optimism`.
+    """
+
+    candidates: int
+    path: tuple[dict[str, float], ...]
+    picks: int
+    optimism: float
+
+
+@dataclass(frozen=True)
+class CommitteeResult:
+    """A committee whose members are all stored.
+
+    `test` are the metrics of the joint probabilities, after the calibration if there is one; `uncalibrated` are they before.
+    `mean_of_members` are the means of the members' own figures, which is another thing: no set of probabilities has them.
+    `fitted_on` says on which images it was fitted, in words, if anything was.
+    """
+
+    name: str
+    joined: tuple[MemberResult, ...]
     rule: str
-    weights: tuple[float, ...] | None
+    weights: Fitted | None
     probabilities: Probabilities
     test: dict[str, Any]
     mean_of_members: dict[str, float]
     published: dict[str, Any]
+    calibration: Calibration | None = None
+    uncalibrated: Probabilities | None = None
+    fitted_on: str = ""
+    choice: ChoiceResult | None = None
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The members' names."""
+        return tuple(one.name for one in self.joined)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from toile.errors import ToileError
-from toile.reports.text import MEAN_OF_MEMBERS, figure
+from toile.reports.text import MEAN_OF_MEMBERS, figure, shares
+from toile.terminal import Terminal
 
 if TYPE_CHECKING:
     from toile.reports.results.study import StudyResults
@@ -31,28 +31,27 @@ def print_committees(results: StudyResults) -> None:
     table.add_column("committee or member")
     for name in FIGURES:
         table.add_column(name, justify="right")
-    members = {trial.name: trial for trial in results.stored}
     for committee in results.committees:
-        weights = committee.weights or (None,) * len(committee.members)
-        for name, weight in zip(committee.members, weights, strict=True):
-            said = "" if weight is None else f" (weight {weight:.3f})"
-            table.add_row(name + said, *(figure(members[name].test.get(key)) for key in FIGURES))
+        said = shares(committee.rule, committee.weights, len(committee.members))
+        for member, share in zip(committee.joined, said, strict=True):
+            own = f"{member.name} ({share})" if committee.weights else member.name
+            table.add_row(own, *(figure(member.test.get(key)) for key in FIGURES))
         means = (figure(committee.mean_of_members.get(key)) for key in FIGURES)
         table.add_row(MEAN_OF_MEMBERS, *means, style="dim")
         figures = (figure(committee.test.get(key)) for key in FIGURES)
         table.add_row(f"{committee.name} ({committee.rule})", *figures, style="bold", end_section=True)
-    Console().print(table)
+    Terminal().print(table)
 
 
 def print_comparison(found: dict[str, Any]) -> None:
     """A comparison as its verdict and the figures that it rests on."""
-    console = Console(highlight=False)
+    console = Terminal()
     for key, value in found.items():
         if key != "verdict":
             label = key.replace("_", " ")
             shown = " to ".join(map(_plain, value)) if "interval" in key else _plain(value)
-            console.print(f"{label:<16} {shown}", markup=False)
-    console.print(found["verdict"], markup=False, style="bold")
+            console.print(f"{label:<16} {shown}")
+    console.print(found["verdict"], style="bold")
 
 
 def print_gradient_check(rows: Iterable[dict[str, Any]]) -> None:
@@ -63,7 +62,7 @@ def print_gradient_check(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         errors = (f"{row[key]:.2e}" for key in ("relative_error", "largest_difference", "largest_gradient"))
         table.add_row(row["layer"], row["array"], f"{row['weights']:,}", f"{row['checked']:,}", *errors)
-    Console().print(table)
+    Terminal().print(table)
 
 
 def _plain(value: Any) -> str:

@@ -10,21 +10,20 @@ from toile.reports.results.study import StudyResults
 from toile.reports.text import MEAN_OF_MEMBERS, count, duration, figure
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from toile.terminal import Terminal
 
 # A narrower terminal gets the figures alone.
 WIDE = 104
 FIGURES = ("accuracy", "loss", "precision", "recall")
 
 
-def print_summary(results: StudyResults, console: Console) -> None:
+def print_summary(results: StudyResults, console: Terminal) -> None:
     """Print the models (several seeds or folds as their mean) and the committees, and below each what was published."""
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
-    name, tested = escape(results.dataset.name), "no" if results.test is None else f"{len(results.test):,}"
-    title = f"{escape(results.title)} · {name}, {tested} test images"
+    tested = "no" if results.test is None else f"{len(results.test):,}"
+    title = f"{results.title} · {results.dataset.name}, {tested} test images"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("model or committee", overflow="fold", min_width=30)
     wide = console.width >= WIDE
@@ -33,13 +32,13 @@ def print_summary(results: StudyResults, console: Console) -> None:
 
     def row(label: str, figures: dict, *rest: str, style: str = "") -> None:
         cells = [figure(figures.get(key)) for key in FIGURES]
-        table.add_row(escape(label), *cells, *(rest if wide else ()), style=style)
+        table.add_row(label, *cells, *(rest if wide else ()), style=style)
 
     planned = Counter(trial.line or trial.name for trial in results.trials)
     lines = {line.name: line for line in study_lines(results)}
     for name, number in planned.items():
         if name not in lines:
-            table.add_row(escape(name), "not run yet", style="dim")
+            table.add_row(name, "not run yet", style="dim")
             continue
         line = lines[name]
         several = f": mean of {len(line.trials)}" + (f" of {number}" if len(line.trials) < number else "") if number > 1 else ""

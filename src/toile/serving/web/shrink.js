@@ -11,7 +11,7 @@ export async function shrink(file, limits) {
     return { image: file, done: "" }; // a format that only the server knows, or no picture: the server says which
   }
   const { width, height } = bitmap;
-  if (width * height <= limits.pixels && file.size <= limits.body) {
+  if (width * height <= limits.pixels && Math.max(width, height) <= limits.side && file.size <= limits.body) {
     bitmap.close();
     return { image: file, done: "" };
   }

@@ -1,0 +1,168 @@
+"""Greedy selection: a committee chosen from many candidates, on images that none of them was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from toile.arrays import Numbers, OfLabel, PickWeights
+from toile.committee.fitting import Unseen, folds
+from toile.errors import Misuse
+from toile.evaluation.optimise import one_thread
+from toile.evaluation.predictions import Predictions
+from toile.evaluation.scores import EPSILON
+
+PICKS = 50
+# Of bags: a half of the candidates each, but 10 at least. Where that is all of them, one bag is enough.
+BAGS, LEAST_IN_BAG = 20, 10
+# The sorted start is so many of the best at most.
+START = 5
+FOLDS = 5
+# Factors whose product is taken before one logarithm of them all: 1e-7 to this power is still a number.
+FACTORS = 32
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was chosen, and how it came to that.
+
+    Args:
+        weights: one a candidate, as `toile.committee.rules.greedy` takes them; 0 for those not chosen.
+        path: `(picks, candidates)`: the weights after one pick, two, …
+        losses: `(picks,)`: the log loss of each of them on the images of the selection.
+        nested: `(picks,)`: the mean log loss of selections on four fifths of the images, each judged on the other fifth. By so
+            much is the selection's own loss too low.
+    """
+
+    weights: tuple[float, ...]
+    path: PickWeights
+    losses: Numbers
+    nested: Numbers
+
+    @property
+    def picks(self) -> int:
+        """How many picks the chosen committee has."""
+        return int(self.losses.argmin()) + 1
+
+    @property
+    def optimism(self) -> float:
+        """By how much the log loss of the chosen committee is lower on the images of the selection than on others, in nats."""
+        return float(self.nested[self.picks - 1] - self.losses[self.picks - 1])
+
+
+def select(
+    candidates: Sequence[Predictions],
+    budgets: Mapping[str, float] | None = None,
+    costs: Mapping[str, Sequence[float]] | None = None,
+) -> Selection:
+    """Choose a committee by forward selection (Caruana et al., "Ensemble Selection from Libraries of Models", ICML 2004).
+
+    A committee begins with the best candidates, as many of the first five as are best together. Then the candidate is added,
+    again and again with replacement, which lowers the log loss of the mean most; a candidate's weight is its share of the
+    picks. Of 50 picks those up to the lowest log loss are kept. So as not to depend on a lucky candidate, it is done in 20 bags
+    with half of the candidates each, and the mean of their committees is taken (Caruana, Munson & Niculescu-Mizil, "Getting the
+    Most Out of Ensemble Selection", ICDM 2006). Bags are drawn with a fixed seed; of equals the same one is always taken, in
+    whatever order they come.
+
+    Args:
+        candidates: predictions of the same images, of a `validation` or `out-of-fold` split.
+        budgets: what those chosen may cost together, by name; `max_members` counts them. If they cost more, those with the
+            highest weights are kept as far as they can be paid, and the selection is made again among them.
+        costs: what each candidate costs, by the names in `budgets` other than `max_members`.
+
+    Raises:
+        TestSetUsed: the predictions are of the test set, which picks nothing.
+        Misuse: no candidates, candidates of different images, predictions of the training set, or budgets that none keeps.
+    """
+    unseen = Unseen.of(candidates, "select members")
+    labels = unseen.labels
+    # Of the log loss only these matter: what each candidate gave the right class.
+    of_label = np.maximum(unseen.probabilities[:, np.arange(len(labels)), labels].astype(np.float64), EPSILON)
+    first = [int(np.argmax(unseen.places == place)) for place in range(len(of_label))]
+    limits = dict(budgets or {})
+    prices = {name: np.asarray((costs or {})[name], np.float64)[first] for name in limits if name != "max_members"}
+    if "max_members" in limits:
+        prices["max_members"] = np.ones(len(of_label))
+    fold, nested = folds(labels, FOLDS), np.zeros(PICKS)
+    with one_thread():
+        path = _path(of_label, limits, prices)
+        losses = _losses(path, of_label)
+        for out in (fold == held for held in range(FOLDS)):
+            if out.any() and not out.all():
+                nested -= np.log(_path(of_label[:, ~out], limits, prices) @ of_label[:, out]).sum(axis=1)
+    shares = unseen.shared(path.T).T
+    return Selection(tuple(shares[losses.argmin()].tolist()), shares, losses, nested / len(labels))
+
+
+def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
+    """The weights of the selection without a budget; see `select`."""
+    return select(members).weights
+
+
+def _path(of_label: OfLabel, limits: Mapping[str, float], prices: Mapping[str, Numbers]) -> PickWeights:
+    """`(picks, candidates)`: the weights after each pick, of `(candidates, images)`, within the budgets."""
+    payable = [i for i in range(len(of_label)) if all(prices[name][i] <= limit for name, limit in limits.items())]
+    if not payable:
+        told = ", ".join(f"{name} = {limit:,g}" for name, limit in limits.items())
+        raise Misuse(f"no candidate is within the budget ({told})")
+    path = np.zeros((PICKS, len(of_label)))
+    path[:, payable] = _bagged(of_label[payable])
+    weights = path[_losses(path, of_label).argmin()]
+    if all(prices[name][weights > 0].sum() <= limit for name, limit in limits.items()):
+        return path
+    kept: list[int] = []
+    for one in np.lexsort((np.arange(len(weights)), -weights)):
+        if weights[one] > 0 and all(prices[name][[*kept, one]].sum() <= limit for name, limit in limits.items()):
+            kept.append(int(one))
+    kept.sort()
+    path = np.zeros((PICKS, len(of_label)))
+    path[:, kept] = _forward(of_label[kept])
+    return path
+
+
+def _losses(path: PickWeights, of_label: OfLabel) -> Numbers:
+    """The mean log loss of each committee of a path."""
+    return -np.log(path @ of_label).mean(axis=1)
+
+
+def _bagged(of_label: OfLabel) -> PickWeights:
+    """`(picks, candidates)`: the mean of the bags' committees after each pick."""
+    count = len(of_label)
+    in_bag = min(count, max(LEAST_IN_BAG, count // 2))
+    if in_bag == count:
+        return _forward(of_label)
+    generator, path = np.random.default_rng(0), np.zeros((PICKS, count))
+    for _ in range(BAGS):
+        bag = np.sort(generator.choice(count, in_bag, replace=False))
+        path[:, bag] += _forward(of_label[bag])
+    return path / BAGS
+
+
+def _forward(of_label: OfLabel) -> PickWeights:
+    """`(picks, candidates)`: the weights after each pick of one selection."""
+    count, images = of_label.shape
+    # Logarithms are what takes time: one for the product of 32 images. `(32, candidates, images / 32)`; what there are too few
+    # images for is 0 in `given` and 1 in `total`, and so adds nothing.
+    groups = -(-images // FACTORS)
+    given, total = np.zeros((count, groups * FACTORS)), np.zeros((1, groups * FACTORS))
+    given[:, :images], total[:, images:] = of_label, 1
+    given, total = (np.ascontiguousarray(one.reshape(len(one), groups, FACTORS).transpose(2, 0, 1)) for one in (given, total))
+    room = np.empty_like(given)
+
+    def gains() -> Numbers:
+        """`(candidates,)`: the sum of logarithms if one more is added."""
+        np.add(given, total, out=room)
+        return np.log(np.multiply.reduce(room, axis=0)).sum(axis=1)
+
+    order = np.argsort(-gains(), kind="stable")[:START]
+    together = of_label[order].cumsum(axis=0) / np.arange(1, len(order) + 1)[:, None]
+    picks = order[: int(np.log(together).sum(axis=1).argmax()) + 1].tolist()
+    total += given[:, picks].sum(axis=1, keepdims=True)
+    while len(picks) < PICKS:
+        picks.append(int(gains().argmax()))
+        total += given[:, picks[-1:]]
+    chosen = np.zeros((PICKS, count))
+    chosen[np.arange(PICKS), picks] = 1
+    return chosen.cumsum(axis=0) / np.arange(1, PICKS + 1)[:, None]

@@ -1,0 +1,170 @@
+"""Probabilities made to mean what they say: fitted on images that the models were not trained on, applied to others.
+
+Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. A committee is pooled first and calibrated after (Rahaman &
+Thiery, "Uncertainty Quantification and Deep Ensembles", NeurIPS 2021). A new calibration is two functions, a line in
+`CALIBRATIONS`, and a twin in `toile.inference.combined`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toile.arrays import Labels, Numbers, Probabilities, Scores
+from toile.errors import Misuse, nearest
+from toile.evaluation.optimise import least, least_of_one, one_thread, rising_steps
+from toile.evaluation.predictions import Predictions, fittable
+from toile.evaluation.scores import logarithms, softmax
+
+# Bounds of what logarithms are multiplied by; a temperature is one over that. Models that are right on all images of the fit
+# would go to infinity, those that know nothing to 0.
+LEAST, MOST = 0.01, 20.0
+# Between two points of an isotonic curve. A steeper one would make other probabilities of another processor's rounding.
+STEEPEST = 50.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A calibration with its numbers, which are what JSON holds: a name, and lists of floats by name."""
+
+    name: str
+    numbers: dict[str, Any]
+
+    def __call__(self, probabilities: NDArray[np.floating[Any]]) -> Probabilities:
+        """`(images, classes)` float32, rows summing to 1, of probabilities of the same shape."""
+        calibrated = CALIBRATIONS[self.name].apply(np.asarray(probabilities, np.float64), self.numbers)
+        return np.clip(calibrated, 0, 1).astype(np.float32)
+
+    def about(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {"name": self.name, **self.numbers}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A row of `CALIBRATIONS`.
+
+    Args:
+        fit: its numbers, of `(images, classes)` float64 and `(images,)` labels.
+        apply: `(images, classes)` float64 of such, with its numbers.
+        about: in a line.
+    """
+
+    fit: Callable[[Scores, Labels], dict[str, Any]]
+    apply: Callable[[Scores, dict[str, Any]], Scores]
+    about: str
+
+
+def calibrate(name: str, predictions: Predictions) -> Calibration:
+    """A calibration fitted by log loss, or for "isotonic" by squares.
+
+    Raises:
+        TestSetUsed: the predictions are of the test set, which picks nothing.
+        Misuse: predictions of the training set, or an unknown name.
+    """
+    fittable(predictions, "fit a calibration")
+    if name not in CALIBRATIONS:
+        raise Misuse(f"unknown calibration {name!r}{nearest(name, CALIBRATIONS)}; allowed: {', '.join(CALIBRATIONS)}")
+    with one_thread():
+        numbers = CALIBRATIONS[name].fit(predictions.probabilities.astype(np.float64), predictions.labels)
+    return Calibration(name, numbers)
+
+
+def fit_temperature(probabilities: Scores, labels: Labels) -> dict[str, Any]:
+    """The temperature, 0.05..100, with the least log loss."""
+    logs, rows = logarithms(probabilities), np.arange(len(labels))
+
+    def loss(log_scale: float) -> float:
+        scores = np.exp(log_scale) * logs
+        return float((softmax(scores)[1] - scores[rows, labels]).mean())
+
+    # As scikit-learn's CalibratedClassifierCV(method="temperature"), but for the bounds.
+    return {"temperature": float(np.exp(-least_of_one(loss, float(np.log(LEAST)), float(np.log(MOST)))))}
+
+
+def apply_temperature(probabilities: Scores, numbers: dict[str, Any]) -> Scores:
+    return softmax(logarithms(probabilities) / numbers["temperature"])[0]
+
+
+def fit_vector(probabilities: Scores, labels: Labels) -> dict[str, Any]:
+    """A scale, 0.01..20, and a shift, -20..20, of each class's log-probability, with the least log loss.
+
+    Convex: see `toile.evaluation.optimise.least`.
+    """
+    logs, rows = logarithms(probabilities), np.arange(len(labels))
+    classes = logs.shape[1]
+
+    def loss(numbers: Numbers) -> tuple[float, Numbers]:
+        scores = logs * numbers[:classes] + numbers[classes:]
+        residual, total = softmax(scores)
+        value = float((total - scores[rows, labels]).mean())
+        residual[rows, labels] -= 1
+        return value, np.concatenate([(residual * logs).mean(axis=0), residual.mean(axis=0)])
+
+    bounds = [(LEAST, MOST)] * classes + [(-MOST, MOST)] * classes
+    found = least(loss, np.repeat([1.0, 0.0], classes), bounds=bounds)
+    return {"scale": found[:classes].tolist(), "shift": found[classes:].tolist()}
+
+
+def apply_vector(probabilities: Scores, numbers: dict[str, Any]) -> Scores:
+    return softmax(logarithms(probabilities) * np.asarray(numbers["scale"]) + np.asarray(numbers["shift"]))[0]
+
+
+def fit_isotonic(probabilities: Scores, labels: Labels) -> dict[str, Any]:
+    """For each class a rising curve through points, from its probability to how often it is right: one class against the rest.
+
+    Centred isotonic regression (Oron & Flournoy, "Centered Isotonic Regression", Statistics in Biopharmaceutical Research 9,
+    2017): the steps of isotonic regression (Zadrozny & Elkan 2002) are joined by lines from middle to middle. No point is at 0
+    or 1: of n images, the lowest is at 1 / (n + 2) and the highest at (n + 1) / (n + 2), as by Laplace's rule of succession.
+    """
+    curves = [_curve(of_class, labels == c) for c, of_class in enumerate(probabilities.T)]
+    return {"at": [at.tolist() for at, _ in curves], "to": [to.tolist() for _, to in curves]}
+
+
+def apply_isotonic(probabilities: Scores, numbers: dict[str, Any]) -> Scores:
+    raised = np.empty_like(probabilities)
+    for c, (at, to) in enumerate(zip(numbers["at"], numbers["to"], strict=True)):
+        raised[:, c] = np.interp(probabilities[:, c], at, to)
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+def _curve(probabilities: Numbers, right: NDArray[np.bool]) -> tuple[Numbers, Numbers]:
+    """The points of a class's curve: probabilities, rising, and what becomes of them."""
+    values, index = np.unique(probabilities, return_inverse=True)
+    images = np.bincount(index).astype(np.float64)
+    steps, starts = rising_steps(np.bincount(index, weights=right) / images, images)
+    weight = np.add.reduceat(images, starts)
+    at, to = np.add.reduceat(values * images, starts) / weight, steps[starts]
+    to = np.clip(to, 1 / (len(right) + 2), (len(right) + 1) / (len(right) + 2))
+    while len(at) > 1:
+        slopes = np.diff(to) / np.diff(at)
+        steepest = int(slopes.argmax())
+        if slopes[steepest] <= STEEPEST:
+            break
+        at, to, weight = _joined(at, weight, steepest), _joined(to, weight, steepest), _summed(weight, steepest)
+    return at, to
+
+
+def _joined(points: Numbers, weight: Numbers, one: int) -> Numbers:
+    """A point and the next as their mean."""
+    joined = np.delete(points, one + 1)
+    joined[one] = np.average(points[one : one + 2], weights=weight[one : one + 2])
+    return joined
+
+
+def _summed(weight: Numbers, one: int) -> Numbers:
+    """What such a point weighs."""
+    summed = np.delete(weight, one + 1)
+    summed[one] = weight[one] + weight[one + 1]
+    return summed
+
+
+CALIBRATIONS: dict[str, Kind] = {
+    "temperature": Kind(fit_temperature, apply_temperature, "one number that all log-probabilities are divided by"),
+    "vector": Kind(fit_vector, apply_vector, "a scale and a shift of each class's log-probability"),
+    "isotonic": Kind(fit_isotonic, apply_isotonic, "a rising curve for each class, and what they give renormalised"),
+}

@@ -1,0 +1,215 @@
+"""Who is in a study's committees, and whether they may be: by the images that they saw, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from toile.arrays import PositionLabels, Positions
+from toile.committee.rules import RULES
+from toile.data.splits import Parts
+from toile.errors import Misuse
+from toile.evaluation.predictions import Predictions
+from toile.runner.plan import Plan, PlannedTrial
+from toile.study.committee import CommitteeSpec, matching
+
+
+@dataclass(frozen=True)
+class Member:
+    """A training; or the trainings of all folds of a line, which are one member together."""
+
+    name: str
+    trainings: tuple[PlannedTrial, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One committee, or for `greedy` those among whom it is chosen. `name` is the committee's with seed and fold."""
+
+    spec: CommitteeSpec
+    name: str
+    members: tuple[Member, ...]
+
+
+def groups(plan: Plan) -> list[Group]:
+    """All committees of a study.
+
+    Raises:
+        Misuse: a pattern matches nothing, or a member has no folds where a committee is across them.
+    """
+    return [group for spec in plan.study.committee for group in of_spec(plan, spec)]
+
+
+def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
+    """A committee once for each seed and fold that all its members have, or as `across` and `candidates` say."""
+    if spec.candidates:
+        yield Group(spec, spec.name, tuple(_candidates(plan, spec)))
+        return
+    trainings_of = _lines(plan, spec)
+    if spec.across == "seeds":
+        for fold in dict.fromkeys(fold for _, fold in next(iter(trainings_of.values()))):
+            trainings = [one for line in trainings_of.values() for (_, of), one in line.items() if of == fold]
+            yield Group(spec, spec.name + ("" if fold is None else f" (fold {fold + 1})"), tuple(map(_alone, trainings)))
+        return
+    lines: dict[str, dict[tuple[int, int | None], Member]] = {}
+    for line, found in trainings_of.items():
+        if spec.across is None:
+            lines[line] = {key: _alone(one) for key, one in found.items()}
+        elif any(fold is None for _, fold in found):
+            raise Misuse(f"committee {spec.name!r} is across folds, and {line!r} has none (split.folds)")
+        else:
+            lines[line] = {(seed, None): one for seed, one in _whole(found)}
+    first = next(iter(lines.values()))
+    shared = [key for key in first if all(key in line for line in lines.values())]
+    if not shared:  # members with different single seeds still make one committee
+        yield Group(spec, spec.name, tuple(next(iter(line.values())) for line in lines.values()))
+        return
+    several = len({seed for seed, _ in shared}) > 1
+    for seed, fold in shared:
+        said = ([f"seed {seed}"] if several else []) + ([f"fold {fold + 1}"] if fold is not None else [])
+        suffix = f" ({', '.join(said)})" if said else ""
+        yield Group(spec, spec.name + suffix, tuple(line[seed, fold] for line in lines.values()))
+
+
+def test_of(plan: Plan, member: Member) -> Predictions:
+    """What a stored member says of the test images: of several trainings, the mean.
+
+    Raises:
+        Misuse: there are none.
+    """
+    test = plan.parts(member.trainings[0]).test
+    if test is None:
+        raise Misuse(f"{member.name!r} has no test images to be judged on; give split.test, such as test = 0.2, or test_path")
+    said = np.stack([plan.stored_run(one).probabilities("test") for one in member.trainings])
+    return Predictions("test", said[0] if len(said) == 1 else RULES["mean"](said, None), test.labels)
+
+
+def unseen_of(plan: Plan, member: Member) -> Predictions:
+    """What a stored member says of images that it was not trained on, in the order of the data set: the validation part; of
+    folds, every image by the training that held it out."""
+    places, labels = unseen_places(plan, member)
+    said = np.concatenate([plan.stored_run(one).probabilities("validation") for one in member.trainings])
+    return Predictions("validation" if len(member.trainings) == 1 else "out-of-fold", said[places.argsort()], labels)
+
+
+def unseen_places(plan: Plan, member: Member) -> tuple[Positions, PositionLabels]:
+    """Where those images are among the data set's training images, as the trainings have them; and their labels in the order of
+    the data set."""
+    none = np.zeros(0, np.int64)
+    places = np.concatenate([plan.parts(one).indices.get("validation", none) for one in member.trainings])
+    return places, plan.dataset.train.labels[np.sort(places)]
+
+
+def _alone(planned: PlannedTrial) -> Member:
+    return Member(planned.name, (planned,))
+
+
+def _lines(plan: Plan, spec: CommitteeSpec) -> dict[str, dict[tuple[int, int | None], PlannedTrial]]:
+    """The trainings of each member's line, by seed and fold."""
+    names = list(dict.fromkeys(one.line for one in plan.trials))
+    chosen = dict.fromkeys(name for pattern in spec.members for name in matching(names, pattern))
+    return {name: {(one.trial.seed, one.trial.fold): one for one in plan.trials if one.line == name} for name in chosen}
+
+
+def _whole(trainings: dict[tuple[int, int | None], PlannedTrial]) -> Iterator[tuple[int, Member]]:
+    """The folds of each seed as one member."""
+    seeds = dict.fromkeys(seed for seed, _ in trainings)
+    for seed in seeds:
+        folds = tuple(one for (of, _), one in trainings.items() if of == seed)
+        yield seed, Member(folds[0].line + (f" (seed {seed})" if len(seeds) > 1 else ""), folds)
+
+
+def _candidates(plan: Plan, spec: CommitteeSpec) -> Iterator[Member]:
+    """All trainings that match, those of a line's folds as one."""
+    lines: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
+    for one in plan.matching(spec.candidates):
+        lines.setdefault(one.line, {})[one.trial.seed, one.trial.fold] = one
+    for trainings in lines.values():
+        if any(fold is not None for _, fold in trainings):
+            yield from (member for _, member in _whole(trainings))
+        else:
+            yield from map(_alone, trainings.values())
+
+
+def check(plan: Plan) -> Plan:
+    """The plan itself, if its committees can be.
+
+    Raises:
+        Misuse: one cannot, see `check_group`.
+    """
+    for group in groups(plan):
+        check_group(plan, group)
+    return plan
+
+
+def check_group(plan: Plan, group: Group) -> None:
+    """Whether a committee can be joined, judged and, if it has to be, fitted.
+
+    Raises:
+        Misuse: no test images, or others for another member; a member was trained or stopped by another's test images; a fit
+            without images held out, or with others for another member, with fewer than there are numbers to fit, or with none
+            of a class.
+    """
+    seen = [[plan.parts(one) for one in member.trainings] for member in group.members]
+    what, first = f"committee {group.name!r}", group.members[0]
+    for member, parts in zip(group.members, seen, strict=True):
+        if any(part.test is None for part in parts):
+            raise Misuse(f"{what} has no test images to be judged on; give split.test, such as test = 0.2, or test_path")
+        _same_test(what, (first, seen[0]), (member, parts))
+    if group.spec.fitted or group.spec.calibrated:
+        _check_fit(plan, group, what)
+
+
+def _same_test(what: str, a: tuple[Member, list[Parts]], b: tuple[Member, list[Parts]]) -> None:
+    for (one, its), (other, others) in ((a, b), (b, a)):
+        judged = np.unique(np.concatenate([_drawn(part) for part in its]))
+        for part in others:
+            learned = np.concatenate([part.indices["train"], part.indices.get("validation", judged[:0])])
+            if leaked := int(np.isin(judged, learned).sum()):
+                raise Misuse(
+                    f"{what}: {leaked:,} test images of {one.name!r} are among the training and validation images of "
+                    f"{other.name!r}; members have to be split alike"
+                )
+    if not np.array_equal(_drawn(a[1][0]), _drawn(b[1][0])):
+        pair = f"{a[0].name!r} and {b[0].name!r}"
+        raise Misuse(f"{what}: {pair} are judged on different test images; members have to be split alike")
+
+
+def _drawn(parts: Parts) -> Positions:
+    """Which of the training images the split made test images; none where the data set has its own."""
+    return parts.indices.get("test", np.zeros(0, np.int64))
+
+
+def _check_fit(plan: Plan, group: Group, what: str) -> None:
+    spec, classes = group.spec, plan.dataset.classes
+    fitted = spec.rule if spec.fitted else spec.calibrated
+    first = np.sort(unseen_places(plan, group.members[0])[0])
+    for member in group.members:
+        places = np.sort(unseen_places(plan, member)[0])
+        if not len(places):
+            raise Misuse(
+                f"{what}: {fitted} is fitted on images held out, and {member.name!r} has neither a validation split nor folds; "
+                f"give split.validation, such as 0.2, or split.folds"
+            )
+        if not np.array_equal(places, first):
+            raise Misuse(
+                f"{what}: {fitted} is fitted on images that no member was trained on, and {group.members[0].name!r} and "
+                f"{member.name!r} hold out different ones; members have to be split alike"
+            )
+    labels, numbers = plan.dataset.train.labels[first], _numbers(spec, len(group.members), classes)
+    if len(labels) < numbers:
+        raise Misuse(
+            f"{what}: {fitted} of {len(group.members)} members and {classes} classes has {numbers:,} numbers to fit, and there "
+            f"are {len(labels):,} images held out; take a rule with fewer, such as log-pool, or hold out more"
+        )
+    if len(missing := np.setdiff1d(np.arange(classes), labels)):
+        names = ", ".join(repr(plan.dataset.class_names[label]) for label in missing[:3])
+        raise Misuse(f"{what}: {fitted} is fitted on {len(labels):,} images held out, and none of them is of class {names}")
+
+
+def _numbers(spec: CommitteeSpec, members: int, classes: int) -> int:
+    """How many numbers a committee's fits have."""
+    of_rule = {"stack": (members * classes + 1) * (classes - 1)}.get(spec.rule, members) if spec.fitted else 0
+    return of_rule + {"temperature": 1, "vector": 2 * classes - 1, "isotonic": 2 * classes, None: 0}[spec.calibrated]

@@ -1,0 +1,130 @@
+"""Greedy selection beside the loop that its papers write down, and what its budgets and bags promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.committee.fixture import member
+from toile.committee import selection
+from toile.committee.rules import combine
+from toile.committee.selection import select
+from toile.errors import Misuse
+from toile.evaluation import predictions
+from toile.evaluation.metrics import loss
+from toile.evaluation.predictions import Predictions
+
+LABELS = np.random.default_rng(0).integers(0, 4, 300)
+
+
+def library(count: int, seed: int = 0, labels: np.ndarray = LABELS) -> list[Predictions]:
+    strengths = np.random.default_rng(seed).uniform(0, 3, count)
+    return [member(labels, seed + i, strength) for i, strength in enumerate(strengths)]
+
+
+def reference(of_label: np.ndarray, picks: int) -> list[float]:
+    """The loop of AutoGluon's EnsembleSelection (and of Caruana et al. 2004) with log loss, after the sorted start: weights."""
+    order = np.argsort(-np.log(of_label).sum(axis=1), kind="stable")[: selection.START]
+    starts = [np.log(of_label[order[:size]].mean(axis=0)).mean() for size in range(1, len(order) + 1)]
+    chosen = list(order[: int(np.argmax(starts)) + 1])
+    while len(chosen) < picks:
+        scores = [np.log(of_label[[*chosen, one]].mean(axis=0)).mean() for one in range(len(of_label))]
+        chosen.append(int(np.argmax(scores)))
+    trajectory = [-np.log(of_label[chosen[: size + 1]].mean(axis=0)).mean() for size in range(picks)]
+    best = int(np.argmin(trajectory)) + 1
+    return (np.bincount(chosen[:best], minlength=len(of_label)) / best).tolist()
+
+
+@given(st.integers(1, selection.LEAST_IN_BAG), st.integers(0, 1000))
+@settings(max_examples=15, deadline=None)
+def test_in_one_bag_it_is_the_loop_that_the_papers_write_down(count: int, seed: int) -> None:
+    candidates = library(count, seed)
+    of_label = np.stack([one.probabilities[np.arange(len(LABELS)), LABELS] for one in candidates]).astype(np.float64)
+    assert select(candidates).weights == pytest.approx(reference(of_label, selection.PICKS))
+
+
+def test_a_path_says_what_each_pick_came_to() -> None:
+    candidates = library(8)
+    found = select(candidates)
+    assert found.path.shape == (selection.PICKS, 8)
+    np.testing.assert_allclose(found.path.sum(axis=1), 1)
+    for pick in (1, 7, selection.PICKS):
+        weights = found.path[pick - 1]
+        assert np.allclose(weights * pick, np.round(weights * pick)), "picks are whole"
+        said = combine(candidates, "greedy", weights).probabilities
+        assert found.losses[pick - 1] == pytest.approx(loss(said, LABELS), abs=1e-6)
+    assert found.weights == tuple(found.path[found.picks - 1])
+    assert found.losses[found.picks - 1] == found.losses.min()
+
+
+@given(st.integers(2, 40), st.integers(0, 100))
+@settings(max_examples=10, deadline=None)
+def test_the_order_of_candidates_means_nothing(count: int, seed: int) -> None:
+    candidates = library(count, seed)
+    order = np.random.default_rng(seed).permutation(count)
+    found, other = select(candidates), select([candidates[i] for i in order])
+    assert other.weights == tuple(found.weights[i] for i in order)
+    np.testing.assert_array_equal(other.nested, found.nested)
+
+
+def test_many_candidates_go_into_bags() -> None:
+    candidates = library(40)
+    found = select(candidates)
+    assert sum(found.weights) == pytest.approx(1)
+    shares = np.array(found.weights) * found.picks * selection.BAGS
+    assert np.allclose(shares, np.round(shares)), "weights are picks of all bags"
+    assert np.flatnonzero(found.weights).size > 3
+
+
+def test_the_loss_on_the_images_of_the_selection_is_too_low_by_about_its_optimism() -> None:
+    """Candidates that know nothing: whichever seem best are so by chance, and the nested loss says it."""
+    generator, differences = np.random.default_rng(1), []
+    for seed in range(5):
+        labels, fresh = generator.integers(0, 4, 100), generator.integers(0, 4, 20_000)
+        candidates = [member(labels, 100 * seed + i, 0.0) for i in range(30)]
+        found = select(candidates)
+        new = [member(fresh, 5000 + 100 * seed + i, 0.0) for i in range(30)]
+        real = loss(combine(new, "greedy", found.weights).probabilities, fresh)
+        assert found.losses.min() < real
+        differences.append((real - found.losses.min(), found.optimism))
+    real, told = np.mean(differences, axis=0)
+    assert told > 0 and told == pytest.approx(real, abs=0.6 * real)
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3])
+def test_a_budget_of_members_is_kept_and_the_best_are(budget: int) -> None:
+    for count in (6, 30):
+        candidates = library(count, seed=4)
+        found = select(candidates, {"max_members": budget})
+        chosen = np.flatnonzero(found.weights)
+        assert 1 <= len(chosen) <= budget
+        assert (np.count_nonzero(found.path, axis=1) <= budget).all()
+        if budget == 1:
+            best = min(loss(one.probabilities, LABELS) for one in candidates)
+            assert loss(candidates[chosen[0]].probabilities, LABELS) <= best + 0.02
+
+
+def test_a_budget_of_parameters_leaves_out_what_it_cannot_pay() -> None:
+    candidates = [member(LABELS, i, strength) for i, strength in enumerate((3.0, 2.0, 1.9, 1.8))]
+    costs = {"max_parameters": [1000.0, 10.0, 10.0, np.inf]}
+    free = select(candidates)
+    assert free.weights[0] > 0
+    dear = select(candidates, {"max_parameters": 20}, costs)
+    assert dear.weights[0] == dear.weights[3] == 0 and dear.weights[1] > 0 and dear.weights[2] > 0
+    both = select(candidates, {"max_parameters": 20, "max_members": 1}, costs)
+    assert np.count_nonzero(both.weights) == 1
+    with pytest.raises(Misuse, match=r"no candidate is within the budget \(max_parameters = 5\)"):
+        select(candidates, {"max_parameters": 5}, costs)
+
+
+def test_the_test_set_picks_nobody() -> None:
+    with pytest.raises(predictions.TestSetUsed, match="cannot select members on the test set"):
+        select([member(LABELS, 1, 1.0, "test")])
+
+
+def test_very_few_images() -> None:
+    labels = np.array([0, 1])
+    found = select([member(labels, i, 1.0) for i in range(3)])
+    assert sum(found.weights) == pytest.approx(1) and np.isfinite(found.nested).all()

@@ -1,0 +1,56 @@
+"""The backbones that toile knows, against those that Keras builds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from toile.models import backbones
+
+
+@contextmanager
+def no_numbers() -> Iterator[None]:
+    """Models are built without drawing their weights, of which some have a quarter of a gigabyte."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    keras.backend.clear_session()  # or Keras would draw them all the next time that it draws any
+
+
+@pytest.mark.parametrize("name", backbones.BACKBONES)
+def test_known_backbone_is_what_keras_builds(name, monkeypatch):
+    """Parameters and the smallest image; the file of ImageNet weights is the one that Keras itself would ask for."""
+    import keras
+
+    known, asked = backbones.BACKBONES[name], []
+    alphas = {"alpha": 0.5} if known.alphas else {}
+    make, alpha = getattr(keras.applications, known.function), alphas.get("alpha", 1.0)
+    with pytest.raises(ValueError, match=f"at least {known.minimum}x{known.minimum}"):
+        make(include_top=False, weights=None, input_shape=(known.minimum - 1, known.minimum - 1, 3), **alphas)
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda file, url, **_: asked.append((file, url)))
+    monkeypatch.setattr("keras.Model.load_weights", lambda model, path: None)
+    with warnings.catch_warnings(action="ignore"), no_numbers():  # that weights of images of 224 pixels are taken
+        model = make(include_top=False, weights="imagenet", input_shape=(known.minimum, known.minimum, 3), **alphas)
+    url = backbones.imagenet_url(name, alpha, known.minimum)
+    assert asked == [(url.rsplit("/", 1)[1], url)]
+    assert model.count_params() == known.count(alpha)
+
+
+def test_every_backbone_may_be_written_in_a_study():
+    assert tuple(backbones.BACKBONES) == backbones.Name.__args__
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.35, 1.3])
+@pytest.mark.parametrize("name", ["mobilenet", "mobilenet-v2"])
+def test_parameters_at_any_width(name, alpha):
+    import keras
+
+    make = getattr(keras.applications, backbones.BACKBONES[name].function)
+    with no_numbers():
+        model = make(include_top=False, weights=None, input_shape=(32, 32, 3), alpha=alpha)
+    assert model.count_params() == backbones.BACKBONES[name].count(alpha)
