@@ -105,7 +105,8 @@ def completed(text: str) -> str:
     """Part of a study as a whole one: with a title, the digits, and small perceptrons of all names that it speaks of."""
     study = tomllib.loads(text)
     trials = study.get("trial", [])
-    wanted = [name for committee in study.get("committee", []) for name in committee["members"]]
+    tables = [one for one in study.get("committee", []) if isinstance(one, dict)]  # or the word for one of folds
+    wanted = [name for committee in tables for name in committee.get("members", []) if not set(name) & set("*[")]
     wanted += [name for comparison in study.get("comparison", []) for name in comparison["trials"]]
     missing = [name for name in dict.fromkeys(wanted) if name not in {trial["name"] for trial in trials}]
     if not (trials or missing or "sweep" in study):

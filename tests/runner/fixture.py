@@ -51,11 +51,17 @@ def kinds(told: list[Event], name: str) -> list[str]:
     return [event.kind for event in told if event.name == name]
 
 
-def keep_run(store: Store, planned: PlannedTrial, images_per_second: float = 1000.0, accuracy: float = 0.5) -> Run:
+def keep_run(
+    store: Store,
+    planned: PlannedTrial,
+    images_per_second: float = 1000.0,
+    accuracy: float = 0.5,
+    probabilities: dict[str, np.ndarray] | None = None,
+) -> Run:
     """A stored run of the trial."""
     with store.claim(planned.fingerprint) as work:
         fill(work / "run")
-        np.savez(work / "run" / "probabilities.npz", test=np.full((60, 10), 0.1, np.float32))
+        np.savez(work / "run" / "probabilities.npz", **(probabilities or {"test": np.full((60, 10), 0.1, np.float32)}))
         (work / "run" / "trial.json").write_text(planned.trial.canonical(), "utf-8")
         atomic.write_json(work / "run" / "provenance.json", {"images_per_second": images_per_second})
         atomic.write_json(work / "run" / "metrics.json", {"test": {"accuracy": accuracy, "loss": 1.0}})
