@@ -84,7 +84,7 @@ def over_stored(verb: str, runs: int) -> dict[str, float]:
         study = fill(Path(folder), runs)
         page = Path(folder, "report.html")
         arguments = [verb, str(study), "--store", f"{folder}/store", *(["--output", str(page)] if verb == "report" else [])]
-        found = _timed([sys.executable, "-m", "toile.cli", *arguments])
+        found = timed([sys.executable, "-m", "toile.cli", *arguments])
         return found | ({"page_kb": page.stat().st_size / 1024} if verb == "report" else {})
 
 
@@ -96,7 +96,7 @@ def trained_study(trials: int) -> dict[str, float]:
     """
     with tempfile.TemporaryDirectory() as folder:
         study = seeds_of(trials, Path(folder), epochs=2)
-        found = _timed([sys.executable, "-m", "toile.cli", "run", str(study), "--store", f"{folder}/store"])
+        found = timed([sys.executable, "-m", "toile.cli", "run", str(study), "--store", f"{folder}/store"])
         return {"trials_per_minute": 60 * trials / found["verb_seconds"], "memory_mb": found["memory_mb"]}
 
 
@@ -184,7 +184,7 @@ def _write_history(path: Path, values: Any) -> None:
         writer.writerows([epoch, 0.001, *row.ravel(), 0.15] for epoch, row in enumerate(values, start=1))
 
 
-def _timed(command: list[str]) -> dict[str, float]:
+def timed(command: list[str]) -> dict[str, float]:
     """What a command took: `verb_seconds`, `processor_seconds` and `memory_mb`, the peak of the largest process.
 
     Raises:

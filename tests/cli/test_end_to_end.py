@@ -53,7 +53,7 @@ def test_a_run_is_whole(store: Path) -> None:
     assert len(folders) == 2
     for folder in folders:
         assert {path.name for path in folder.iterdir()} == {
-            "trial.json", "history.csv", "metrics.json", "probabilities.npz", "model.keras", "provenance.json",
+            "trial.json", "history.csv", "metrics.json", "probabilities.npz", "model.keras", "provenance.json", "manifest.json",
         }  # fmt: skip
         with np.load(folder / "probabilities.npz", allow_pickle=False) as stored:
             assert set(stored.files) == {"validation", "test"}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from toile.data.dataset import Dataset, Images
-from toile.data.errors import DataError
+from toile.data.errors import DamagedSnapshot, DataError
 
 
 def made(test: bool = True) -> Dataset:
@@ -75,8 +76,8 @@ def test_failed_save_leaves_nothing(tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*images\.npy"):
         made().save(tmp_path / "snapshot")
     assert list(tmp_path.iterdir()) == []
 
@@ -85,9 +86,30 @@ def test_believes_the_record_unless_told_to_verify(tmp_path):
     folder = made().save(tmp_path / "snapshot")
     record = json.loads((folder / "dataset.json").read_text("utf-8"))
     (folder / "dataset.json").write_text(json.dumps({**record, "content": "0" * 64}), "utf-8")
+    with pytest.raises(DamagedSnapshot, match=r"dataset.json: .* its own SHA-256 differs"):
+        Dataset.open(folder)
+    earlier = {key: record[key] for key in ("name", "class_names")}
+    (folder / "dataset.json").write_text(json.dumps({**earlier, "content": "0" * 64}), "utf-8")
     assert Dataset.open(folder).content == "0" * 64
     with pytest.raises(DataError, match="expected 000000000000"):
         Dataset.open(folder, verify=True)
+
+
+def test_the_file_that_is_not_what_was_kept_is_named(tmp_path):
+    folder = made().save(tmp_path / "snapshot")
+    labels = np.load(folder / "train-labels.npy")
+    np.save(folder / "train-labels.npy", labels[::-1])
+    with pytest.raises(DamagedSnapshot, match=r"snapshot: train-labels\.npy is not what was kept"):
+        Dataset.open(folder, verify=True)
+
+
+def test_images_that_changed_after_they_were_hashed_are_not_kept(tmp_path):
+    dataset = made()
+    assert dataset.content
+    dataset.train.images[0] += 1
+    with pytest.raises(DataError, match="is not what it was"):
+        dataset.save(tmp_path / "snapshot")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["missing", "record", "truncated", "mismatched"])

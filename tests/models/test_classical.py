@@ -24,6 +24,7 @@ from toile.models.classical.decisions import Calibration, smoothed
 from toile.models.classical.features import hog, hog_length, pixels
 from toile.models.classical.model import Classical
 from toile.store.pack import pack, unpack
+from toile.store.run import MANIFEST
 from toile.store.store import Store
 from toile.study.spec import DatasetSpec, RecipeSpec, SplitSpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
@@ -293,7 +294,7 @@ def test_a_run_is_like_any_other(name: str, tmp_path: Path) -> None:
     asked = trial(name, SplitSpec(method="tail", validation=0.2))
     fingerprint = train(asked, store, threads=1, say=lambda event, **fields: events.append(event))
     run = store.get(fingerprint)
-    assert sorted(path.name for path in run.folder.iterdir()) == sorted(path.name for path in run.files())
+    assert sorted(path.name for path in run.folder.iterdir()) == sorted([MANIFEST, *(path.name for path in run.files())])
     assert run.model_path.name == "model.skops"
     assert run.trial["learner"] == "classical" and run.splits() == ("validation", "test")
     [row] = run.history

@@ -61,7 +61,7 @@ def write_run(store: Path, trial: dict[str, Any], labels: dict[str, np.ndarray],
     np.savez(folder / "probabilities.npz", **probabilities)
     metrics = {split: evaluate(probabilities[split], labels[split]) for split in labels}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    (folder / "trial.json").write_text(json.dumps(trial))
+    (folder / "trial.json").write_text(json.dumps(trial, sort_keys=True))
     epochs = 6 + 4 * seed
     with (folder / "history.csv").open("w", newline="") as file:
         rows = []

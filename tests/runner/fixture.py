@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from distributed import LocalCluster
 
-from tests.store.fixture import made
+from tests.store.fixture import fill
 from tests.training.fixture import dataset
 from toile.runner import plan as plans
 from toile.runner.events import Event
@@ -52,11 +53,13 @@ def kinds(told: list[Event], name: str) -> list[str]:
 
 def keep_run(store: Store, planned: PlannedTrial, images_per_second: float = 1000.0, accuracy: float = 0.5) -> Run:
     """A stored run of the trial."""
-    run = made(store, planned.fingerprint)
-    (run.folder / "trial.json").write_text(planned.trial.canonical(), "utf-8")
-    atomic.write_json(run.folder / "provenance.json", {"images_per_second": images_per_second})
-    atomic.write_json(run.folder / "metrics.json", {"test": {"accuracy": accuracy, "loss": 1.0}})
-    return Run(run.folder)
+    with store.claim(planned.fingerprint) as work:
+        fill(work / "run")
+        np.savez(work / "run" / "probabilities.npz", test=np.full((60, 10), 0.1, np.float32))
+        (work / "run" / "trial.json").write_text(planned.trial.canonical(), "utf-8")
+        atomic.write_json(work / "run" / "provenance.json", {"images_per_second": images_per_second})
+        atomic.write_json(work / "run" / "metrics.json", {"test": {"accuracy": accuracy, "loss": 1.0}})
+        return store.commit(planned.fingerprint)
 
 
 @contextmanager
@@ -69,7 +72,7 @@ def in_process_cluster(scratch: Path, threads: int = 1) -> Iterator[str]:
 
 
 _PRETENDS = """#!{python} -S
-import json, os, pathlib, signal, sys
+import json, os, pathlib, signal, sys, zipfile
 if sys.argv[2] == "toile.workers.forkserver.server":
     os.execv(sys.executable, [sys.executable, "-c", (pathlib.Path(__file__).parent / "forks.py").read_text(), __file__])
 here, trial, root = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
@@ -91,6 +94,9 @@ say("epoch", epoch=1, epochs=recipe["epochs"], loss=1.0, accuracy=0.5, images_pe
 if does == "fail":
     say("failed", error="it would not learn")
     sys.exit(1)
+if does == "die" or (does == "die once" and not (here / "died").exists()):
+    (here / "died").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
 if does == "exit":
     sys.stderr.write("".join(f"line {{i}}\\n" for i in range(30)))
     sys.exit(7)
@@ -101,8 +107,10 @@ if does in ("hang", "stubborn"):
 run = root / "runs" / name
 run.mkdir(parents=True)
 (run / "trial.json").write_text(trial.read_text())
-for other in ("history.csv", "metrics.json", "probabilities.npz", "model.keras"):
+for other in ("metrics.json", "model.keras"):
     (run / other).write_text("{{}}")
+(run / "history.csv").write_text("epoch,seconds\\n1,1.0\\n")
+zipfile.ZipFile(run / "probabilities.npz", "w").close()
 (run / "provenance.json").write_text('{{"images_per_second": 100.0}}')
 if does == "commit and die":
     os.kill(os.getpid(), signal.SIGKILL)
@@ -122,9 +130,9 @@ forkserver.main()
 class Pretenders:
     """Workers that pretend: they say one epoch, and then do as they are told.
 
-    `train`, if they are told nothing: store a run with a trial and a speed, the other files empty. `fail`: say so. `exit`: end
-    with code 7, after 30 lines on standard error. `hang`: wait to be ended; `stubborn`: in spite of SIGTERM too. `commit and
-    die`: by SIGKILL, with the run stored.
+    `train`, if they are told nothing: store a run with a trial and a speed, the other files all but empty, and no manifest.
+    `fail`: say so. `exit`: end with code 7, after 30 lines on standard error. `hang`: wait to be ended; `stubborn`: in spite of
+    SIGTERM too. `die`: by SIGKILL; `die once`: the first time. `commit and die`: with the run stored.
     """
 
     def __init__(self, folder: Path, monkeypatch: Any) -> None:

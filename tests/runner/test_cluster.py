@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -26,7 +27,7 @@ from toile.runner import cluster, remote
 from toile.runner.cluster import Cluster
 from toile.runner.events import Event
 from toile.runner.executor import execute
-from toile.runner.jobs import jobs
+from toile.runner.jobs import Job, jobs
 from toile.runner.needs import Need
 from toile.runner.run import TrialsFailed, executor_named, run
 from toile.store.store import Store
@@ -205,6 +206,67 @@ def test_worker_that_cannot_train_is_left_out(store, scheduler, pretenders, monk
     (moved,) = [event for event in told if event.kind == "moved"]
     assert moved.fields == {"worker": bad[0], "why": "has no tensorflow"}
     assert bad[0] not in {event.fields["worker"] for event in told if event.kind == "started"}
+
+
+def test_an_unfit_worker_does_not_refuse_a_cluster_of_fit_ones(store, scheduler, pretenders, monkeypatch):
+    """One that is there when the cluster is looked at: it is named, and the other carries out everything."""
+    plan, bad, told = four(store), [], []
+    with Cluster(scheduler, workers=2) as executor:
+        ask = executor.client.run
+
+        def run_there(function, *arguments, **how):
+            answers = ask(function, *arguments, **how)
+            if function is remote.unfit:
+                bad.append(min(answers))
+                answers[bad[0]] = "has no tensorflow"
+            return answers
+
+        monkeypatch.setattr(executor.client, "run", run_there)
+        assert run(plan, executor=executor, tell=told.append)
+    (moved,) = [event for event in told if event.kind == "moved"]
+    assert moved.fields == {"worker": bad[0], "why": "has no tensorflow"}
+    assert bad[0] not in {event.fields["worker"] for event in told if event.kind == "started"}
+    assert len(plan.store.runs()) == 4
+
+
+def test_a_worker_without_toile_that_joined_later_is_left_out(store, scheduler, pretenders, monkeypatch):
+    """It cannot even read what it is asked to do, so that its answer is Python's error."""
+    plan, told = make_plan(store, line("a")), []
+    submit, looked = Cluster.submit, []
+
+    def failing(of: Cluster, job: Job, needed: list[Need], workers: list[str]) -> object:
+        if looked:
+            return submit(of, job, needed, workers)
+        return SimpleNamespace(result=lambda: importlib.import_module("no_toile_here"))
+
+    def look(of: Cluster, packages: set[str]) -> None:
+        looked.append(packages)
+        if len(looked) > 1:
+            of.unfit["tcp://later"] = "has no toile"
+
+    monkeypatch.setattr(Cluster, "prepare", lambda self, jobs: None)
+    monkeypatch.setattr(Cluster, "submit", failing)
+    monkeypatch.setattr(Cluster, "look", lambda of, packages: look(of, packages) or look(of, packages))
+    with Cluster(scheduler, workers=1) as executor:
+        assert execute(jobs(plan.pending()), store, executor, told.append) == {}
+    assert kinds(told, "a") == ["started", "epoch", "done"]
+
+
+@pytest.mark.parametrize("does", ["die once", "die"])
+def test_training_whose_process_is_killed_is_tried_again_so_often(store, scheduler, pretenders, does):
+    plan, told = four(store), []
+    pretenders.tell({by_name(plan)["b"]: does})
+    with Cluster(scheduler, workers=2) as executor:
+        errors = execute(jobs(plan.pending()), store, executor, told.append)
+    if does == "die once":
+        assert errors == {} and len(store.runs()) == 4
+        assert kinds(told, "b") == ["started", "epoch", "again", "started", "epoch", "done"]
+    else:
+        what = "the worker was killed by signal SIGKILL; the system may have run out of memory, at try 4 of 4"
+        assert errors == {by_name(plan)["b"]: what} and len(store.runs()) == 3
+        assert kinds(told, "b") == ["started", "epoch", "again"] * 3 + ["started", "epoch", "failed"]
+    again = [event for event in told if event.kind == "again"]
+    assert all(event.fields["worker"].startswith("inproc://") and "SIGKILL" in event.fields["error"] for event in again)
 
 
 def test_no_worker_that_can_train(store, scheduler, pretenders, monkeypatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.fixture import by_name, four, line, make_plan
+from tests.runner.fixture import by_name, four, kinds, line, make_plan
 from tests.training.fixture import assert_same_result, make_store, weights
 from toile.runner import local
 from toile.runner.events import Event
@@ -16,6 +16,7 @@ from toile.runner.executor import execute
 from toile.runner.jobs import jobs
 from toile.runner.local import Local
 from toile.runner.run import run
+from toile.store import atomic
 from toile.store.store import Store
 from toile.training.train import train
 
@@ -49,6 +50,23 @@ def test_killed_worker_fails_its_job_and_the_others_go_on(store, pretenders, wor
 
     errors = execute(jobs(plan.pending()), store, Local(workers=1), tell)
     assert errors == {by_name(plan)["b"]: "the worker was killed by signal SIGKILL; the system may have run out of memory"}
+    assert [plan.state(one) for one in plan.trials] == ["stored", "missing", "stored", "stored"]
+
+
+def test_a_job_that_cannot_be_begun_fails_and_the_others_go_on(store, pretenders, monkeypatch):
+    """On a full disk, mostly."""
+    plan, write, told = four(store), atomic.write, []
+    b = by_name(plan)["b"]
+
+    def full(path: Path, content: str) -> None:
+        if b in str(path):
+            raise OSError(28, "No space left on device", str(path))
+        write(path, content)
+
+    monkeypatch.setattr(atomic, "write", full)
+    errors = execute(jobs(plan.pending()), store, Local(workers=1), told.append)
+    assert errors == {b: f"cannot write {store.work(b)}/trial.json: No space left on device"}
+    assert kinds(told, "b") == ["failed"]
     assert [plan.state(one) for one in plan.trials] == ["stored", "missing", "stored", "stored"]
 
 

@@ -48,6 +48,18 @@ def test_a_failed_write_leaves_the_old_file(
     assert path.read_text() == "new"
 
 
+def test_an_error_names_the_file_that_was_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the temporary one, which on a read-only file system can neither be made nor deleted."""
+
+    def refused(self: Path, *_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(OSError, match=r"Read-only file system: '.*/file'"):
+        atomic.write(tmp_path / "file", "new")
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt

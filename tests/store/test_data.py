@@ -10,6 +10,7 @@ import pytest
 
 from toile.data.dataset import Dataset, Images
 from toile.errors import ToileError
+from toile.store import garbage
 from toile.store.store import Store
 from toile.study.spec import DatasetSpec
 
@@ -84,8 +85,7 @@ def test_what_was_never_kept(store: Store) -> None:
 
 def test_what_was_removed_is_not_kept(store: Store) -> None:
     store.keep(dataset(), DIGITS)
-    assert store.garbage() == [store.data_folder / dataset().content]  # no run was trained on it
-    store.remove(store.data_folder / dataset().content)
+    assert garbage.remove(store) == [store.data_folder / dataset().content]  # no run was trained on it
     assert store.kept(DIGITS) is None
     store.keep(dataset(), DIGITS)
     assert store.kept(DIGITS).content == dataset().content

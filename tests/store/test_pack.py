@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
+import json
+import os
 import tarfile
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.store.fixture import fill
-from toile.store.pack import PackError, pack, unpack
+from toile.store.checked import Damaged
+from toile.store.pack import ALWAYS_ALLOWED, PackError, pack, packed, unpack
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -19,7 +26,7 @@ def run_of(store: Store, seed: int) -> Run:
     """A made run whose folder is named by its trial's fingerprint, as a real one is."""
     trial = Trial.model_validate(
         {
-            "dataset": {"content": "0" * 64, "classes": 10, "image_shape": (28, 28, 1)},
+            "dataset": {"content": "0" * 64, "classes": 2, "image_shape": (28, 28, 1)},
             "split": {},
             "architecture": {"name": "mlp", "options": {}, "revision": 1},
             "recipe": {},
@@ -33,28 +40,31 @@ def run_of(store: Store, seed: int) -> Run:
 
 
 @pytest.fixture
-def packed(tmp_path: Path) -> tuple[Path, Store]:
+def archive(tmp_path: Path) -> tuple[Path, Store]:
     store = Store(tmp_path / "there")
     assert pack([run_of(store, 0), run_of(store, 1)], tmp_path / "runs.tar") == 2
     return tmp_path / "runs.tar", store
 
 
-def touched(path: Path, change: dict[str, bytes | None]) -> Path:
-    """The archive with some files changed, added or (None) left out."""
-    with tarfile.open(path) as archive:
-        files = {entry.name: archive.extractfile(entry).read() for entry in archive}
+def touched(path: Path, change: dict[str, bytes | None], *, honestly: bool = False) -> Path:
+    """The archive with some files changed, added or (None) left out; `honestly` in its manifest too, as a stranger would."""
+    with tarfile.open(path) as opened:
+        files = {entry.name: opened.extractfile(entry).read() for entry in opened} | change
+    if honestly:
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name != "manifest.json"}
+        files["manifest.json"] = json.dumps(hashes).encode()
     out = path.with_name("touched.tar")
-    with tarfile.open(out, "w") as archive:
-        for name, content in {**files, **change}.items():
+    with tarfile.open(out, "w") as made:
+        for name, content in files.items():
             if content is not None:
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
-                archive.addfile(entry, io.BytesIO(content))
+                made.addfile(entry, io.BytesIO(content))
     return out
 
 
-def test_what_comes_out_is_what_went_in(packed: tuple[Path, Store], tmp_path: Path) -> None:
-    path, store = packed
+def test_what_comes_out_is_what_went_in(archive: tuple[Path, Store], tmp_path: Path) -> None:
+    path, store = archive
     here = Store(tmp_path / "here")
     assert unpack(path, here) == [run.fingerprint for run in store.runs()]
     for run in store.runs():
@@ -63,12 +73,12 @@ def test_what_comes_out_is_what_went_in(packed: tuple[Path, Store], tmp_path: Pa
     assert here.unfinished() == []
 
 
-def test_a_second_time_brings_nothing_new(packed: tuple[Path, Store]) -> None:
-    assert unpack(*packed) == []
+def test_a_second_time_brings_nothing_new(archive: tuple[Path, Store]) -> None:
+    assert unpack(*archive) == []
 
 
-def test_an_archive_that_was_touched_brings_nothing(packed: tuple[Path, Store], tmp_path: Path) -> None:
-    path, store = packed
+def test_an_archive_that_was_touched_brings_nothing(archive: tuple[Path, Store], tmp_path: Path) -> None:
+    path, store = archive
     here, first = Store(tmp_path / "here"), store.runs()[0].fingerprint
     for change, said in [
         ({f"{first}/metrics.json": b"{}"}, "not what was packed"),
@@ -90,10 +100,125 @@ def test_no_archive_at_all(tmp_path: Path) -> None:
             unpack(path, Store(tmp_path / "here"))
 
 
-def test_a_run_under_another_name_is_refused(packed: tuple[Path, Store], tmp_path: Path) -> None:
-    run = packed[1].runs()[0]
+def test_a_run_under_another_name_is_refused(archive: tuple[Path, Store], tmp_path: Path) -> None:
+    run = archive[1].runs()[0]
     other = run.folder.with_name("f" * 64)
     run.folder.rename(other)
     pack([Run(other)], tmp_path / "other.tar")
     with pytest.raises(PackError, match="another fingerprint"):
         unpack(tmp_path / "other.tar", Store(tmp_path / "here"))
+
+
+# What a stranger may send
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("metrics.json", b"[]", "metrics is no JSON object"),
+        ("metrics.json", b'{"test": {"accuracy": "0.9"}}', "test has no accuracy"),
+        ("metrics.json", b"[" * 100_000, "recursion"),
+        ("metrics.json", b'{"test": {"accuracy": NaN}}', "test has no accuracy"),
+        ("provenance.json", b'{"images_per_second": "many"}', "images_per_second is no number"),
+        ("history.csv", b"loss\n1\n", "it has no epoch"),
+        ("history.csv", b"epoch,loss\n1\n", "it is no table"),
+        ("probabilities.npz", b"PK", "it is no .npz"),
+        ("trial.json", b"{}", "not a trial"),
+    ],
+)
+def test_what_looks_like_no_file_of_a_run_is_refused(
+    archive: tuple[Path, Store], tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    path, store = archive
+    here = Store(tmp_path / "here")
+    with pytest.raises(PackError, match=rf"(?i)touched\.tar: \w+/{name} is no file of a run: .*{said}"):
+        unpack(touched(path, {f"{store.runs()[0].fingerprint}/{name}": content}, honestly=True), here)
+    assert not here.root.exists()
+
+
+def test_probabilities_that_unpack_to_more_than_they_are_are_refused(archive: tuple[Path, Store], tmp_path: Path) -> None:
+    path, store = archive
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, test=np.zeros((100_000, 2), np.float32))
+    change = {f"{store.runs()[0].fingerprint}/probabilities.npz": buffer.getvalue()}
+    with pytest.raises(PackError, match="it is packed, which nothing that toile writes is"):
+        unpack(touched(path, change, honestly=True), Store(tmp_path / "here"))
+
+
+def test_an_archive_that_was_packed_again_is_read(archive: tuple[Path, Store], tmp_path: Path) -> None:
+    path, store = archive
+    again = tmp_path / "runs.tar.gz"
+    again.write_bytes(gzip.compress(path.read_bytes()))
+    assert unpack(again, Store(tmp_path / "here")) == [run.fingerprint for run in store.runs()]
+
+
+def bomb(path: Path, entry: tarfile.TarInfo, size: int) -> Path:
+    """A gzip file of one entry of `size` zeros."""
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(entry.tobuf() if entry.size else entry.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(size // 2**20):
+            file.write(bytes(2**20))
+    return path
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_an_archive_unpacks_to_no_more_than_one_of_its_size_may(tmp_path: Path, kind: bytes) -> None:
+    """As a file, and as a header, which is read whole before it is seen what it is of."""
+    entry = tarfile.TarInfo("f" * 64 + "/model.keras")
+    entry.size, entry.type = 2 * ALWAYS_ALLOWED, kind
+    path = bomb(tmp_path / "bomb.tar", entry, 2 * ALWAYS_ALLOWED)
+    assert path.stat().st_size < ALWAYS_ALLOWED / 64
+    tracemalloc.start()
+    with pytest.raises(PackError, match=r"bomb\.tar unpacks to more than 67,108,864 bytes"):
+        unpack(path, Store(tmp_path / "here"))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 3 * ALWAYS_ALLOWED and not (tmp_path / "here").exists()
+
+
+def test_a_file_with_holes_or_twice_is_refused(archive: tuple[Path, Store], tmp_path: Path) -> None:
+    name, out = archive[1].runs()[0].fingerprint + "/model.keras", tmp_path / "odd.tar"
+    with tarfile.open(out, "w") as made:
+        for _ in range(2):
+            made.addfile(tarfile.TarInfo(name))
+    with pytest.raises(PackError, match="too many files, or twice the same, or one with holes"):
+        unpack(out, Store(tmp_path / "here"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with a name")
+def test_a_pipe_is_no_archive(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.tar")
+    with pytest.raises(PackError, match="it is no file"):
+        unpack(tmp_path / "pipe.tar", Store(tmp_path / "here"))
+
+
+# Damage, and a full disk
+
+
+def test_a_damaged_run_is_named_and_not_packed(archive: tuple[Path, Store], tmp_path: Path, capsys) -> None:
+    first, second = archive[1].runs()
+    (first.folder / "model.keras").write_bytes(b"Weights")
+    assert pack([Run(run.folder) for run in (first, second)], tmp_path / "some.tar") == 1
+    assert f"run {first.fingerprint[:12]} is left out: {first.folder}/model.keras is damaged" in capsys.readouterr().err
+    assert unpack(tmp_path / "some.tar", Store(tmp_path / "here")) == [second.fingerprint]
+    with pytest.raises(Damaged, match=r"model\.keras"):
+        packed([Run(first.folder)])
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(
+    archive: tuple[Path, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, here = archive[0], Store(tmp_path / "here")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*trial\.json'"):
+        unpack(path, here)
+    assert here.runs() == []
+    with pytest.raises(OSError, match=r"No space left on device: '.*again\.tar'"):
+        pack(archive[1].runs(), tmp_path / "again.tar")
+    assert not (tmp_path / "again.tar").exists()
+    monkeypatch.undo()
+    assert len(unpack(path, here)) == 2

@@ -11,8 +11,8 @@ import pytest
 
 from tests.store.fixture import DIGITS, FIRST, OTHER, SECOND, fill, made
 from toile.errors import Misuse, ToileError
-from toile.store import atomic
-from toile.store.run import FILES, MODELS, Run
+from toile.store import atomic, garbage
+from toile.store.run import FILES, MANIFEST, MODELS, Run
 from toile.store.store import DEFAULT, Store
 
 
@@ -30,7 +30,7 @@ def test_a_store_is_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_store_that_is_only_asked_is_not_made(store: Store) -> None:
-    assert (store.runs(), store.unfinished(), store.garbage(), store.get(FIRST)) == ([], [], [], None)
+    assert (store.runs(), store.unfinished(), garbage.found(store), store.get(FIRST)) == ([], [], [], None)
     assert not store.root.exists()
 
 
@@ -63,8 +63,8 @@ def test_a_committed_run_is_read_as_it_was_written(store: Store) -> None:
     assert run.probabilities("validation").dtype == np.float32
     with pytest.raises(KeyError, match="has no split 'train'; it has validation, test"):
         run.probabilities("train")
-    assert sorted(run.folder.iterdir()) == sorted(run.files())
-    assert {path.name for path in run.files()} == {*FILES, "model.keras"}
+    assert sorted(run.folder.iterdir()) == sorted([*run.files(), run.folder / MANIFEST])
+    assert {path.name for path in run.files()} == set(run.manifest) == {*FILES, "model.keras"}
 
 
 def test_nothing_of_the_work_stays_behind(store: Store) -> None:
@@ -110,7 +110,7 @@ def test_what_does_not_belong_to_a_run_does_not_get_into_it(store: Store) -> Non
         (work / "run" / "left").mkdir()
         (work / "run" / "left" / "over").write_text("x")
         run = store.commit(FIRST)
-    assert sorted(run.folder.iterdir()) == sorted(run.files())
+    assert sorted(run.folder.iterdir()) == sorted([*run.files(), run.folder / MANIFEST])
 
 
 @pytest.mark.parametrize(("place", "call"), [(os, "fsync"), (Path, "rename")])

@@ -19,6 +19,7 @@ from toile.errors import ToileError
 from toile.evaluation.metrics import evaluate
 from toile.inference.infer import load
 from toile.models import architectures
+from toile.store.run import MANIFEST
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import recipe
@@ -43,7 +44,7 @@ def uninterrupted(tmp_path_factory) -> tuple[Trial, Store, list[dict[str, Any]]]
 def test_run_has_all_its_files_and_leaves_no_work_behind(uninterrupted):
     trial, store, _ = uninterrupted
     run = store.get(trial.fingerprint)
-    assert sorted(run.folder.iterdir()) == sorted(run.files())
+    assert sorted(run.folder.iterdir()) == sorted([*run.files(), run.folder / MANIFEST])
     assert store.unfinished() == []
     assert (run.folder / "trial.json").read_text("utf-8") == trial.canonical() + "\n"
     assert Trial.parse((run.folder / "trial.json").read_text("utf-8")).fingerprint == run.fingerprint
@@ -244,6 +245,43 @@ def test_trial_over_unknown_data_and_a_broken_trial_file_are_events(tmp_path, ca
         assert main([str(path), str(tmp_path), "--threads", "1"]) == 1
         [event] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert event["event"] == "failed" and message in event["error"]
+
+
+def failure(trial: Trial, store: Store, capsys: pytest.CaptureFixture) -> tuple[str, str]:
+    """The error of a worker that fails, and what it wrote to its log."""
+    path = store.root / "trial.json"
+    path.write_text(trial.canonical(), "utf-8")
+    assert main([str(path), str(store.root), "--threads", "1"]) == 1
+    out, log = capsys.readouterr()
+    event = json.loads(out.splitlines()[-1])
+    assert event["event"] == "failed" and store.get(trial.fingerprint) is None
+    return event["error"], log
+
+
+@pytest.mark.parametrize("name", ["train-labels.npy", "train-images.npy"])
+def test_damaged_data_is_never_trained_on(name, tmp_path, capsys):
+    """Half of the labels changed, or one pixel: an accuracy under the fingerprint of the good data would be another's."""
+    trial, store = make_trial(), make_store(tmp_path)
+    path = store.data_folder / trial.dataset.content / name
+    array = np.load(path)
+    if name == "train-labels.npy":
+        array[::2] = (array[::2] + 1) % 10
+    else:
+        array[0, 0, 0] ^= 1
+    np.save(path, array)
+    error, _ = failure(trial, store, capsys)
+    assert f"{trial.dataset.content} is damaged: {name} is not what was kept" in error
+
+
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, capsys, monkeypatch):
+    def full(path: Path, *_: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("toile.training.checkpoint.save", full)
+    trial, store = make_trial(epochs=1), make_store(tmp_path)
+    error, log = failure(trial, store, capsys)
+    assert error == f"cannot write {store.work(trial.fingerprint)}/checkpoint.npz: No space left on device"
+    assert "Traceback" not in log
 
 
 def test_without_validation_there_is_only_test(tmp_path):

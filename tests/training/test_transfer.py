@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import warnings
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from toile.data.dataset import Dataset, Images
 from toile.errors import Misuse, ToileError
 from toile.models import architectures, backbones
 from toile.models.architectures import transfer
+from toile.store.store import Store
 from toile.study.spec import RecipeSpec
 from toile.training import features, recipe
 from toile.training.engines import engine
@@ -320,6 +321,7 @@ def test_imagenet_weights_in_keras_cache_are_used(tmp_path, monkeypatch, weights
     folder.mkdir()
     name = backbones.imagenet_url("mobilenet", 0.25, 32).rsplit("/", 1)[1]
     settled().get_layer("backbone").save(folder / name)  # .h5, as Keras's server has them
+    monkeypatch.chdir(tmp_path)  # or real weights in a folder beside the checkout would be found first
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
     loaded = build(weights="imagenet").get_layer("backbone").get_weights()
@@ -371,10 +373,14 @@ def test_training_on_features_is_training_through_the_backbone(optimizer, tmp_pa
         trained, data = model, whole
         if on_features:
             trained, data = features.dataset_of_features(
-                model, whole, tmp_path, fingerprint="f", options=complete(), backend=keras.backend.backend()
+                model,
+                whole,
+                partial(Store(tmp_path).features, fingerprint="f"),
+                options=complete(),
+                backend=keras.backend.backend(),
             )
             assert data.train.images.dtype == np.float32 and data.test is None
-            [asked] = tmp_path.glob("*/f")  # for `toile gc`: whose features these are
+            [asked] = tmp_path.glob("features/*/f")  # for `toile gc`: whose features these are
             assert (asked.parent / "features.npy").is_file()
         learner = engine(
             keras.backend.backend(), trained, recipe.optimizer(plan), data.train.images, data.train.labels, batch_size=16,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from toile.api.runs import check_gradients, compare, find_run, run
 from toile.api.shipping import export, predict, submit
+from toile.api.stores import check
 from toile.api.studies import combine, default_report, ledger, plan, report, results, write_report
 
 __all__ = [
+    "check",
     "check_gradients",
     "combine",
     "compare",

@@ -38,7 +38,10 @@ def find_run(reference: str, **where: Unpack[Where]) -> Run:
     if "/" not in reference:
         return Store.at(where.get("store")).find(reference)
     made, name = within(reference, **where)
-    if (found := made.run_of(trial_named(made, name))) is None:
+    planned = trial_named(made, name)
+    if error := made.store.damaged(planned.fingerprint):
+        raise error
+    if (found := made.run_of(planned)) is None:
         raise ToileError(f"{reference} is not stored; `toile run {made.reference} --only '{name}'` trains it")
     return found
 
@@ -71,13 +74,12 @@ def compare(a: str, b: str, **where: Unpack[Where]) -> dict[str, Any]:
     from toile.data.splits import split
     from toile.evaluation import significance
     from toile.evaluation.predictions import Predictions
-    from toile.study.trial import Trial
 
     place = Store.at(where.get("store"))
 
     def predictions(reference: str) -> Predictions:
         found = find_run(reference, **where)
-        trial = Trial.parse((found.folder / "trial.json").read_text("utf-8"))
+        trial = found.intent()
         test = split(place.dataset(trial.dataset.content), trial.split, trial.fold).test
         if test is None:
             raise Misuse(f"{reference} has no test images to be compared on: it is a fold of a data set that brings none")

@@ -5,27 +5,47 @@ Exit codes: 0 done, 1 failed, 2 misuse; 130 after Ctrl-C, as shells expect.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cyclopts import CycloptsError
 
 from toile.cli import runs, stores, studies  # noqa: F401 - which register their verbs
 from toile.cli.application import app, say
-from toile.errors import Misuse, ToileError
+from toile.errors import Misuse, ToileError, refused
+from toile.store.checked import Damaged
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `toile` command."""
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except (Misuse, CycloptsError) as error:
         say(f"toile: {error}")
         sys.exit(2)
+    except Damaged as error:
+        say(f"toile: {error}; `toile check --repair` sets aside what is damaged, and `toile run` makes it anew")
+        sys.exit(1)
     except ToileError as error:
         say(f"toile: {error}")
         sys.exit(1)
     except BrokenPipeError:
+        _forget_output()
+        sys.exit(1)
+    except OSError as error:
+        # Whatever touches a file may fail so, anywhere; here it is told once, for all verbs.
+        _forget_output()
+        say(f"toile: {refused(error)}")
         sys.exit(1)
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here")
         sys.exit(130)
+
+
+def _forget_output() -> None:
+    """What standard output would not take, Python would try again at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

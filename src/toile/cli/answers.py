@@ -1,9 +1,10 @@
-"""How predictions and exports are printed."""
+"""How predictions, exports and what a store was checked for are printed."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from toile.terminal import Terminal
 if TYPE_CHECKING:
     from toile.serving.answer import Answer
     from toile.serving.export import Exported
+    from toile.store.check import Checked
 
 
 @contextmanager
@@ -47,3 +49,22 @@ def print_export(made: Exported) -> None:
     console.print(f"largest difference {made.difference:.1e} on {made.images:,} images, the same class on all{undecided}")
     if made.from_stored is not None:
         console.print(f"from the probabilities that the store has: {made.from_stored:.1e}")
+
+
+def print_checked(found: Sequence[Checked]) -> None:
+    """Which files are damaged, how many things cannot be told, and a count of all."""
+    console = Terminal(soft_wrap=True)
+    for one in found:
+        for error in one.damages:
+            console.print(f"damaged: {error.path}: {error.why}", style="bold")
+        if one.damages and one.done:
+            console.print(f"  {one.done}")
+    unsure = Counter((one.kind, one.unchecked, one.done) for one in found if one.state == "unchecked")
+    for (kind, why, done), number in unsure.items():
+        console.print(f"unchecked: {number:,} of kind {kind}: {why}{f'; {done}' if done else ''}")
+    for kind in dict.fromkeys(one.kind for one in found):
+        states = Counter(one.state for one in found if one.kind == kind)
+        counts = ", ".join(f"{states[state]:,} {state}" for state in ("sound", "unchecked", "damaged") if states[state])
+        console.print(f"{kind}: {counts}")
+    if not found:
+        console.print("there is nothing yet")

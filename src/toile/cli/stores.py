@@ -7,7 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from toile.cli.application import HERE, Where, app, print_text
+from toile.cli.application import HERE, Json, Where, app, print_json, print_text
+from toile.errors import ToileError
 
 
 @app.command
@@ -42,11 +43,39 @@ def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path
 
 @app.command
 def gc(*, store: Path | None = None, delete: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """List what no run needs: abandoned work with its checkpoints, data sets, weights and features. --delete removes it."""
+    """List what no run needs: abandoned work with its checkpoints; data sets, weights and features; damaged files. --delete
+    removes it."""
+    from toile.store import garbage
     from toile.store.store import Store
 
     place = Store.at(store)
-    for path in place.garbage():
-        if delete:
-            place.remove(path)
+    for path in garbage.remove(place) if delete else garbage.found(place):
         print_text(f"{'removed' if delete else 'would remove'} {path}")
+
+
+@app.command
+def check(*, store: Path | None = None, repair: Annotated[bool, Parameter(negative="")] = False, json: Json = False) -> None:
+    """Compare everything in the store with what was written, and say which files are not. Exit code 1 if any is damaged.
+
+    Parameters
+    ----------
+    repair
+        Move what is damaged to damaged/ in the store, so that toile run makes it anew. Runs of before manifests get one, if
+        their metrics are what their probabilities say: what they are now is believed from then on.
+    """
+    from toile import api
+    from toile.cli.answers import print_checked
+    from toile.store.store import Store
+
+    found = api.check(store=store, repair=repair)
+    if json:
+        print_json([
+            {"kind": one.kind, "path": str(one.path), "state": one.state, "done": one.done, "unchecked": one.unchecked,
+             "damages": [{"path": str(error.path), "why": error.why} for error in one.damages]}
+            for one in found
+        ])  # fmt: skip
+    else:
+        print_checked(found)
+    if damaged := sum(one.state == "damaged" for one in found):
+        hint = "" if repair else "; `toile check --repair` sets it aside, and `toile run` makes it anew"
+        raise ToileError(f"{damaged:,} of {len(found):,} things in {Store.at(store).root} are damaged{hint}")

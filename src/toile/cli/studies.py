@@ -100,8 +100,8 @@ def run(
     at_least_1(workers=workers, threads=threads)
     made = planned(study, where)
     pending = made.pending(only or ())
-    stored = len({p.fingerprint for p in made.matching(only or ())}) - len(pending)
-    say(f"{made.title}: {len(pending)} to train, {stored} stored already, in {made.store.root}")
+    stored = {p.fingerprint for p in made.matching(only or ()) if made.run_of(p)}
+    say(f"{made.title}: {len(pending)} to train, {len(stored)} stored already, in {made.store.root}")
     with (
         runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place,
         progress.Show(made, pending, place.slots) as tell,

@@ -8,18 +8,19 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toile.arrays import ImageArray, Index, Labels
-from toile.data.errors import DataError
+from toile.data.errors import DamagedSnapshot, DataError
 
 _RECORD = "dataset.json"
+_OWN = "sha256"
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,15 @@ class Dataset:
         return digest.hexdigest()
 
     def save(self, folder: Path) -> Path:
-        """Keeps a snapshot in `folder`: a .npy for the images and one for the labels of each split, and dataset.json.
+        """Keeps a snapshot in `folder`: a .npy for the images and one for the labels of each split, and dataset.json, with
+        the SHA-256 of each file and of what it says itself.
 
         The folder appears whole or not at all. One that holds the same content already is kept (only its names are
         brought up to date), so several processes may save the same data set at once.
 
         Raises:
-            DataError: `folder` exists and is something else.
+            DataError: `folder` exists and is something else, or what was written is not what `content` says: the images
+                have changed since they were hashed.
         """
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -98,10 +101,17 @@ class Dataset:
                     if images is not None:
                         _write_array(part / f"{split}-images.npy", images.images, np.uint8)
                         _write_array(part / f"{split}-labels.npy", images.labels, np.int64)
+                if replace(self).content != self.content:  # a new one, which hashes the arrays again
+                    raise DataError(f"data set {self.name!r} is not what it was: its images changed while they were read")
+                record["files"] = {path.name: _hash(path) for path in sorted(part.iterdir())}
                 _write_record(part / _RECORD, record)
-                # Someone else may have been faster: the rename onto his full folder fails, and his is as good as ours.
-                with contextlib.suppress(OSError):
+                try:
                     part.rename(folder)
+                except OSError:
+                    # Someone else may have been faster: the rename onto his full folder fails, and his is as good as ours.
+                    if not folder.is_dir():
+                        raise
+                else:
                     _sync_folder(folder.parent)
                     return folder
             finally:
@@ -112,8 +122,8 @@ class Dataset:
                 f"{folder}: holds another data set ({stored['name']!r}, content {stored['content'][:12]}); "
                 f"expected content {self.content[:12]}, or no such folder"
             )
-        if stored != record:
-            _write_record(folder / _RECORD, record)
+        if {**stored, **record} != stored:
+            _write_record(folder / _RECORD, {**stored, **record})
         return folder
 
     @classmethod
@@ -126,7 +136,7 @@ class Dataset:
             verify: hash the arrays again instead of believing dataset.json.
 
         Raises:
-            DataError: no snapshot, or a damaged one.
+            DamagedSnapshot: no snapshot, or a damaged one.
         """
         folder = Path(folder)
         record = _read_record(folder)
@@ -135,34 +145,57 @@ class Dataset:
         for split in ("train", "test"):
             if split == "test" and not (folder / "test-images.npy").exists():
                 continue
-            try:
-                images = np.load(folder / f"{split}-images.npy", mmap_mode=mode, allow_pickle=False)
-                labels = np.load(folder / f"{split}-labels.npy", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise DataError(f"{folder}: the {split} arrays cannot be read ({error}); delete the folder") from error
-            if images.dtype != np.uint8 or images.ndim != 4 or labels.shape != images.shape[:1]:
-                raise DataError(f"{folder}: the {split} arrays do not belong together; delete the folder")
+            images, labels = (
+                _read_array(folder / f"{split}-images.npy", mode),
+                _read_array(folder / f"{split}-labels.npy", None),
+            )
+            if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+                raise DamagedSnapshot(folder, f"the {split} arrays do not belong together")
             splits[split] = Images(images, labels)
         dataset = cls(record["name"], splits["train"], splits.get("test"), tuple(record["class_names"]))
         if not verify:
             dataset.__dict__["content"] = record["content"]
         elif dataset.content != record["content"]:
-            raise DataError(f"{folder}: content {dataset.content[:12]}, expected {record['content'][:12]}; delete it")
+            wrong = [name for name, expected in record["files"].items() if _hash(folder / name) != expected]
+            what = f"content {dataset.content[:12]}, expected {record['content'][:12]}"
+            raise DamagedSnapshot(folder, f"{', '.join(wrong) or 'an array'} is not what was kept: {what}")
         return dataset
 
 
+def _read_array(path: Path, mode: Literal["r"] | None) -> NDArray[Any]:
+    try:
+        return np.load(path, mmap_mode=mode, allow_pickle=False)
+    # The header of a damaged array fails in as many ways as a parser can, and its shape asks for any memory.
+    except Exception as error:
+        raise DamagedSnapshot(path, f"it cannot be read ({error or type(error).__name__})") from error
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
 def _write_array(path: Path, array: NDArray[Any], dtype: type) -> None:
-    with path.open("wb") as file:
-        np.save(file, np.ascontiguousarray(array, dtype=dtype), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
+    array = np.ascontiguousarray(array, dtype=dtype)
+    try:
+        with path.open("wb") as file:
+            # What `np.save` writes; which tells of a full disk in words of its own.
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # an open file does not know its name
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _write_record(path: Path, record: dict[str, Any]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1, ensure_ascii=False)
+            json.dump({**record, _OWN: _digest(record)}, file, indent=1, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -171,11 +204,22 @@ def _write_record(path: Path, record: dict[str, Any]) -> None:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
+    """What `_write_record` wrote. Earlier ones have neither `files` nor the hash of what they say."""
+    path = folder / _RECORD
     try:
-        record = json.loads((folder / _RECORD).read_text("utf-8"))
-        return {"name": record["name"], "class_names": list(record["class_names"]), "content": record["content"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder}: not a stored data set; expected a folder with a {_RECORD} ({error})") from error
+        found = json.loads(path.read_text("utf-8"))
+        own = found.pop(_OWN, None)
+        record = {"name": found["name"], "class_names": list(found["class_names"]), "content": found["content"]}
+        record["files"] = dict(found.get("files", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedSnapshot(path, f"not a stored data set; expected a folder with a {_RECORD} ({error})") from error
+    if own not in (None, _digest(found)):
+        raise DamagedSnapshot(path, "it does not say what was written: its own SHA-256 differs")
+    return record
+
+
+def _digest(record: dict) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from toile.errors import ToileError, said
 
@@ -37,3 +38,16 @@ def reading(source: object, wrong: str, kind: type[ToileError] = DataError) -> I
         raise
     except Exception as error:
         raise kind(f"{source}: {wrong} ({said(error)})") from error
+
+
+class DamagedSnapshot(DataError):
+    """A kept data set that is not what was kept.
+
+    Args:
+        path: the file, or the folder where it cannot be said of which.
+        why: what is wrong with it.
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path, self.why = path, why

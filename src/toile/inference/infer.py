@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from toile.arrays import ImageArray, Probabilities
+from toile.models import stored
 
 _BATCH = 500
 
 
 def load(path: Path) -> Callable[[ImageArray], Probabilities]:
-    """A stored model as a function from uint8 images `(n, height, width, channels)` to probabilities `(n, classes)` float32."""
+    """A stored model as a function from uint8 images `(n, height, width, channels)` to probabilities `(n, classes)` float32.
+
+    Raises:
+        ToileError: it cannot be loaded.
+    """
     if path.suffix == ".skops":
         from toile.models.classical import model as classical
 
         return classical.load(path).predict
-    import keras
-
-    model: Any = keras.models.load_model(path, compile=False)
+    model = stored.load(path)
 
     def predict(images: ImageArray) -> Probabilities:
         # Not Keras's `predict`, which makes an input pipeline of each call: 0.1 s for an image, too.

@@ -6,7 +6,7 @@ import importlib.metadata
 import queue
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +28,8 @@ try:
 except ImportError as error:
     raise ToileError(f"the executor 'dask' needs the extra 'cluster': {installing('cluster')} ({error})") from None
 
+# Of a training whose process is killed: one more than the failures that Dask allows a job's workers, if nobody says otherwise.
+_TRIES = 4
 _SECONDS_TO_ANSWER = 10
 _SECONDS_TO_STOP = 10
 
@@ -41,7 +43,9 @@ class Cluster(Executor):
     """The workers of a Dask cluster, of which each carries out one job a thread.
 
     Dask gives a job whose worker died to another worker, as often as the scheduler's `allowed-failures` says (3); then the
-    job fails. Events travel as Dask's structured logs, under a topic of this executor's own.
+    job fails. One whose training process alone was killed is tried again as often, here or there. A worker that cannot train
+    is left out as long as there are others that can. Events travel as Dask's structured logs, under a topic of this executor's
+    own.
 
     Args:
         scheduler: its address. What `tls://` needs is taken from Dask's configuration.
@@ -57,6 +61,7 @@ class Cluster(Executor):
         self.topic = f"toile-{uuid.uuid4().hex}"
         self.submitted: dict[str, Submitted] = {}
         self.unfit: dict[str, str] = {}
+        self.left_out: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()  # of whom no event has told
         self.sending = threading.Lock()
         try:
             # For Dask's types an answer may be a coroutine, as only an asynchronous client gives it.
@@ -66,18 +71,28 @@ class Cluster(Executor):
         self.client.subscribe_topic(self.topic, self._on_event)
 
     def prepare(self, jobs: Sequence[Job]) -> None:
-        # Asked of the standard library first: where toile is not installed, Dask cannot even read the other question.
-        versions = self.client.run(importlib.metadata.version, DISTRIBUTION, on_error="return")
+        there = self.look(set().union(*map(remote.packages, jobs)))
+        wrong = self.unfit if there and not there - self.unfit.keys() else {}
         try:
-            versions["the scheduler"] = self.client.run_on_scheduler(importlib.metadata.version, DISTRIBUTION)
-        except importlib.metadata.PackageNotFoundError as error:
-            versions["the scheduler"] = error
-        wrong = {place: "has no toile" for place, version in versions.items() if isinstance(version, Exception)}
-        if not wrong:
-            required = set().union(*map(remote.packages, jobs))
-            wrong = {place: why for place, why in self.client.run(remote.unfit, __version__, required).items() if why}
+            self.client.run_on_scheduler(importlib.metadata.version, DISTRIBUTION)
+        except importlib.metadata.PackageNotFoundError:
+            wrong = {**wrong, "the scheduler": "has no toile"}
         if wrong:
             raise ToileError(f"the cluster {self.scheduler} cannot train this: {_listed(wrong)}")
+
+    def look(self, packages: Collection[str]) -> set[str]:
+        """Ask each worker whether it can train; `unfit` says afterwards which cannot. The addresses of all."""
+        known = set(self.unfit)
+        # Asked of the standard library first: where toile is not installed, Dask cannot even read the other question.
+        versions = self.client.run(importlib.metadata.version, DISTRIBUTION, on_error="return")
+        without = {place for place, version in versions.items() if isinstance(version, Exception)}
+        self.unfit |= dict.fromkeys(without, "has no toile")
+        if others := sorted(versions.keys() - without):
+            answers = self.client.run(remote.unfit, __version__, packages, workers=others)
+            self.unfit |= {place: why for place, why in answers.items() if why}
+        for place in self.unfit.keys() - known:
+            self.left_out.put((place, self.unfit[place]))
+        return set(versions)
 
     @property
     def slots(self) -> int:
@@ -168,16 +183,28 @@ class Submitted:
             if self.store.get(fingerprint):
                 return self.job.event("done", fingerprint=fingerprint)
             atomic.write(work / "trial.json", self.job.longest.trial.canonical())
-            answer = self._answer()
-            pack.unpack(answer.runs, self.store, held=[fingerprint])
-        end = answer.end
-        assert end is not None  # `_answer` waits for one that did it
+            for attempt in range(1, _TRIES + 1):
+                answer = self._answer()
+                end = answer.end
+                assert end is not None  # `_answer` waits for one that did it
+                # Shorter trials that it passed before it was killed are runs.
+                pack.unpack(answer.runs, self.store, held=[fingerprint])
+                if not answer.killed or self.stopped:
+                    break
+                if attempt == _TRIES:
+                    end.fields["error"] += f", at try {attempt} of {_TRIES}"
+                    break
+                self.events.put(self.job.event("again", **end.fields, worker=answer.worker))
         return self.job.event(end.kind, **end.fields, worker=answer.worker)
 
     def _answer(self) -> remote.Answer:
         """The answer of the worker that did it in the end."""
         needed, supplied = needs(self.job.longest.trial), set()
         while True:
+            with suppress(queue.Empty):
+                while True:
+                    worker, why = self.cluster.left_out.get_nowait()
+                    self.events.put(self.job.event("moved", worker=worker, why=why))
             if not (fit := self.cluster.fit()):
                 if self.cluster.unfit:
                     raise ToileError(f"no worker of {self.cluster.scheduler} can train this: {_listed(self.cluster.unfit)}")
@@ -186,7 +213,14 @@ class Submitted:
             self.future = self.cluster.submit(self.job, needed, workers)
             if self.stopped:
                 self.future.cancel()
-            answer = self.future.result()
+            try:
+                answer = self.future.result()
+            except ImportError:  # of a worker that has no toile, and so cannot say so, and joined after the others were asked
+                known = set(self.cluster.unfit)
+                self.cluster.look(remote.packages(self.job))
+                if known == set(self.cluster.unfit) and self.cluster.fit():
+                    raise
+                continue
             if answer.unfit:
                 self.cluster.unfit[answer.worker] = answer.unfit
                 self.events.put(self.job.event("moved", worker=answer.worker, why=answer.unfit))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["queued", "moved", "started", "waiting", "epoch", "done", "failed", "stopped"]
+Kind = Literal["queued", "moved", "again", "started", "waiting", "epoch", "done", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class Event:
 
     `kind`: `started`, `waiting` (another process trains it), `epoch` (fields of the history's row), `done`, `failed`
     (field `error`, and `output`: the worker's last lines), `stopped` (Ctrl-C). On a cluster also `queued` (there is no
-    worker yet) and `moved` (fields `worker` and `why` it cannot be there), and all that happens on one has its address in
-    the field `worker`.
+    worker yet), `moved` (fields `worker` and `why` it cannot be there) and `again` (its process was killed; `worker` and
+    `error`), and all that happens on one has its address in the field `worker`.
     """
 
     kind: Kind

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self
 
+from toile.errors import refused
 from toile.runner.events import Event
 from toile.runner.jobs import Job
 from toile.store.store import Store
@@ -88,7 +89,13 @@ def execute(jobs: Sequence[Job], store: Store, executor: Executor, tell: Callabl
             if ready := [job for job in waiting if not job.after or store.get(job.after)]:
                 for job in ready[: max(executor.slots - len(running), 0)]:
                     waiting.remove(job)
-                    running[job.fingerprint] = executor.start(job, store, events)
+                    try:
+                        running[job.fingerprint] = executor.start(job, store, events)
+                    except OSError as error:  # a full disk, mostly; what runs has its files already
+                        errors |= dict.fromkeys(_missing(job, store), refused(error))
+                        tell(job.event("failed", error=refused(error)))
+                if not running:
+                    continue
             if not running:
                 for job in waiting:
                     error = f"the run that it begins with, {str(job.after)[:12]}, is not stored"

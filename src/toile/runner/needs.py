@@ -11,6 +11,7 @@ from toile.data.dataset import Dataset
 from toile.errors import ToileError
 from toile.models import architectures, backbones
 from toile.store import atomic, pack
+from toile.store.checked import Damaged
 from toile.store.store import Store
 from toile.study.trial import Trial
 
@@ -35,19 +36,21 @@ class Need:
 
     def is_in(self, store: Store) -> bool:
         """Whether a trial that uses `store` on this machine finds it."""
-        if self.kind == "dataset":
-            return (store.data_folder / self.content).is_dir()
-        if self.kind == "run":
-            return store.get(self.content) is not None
+        if self.kind != "backbone":
+            return self._sound(store)
         path = self._path(store)
-        if self.kind == "backbone" and path.is_file() and backbones.content(str(path)) != self.content:
+        if path.is_file() and backbones.content(str(path)) != self.content:
             raise ToileError(f"{path} is another file than where the trial comes from; its SHA-256 differs")
         return path.is_file()
 
     def read(self, store: Store) -> Dataset | bytes:
-        """Its content, for `keep` on another machine."""
+        """Its content, for `keep` on another machine.
+
+        Raises:
+            Damaged: it is not what was kept.
+        """
         if self.kind == "dataset":
-            return Dataset.open(store.data_folder / self.content, mmap=False)
+            return Dataset.open(store.data_folder / self.content, mmap=False, verify=True)
         if self.kind == "run":
             if (run := store.get(self.content)) is None:
                 raise ToileError(f"{self} is not in the store {store.root}")
@@ -60,6 +63,8 @@ class Need:
         Raises:
             ToileError: it is something else; nothing is kept.
         """
+        if self.kind != "backbone" and (there := self._path(store)).exists() and not self._sound(store):
+            store.set_aside(there, Damaged(there, "it is not what was sent here"))
         if isinstance(content, Dataset):
             dataset = replace(content)  # which forgets the hash that was sent along, and so makes it anew
             self._verify(dataset.content)
@@ -72,8 +77,25 @@ class Need:
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(path, content)
 
+    def _sound(self, store: Store) -> bool:
+        """Whether a store has it, and as it was written."""
+        try:
+            if self.kind == "dataset":
+                store.dataset(self.content)
+            elif self.kind == "weights":
+                store.weights(self.content)
+            else:
+                return (run := store.get(self.content)) is not None and not run.damages()
+        except ToileError:
+            return False
+        return True
+
     def _path(self, store: Store) -> Path:
-        return store.weights(self.content) if self.kind == "weights" else backbones.keras_folder() / self.file
+        places = {
+            "dataset": store.data_folder / self.content, "run": store.runs_folder / self.content,
+            "weights": store.weights_path(self.content),
+        }  # fmt: skip
+        return places.get(self.kind) or backbones.keras_folder() / self.file
 
     def _verify(self, found: str) -> None:
         if found != self.content:

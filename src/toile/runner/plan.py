@@ -15,7 +15,9 @@ from toile.data.dataset import Dataset
 from toile.data.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
-from toile.runner.checks import check
+from toile.runner.checks import check, check_warm_start
+from toile.store import checked
+from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
@@ -31,9 +33,6 @@ _SECONDS_PER_STEP = 4e-4
 _SECONDS_TO_START = 8.0
 
 _NO_RECIPE = RecipeSpec(epochs=1)
-
-# Options that change no weight's shape: a warm start may change them.
-_SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,8 @@ class Plan:
         return f"{self.study.title}, {self.reduction}" if self.reduction else self.study.title
 
     def run_of(self, planned: PlannedTrial) -> Run | None:
-        """The trial's run, if it is stored."""
-        return self.store.get(planned.fingerprint)
+        """The trial's run, if it is stored and not damaged; see `toile.store.store.Store.sound`."""
+        return self.store.sound(planned.fingerprint)
 
     def stored_run(self, planned: PlannedTrial) -> Run:
         """The trial's run.
@@ -121,13 +120,15 @@ class Plan:
         return run
 
     def state(self, planned: PlannedTrial) -> str:
-        """`stored`, `begun` (there is a checkpoint) or `missing`."""
-        if self.run_of(planned):
-            return "stored"
+        """`stored`, `damaged` (it is stored, and not what was written), `begun` (there is a checkpoint) or `missing`."""
+        if self.store.get(planned.fingerprint):
+            return "stored" if self.run_of(planned) else "damaged"
         return "begun" if (self.store.work(planned.fingerprint) / "checkpoint.npz").is_file() else "missing"
 
     def pending(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
         """What is to train, each fingerprint once, the longest first: so the last core is not left alone with it.
+
+        A run that is damaged is in the way of another until it is set aside.
 
         Args:
             only: patterns (`model-*`); a trial counts if its name or its line matches one. Empty: all trials.
@@ -136,12 +137,12 @@ class Plan:
             Misuse: a pattern matches nothing.
         """
         by_fingerprint = {p.fingerprint: p for p in reversed(self.trials)}
-        chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.run_of(p)}
+        chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.store.get(p.fingerprint)}
         # What a trial begins with is trained too, whether it was asked for or not.
         needed = [p.trial.warm_start for p in chosen.values() if p.trial.warm_start]
         while needed:
             parent = by_fingerprint[needed.pop()]
-            if parent.fingerprint not in chosen and not self.run_of(parent):
+            if parent.fingerprint not in chosen and not self.store.get(parent.fingerprint):
                 chosen[parent.fingerprint] = parent
                 needed += [parent.trial.warm_start] if parent.trial.warm_start else []
         return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
@@ -170,7 +171,14 @@ class Plan:
     @cached_property
     def _speeds(self) -> dict[str, float]:
         """Images a second of stored runs, by what decides speed."""
-        return {kind(run.trial): run.provenance["images_per_second"] for run in self.store.runs()}
+        found = {}
+        for run in self.store.runs():
+            try:
+                if speed := run.provenance.get("images_per_second"):
+                    found[kind(run.trial)] = speed
+            except Damaged as error:
+                checked.say_left_out(run.fingerprint, error)
+        return found
 
 
 def make(
@@ -250,21 +258,7 @@ def _parent(
     found = of_parent.get((seed, fold)) or next((one for key, one in of_parent.items() if key[1] == fold), None)
     if found is None:
         raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise: it has no such fold")
-    # Or the parent may have learned from the child's validation or test images.
-    ours, its = (split.model_copy(update={"fraction": 1.0}) for split in (line.split, found.trial.split))
-    if ours != its:
-        raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise; their splits must agree")
-    theirs = found.trial.architecture
-    differing = {
-        key for key in {*architecture.options, *theirs.options} - _SHAPELESS
-        if architecture.options.get(key) != theirs.options.get(key)
-    }  # fmt: skip
-    if architecture.name != theirs.name or differing:
-        what = f"differs in {', '.join(sorted(differing))}" if differing else f"is {theirs.name!r}"
-        raise Misuse(
-            f"trial {line.name!r} cannot begin with the weights of {line.warm_start!r}: that architecture {what}; "
-            f"only {', '.join(sorted(_SHAPELESS))} may differ"
-        )
+    check_warm_start(line, architecture, found.trial)
     return found
 
 

@@ -127,6 +127,7 @@ def _status(event: Event) -> str:
     return {
         "queued": "waits for a worker of the cluster",
         "moved": f"goes to another worker: {worker} {fields.get('why')}",
+        "again": f"is tried again: {fields.get('error')} on {worker}",
         "started": f"started on {worker}" if worker else "started",
         "waiting": "another process trains this trial; waiting for it",
         "done": "done",

@@ -21,7 +21,7 @@ from toile.runner import local
 from toile.runner.events import Event
 from toile.runner.jobs import Job
 from toile.runner.needs import Need
-from toile.store import pack
+from toile.store import garbage, pack
 from toile.store.store import Store
 from toile.version import __version__
 from toile.workers.starter import Fresh
@@ -38,6 +38,7 @@ class Answer:
         unfit: why it cannot carry out any job of this kind.
         lacks: what it has to be sent before it can.
         end: the job's `done` or `failed`.
+        killed: whether it failed because its process was ended by a signal, as when memory runs out.
         runs: an archive of the runs that were made, also those that a job made before it failed.
     """
 
@@ -45,6 +46,7 @@ class Answer:
     unfit: str = ""
     lacks: tuple[Need, ...] = ()
     end: Event | None = None
+    killed: bool = False
     runs: bytes = b""
 
 
@@ -95,8 +97,8 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     runs = [run for one in job.trials if (run := store.get(one.fingerprint))]
     archive = pack.packed(runs)
     for run in runs:
-        store.remove(run.folder)
-    return Answer(worker.address, end=event, runs=archive)
+        garbage.discard(store, run)
+    return Answer(worker.address, end=event, killed=process.killed, runs=archive)
 
 
 async def receive(need: Need, content: Dataset | bytes, dask_worker: Worker) -> None:

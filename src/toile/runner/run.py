@@ -80,24 +80,37 @@ def run(
         Fingerprints of the runs that were made, those that were read on the way of longer ones too.
 
     Raises:
-        TrialsFailed: after all others are done.
+        TrialsFailed: after all others are done. A run that is stored and damaged counts as failed.
         ToileError: before anything trains: weights that a trial needs cannot be had, or the executor's machines cannot train.
     """
     plan.store.prepare()
     pending = plan.pending(only)
+    errors = _damaged(plan, only)
     if not pending:
-        return []
+        return _ended([], errors, plan)
     if lacking := unobtainable(sorted(pending, key=plan.trials.index)):
         raise ToileError("\n".join([*lacking, "Other trials can be run with --only."]))
-    for planned in pending:
-        if planned.weights and (content := planned.trial.architecture.weights):
-            plan.store.keep_weights(planned.weights, content)
-    plan.store.keep(plan.dataset, plan.requested)
-    with nullcontext(executor) if executor else Local() as place:
-        errors = execute(jobs(pending), plan.store, place, tell)
+    with plan.store.hold(planned.trial for planned in pending):
+        for planned in pending:
+            if planned.weights and (content := planned.trial.architecture.weights):
+                plan.store.keep_weights(planned.weights, content)
+        plan.store.keep(plan.dataset, plan.requested)
+        with nullcontext(executor) if executor else Local() as place:
+            errors |= execute(jobs(pending), plan.store, place, tell)
+    return _ended(pending, errors, plan)
+
+
+def _damaged(plan: Plan, only: Iterable[str]) -> dict[str, str]:
+    """What is wrong with stored runs of the trials that are asked for. They are neither believed nor replaced unasked."""
+    found = {planned.fingerprint: plan.store.damaged(planned.fingerprint) for planned in plan.matching(only)}
+    hint = "`toile check --repair` sets the run aside; then the same command trains it anew"
+    return {fingerprint: f"{error}; {hint}" for fingerprint, error in found.items() if error}
+
+
+def _ended(trained: list[PlannedTrial], errors: dict[str, str], plan: Plan) -> list[str]:
     if errors:
-        raise TrialsFailed(errors, {planned.fingerprint: planned.name for planned in pending})
-    return [planned.fingerprint for planned in pending]
+        raise TrialsFailed(errors, {planned.fingerprint: planned.name for planned in reversed(plan.trials)})
+    return [planned.fingerprint for planned in trained]
 
 
 def unobtainable(pending: Iterable[PlannedTrial]) -> list[str]:

@@ -13,6 +13,10 @@ from toile.runner.plan import Plan
 from toile.runner.progress import duration
 from toile.terminal import Terminal
 
+STATES = ("stored", "damaged", "begun", "missing")
+# Nothing is trained for these.
+DONE = ("stored", "damaged")
+
 
 def planned(plan: Plan, workers: int | None = None, only: Iterable[str] = ()) -> dict[str, Any]:
     """The plan as JSON: each trial with its state and estimate, and what is left in all.
@@ -27,7 +31,7 @@ def planned(plan: Plan, workers: int | None = None, only: Iterable[str] = ()) ->
     trials = []
     for one in (one for one in plan.trials if one.name in shown):
         state = plan.state(one)
-        seconds = 0.0 if state == "stored" else round(plan.seconds(one), 1)
+        seconds = 0.0 if state in DONE else round(plan.seconds(one), 1)
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": state, "seconds": seconds})
     return {
         "study": plan.reference,
@@ -45,13 +49,14 @@ def planned(plan: Plan, workers: int | None = None, only: Iterable[str] = ()) ->
 
 
 def status(plan: Plan, only: Iterable[str] = ()) -> dict[str, Any]:
-    """What is stored, begun or missing, as JSON; of the trials that match a pattern of `only`, if there are any."""
+    """What is stored, damaged, begun or missing, as JSON; of the trials that match a pattern of `only`, if there are any."""
     trials = []
     for one in plan.matching(only):
         run = plan.run_of(one)
-        test = {name: run.metrics["test"][name] for name in ("accuracy", "loss")} if run and "test" in run.metrics else {}
+        figures = run.metrics.get("test", {}) if run else {}
+        test = {name: figures[name] for name in ("accuracy", "loss") if name in figures}
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": plan.state(one), "test": test})
-    count = {state: sum(t["state"] == state for t in trials) for state in ("stored", "begun", "missing")}
+    count = {state: sum(t["state"] == state for t in trials) for state in STATES}
     return {
         "study": plan.reference, "title": plan.title, "dataset": plan.dataset.name, "trials": trials, **count,
     }  # fmt: skip
@@ -65,7 +70,7 @@ def print_plan(found: dict[str, Any]) -> None:
         table.add_column(column)
     table.add_column("about", justify="right")
     for one in found["trials"]:
-        about = "" if one["state"] == "stored" else duration(one["seconds"])
+        about = "" if one["state"] in DONE else duration(one["seconds"])
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
     console = Terminal()
     console.print(table)
@@ -89,4 +94,5 @@ def print_status(found: dict[str, Any]) -> None:
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], "" if accuracy is None else f"{accuracy:.4f}")
     console = Terminal()
     console.print(table)
-    console.print(", ".join(f"{found[state]} {state}" for state in ("stored", "begun", "missing")))
+    counts = [f"{found[state]} {state}" for state in STATES if found[state] or state != "damaged"]
+    console.print(", ".join(counts))

@@ -63,7 +63,7 @@ class Chosen:
         """Probabilities `(n, classes)` and each member's `(n, members, classes)`, of uint8 `(n, height, width, channels)`."""
         from toile.workers.infer import infer
 
-        said = self.of_members(np.stack(infer([run.model_path for run in self.runs], self.trial["backend"], images)))
+        said = self.of_members(np.stack(infer([run.model for run in self.runs], self.trial["backend"], images)))
         return self.joint(said), said.transpose(1, 0, 2)
 
     def of_members(self, said: MemberProbabilities) -> MemberProbabilities:

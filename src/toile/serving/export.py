@@ -22,7 +22,6 @@ from toile.inference.export import packages
 from toile.serving.chosen import Chosen
 from toile.serving.predictor import CHECKSUM, FORMAT, METADATA_KEY, SAMPLES_KEY, Predictor
 from toile.store import atomic
-from toile.study.trial import Trial
 from toile.training import provenance
 from toile.version import __version__, installing
 from toile.workers import export as exporting
@@ -96,7 +95,7 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
     try:
         with tempfile.TemporaryDirectory(prefix=".toile-", dir=output.parent) as folder:
             made = Path(folder, f"model{SUFFIXES[to]}")
-            models = tuple(str(run.model_path) for run in chosen.runs)
+            models = tuple(str(run.model) for run in chosen.runs)
             calibration = chosen.calibration and (chosen.calibration.name, chosen.calibration.numbers)
             job = exporting.Job(models, chosen.rule, chosen.weights, to, str(made), about, chosen.counts, calibration)
             said = exporting.write(job, images)
@@ -190,7 +189,7 @@ def _images(chosen: Chosen) -> tuple[np.ndarray, list[np.ndarray]]:
 
 def _parts(chosen: Chosen) -> Parts:
     run = chosen.runs[0]
-    trial = Trial.parse((run.folder / "trial.json").read_text("utf-8"))
+    trial = run.intent()
     return split(chosen.dataset, trial.split, trial.fold)
 
 

@@ -5,25 +5,37 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+
+@contextmanager
+def named(path: Path, temporary: Path | None = None) -> Generator[None]:
+    """Errors of the system that name no file, as those of an open one on a full disk, or a `temporary` one, name `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and (error.filename is None or str(error.filename) == str(temporary)):
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
 
 
 def sync_folder(folder: Path) -> None:
     """Make renames in `folder` last through a loss of power. (Windows has no such call; its renames are journaled.)"""
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with named(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def sync_file(path: Path) -> None:
     """Make the content of `path` last through a loss of power."""
-    with path.open("rb+") as file:
+    with named(path), path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
@@ -31,7 +43,7 @@ def write(path: Path, content: bytes | str) -> None:
     """Replace `path` by `content` in one step. A reader sees the old file or the new one, whole.
 
     Raises:
-        OSError: the disk is full, or the folder is not there or not writable; the old file is untouched.
+        OSError: the disk is full, or the folder is not there or not writable; it names `path`, and the old file is untouched.
     """
     with writing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
@@ -42,13 +54,15 @@ def writing(path: Path) -> Generator[BinaryIO]:
     """A file to write piece by piece, which takes the place of `path` in one step if nothing was raised. See `write`."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with named(path, temporary):
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error says more
+            temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

@@ -1,10 +1,14 @@
-"""A run: the stored record of one executed trial, read from its folder."""
+"""A run: the stored record of one executed trial, read from its folder, and checked where it is read.
+
+Beside the run's files lies `manifest.json` with the SHA-256 of each, written before the run came to be one. Runs of before
+manifests have none: they are read, and called unchecked; of those the trial alone is known, by the name of the folder.
+"""
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +17,16 @@ from typing import Any
 import numpy as np
 
 from toile.arrays import Probabilities
+from toile.store import checked, shape
+from toile.store.checked import Damaged
+from toile.study.strict import is_table
+from toile.study.trial import Trial
 
 FILES = ("trial.json", "history.csv", "metrics.json", "probabilities.npz", "provenance.json")
+SMALL = ("trial.json", "history.csv", "metrics.json", "provenance.json")
 # The model is Keras's or, of classical models, skops's: scikit-learn without a pickle. A run has one of the two.
 MODELS = ("model.keras", "model.skops")
+MANIFEST = "manifest.json"
 
 
 def lacking(names: Collection[str]) -> list[str]:
@@ -25,9 +35,19 @@ def lacking(names: Collection[str]) -> list[str]:
     return [name for name in FILES if name not in names] + model
 
 
+def write_manifest(folder: Path) -> None:
+    """Write down what the files of a run are now. To be called before it becomes one."""
+    names = [*FILES, *(name for name in MODELS if (folder / name).is_file())]
+    checked.write_json(folder / MANIFEST, {"files": {name: checked.sha256(folder / name) for name in names}})
+
+
 @dataclass(frozen=True)
 class Run:
-    """One folder of the store, named by its trial's fingerprint. Files are read when first asked for."""
+    """One folder of the store, named by its trial's fingerprint. Files are read when first asked for.
+
+    Each is compared with the manifest as it is read, and has to look like what it is: what is asked of a run raises
+    `toile.store.checked.Damaged` where a file is missing or is not what was written.
+    """
 
     folder: Path
 
@@ -35,40 +55,102 @@ class Run:
     def fingerprint(self) -> str:
         return self.folder.name
 
+    @cached_property
+    def manifest(self) -> dict[str, str] | None:
+        """The SHA-256 of each file by name; None where the run is of before manifests."""
+        path = self.folder / MANIFEST
+        if not path.exists():
+            return None
+        found, own = checked.read_json(path)
+        files = found.get("files")
+        if not (own and is_table(files) and not lacking(files) and all(isinstance(one, str) for one in files.values())):
+            raise Damaged(path, "it is no manifest of a run")
+        return files
+
     @property
     def model_path(self) -> Path:
-        """The stored model, `model.keras` or `model.skops`."""
-        return next(path for name in MODELS if (path := self.folder / name).is_file())
+        """Where the model is, `model.keras` or `model.skops`. Who loads it takes `model`."""
+        names = [name for name in MODELS if (self.folder / name).is_file()]
+        if not names:
+            raise Damaged(self.folder / MODELS[0], "it is missing")
+        return self.folder / names[0]
+
+    @cached_property
+    def model(self) -> Path:
+        """The stored model, after it was compared with the manifest."""
+        path = self.model_path
+        if self.manifest is not None:
+            checked.compare(path, checked.sha256(path), self.manifest.get(path.name, ""))
+        return path
 
     def files(self) -> list[Path]:
-        """All files of the run."""
+        """All files of the run, but for the manifest."""
         return [*(self.folder / name for name in FILES), self.model_path]
 
     @cached_property
     def trial(self) -> dict[str, Any]:
-        return json.loads((self.folder / "trial.json").read_text("utf-8"))
+        content = self._read("trial.json")
+        if self.manifest is None and hashlib.sha256(content.strip()).hexdigest() != self.fingerprint:
+            raise Damaged(self.folder / "trial.json", "it is not the trial whose fingerprint the run is named by")
+        return self._json("trial.json", shape.trial, content)
+
+    def intent(self) -> Trial:
+        """The trial, as what it is."""
+        try:
+            return Trial.parse(json.dumps(self.trial))
+        except (ValueError, KeyError, TypeError) as error:
+            raise Damaged(self.folder / "trial.json", f"it is no trial that this toile reads: {error}") from None
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Split -> metric -> value, as `toile.evaluation.metrics.evaluate` gives them."""
-        return json.loads((self.folder / "metrics.json").read_text("utf-8"))
+        return self._json("metrics.json", shape.metrics)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Facts that do not decide the result: versions, machine, threads, times, parameter counts."""
-        return json.loads((self.folder / "provenance.json").read_text("utf-8"))
+        return self._json("provenance.json", shape.provenance)
 
     @cached_property
     def history(self) -> list[dict[str, float]]:
         """One dictionary an epoch: `epoch` (from 1), `learning_rate`, `loss`, `accuracy`, `precision`, `recall`,
         the same with `validation_` in front where there is a validation split, and `seconds`. A classical model is fitted
         in one piece: it has one row, with `epoch` and `seconds`."""
-        with (self.folder / "history.csv").open(newline="", encoding="utf-8") as file:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        return self._shaped("history.csv", shape.history, self._read("history.csv"))
+
+    def check_figures(self) -> None:
+        """Compare the small files with the manifest: what a plan, a table or a report is made of.
+
+        Raises:
+            Damaged: the first that is not what was written.
+        """
+        if self.manifest is None:
+            _ = self.trial, self.metrics, self.provenance, self.history
+        else:
+            for name in SMALL:
+                self._read(name)
+
+    def damages(self) -> list[Damaged]:
+        """Everything that is wrong with the run, every file read whole; none if it is as it was written."""
+        found: list[Damaged] = []
+        for look in (
+            lambda: self.manifest,
+            lambda: self.trial,
+            lambda: self.metrics,
+            lambda: self.provenance,
+            lambda: self.history,
+            self._probabilities,
+            lambda: self.model,
+        ):
+            try:
+                look()
+            except Damaged as error:
+                if str(error) not in map(str, found):
+                    found.append(error)
+        return found
 
     def splits(self) -> tuple[str, ...]:
-        with np.load(self.folder / "probabilities.npz", allow_pickle=False) as stored:
-            return tuple(stored.files)
+        return tuple(self._probabilities())
 
     def probabilities(self, split: str) -> Probabilities:
         """`(images, classes)` float32 of `split` (`validation` or `test`), in the split's order.
@@ -76,7 +158,34 @@ class Run:
         Raises:
             KeyError: the run has no such split.
         """
-        with np.load(self.folder / "probabilities.npz", allow_pickle=False) as stored:
-            if split not in stored.files:
-                raise KeyError(f"run {self.fingerprint[:12]} has no split {split!r}; it has {', '.join(stored.files)}")
-            return stored[split]
+        stored = self._probabilities()
+        if split not in stored:
+            raise KeyError(f"run {self.fingerprint[:12]} has no split {split!r}; it has {', '.join(stored)}")
+        return stored[split]
+
+    def _probabilities(self) -> dict[str, np.ndarray]:
+        found = self._shaped("probabilities.npz", shape.probabilities, self._read("probabilities.npz"))
+        classes, images = self.trial["dataset"].get("classes"), {split: of.get("images") for split, of in self.metrics.items()}
+        path = self.folder / "probabilities.npz"
+        # The figures on the training images have no probabilities beside them.
+        if missing := ", ".join(images.keys() & {"validation", "test"} - found.keys()):
+            raise Damaged(path, f"it has no {missing}, of which there are metrics")
+        for split, array in found.items():
+            if classes not in (None, array.shape[1]) or images.get(split) not in (None, array.shape[0]):
+                raise Damaged(path, f"{split} has the shape {array.shape}, which is not this run's")
+        return found
+
+    def _read(self, name: str) -> bytes:
+        return checked.read(self.folder / name, None if self.manifest is None else self.manifest[name])
+
+    def _json(self, name: str, look: Callable[[Any], Any], content: bytes | None = None) -> Any:
+        content = self._read(name) if content is None else content
+        found = checked.parse_json(self.folder / name, content)
+        # What has a manifest was written by toile, or looked at when it was unpacked, if it was not too long for that.
+        return found if self.manifest and len(content) <= shape.LONG else self._shaped(name, look, found)
+
+    def _shaped(self, name: str, look: Callable[[Any], Any], found: Any) -> Any:
+        try:
+            return look(found)
+        except ValueError as error:
+            raise Damaged(self.folder / name, str(error)) from None

@@ -1,41 +1,47 @@
 """The store: the folder of runs.
 
-STORE/runs/<fingerprint>/    complete runs, and only those: a folder comes here by one rename
+STORE/runs/<fingerprint>/    complete runs, and only those: a folder comes here by one rename, with the hash of each file
 STORE/work/<fingerprint>/    runs in the making: the checkpoint, the worker's output, `run/` with the finished files
 STORE/work/<fingerprint>.lock   held by the process that works there; the system drops it when that process dies
+STORE/holds/                 what the studies that are being carried out are going to need; `toile.store.claims` says more
 STORE/data/<content>/        each data set that was trained on, once, as memory-mapped arrays
 STORE/weights/               files of weights that trials begin with, by the hash of their content
 STORE/features/<key>/        what a frozen backbone makes of the images, computed once: `features.npy`, the lock of who computes
                              it, and an empty file <fingerprint> for each trial that trained on it
+STORE/damaged/               what was not what had been written, and was set aside, with the reason beside it
 STORE/reports/               reports, where no other place was asked for
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from toile.data.audit import REVISION, audit
 from toile.data.dataset import Dataset
 from toile.errors import Misuse, ToileError
-from toile.store import atomic
-from toile.store.run import FILES, MODELS, Run, lacking
+from toile.store import atomic, checked, datasets
+from toile.store.aside import set_aside
+from toile.store.checked import Damaged
+from toile.store.claims import Claims
+from toile.store.run import FILES, MODELS, Run, lacking, write_manifest
 from toile.study.spec import DatasetSpec
+from toile.study.trial import Trial
 
 DEFAULT = "toile-runs"
 
 
 class Store:
-    """A folder of runs, made when it is first written to."""
+    """A folder of runs, made when it is first written to.
+
+    What a run is asked for is compared with what was written (`toile.store.run.Run`). Verbs about many runs ask `sound`: one
+    that is damaged is named once and left out, and stops nobody else.
+    """
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
@@ -44,12 +50,24 @@ class Store:
         self.data_folder = self.root / "data"
         self.weights_folder = self.root / "weights"
         self.features_folder = self.root / "features"
+        self.damaged_folder = self.root / "damaged"
+        self.trash_folder = self.root / "trash"
         self.reports_folder = self.root / "reports"
+        self.claims = Claims(self.root, self.work_folder)
+        self._sound: dict[str, Run] = {}
+        self._left_out: dict[str, Damaged] = {}
 
     @classmethod
     def at(cls, path: Path | str | None = None) -> Store:
-        """The store at `path`, else at `$TOILE_STORE`, else `./toile-runs`."""
-        return cls(Path(path or os.environ.get("TOILE_STORE") or DEFAULT))
+        """The store at `path`, else at `$TOILE_STORE`, else `./toile-runs`.
+
+        Raises:
+            ToileError: there is something else than a folder.
+        """
+        store = cls(Path(path or os.environ.get("TOILE_STORE") or DEFAULT))
+        if store.root.exists() and not store.root.is_dir():
+            raise ToileError(f"{store.root} is no store: a folder is wanted, and it is a file")
+        return store
 
     def prepare(self) -> None:
         """Make the folders, so that a store that cannot be written to is an error before anything trains."""
@@ -62,9 +80,36 @@ class Store:
     # Runs
 
     def get(self, fingerprint: str) -> Run | None:
-        """The run with this fingerprint, or None. (A folder in `runs/` is complete by construction.)"""
+        """The run with this fingerprint, or None. (A folder in `runs/` is complete by construction; that it is still what was
+        written is seen when it is read.)"""
         folder = self.runs_folder / fingerprint
         return Run(folder) if folder.is_dir() else None
+
+    def sound(self, fingerprint: str, *, probabilities: bool = False) -> Run | None:
+        """The run with this fingerprint, if its figures are what was written; None where there is none, or a damaged one, which
+        is named on standard error, once.
+
+        Args:
+            probabilities: whether to read those too.
+        """
+        run = self.get(fingerprint)
+        if run is None or fingerprint in self._left_out:
+            return None
+        try:
+            if fingerprint not in self._sound:
+                run.check_figures()
+                self._sound[fingerprint] = run
+            if probabilities:
+                run.splits()
+        except Damaged as error:
+            self._left_out[fingerprint] = error
+            checked.say_left_out(fingerprint, error)
+            return None
+        return self._sound[fingerprint]
+
+    def damaged(self, fingerprint: str) -> Damaged | None:
+        """Why the run with this fingerprint is left out, if it is there and is."""
+        return None if self.sound(fingerprint) else self._left_out.get(fingerprint)
 
     def runs(self) -> list[Run]:
         """All runs, by fingerprint."""
@@ -102,23 +147,28 @@ class Store:
             ToileError: the store cannot be written to.
         """
         self.prepare()
-        lock = self._lock(fingerprint)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            lock.acquire()
-        try:
+        with self.claims.claim(fingerprint, waiting):
             folder = self.work(fingerprint)
-            (folder / "run").mkdir(parents=True, exist_ok=True)
-            yield folder
-        finally:
-            if self.get(fingerprint):
-                shutil.rmtree(self.work(fingerprint), ignore_errors=True)
-            lock.release()
+            try:
+                (folder / "run").mkdir(parents=True, exist_ok=True)
+                yield folder
+            finally:
+                if self.get(fingerprint):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def hold(self, trials: Iterable[Trial]) -> Generator[None]:
+        """Keep what trials need, their work too, from being taken for garbage: from before it is made until they are runs.
+
+        Raises:
+            ToileError: the store cannot be written to.
+        """
+        self.prepare()
+        with self.claims.hold(trials):
+            yield
 
     def commit(self, fingerprint: str) -> Run:
-        """Turn `work/<fingerprint>/run` into a run: everything to the disk, then one rename.
+        """Turn `work/<fingerprint>/run` into a run: everything to the disk, the hash of each file too, then one rename.
 
         The checkpoint lies beside that folder and goes only after the rename, when the claim ends, so no moment loses both.
 
@@ -140,8 +190,9 @@ class Store:
                 shutil.rmtree(path)
             else:
                 path.unlink()  # what a write that was cut off left behind
-        atomic.sync_folder(made)
-        made.rename(run)
+        write_manifest(made)  # which syncs the folder
+        with atomic.named(run, made):
+            made.rename(run)
         atomic.sync_folder(self.runs_folder)
         return Run(run)
 
@@ -154,112 +205,89 @@ class Store:
     # Data sets
 
     def keep(self, dataset: Dataset, spec: DatasetSpec) -> None:
-        """Keep a data set's images once, under the hash of its content, and remember by what words it was asked for."""
+        """Keep a data set's images once, under the hash of its content, and remember by what words it was asked for.
+
+        One that is there and damaged is named, set aside, and kept anew.
+        """
         folder = self.data_folder / dataset.content
+        if folder.is_dir():
+            try:
+                datasets.opened(folder)
+            except Damaged as error:
+                checked.say(f"{error}; it is in {self.set_aside(folder, error)} now, and the data set is kept anew")
         if not folder.is_dir():
             dataset.save(folder)
-        asked, answer = self._asked(), {"content": dataset.content, "name": dataset.name, "classes": dataset.class_names}
-        if asked.get(_words(spec)) != json.loads(json.dumps(answer)):
-            atomic.write_json(self.data_folder / "asked.json", {**asked, _words(spec): answer})
+        with self.claims.short():
+            datasets.remember(self.data_folder, spec, dataset)
 
     def audit(self, dataset: Dataset) -> dict[str, Any]:
         """What `toile.data.audit.audit` finds in a data set: looked for once, and kept beside the images if they are kept."""
-        path = self.data_folder / dataset.content / "audit.json"
-        asked = {"revision": REVISION, "name": dataset.name, "class_names": list(dataset.class_names)}
-        with suppress(OSError, ValueError):
-            kept = json.loads(path.read_text("utf-8"))
-            if kept["asked"] == asked:
-                return kept["found"]
-        found = audit(dataset)
-        with suppress(OSError):  # not kept here, or a store that may only be read
-            atomic.write_json(path, {"asked": asked, "found": found})
-        return found
+        return datasets.audited(self.data_folder, dataset)
 
     def dataset(self, content: str) -> Dataset:
-        """The kept data set, memory-mapped.
+        """The kept data set, memory-mapped, after its arrays were hashed again, once in a process.
 
         Raises:
             ToileError: it was never kept here.
+            Damaged: it is not what was kept.
         """
         folder = self.data_folder / content
         if not folder.is_dir():
             raise ToileError(f"the store {self.root} has no data set {content[:12]}; `toile run` keeps it there")
-        return Dataset.open(folder)
+        return datasets.opened(folder)
 
     def kept(self, spec: DatasetSpec) -> Dataset | None:
-        """The data set that `spec` meant when it was last trained on, or None."""
-        answer = self._asked().get(_words(spec))
-        if answer is None or not (self.data_folder / answer["content"]).is_dir():
-            return None
-        # Names are no part of the content: the same images may have been kept under others.
-        return replace(self.dataset(answer["content"]), name=answer["name"], class_names=tuple(answer["classes"]))
+        """The data set that `spec` meant when it was last trained on, hashed as in `dataset`. None if there is none, or a
+        damaged one, which is named on standard error."""
+        return datasets.kept(self.data_folder, spec)
 
-    def _asked(self) -> dict[str, dict[str, Any]]:
-        try:
-            return json.loads((self.data_folder / "asked.json").read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-
-    # Weights
+    # Weights and features
 
     def keep_weights(self, path: Path, content: str) -> None:
-        """Keep a file of weights once, under the hash of its content."""
-        if not self.weights(content).is_file():
-            atomic.write(self.weights(content), path.read_bytes())
+        """Keep a file of weights once, under the hash of its content.
 
-    def weights(self, content: str) -> Path:
+        Raises:
+            ToileError: the file has another content.
+        """
+        try:
+            self.weights(content)
+        except Damaged as error:
+            if error.path.exists():
+                checked.say(f"{error}; it is in {self.set_aside(error.path, error)} now, and kept anew")
+            found = path.read_bytes()
+            if hashlib.sha256(found).hexdigest() != content:
+                raise ToileError(f"{path} has changed since the study was planned; plan it again") from None
+            atomic.write(error.path, found)
+
+    def weights_path(self, content: str) -> Path:
         """Where a file of weights is kept."""
         return self.weights_folder / f"{content}.weights.h5"
 
-    # Cleaning
-
-    def garbage(self) -> list[Path]:
-        """What no run and no work in progress needs: work that nobody holds, and data sets, weights and features of others."""
-        idle: list[Path] = []
-        trials: dict[str, dict[str, Any]] = {}
-        for fingerprint in self.unfinished():
-            try:
-                with self._lock(fingerprint).acquire(timeout=0):
-                    idle.append(self.work(fingerprint))
-            except Timeout:
-                with suppress(FileNotFoundError):  # it has just begun, or is finished by now and a run
-                    trials[fingerprint] = json.loads((self.work(fingerprint) / "trial.json").read_text("utf-8"))
-        # Asked last, so that work which is finished meanwhile counts as a run.
-        trials |= {run.fingerprint: run.trial for run in self.runs()}
-        data = {trial["dataset"]["content"] for trial in trials.values()}
-        weights = {self.weights(content) for trial in trials.values() if (content := trial["architecture"].get("weights"))}
-        return [
-            *idle,
-            *(folder for folder in _entries(self.data_folder) if folder.is_dir() and folder.name not in data),
-            *(file for file in _entries(self.weights_folder) if file not in weights),
-            *(folder for folder in _entries(self.features_folder) if not any((folder / name).exists() for name in trials)),
-        ]
-
-    def remove(self, path: Path) -> None:
-        """Delete one piece of garbage.
+    def weights(self, content: str) -> Path:
+        """A kept file of weights, after it was hashed.
 
         Raises:
-            ToileError: somebody has begun to work there since `garbage` was asked.
+            Damaged: it is not there, or is something else.
         """
-        if path.parent != self.work_folder:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-            return
-        lock = self._lock(path.name)
+        path = self.weights_path(content)
         try:
-            with lock.acquire(timeout=0):
-                shutil.rmtree(path)
-                with suppress(OSError):  # Windows deletes no open file; an empty one does no harm
-                    Path(lock.lock_file).unlink()
-        except Timeout:
-            raise ToileError(f"{path} is being worked on; it stays") from None
+            found = checked.sha256(path)
+        except OSError as error:
+            raise checked.lost(path, error) from None
+        checked.compare(path, found, content)
+        return path
 
-    def _lock(self, fingerprint: str) -> FileLock:
-        return FileLock(self.work_folder / f"{fingerprint}.lock")
+    def features(self, key: str, fingerprint: str) -> Path:
+        """The folder of features of this key, marked as those that the trial of this fingerprint learns from."""
+        folder = self.features_folder / key
+        with self.claims.short():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / fingerprint).touch()
+        return folder
 
+    # What is damaged
 
-def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _words(spec: DatasetSpec) -> str:
-    return spec.model_dump_json(exclude_defaults=True)
+    def set_aside(self, path: Path, why: Damaged) -> Path:
+        """Move what is damaged to `damaged/`, by one rename, with the reason beside it; where it is now."""
+        with self.claims.short():
+            return set_aside(path, self.damaged_folder / path.parent.name, why)

@@ -3,12 +3,11 @@
 Keras's own BackupAndRestore is neither atomic nor complete (the state of dropout's generators is not in it). Here the
 generators are not saved either: they are seeded anew from (seed, epoch) at the start of every epoch.
 
-The file is an `.npz` with its SHA-256 behind it, which readers of zip files do not mind.
+The file is an `.npz` with its SHA-256 behind it; see `toile.store.sealed`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -20,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toile.models.protocols import Remembering, Variable, Weighted
-from toile.store import atomic
+from toile.store import checked, sealed
+from toile.store.checked import Damaged
 from toile.training.recipe import Patience
-
-_DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass
@@ -60,8 +58,8 @@ def save(path: Path, model: Weighted, optimizer: Remembering, progress: Progress
     buffer = io.BytesIO()
     arrays = {"state": np.frombuffer(json.dumps(state).encode(), dtype=np.uint8), **arrays}
     np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]: none is called allow_pickle
-    buffer.write(hashlib.sha256(buffer.getbuffer()).digest())
-    atomic.write(path, buffer.getvalue())
+    with sealed.writing(path) as file:
+        file.write(buffer.getbuffer())
 
 
 def restore(path: Path, model: Weighted, optimizer: Remembering, progress: Progress) -> bool:
@@ -70,13 +68,14 @@ def restore(path: Path, model: Weighted, optimizer: Remembering, progress: Progr
     A file that is not the whole checkpoint that was written (of a disk that lost some), or one whose arrays another version
     of Keras laid out in another way, counts as none: the training begins anew, from the model and optimizer as they are.
     """
+    if not path.exists():
+        return False
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+        sealed.check(path)
+    except Damaged as error:
+        checked.say(f"{error}; the training begins anew")
         return False
-    if hashlib.sha256(memoryview(content)[:-_DIGEST]).digest() != content[-_DIGEST:]:
-        return False
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+    with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     state = json.loads(arrays.pop("state").tobytes())
     groups: dict[str, list[NDArray[Any]]] = {"weights": [], "optimizer": [], "best": []}

@@ -20,7 +20,8 @@ from toile.arrays import Features, ImageArray
 from toile.data.dataset import Dataset, Images
 from toile.models.architectures import transfer
 from toile.models.protocols import KerasModel
-from toile.store import atomic
+from toile.store import checked, sealed
+from toile.store.checked import Damaged
 
 # Raised when features are computed in another way, which changes their last bits.
 _REVISION = 2
@@ -137,9 +138,8 @@ def cached(
 def dataset_of_features(
     model: KerasModel,
     dataset: Dataset,
-    folder: Path,
+    place: Callable[[str], Path],
     *,
-    fingerprint: str,
     options: dict[str, Any],
     backend: str,
     precision: str = "float32",
@@ -150,8 +150,8 @@ def dataset_of_features(
     Splits and folds are cut from it as from the images, so all of them share one pass through the backbone.
 
     Args:
-        folder: where features are kept, in a folder for each key.
-        fingerprint: of the trial that asks; an empty file of that name says that these features are its own.
+        place: the folder for features of a key, marked as needed by the trial that asks, as
+            `toile.store.store.Store.features` gives it.
 
     For the rest see `key` and `cached`.
     """
@@ -160,9 +160,7 @@ def dataset_of_features(
 
     def part(name: str, images: Images) -> Images:
         named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
-        (folder / named).mkdir(parents=True, exist_ok=True)
-        (folder / named / fingerprint).touch()
-        found = cached(to_features, images.images, folder / named, progress=progress)
+        found = cached(to_features, images.images, place(named), progress=progress)
         return Images(cast("ImageArray", found), images.labels)  # all that follows is whole numbers' and features' alike
 
     test = None if dataset.test is None else part("test", dataset.test)
@@ -170,10 +168,13 @@ def dataset_of_features(
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> Features | None:
-    """The kept features, or None if there are none that fit."""
+    """The kept features, or None if there are none that fit, or damaged ones: they are computed again then."""
+    if not path.exists():
+        return None
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):
+        found, _ = sealed.array(path)
+    except Damaged as error:
+        checked.say(f"{error}; it is computed again")
         return None
     return found if found.shape == shape and found.dtype == np.float32 else None
 
@@ -195,7 +196,7 @@ def _write(
         filled[: len(some)] = some
         found[at : at + batch] = np.asarray(forward(filled))[: len(some)]
         progress(at + len(some))
-    with atomic.writing(path) as file:
+    with sealed.writing(path) as file:
         np.save(file, found)
 
 
@@ -204,7 +205,7 @@ def _join(path: Path, shape: tuple[int, ...], pieces: list[Path]) -> None:
     for left in path.parent.glob("*.tmp"):
         left.unlink(missing_ok=True)  # of a process that was killed: all pieces are done, and nobody writes
     # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
-    with atomic.writing(path) as file:
+    with sealed.writing(path) as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for piece in pieces:
             file.write(np.ascontiguousarray(np.load(piece)).data)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from toile.data.splits import Parts, split
 from toile.errors import ToileError
-from toile.models import architectures
+from toile.models import architectures, stored
 from toile.models.protocols import KerasModel, Remembering, Weighted
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -86,8 +86,7 @@ class KerasLearner:
             self.model, data = features.dataset_of_features(
                 self.whole,
                 data,
-                store.features_folder,
-                fingerprint=trial.fingerprint,
+                lambda key: store.features(key, trial.fingerprint),
                 options=trial.architecture.options,
                 backend=trial.backend,
                 precision=trial.recipe.precision,
@@ -194,10 +193,11 @@ def _flip_averaged(model: KerasModel) -> KerasModel:
 
 
 def _weights(store: Store, fingerprint: str) -> list[NDArray[Any]]:
-    """The weights that a stored run ended with."""
-    import keras
+    """The weights that a stored run ended with.
 
+    Raises:
+        ToileError: it is not in the store, or its model is damaged.
+    """
     if (parent := store.get(fingerprint)) is None:
         raise ToileError(f"the run {fingerprint[:12]}, which the trial begins with, is not in the store")
-    model: Any = keras.models.load_model(parent.model_path, compile=False)
-    return model.get_weights()
+    return stored.load(parent.model).get_weights()

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 
 def write(folder: Path, trial: Trial, learner: Learner, progress: Progress, threads: int) -> None:
-    """Write all files of a run to `folder`."""
+    """Write all files of a run to `folder`.
+
+    Raises:
+        OSError: the disk is full, or not writable; it names a file, or the folder.
+    """
+    with atomic.named(folder):
+        _write(folder, trial, learner, progress, threads)
+
+
+def _write(folder: Path, trial: Trial, learner: Learner, progress: Progress, threads: int) -> None:
     parts = learner.parts
     probabilities, metrics, evaluate_seconds = {}, {}, {}
     for name, part in (("validation", parts.validation), ("test", parts.test)):

@@ -11,6 +11,7 @@ import numpy as np
 
 from toile.errors import ToileError
 from toile.evaluation.metrics import progress_metrics
+from toile.store import atomic
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import checkpoint, recipe, record
@@ -35,6 +36,7 @@ def train(trial: Trial, store: Store, *, threads: int, say: Callable[..., None],
     with store.claim(fingerprint, waiting=lambda: say("waiting")) as work:
         if store.get(fingerprint):
             return fingerprint
+        atomic.write(work / "trial.json", trial.canonical())  # which says what is needed, to who looks for garbage
         started = record.now()
         learner = make_learner(trial, store)
         if isinstance(learner, ClassicalLearner):
@@ -70,6 +72,7 @@ def train(trial: Trial, store: Store, *, threads: int, say: Callable[..., None],
                 shorter = _with_epochs(trial, progress.epochs)
                 with store.claim(shorter.fingerprint, waiting=lambda: say("waiting")) as beside:
                     if not store.get(shorter.fingerprint):
+                        atomic.write(beside / "trial.json", shorter.canonical())
                         _finish(beside / "run", shorter, learner, progress, threads)
                         store.commit(shorter.fingerprint)
             checkpoint.save(work / "checkpoint.npz", model, learner.optimizer, progress)

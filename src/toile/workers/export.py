@@ -18,7 +18,8 @@ from toile.errors import ToileError
 from toile.inference import standalone
 from toile.inference.combined import combined, in_float32
 from toile.inference.export import WRITERS
-from toile.workers.process import finish
+from toile.models import stored
+from toile.workers.process import finish, say
 
 BATCH = 500
 
@@ -91,18 +92,14 @@ def without_toile(model: Path, images: ImageArray) -> tuple[Probabilities, ByIma
 def main(arguments: Sequence[str]) -> int:
     """Entry point of the process."""
     job_file, images_file, output_file = map(Path, arguments)
-    import keras
-
     job, images = json.loads(job_file.read_text("utf-8")), np.load(images_file, allow_pickle=False)
-    stored: list[Any] = [keras.models.load_model(path, compile=False) for path in job["models"]]
-    models = [in_float32(model) for model in stored]
-    np.save(output_file, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
     try:
+        models = [in_float32(stored.load(path)) for path in job["models"]]
+        np.save(output_file, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
         whole = combined(models, job["rule"], job["weights"], job["counts"], job["calibration"])
         WRITERS[job["to"]](whole, Path(job["output"]), job["about"])
     except ToileError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return say(error)
     return 0
 
 

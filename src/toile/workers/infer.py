@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from toile.arrays import ImageArray, Probabilities
+from toile.errors import ToileError
 from toile.inference.infer import load
-from toile.workers.process import finish
+from toile.workers.process import finish, say
 
 
 def infer(models: Sequence[Path], backend: str, images: ImageArray) -> list[Probabilities]:
@@ -36,12 +37,17 @@ def infer(models: Sequence[Path], backend: str, images: ImageArray) -> list[Prob
             return [stored[str(i)] for i in range(len(models))]
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> int:
     """Entry point of the process."""
     images_file, output_file, *models = map(Path, arguments)
     images = np.load(images_file, allow_pickle=False)
-    np.savez(output_file, **{str(i): load(path)(images) for i, path in enumerate(models)})  # pyright: ignore[reportArgumentType]: none is called allow_pickle
+    try:
+        outputs = {str(i): load(path)(images) for i, path in enumerate(models)}
+    except ToileError as error:
+        return say(error)
+    np.savez(output_file, **outputs)  # pyright: ignore[reportArgumentType]: none is called allow_pickle
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,9 @@ _THREAD_VARIABLES = (
     "TF_NUM_INTEROP_THREADS",
 )
 
+# The exit code of a process whose last line is an error meant for a person.
+_SAID = 4
+
 
 def environment(backend: str, threads: int) -> dict[str, str]:
     """The environment of a fresh process that runs Keras on `backend` with `threads` threads.
@@ -44,15 +47,21 @@ def finish(arguments: Sequence[str | Path], backend: str, failing: str) -> None:
     """Run Python with `arguments` in a fresh process with Keras on `backend`, one thread, to its end.
 
     Raises:
-        ToileError: it failed; `failing` says what that means, and the last lines of its output follow.
+        ToileError: it failed; `failing` says what that means, and what it said of it by `say` follows, or its last lines.
     """
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(
         command, env=environment(backend, 1), capture_output=True, encoding="utf-8", errors="replace", check=False
     )
     if done.returncode:
-        last = "\n".join(done.stderr.splitlines()[-5:])
+        last = "\n".join(done.stderr.splitlines()[-1 if done.returncode == _SAID else -5 :])
         raise ToileError(f"{failing}: {last}")
+
+
+def say(error: ToileError) -> int:
+    """For a process that `finish` runs: tell an error that is meant for a person. Returns the exit code for it."""
+    print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+    return _SAID
 
 
 def end_with_parent() -> None:

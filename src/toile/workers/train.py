@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from toile.errors import ToileError
+from toile.errors import ToileError, refused
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training.train import train
@@ -48,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
             say("done", fingerprint=train(trial, Store(options.store), threads=options.threads, say=say, also=also))
         except ToileError as error:
             say("failed", error=str(error))
+            return 1
+        except OSError as error:
+            say("failed", error=refused(error))
             return 1
         except Exception:
             traceback.print_exc()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toile.data.errors import reading
 from toile.errors import ToileError
 from toile.runner.plan import Plan
-from toile.store import atomic
+from toile.store import atomic, checked, shape
+from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.study.trial import Trial
 
@@ -77,23 +76,28 @@ def read(folder: Path) -> list[Measured]:
     """All result files below a folder, in the order of their paths.
 
     Raises:
-        ToileError: a file that is no result file, or whose trial has another fingerprint than it says: it was edited.
+        ToileError: a file that is no result, or whose trial has another fingerprint than it says: it was edited.
     """
-    return list(_read(sorted(folder.rglob("*.json"))))
+    return [_read(path) for path in sorted(folder.rglob("*.json"))]
 
 
-def _read(paths: Iterable[Path]) -> Iterable[Measured]:
-    for path in paths:
-        with reading(path, "no result file, or a damaged one", ToileError):
-            content = json.loads(path.read_text("utf-8"))
-            trial = Trial.parse(json.dumps(content["trial"]))
-            if trial.fingerprint != content["fingerprint"]:
-                raise ToileError(f"{path} is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
-            found = Measured(
-                content["study"], content["line"], content["name"], content["reduced"], trial, content["metrics"],
-                content["last"], content["facts"], content.get("per_class", {}), content.get("confusion_matrix", []),
-            )  # fmt: skip
-        yield found
+def _read(path: Path) -> Measured:
+    try:
+        content = checked.parse_json(path, checked.read(path))
+        trial = Trial.parse(json.dumps(content["trial"]))
+        if trial.fingerprint != content["fingerprint"]:
+            raise ValueError(f"it is not what was measured: its trial has the fingerprint {trial.fingerprint[:12]}")
+        study, line, name, reduced = (str(content[key]) for key in ("study", "line", "name", "reduced"))
+        per_class = {key: shape.list_of_numbers(of, key) for key, of in content.get("per_class", {}).items()}
+        return Measured(
+            study, line, name, reduced, trial, shape.metrics(content["metrics"]), shape.numbers(content["last"], "last"),
+            shape.provenance(content["facts"]), per_class, shape.confusion_matrix(content.get("confusion_matrix", [])),
+        )  # fmt: skip
+    except Damaged as error:
+        raise ToileError(f"{path} is no result: {error.why}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = error if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+        raise ToileError(f"{path} is no result: {what}") from None
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
@@ -102,7 +106,7 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
 
 def _finished(path: Path) -> str:
     """When the training of a result file ended, as provenance has it."""
-    return json.loads(path.read_text("utf-8"))["facts"].get("finished", "")
+    return _read(path).facts.get("finished", "")
 
 
 def _per_class(metrics: dict[str, Any]) -> dict[str, list[float]]:

@@ -22,11 +22,15 @@ from toile.study.spec import Published
 def gather(plan: Plan) -> StudyResults:
     """The results of a planned study, as far as they are stored.
 
-    Committees with a member that is not stored are left out; with several seeds or folds there is one committee of each.
+    Committees with a member that is not stored are left out; with several seeds or folds there is one committee of each. A
+    run whose files are not what was written is named on standard error, and left out: figures that its own probabilities may
+    contradict are not shown.
 
     Raises:
         Misuse: a committee cannot be, see `toile.runner.committees.check_group`.
     """
+    for planned in plan.trials:
+        plan.store.sound(planned.fingerprint, probabilities=True)
     trials = tuple(
         TrialResult(
             name=planned.name,

@@ -42,7 +42,7 @@ class StoredModel(NamedTuple):
 
     @classmethod
     def of(cls, run: Run) -> StoredModel:
-        return cls(run.model_path.name, run.model_path.read_bytes())
+        return cls(run.model.name, run.model.read_bytes())
 
 
 class Session:

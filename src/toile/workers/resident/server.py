@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from toile.errors import ToileError
+from toile.errors import ToileError, refused
 from toile.inference.infer import load
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -89,6 +89,8 @@ def main() -> None:
                 raise
             except ToileError as error:
                 answer = "failed", str(error)
+            except OSError as error:
+                answer = "failed", refused(error)
             except Exception:
                 traceback.print_exc()
                 answer = "failed", traceback.format_exc(limit=0).strip()

@@ -1,0 +1,123 @@
+"""What is stored is checked before it is believed: hashes of files, JSON that carries its own, and what damage is called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from toile.errors import ToileError
+from toile.store import atomic
+from toile.study.strict import is_table
+
+_OWN = "sha256"
+
+
+class Damaged(ToileError):
+    """A stored file that is not what was written, or cannot be read.
+
+    Args:
+        path: the file.
+        why: what is wrong with it.
+        movable: whether it is to be set aside. (A file that may not be read is better made readable.)
+    """
+
+    def __init__(self, path: Path, why: str, *, movable: bool = True) -> None:
+        super().__init__(f"{path} is damaged: {why}")
+        self.path, self.why, self.movable = path, why, movable
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, 64 hexadecimal digits; read a piece at a time."""
+    with atomic.named(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(path: Path, expected: str | None = None) -> bytes:
+    """A stored file's content.
+
+    Args:
+        expected: its SHA-256, where that is known.
+
+    Raises:
+        Damaged: it is missing, cannot be read, or is something else.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise lost(path, error) from None
+    compare(path, hashlib.sha256(content).hexdigest(), expected)
+    return content
+
+
+def compare(path: Path, found: str, expected: str | None) -> None:
+    """
+    Raises:
+        Damaged: `path` has another SHA-256 than the one that is expected.
+    """
+    if expected not in (None, found):
+        raise Damaged(path, f"its SHA-256 begins with {found[:12]}, and {expected[:12]} was written")
+
+
+def lost(path: Path, error: OSError) -> Damaged:
+    """What a stored file is that the system does not give."""
+    if isinstance(error, FileNotFoundError):
+        return Damaged(path, "it is missing")
+    return Damaged(path, f"it cannot be read: {error.strerror or error}", movable=not isinstance(error, PermissionError))
+
+
+def parse_json(path: Path, content: bytes) -> Any:
+    """What a stored JSON file says.
+
+    Raises:
+        Damaged: it is no JSON, or too deep to be any of ours.
+    """
+    try:
+        return json.loads(content, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(path, f"it is no JSON: {error}") from None
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace a JSON object that carries the hash of what it says, under `sha256`, in one step."""
+    atomic.write_json(path, {**content, _OWN: _digest(content)})
+
+
+def read_json(path: Path) -> tuple[dict[str, Any], bool]:
+    """What `write_json` wrote, and whether it carried its hash: earlier files have none.
+
+    Raises:
+        Damaged: it is missing, is no such file, or says something else than was written.
+    """
+    found = parse_json(path, read(path))
+    if not is_table(found):
+        raise Damaged(path, f"a JSON object is wanted, got {type(found).__name__}")
+    own = found.pop(_OWN, None)
+    if own is not None and own != _digest(found):
+        raise Damaged(path, "it does not say what was written: its own SHA-256 differs")
+    return found, own is not None
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+_said: set[str] = set()
+
+
+def say(text: str) -> None:
+    """Name on standard error, once in a process, what is damaged while work goes on without it."""
+    if text not in _said:
+        _said.add(text)
+        print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+def say_left_out(fingerprint: str, error: Damaged) -> None:
+    """Name a run that is damaged, and what to do about it."""
+    say(f"run {fingerprint[:12]} is left out: {error}; `toile check --repair` sets it aside, and `toile run` trains it anew")

@@ -1,0 +1,104 @@
+"""Data sets in the store: each once, by the hash of its content; and by what words it was last asked for.
+
+A data set is believed after its arrays were hashed again: by every process once, before the first thing that it does with it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from toile.data.audit import REVISION, audit
+from toile.data.dataset import Dataset
+from toile.data.errors import DamagedSnapshot
+from toile.store import checked
+from toile.store.checked import Damaged
+from toile.study.spec import DatasetSpec
+from toile.study.strict import is_table
+
+ASKED = "asked.json"
+# Data sets that this process has hashed, as their files were then.
+_hashed: dict[Path, list[tuple[str, int, int, int]]] = {}
+
+
+def opened(folder: Path, *, again: bool = False) -> Dataset:
+    """The data set in a folder that is named by its content, memory-mapped.
+
+    Args:
+        again: whether to hash it even if this process has.
+
+    Raises:
+        Damaged: it is another content, or cannot be read.
+    """
+    files = _files(folder)
+    try:
+        dataset = Dataset.open(folder, verify=again or _hashed.get(folder.absolute()) != files)
+    except DamagedSnapshot as error:
+        raise Damaged(error.path, error.why) from None
+    if dataset.content != folder.name:
+        raise Damaged(folder, f"it is the data set {dataset.content[:12]}, under the name of another")
+    _hashed[folder.absolute()] = files
+    return dataset
+
+
+def _files(folder: Path) -> list[tuple[str, int, int, int]]:
+    try:
+        found = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
+    except OSError as error:
+        raise checked.lost(folder, error) from None
+    return [(name, of.st_ino, of.st_size, of.st_mtime_ns) for name, of in found if name.endswith(".npy")]
+
+
+def asked(folder: Path) -> dict[str, Any]:
+    """What words meant: `content`, `name` and `classes` by a specification's JSON. Damaged, it counts as empty."""
+    try:
+        return checked.read_json(folder / ASKED)[0] if (folder / ASKED).exists() else {}
+    except Damaged as error:
+        checked.say(f"{error}; what is asked for is read from its source")
+        return {}
+
+
+def remember(folder: Path, spec: DatasetSpec, dataset: Dataset) -> None:
+    """Write down that `spec` meant `dataset`. To be called under the store's lock: others remember in the same file."""
+    known, answer = asked(folder), {"content": dataset.content, "name": dataset.name, "classes": list(dataset.class_names)}
+    if known.get(_words(spec)) != answer:
+        checked.write_json(folder / ASKED, {**known, _words(spec): answer})
+
+
+def kept(folder: Path, spec: DatasetSpec) -> Dataset | None:
+    """The data set that `spec` meant when it was last trained on; None if it is not kept, or damaged."""
+    answer = asked(folder).get(_words(spec))
+    if not (is_table(answer) and answer.keys() >= {"content", "name", "classes"}):
+        return None
+    path = folder / str(answer["content"])
+    if not path.is_dir():
+        return None
+    try:
+        found = opened(path)
+    except Damaged as error:
+        checked.say(f"{error}; the data set is read from its source")
+        return None
+    # Names are no part of the content: the same images may have been kept under others.
+    named = replace(found, name=str(answer["name"]), class_names=tuple(map(str, answer["classes"])))
+    named.__dict__["content"] = found.content  # or it would be hashed once more
+    return named
+
+
+def audited(folder: Path, dataset: Dataset) -> dict[str, Any]:
+    """What `toile.data.audit.audit` finds: looked for once, and kept beside the images if they are kept."""
+    path = folder / dataset.content / "audit.json"
+    wanted = {"revision": REVISION, "name": dataset.name, "class_names": list(dataset.class_names)}
+    with suppress(Damaged):  # then it is looked for again
+        kept, own = checked.read_json(path)
+        if own and kept.get("asked") == wanted:
+            return kept["found"]
+    found = audit(dataset)
+    with suppress(OSError):  # not kept here, or a store that may only be read
+        checked.write_json(path, {"asked": wanted, "found": found})
+    return found
+
+
+def _words(spec: DatasetSpec) -> str:
+    return spec.model_dump_json(exclude_defaults=True)
