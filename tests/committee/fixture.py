@@ -7,12 +7,14 @@ import numpy as np
 from toile.committee.rules import RULES
 from toile.evaluation.predictions import Predictions
 
-UNWEIGHTED = ("mean", "geometric-mean", "median", "vote")
+# So that a rule which is added is tested as one without: what has weights is named here.
+WEIGHTED = ("weighted-mean", "log-pool", "stack", "greedy")
+UNWEIGHTED = tuple(name for name in RULES if name not in WEIGHTED)
 
 
 def weights_for(rule: str, members: int, classes: int) -> np.ndarray | None:
     """Weights with which members that say the same are one member, or None for a rule that takes none."""
-    assert set(RULES) >= set(UNWEIGHTED)
+    assert set(RULES) >= set(WEIGHTED)
     if rule in UNWEIGHTED:
         return None
     if rule == "stack":

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
@@ -26,9 +27,12 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import toile
 from tests.committee.fixture import UNWEIGHTED
 from toile import CommitteeClassifier, ImageClassifier
-from toile.committee.rules import RULES
+from toile.committee.assemble import FITS
+from toile.committee.rules import RULES, combine
 from toile.data.sources import digits
 from toile.estimators.base import InvalidParameter
+from toile.evaluation.calibrators import calibrate
+from toile.evaluation.predictions import Predictions
 from toile.store.store import Store
 from toile.study.spec import RecipeSpec
 
@@ -45,6 +49,16 @@ CHECKED = {
     "cnn": ImageClassifier("cnn", options=NARROW, learning_rate=0.05),
     "classical": ImageClassifier("logistic-regression"),
     "committee": CommitteeClassifier([("linear", "logistic-regression"), ("near", ImageClassifier("nearest-neighbours"))]),
+    **{
+        rule: CommitteeClassifier(
+            [LogisticRegression(), DecisionTreeClassifier(max_depth=3)],
+            rule=rule,
+            calibration=after,
+            cv=5,
+            random_state=0,
+        )
+        for rule, after in (("stack", "temperature"), ("greedy", "isotonic"), ("mean", "vector"))
+    },
 }
 
 
@@ -284,6 +298,42 @@ def test_weights_are_fitted_to_what_members_say_of_images_they_have_not_seen():
     assert fitted.weights_[0] == pytest.approx(shares[np.argmin([loss(share) for share in shares])], abs=0.01)
 
 
+def out_of_fold(members: list[tuple[str, Any]], cv: int = 3) -> list[Predictions]:
+    said = [cross_val_predict(member, X, Y, cv=cv, method="predict_proba") for _, member in members]
+    return [Predictions("out-of-fold", probabilities, Y) for probabilities in said]
+
+
+TREES = [(f"tree {depth}", DecisionTreeClassifier(max_depth=depth, random_state=0)) for depth in (2, 4, 8)]
+
+
+@pytest.mark.parametrize("rule", ["log-pool", "stack", "greedy"])
+def test_a_rule_is_fitted_to_out_of_fold_probabilities(rule: str) -> None:
+    fitted = CommitteeClassifier(TREES, rule=rule, cv=3).fit(X, Y)
+    found = np.array(FITS[rule](out_of_fold(TREES)))
+    if rule == "greedy":
+        assert list(fitted.named_members_) == [name for (name, _), weight in zip(TREES, found, strict=True) if weight]
+        found = found[found > 0]
+    np.testing.assert_allclose(np.array(fitted.weights_), found)
+
+
+def test_a_calibration_comes_after_the_rule_and_is_off_where_the_rule_needs_none() -> None:
+    plain, calibrated = (CommitteeClassifier(TREES, cv=3, calibration=one).fit(X, Y) for one in (None, "temperature"))
+    temperature = calibrate("temperature", combine(out_of_fold(TREES), "mean"))
+    assert calibrated.calibration_.numbers["temperature"] == pytest.approx(temperature.numbers["temperature"])
+    np.testing.assert_allclose(calibrated.predict_proba(NEW), temperature(plain.predict_proba(NEW)), atol=1e-6)
+    stacks = [CommitteeClassifier(TREES, rule="stack", cv=3, calibration=one).fit(X, Y) for one in (None, "temperature")]
+    assert [one.calibration_ for one in stacks] == [None, None]
+    np.testing.assert_array_equal(*(one.predict_proba(NEW) for one in stacks))
+
+
+def test_as_scikit_learns_calibrated_classifier() -> None:
+    """Of one member with the same folds, whose model is fitted on all images in the end."""
+    member = LogisticRegression(max_iter=1000)
+    ours = CommitteeClassifier([member], calibration="temperature", cv=3).fit(X, Y)
+    theirs = CalibratedClassifierCV(member, method="temperature", cv=3, ensemble=False).fit(X, Y)
+    np.testing.assert_allclose(ours.predict_proba(NEW), theirs.predict_proba(NEW), atol=1e-3)
+
+
 def test_members_differ_in_their_seeds_and_a_committee_repeats_itself():
     committee = CommitteeClassifier([ImageClassifier("mlp", epochs=1)] * 2, random_state=5)
     first, second = committee.fit(X, Y).members_
@@ -323,6 +373,8 @@ def test_named_members_are_parameters():
         ({"rule": "weighted-mean", "weights": [1]}, "one weight a member"),
         ({"rule": "mean", "weights": "fit"}, "takes no weights"),
         ({"rule": "weighted-mean", "weights": "best"}, '"fit"'),
+        ({"rule": "stack", "weights": [1, 2]}, "the weights of the rule 'stack' are fitted; leave them out"),
+        ({"calibration": "temprature"}, r"unknown calibration 'temprature' \(did you mean 'temperature'\?\); allowed: temp"),
     ],
 )
 def test_a_committee_that_cannot_be_says_why(params, said):

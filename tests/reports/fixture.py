@@ -15,8 +15,9 @@ import numpy as np
 from toile.committee.diversity import mean_of_members
 from toile.data.audit import audit
 from toile.data.dataset import Dataset, Images
+from toile.evaluation.calibrators import Calibration
 from toile.evaluation.metrics import evaluate
-from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults, TrialResult
+from toile.reports.results.study import ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
 from toile.store.run import Run
 from toile.study.spec import StudySpec
 
@@ -29,6 +30,18 @@ PUBLISHED = {
     "model-1": {"loss": 0.3093, "accuracy": 0.9017, "precision": 0.9090, "recall": 0.8965},
     "model-2": {"loss": 0.5277, "accuracy": 0.8048, "precision": 0.8609, "recall": 0.7516},
     "model-3": {"loss": 0.4954, "accuracy": 0.8162, "precision": 0.8804, "recall": 0.7496},
+}
+
+
+LOSSES = {"loss": 0.5, "nested": 0.51, "test": 0.6}
+PATH = tuple(
+    {"members": min(pick, 3), "accuracy": 0.8} | {name: most - pick / 100 for name, most in LOSSES.items()}
+    for pick in range(1, 11)
+)
+CHOSEN = {
+    "calibration": Calibration("temperature", {"temperature": 1.25}),
+    "fitted_on": "160 validation images",
+    "choice": ChoiceResult(7, PATH, 10, 0.01),
 }
 
 
@@ -111,12 +124,14 @@ def make_results(
     lines: Mapping[str, str] = MappingProxyType({}),
     folds: bool = False,
     comparisons: Sequence[dict[str, Any]] = (),
+    chosen: bool = False,
 ) -> StudyResults:
     """Results of a study of `models`, those in `missing` not run yet, written under `folder`.
 
     Args:
         lines: the line of a model, if it is not the model itself.
         folds: whether models of one line are its folds.
+        chosen: whether the committee is one that was chosen and calibrated.
     """
     classes = len(names)
     data = Dataset(dataset, make_images(train, 1, classes), make_images(test, 2, classes), names)
@@ -154,6 +169,7 @@ def make_results(
     committees = []
     if committee and not missing:
         probabilities = np.mean([trial.run.probabilities("test") for trial in trials], axis=0, dtype=np.float64)
+        more = CHOSEN | {"uncalibrated": probabilities.astype(np.float32)} if chosen else {}
         committees.append(
             CommitteeResult(
                 "average of all",
@@ -164,6 +180,7 @@ def make_results(
                 evaluate(probabilities, data.test.labels),
                 mean_of_members([trial.test for trial in trials]),
                 {"test": {"loss": 0.4441, "accuracy": 0.8409, "precision": 0.8835, "recall": 0.7992}},
+                **more,
             )
         )
     study = StudySpec.model_validate(

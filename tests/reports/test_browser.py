@@ -15,7 +15,7 @@ from toile.reports.plots import PLOTS
 def report(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     file = folder / "report.html"
-    file.write_text(render(make_results(folder / "store", models=MODELS + SWEPT)), encoding="utf-8")
+    file.write_text(render(make_results(folder / "store", models=MODELS + SWEPT, chosen=True)), encoding="utf-8")
     return file
 
 

@@ -10,14 +10,21 @@ import numpy as np
 import pytest
 
 from tests.reports.fixture import MODELS, PUBLISHED, SWEPT, make_results
+from toile.evaluation.calibrators import Calibration
+from toile.evaluation.metrics import evaluate
 from toile.reports.page import galleries as sheets
+from toile.reports.page.calibration import calibration_table
 from toile.reports.page.findings import findings
 from toile.reports.page.html import render
+from toile.reports.page.tables import members_table
 from toile.reports.plots import PLOTS
+from toile.reports.plots.accuracy import reliability
 from toile.reports.results.lines import lines_table
+from toile.reports.results.study import CalibratedResult
 from toile.reports.results.summary import plain, summary
 from toile.reports.terminal.study import print_summary
 from toile.reports.text import brief, count, duration, figure, joined, options
+from toile.study.committee import CommitteeSpec
 
 FIGURES = {*PLOTS, "samples", "disputed-images"}
 VOID = {"meta", "link", "img", "path", "use", "circle", "rect", "br", "hr", "input"}
@@ -74,8 +81,9 @@ def test_page_is_well_formed_and_the_same_twice(results, page):
 
 
 def test_every_figure_is_there(page, tmp_path):
-    assert set(re.findall(r'data-figure="([^"]+)"', page)) == FIGURES - {"sweeps"}
-    assert 'data-figure="sweeps"' in render(make_results(tmp_path, models=SWEPT, train=100, test=60))
+    assert set(re.findall(r'data-figure="([^"]+)"', page)) == FIGURES - {"sweeps", "selection-paths"}
+    other = render(make_results(tmp_path, models=SWEPT, train=100, test=60, chosen=True))
+    assert 'data-figure="sweeps"' in other and 'data-figure="selection-paths"' in other
 
 
 def test_nothing_is_requested(page):
@@ -257,3 +265,47 @@ def test_validation_figures_of_other_folds_choose_nothing(tmp_path) -> None:
     assert "The validation images, which may choose" in " ".join(findings(results))
     trials = [replace(trial, trial={**trial.trial, "fold": fold}) for fold, trial in enumerate(results.trials)]
     assert "which may choose" not in " ".join(findings(replace(results, trials=tuple(trials))))
+
+
+def test_what_was_fitted_chosen_and_calibrated_is_told(tmp_path):
+    results = make_results(tmp_path, train=100, test=60, chosen=True)
+    told = findings(results)[-1]
+    assert "It was fitted on 160 validation images, and calibrated by “temperature”: its log loss is " in told
+    assert "3 of 7 candidates were chosen; on the images that chose them the log loss is 0.4000, on images held out" in told
+    assert "of the choice 0.4100, on the test images 0.5000." in told
+    (committee,) = results.committees
+    (row,) = calibration_table(results).rows
+    assert row[:3] == ["average of all", "temperature 1.250", "160 validation images"]
+    before = evaluate(committee.uncalibrated, results.test.labels)
+    assert row[3:7] == [figure(one[name]) for name in ("loss", "brier") for one in (before, committee.test)]
+    page = render(results)
+    assert "the committee (rule mean, then temperature)" in page and "Before and after calibration" in page
+    assert 'aria-label="Reliability diagram of average of all, before' in page
+
+
+def test_a_rule_that_its_own_fit_calibrates_says_so(tmp_path):
+    results = make_results(tmp_path, train=100, test=60)
+    (committee,) = results.committees
+    pool = replace(committee, rule="log-pool", weights=(0.2, 0.3, 0.4), fitted_on="20 validation images")
+    spec = CommitteeSpec(name="average of all", members=("a",), rule="log-pool")
+    asked = results.study.model_copy(update={"committee": (spec,)})
+    (row,) = calibration_table(replace(results, study=asked, committees=(pool,))).rows
+    assert row[1] == "the fit of log-pool itself" and row[3::2] == ["–"] * 5
+    asked = asked.model_copy(update={"committee": (spec.model_copy(update={"calibration": "vector"}),)})
+    (row,) = calibration_table(replace(results, study=asked, committees=(pool,))).rows
+    assert row[1] == "the fit of log-pool itself; vector is off"
+    assert [row[3] for row in members_table(replace(results, committees=(pool,))).rows] == [
+        "exponent 0.200", "exponent 0.300", "exponent 0.400",
+    ]  # fmt: skip
+
+
+def test_a_trial_that_is_calibrated_has_a_row_and_two_diagrams(tmp_path):
+    results = make_results(tmp_path, train=100, test=60, committee=False)
+    temperature = Calibration("temperature", {"temperature": 2.0})
+    said = temperature(results.trials[0].run.probabilities("test"))
+    after = CalibratedResult(temperature, said, evaluate(said, results.test.labels), "20 validation images")
+    found = replace(results, trials=(replace(results.trials[0], calibrated=after), *results.trials[1:]))
+    (row,) = calibration_table(found).rows
+    assert row[0] == "model-1" and row[4] == figure(after.test["loss"])
+    titles = [panel["title"] for panel in reliability(found)]
+    assert titles == ["model-1", "model-1, calibrated", "model-2", "model-3"]

@@ -48,7 +48,13 @@ def renamed(results: StudyResults, name: str) -> StudyResults:
     dataset = replace(results.dataset, name=name, class_names=tuple(names[: results.dataset.classes]))
     trials = [replace(one, name=new, line=new, published={**one.published, "source": name})
               for one, new in zip(results.trials, names, strict=False)]  # fmt: skip
-    committees = [replace(one, name=names[3], members=tuple(names[: len(one.members)])) for one in results.committees]
+    committees = [
+        replace(
+            one, name=names[3],
+            joined=tuple(replace(member, name=new, line=new) for member, new in zip(one.joined, names, strict=False)),
+        )
+        for one in results.committees
+    ]  # fmt: skip
     study = results.study.model_copy(update={"title": name, "question": name, "committee": (SimpleNamespace(name=names[3]),)})
     return replace(
         results, dataset=dataset, trials=tuple(trials), committees=tuple(committees), study=study, reference=name,
@@ -73,7 +79,7 @@ def test_tables_on_the_terminal(made, capsys, name: str) -> None:
     answer = SimpleNamespace(image=name, class_name=name, probabilities={name: 1.0}, steps=[name], members={name: {name: 1.0}})
     print_answers([answer])
     found = {"title": name, "dataset": name, "trials": [{"name": name, "fingerprint": "0" * 64, "state": "stored", "test": {}}]}
-    show.print_status({**found, "stored": 1, "begun": 0, "missing": 0})
+    show.print_status({**found, "stored": 1, "damaged": 0, "begun": 0, "missing": 0})
     plan = {"name": name, "fingerprint": "0" * 64, "state": "missing", "seconds": 1.0}
     left = {"to_train": 1, "trainings": 1, "distinct": 1, "workers": 2, "seconds_left": 9.0, "seconds_saved": 0.0}
     show.print_plan({"title": name, "dataset": {"name": name, "images": {"train": 1}}, "trials": [plan], **left})

@@ -28,7 +28,7 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def with_sweep(tmp_path_factory):
-    return make_results(tmp_path_factory.mktemp("store"), models=MODELS + SWEPT)
+    return make_results(tmp_path_factory.mktemp("store"), models=MODELS + SWEPT, chosen=True)
 
 
 @pytest.mark.parametrize("name", PLOTS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from toile import studies
 from toile.api.runs import find_run
-from toile.api.studies import plan, within
+from toile.api.studies import plan, trial_named, within
 from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
 from toile.store import atomic
@@ -17,7 +17,7 @@ from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.results.study import CommitteeResult
-    from toile.runner.plan import Plan
+    from toile.runner.plan import Plan, PlannedTrial
     from toile.serving.answer import Answer
     from toile.serving.chosen import Chosen
     from toile.serving.export import Exported
@@ -94,6 +94,7 @@ def export(
 
 def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
     """The run or the committee that `reference` means."""
+    from toile.reports.results.gather import calibrated
     from toile.serving.chosen import Chosen
 
     if (found := _committee(reference, **where)) is not None:
@@ -104,14 +105,23 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
             result.calibration,
         )  # fmt: skip
     run, (study, _, name) = find_run(reference, **where), reference.rpartition("/")
-    name = name if study else run.fingerprint[:12]
-    dataset = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"])
-    return Chosen("run", Path(study).stem or None, name, {name: (run,)}, dataset, None, None, run.metrics.get("test", {}))
+    dataset, figures, calibration = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"]), run.metrics, None
+    if not study:
+        name = run.fingerprint[:12]
+    elif (after := calibrated(*_planned(reference, **where))) is not None:
+        figures, calibration = {"test": after.test}, after.calibration
+    members = {name: (run,)}
+    return Chosen("run", Path(study).stem or None, name, members, dataset, None, None, figures.get("test", {}), calibration)
+
+
+def _planned(reference: str, **where: Unpack[Where]) -> tuple[Plan, PlannedTrial]:
+    made, name = within(reference, **where)
+    return made, trial_named(made, name)
 
 
 def _committee(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeResult] | None:
     """The committee that `reference` means, or None where it means a run."""
-    from toile.reports.results.gather import gather
+    from toile.reports.results.gather import named
 
     if "/" in reference and not reference.endswith(".toml"):
         made, name = within(reference, **where)
@@ -125,8 +135,7 @@ def _committee(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeR
     specs = [spec.name for spec in made.study.committee]
     if name is not None and not any(name.startswith(spec) for spec in specs):
         return None
-    committees = {result.name: result for result in gather(made).committees}
-    name = name or next(iter(committees), specs[0])
-    if name not in committees:
+    if (result := named(made, name)) is None:
+        name = name or specs[0]
         raise ToileError(f"not all members of {name!r} are stored; `toile run {made.reference}` trains what is missing")
-    return made, committees[name]
+    return made, result

@@ -57,12 +57,13 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
     only
         As for run: shows the trials that it would train or find stored.
     """
+    from toile.runner import committees, show
     from toile.runner import run as runs
-    from toile.runner import show
 
     made = planned(study, where)
     unobtainable = runs.unobtainable(one for one in made.matching(only or ()) if not made.run_of(one))
-    found = show.planned(made, workers, only or ()) | {"warnings": [*made.store.audit(made.dataset)["warnings"], *unobtainable]}
+    warnings = [*made.store.audit(made.dataset)["warnings"], *unobtainable, *committees.notes(made)]
+    found = show.planned(made, workers, only or ()) | {"warnings": warnings}
     for warning in found["warnings"]:
         say(f"warning: {warning}")
     print_json(found) if json else show.print_plan(found)

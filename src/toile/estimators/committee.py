@@ -12,16 +12,17 @@ from sklearn.utils import Bunch, Tags, check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from toile.arrays import Probabilities
-from toile.committee.assemble import FITS
-from toile.committee.rules import RULES, Fitted
+from toile.committee.assemble import FITS, settle
+from toile.committee.rules import RULES
 from toile.errors import Misuse, nearest
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.estimators.image import ImageClassifier
+from toile.evaluation.calibrators import CALIBRATIONS
 from toile.evaluation.predictions import Predictions
-from toile.study.committee import FITTED_RULES
+from toile.study.committee import CALIBRATED_RULES, FITTED_RULES
 
 
 class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
@@ -32,9 +33,13 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             (name, member) pairs: then `name__parameter` is a parameter of the committee. None for three times "cnn", which
             differ in their seeds.
         rule: a name that `toile list` shows.
-        weights: for the rule "weighted-mean": a number a member, or "fit". What is fitted, as "log-pool" and "stack" always
-            are, has the least log loss of out-of-fold probabilities, from members that are fitted for it in cross-validation.
-        cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them.
+        weights: for the rule "weighted-mean": a number a member, or "fit". What is fitted, as "log-pool", "stack" and "greedy"
+            always are, has the least log loss of out-of-fold probabilities, from members that are fitted for it in
+            cross-validation. "greedy" chooses some of the members; the others are not in the committee.
+        calibration: "temperature", "vector" or "isotonic": what is done after the rule, fitted to out-of-fold probabilities
+            too. None for nothing. After "log-pool" and "stack", which their own fit calibrates, it is off.
+        cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them. Of a number, no more than
+            the rarest class has images.
         n_jobs: members that are fitted at once, each in a process of its own; as scikit-learn has it.
         random_state: of the members that have none of their own: an integer, a RandomState, or None for others each time.
 
@@ -42,6 +47,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         members_: the fitted classifiers.
         named_members_: the same by name.
         weights_: one a member, or as the rule takes them, or None.
+        calibration_: what is done after the rule, or None.
         classes_: labels `(classes,)`, sorted.
         n_features_in_, feature_names_in_: the first member's, where it has them.
     """
@@ -52,11 +58,12 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         *,
         rule: str = "mean",
         weights: Sequence[float] | str | None = None,
+        calibration: str | None = None,
         cv: Any = 5,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.members, self.rule, self.weights = members, rule, weights
+        self.members, self.rule, self.weights, self.calibration = members, rule, weights, calibration
         self.cv, self.n_jobs, self.random_state = cv, n_jobs, random_state
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -77,7 +84,12 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         """
         check_classification_targets(y)
         names, members = zip(*self._untrained(), strict=True)
-        self.weights_ = self._weights(members, X, y)
+        weights: Any = self.weights
+        self.weights_, self.calibration_ = weights, None
+        if self._check(len(members)):
+            settled = settle(self.rule, weights, self._after, self._out_of_fold(members, X, y))
+            self.weights_, self.calibration_ = settled.weights, settled.calibration
+            names, members = ([one[i] for i in settled.members] for one in (names, members))
         fitted: Any = Parallel(n_jobs=self.n_jobs)(delayed(_fitted)(member, X, y) for member in members)
         self.members_, self.named_members_ = fitted, Bunch(**dict(zip(names, fitted, strict=True)))
         self.classes_ = fitted[0].classes_
@@ -89,7 +101,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     def predict_proba(self, X: Any) -> Probabilities:
         """Probabilities `(n, classes)` float32; rows sum to 1."""
         check_is_fitted(self)
-        return RULES[self.rule](np.stack([member.predict_proba(X) for member in self.members_]), self.weights_)
+        joint = RULES[self.rule](np.stack([member.predict_proba(X) for member in self.members_]), self.weights_)
+        return joint if self.calibration_ is None else self.calibration_(joint)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -123,30 +136,49 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             copies.append((name, copy.set_params(**{key: random.randint(np.iinfo(np.int32).max) for key in seeds})))
         return copies
 
-    def _weights(self, members: Sequence[Any], X: Any, y: Any) -> Sequence[float] | Fitted | None:
-        """As the rule takes them."""
+    def _check(self, count: int) -> bool:
+        """Whether anything is to be fitted to out-of-fold probabilities.
+
+        Raises:
+            InvalidParameter: a rule, weights or a calibration that cannot be.
+        """
         if self.rule not in RULES:
             raise InvalidParameter(f"unknown rule {self.rule!r}{nearest(str(self.rule), RULES)}; allowed: {', '.join(RULES)}")
+        if self.calibration and self.calibration not in CALIBRATIONS:
+            hint, allowed = nearest(str(self.calibration), CALIBRATIONS), ", ".join(CALIBRATIONS)
+            raise InvalidParameter(f"unknown calibration {self.calibration!r}{hint}; allowed: {allowed}, or None")
         weights = self.weights
         if isinstance(weights, str) and weights != "fit":
             raise InvalidParameter(f'weights are numbers, one a member, or "fit"; got {weights!r}')
-        if self.rule in FITTED_RULES and weights not in (None, "fit"):
+        if self.rule in FITTED_RULES and not (weights is None or isinstance(weights, str)):
             raise InvalidParameter(f"the weights of the rule {self.rule!r} are fitted; leave them out")
         if self.rule not in FITS and isinstance(weights, str):
             raise InvalidParameter(f"the rule {self.rule!r} takes no weights; these are fitted: {', '.join(FITS)}")
         if self.rule not in FITTED_RULES and not isinstance(weights, str):
             try:
-                RULES[self.rule](np.full((len(members), 1, 2), 0.5), weights)
+                RULES[self.rule](np.full((count, 1, 2), 0.5), weights)
             except Misuse as error:
                 raise InvalidParameter(str(error)) from None
-            return weights
-        cut: Any = check_cv(self.cv, y, classifier=True)
+        return self.rule in FITTED_RULES or isinstance(weights, str) or self._after is not None
+
+    @property
+    def _after(self) -> str | None:
+        """The calibration that is fitted after the rule; None for a rule that its own fit calibrates."""
+        return self.calibration if self.calibration and self.rule not in CALIBRATED_RULES else None
+
+    def _out_of_fold(self, members: Sequence[Any], X: Any, y: Any) -> list[Predictions]:
+        """What each member says of every image when it is fitted without it."""
+        y = column_or_1d(np.asarray(y), warn=True)
+        labels, counts = np.unique(y, return_inverse=True, return_counts=True)[1:]
+        count = self.cv
+        if isinstance(count, int):  # no more folds than the rarest class has images, so that members learn of every class
+            count = max(2, min(count, counts.min()))
+        cut: Any = check_cv(count, y, classifier=True)
         folds = list(cut.split(X, y))
-        labels = np.unique(y, return_inverse=True)[1]
-        out_of_fold: list[Any] = [
+        found: list[Any] = [
             cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members
         ]
-        return FITS[self.rule]([Predictions("out-of-fold", probabilities, labels) for probabilities in out_of_fold])
+        return [Predictions("out-of-fold", probabilities, labels) for probabilities in found]
 
 
 def _fitted(member: Any, X: Any, y: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -26,11 +27,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """One committee, or for `greedy` those among whom it is chosen. `name` is the committee's with seed and fold."""
+    """One committee, or for `greedy` those among whom it is chosen. `name` is the committee's with seed and fold.
+
+    A trial that is calibrated is a committee of one.
+    """
 
     spec: CommitteeSpec
     name: str
     members: tuple[Member, ...]
+    kind: Literal["committee", "trial"] = "committee"
 
 
 def groups(plan: Plan) -> list[Group]:
@@ -40,6 +45,12 @@ def groups(plan: Plan) -> list[Group]:
         Misuse: a pattern matches nothing, or a member has no folds where a committee is across them.
     """
     return [group for spec in plan.study.committee for group in of_spec(plan, spec)]
+
+
+def alone(planned: PlannedTrial) -> Group:
+    """A trial that is calibrated."""
+    spec = CommitteeSpec(name=planned.line, members=(planned.line,), calibration=planned.calibration)
+    return Group(spec, planned.name, (_alone(planned),), "trial")
 
 
 def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
@@ -134,14 +145,23 @@ def _candidates(plan: Plan, spec: CommitteeSpec) -> Iterator[Member]:
 
 
 def check(plan: Plan) -> Plan:
-    """The plan itself, if its committees can be.
+    """The plan itself, if its committees and calibrations can be.
 
     Raises:
         Misuse: one cannot, see `check_group`.
     """
-    for group in groups(plan):
+    for group in (*groups(plan), *(alone(one) for one in plan.trials if one.calibration)):
         check_group(plan, group)
     return plan
+
+
+def notes(plan: Plan) -> list[str]:
+    """What a study asks of its committees that is not done, and why."""
+    return [
+        f"committee {spec.name!r}: calibration {spec.calibration!r} is off; {spec.rule} is calibrated by its own fit"
+        for spec in plan.study.committee
+        if spec.calibration and not spec.calibrated
+    ]
 
 
 def check_group(plan: Plan, group: Group) -> None:
@@ -153,7 +173,7 @@ def check_group(plan: Plan, group: Group) -> None:
             of a class.
     """
     seen = [[plan.parts(one) for one in member.trainings] for member in group.members]
-    what, first = f"committee {group.name!r}", group.members[0]
+    what, first = f"{group.kind} {group.name!r}", group.members[0]
     for member, parts in zip(group.members, seen, strict=True):
         if any(part.test is None for part in parts):
             raise Misuse(f"{what} has no test images to be judged on; give split.test, such as test = 0.2, or test_path")

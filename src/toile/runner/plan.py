@@ -20,6 +20,7 @@ from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.store.store import Store
+from toile.study.committee import Calibration
 from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, Published, RecipeSpec, SplitSpec, StudySpec
@@ -40,7 +41,7 @@ class PlannedTrial:
     """A trial of a study, by the name that it has there.
 
     `line` is the name in the study file; `name` adds seed and fold where there are several. `weights` is the file whose
-    content the trial's architecture begins with, if it names one.
+    content the trial's architecture begins with, if it names one. `calibration` is done after the training, to what it says.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PlannedTrial:
     trial: Trial
     published: Published | None
     weights: Path | None = None
+    calibration: Calibration = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -221,7 +223,8 @@ def make(
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )
-            planned = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights)
+            names = _name(line, seed, fold), line.name
+            planned = PlannedTrial(*names, trial, line.published, weights, line.calibration)
             trials.setdefault(line.name, {})[seed, fold] = planned
     in_order = tuple(planned for line in lines for planned in trials[line.name].values())
     return Plan(study, reference, requested, reduction, dataset, in_order, store)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from toile.study.committee import Calibration
 from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, SplitSpec, StudySpec, SweepSpec, TrialSpec
 from toile.study.strict import is_array, is_table
 from toile.text import printable
@@ -27,6 +28,7 @@ class Variant:
     warm_start: str | None
     published: Published | None
     own_recipe: frozenset[str] = frozenset()
+    calibration: Calibration = None
 
 
 def merge(base: RecipeSpec, changes: dict[str, Any]) -> RecipeSpec:
@@ -64,6 +66,7 @@ def combinations(sweep: SweepSpec) -> Iterator[TrialSpec]:
             recipe=recipe,
             split=sweep.split,
             seeds=sweep.seeds,
+            calibration=sweep.calibration,
         )
 
 
@@ -80,6 +83,7 @@ def variants(study: StudySpec) -> list[Variant]:
             warm_start=trial.warm_start,
             published=trial.published,
             own_recipe=frozenset(trial.recipe),
+            calibration=trial.calibration,
         )
         for trial in trials
     ]

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
-from toile.study.committee import K_FOLD, CommitteeSpec
+from toile.study.committee import K_FOLD, Calibration, CommitteeSpec
 from toile.study.names import Name, Sayable
 from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.published import Published
@@ -214,6 +214,9 @@ class TrialSpec(Spec):
     split: SplitSpec | None = Field(default=None, description="instead of the study's [split]")
     seeds: Seeds | None = Field(default=None, description="instead of the study's seeds")
     warm_start: Name | None = Field(default=None, description="begin with the weights that this trial of the study ends with")
+    calibration: Calibration = Field(
+        default=None, description="what is done to its probabilities after the training, fitted on the validation split"
+    )
     published: Published | None = Field(default=None, description="figures to be shown beside the measured ones")
     note: str | None = Field(default=None, description="what a reader of the report should know")
 
@@ -229,6 +232,7 @@ class SweepSpec(Spec):
         description="`recipe.KEY = [values]` or `architecture.KEY = [values]`"
     )
     seeds: Seeds | None = Field(default=None, description="instead of the study's seeds")
+    calibration: Calibration = Field(default=None, description="as in [[trial]]")
     note: str | None = Field(default=None, description="what a reader of the report should know")
 
 

@@ -73,7 +73,24 @@ def _committee(results: StudyResults, committee: CommitteeResult, *, explained: 
         average = " The mean of its members’ accuracies is {}."
     if mean is not None:
         text += average.format(figure(mean))
-    return text + _beside_its_best(results, committee, explained=explained)
+    return text + _beside_its_best(results, committee, explained=explained) + _fitted(committee)
+
+
+def _fitted(committee: CommitteeResult) -> str:
+    """Sentences on what was fitted and chosen, and what it came to."""
+    if not committee.fitted_on:
+        return ""
+    after = f", and calibrated by “{committee.calibration.name}”" if committee.calibration else ""
+    loss, error = figure(committee.test.get("loss")), figure(committee.test.get("ece"))
+    text = f" It was fitted on {committee.fitted_on}{after}: its log loss is {loss}, its calibration error {error}."
+    if (choice := committee.choice) is not None:
+        at = choice.path[choice.picks - 1]
+        text += (
+            f" {len(committee.joined)} of {choice.candidates} candidates were chosen; on the images that chose them the log "
+            f"loss is {figure(at['loss'])}, on images held out of the choice {figure(at['nested'])}, on the test images "
+            f"{figure(at['test'])}."
+        )
+    return text
 
 
 def _members(committee: CommitteeResult) -> str:

@@ -200,7 +200,8 @@ def committee_table(results: StudyResults) -> Table:
     rows, strong, quiet = [], set(), set()
     for committee in results.committees:
         strong.add(len(rows))
-        rows.append([committee.name, f"the committee (rule {committee.rule})", *_figures(committee.test)])
+        after = f", then {committee.calibration.name}" if committee.calibration else ""
+        rows.append([committee.name, f"the committee (rule {committee.rule}{after})", *_figures(committee.test)])
         quiet.add(len(rows))
         note = f"{MEAN_OF_MEMBERS} (not a committee: no set of probabilities has these)"
         rows.append(["", note, *_figures(committee.mean_of_members)])

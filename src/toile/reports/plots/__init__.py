@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
-from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, sizes, sweeps
+from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, selection, sizes, sweeps
 from toile.reports.plots.svg import svg
 from toile.reports.results.study import StudyResults
 
@@ -101,6 +101,15 @@ PLOTS = {
         "Accuracy over the number of members: the mean of all committees of so many of the members, the line from the lowest "
         "to the highest of them. All are shown; none is chosen by its test figure. Of more than six, the first so many.",
     ),
+    "selection-paths": Plot(
+        selection.selection_paths,
+        selection.draw_selection_path,
+        "Log loss of a committee that is chosen, after each pick. On the images of the selection it is too low, because they "
+        "chose; by how much is told by selections on four fifths of them, each judged on the other fifth. The test images "
+        "chose nothing.",
+        340,
+        legend=selection.selection_paths_legend,
+    ),
     "learning-curves": Plot(
         curves.learning_curves,
         curves.draw_learning_curves,
@@ -132,8 +141,8 @@ PLOTS = {
         accuracy.reliability,
         accuracy.draw_reliability,
         "Reliability: how often the choice is right among images given about the same probability (15 bins; larger dots "
-        "are more images). On the dashed diagonal a probability means what it says; below it, the model is too sure. "
-        "ECE is the expected calibration error.",
+        "are more images; upright lines, 95 % Wilson intervals). On the dashed diagonal a probability means what it says; "
+        "below it, the model is too sure. ECE is the expected calibration error.",
         220,
     ),
 }

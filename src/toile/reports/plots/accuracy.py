@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from toile.arrays import Labels, Probabilities
 from toile.evaluation.calibration import ece
 from toile.evaluation.calibration import reliability as bins_by_confidence
 from toile.reports.page.palette import INK, MARKERS, MUTED, series
 from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, panel, shortened
-from toile.reports.results.compared import Evaluated, close_up, evaluated_committees
+from toile.reports.results.compared import Evaluated, before_and_after, close_up, evaluated_committees
 from toile.reports.results.lines import Line, study_lines
 from toile.reports.results.study import StudyResults
 
@@ -132,31 +133,37 @@ def reliability(results: StudyResults) -> list[dict[str, Any]]:
     """How often the chosen class is right, among images given about the same probability (Guo et al. 2017, ICML).
 
     Returns:
-        For each that is looked at one by one `title`, `description`, `series`, `confidence`, `accuracy` and `images` of each
-        bin that is not empty (15 bins of equal width), and `ece`: the mean distance of accuracy and confidence, weighted by
-        images.
+        For each that is looked at one by one, before and after its calibration if it has one, `title`, `description`, `series`,
+        `confidence`, `accuracy` with its interval from `low` to `high`, and `images` of each bin that is not empty (15 bins of
+        equal width), and `ece`: the mean distance of accuracy and confidence, weighted by images.
     """
-    panels = []
-    for item in close_up(results):
-        bins = [bin for bin in bins_by_confidence(item.probabilities, results.test_images.labels) if bin["images"]]
-        error = ece(item.probabilities, results.test_images.labels)
-        panels.append(
-            {
-                "title": item.name,
-                "description": f"Reliability diagram of {item.name}: expected calibration error {error:.4f}",
-                "series": item.series,
-                **{key: np.array([bin[key] for bin in bins]) for key in ("confidence", "accuracy", "images")},
-                "ece": error,
-            }
-        )
-    return panels
+    return [
+        _reliability(title, probabilities, results.test_images.labels, item.series)
+        for item in close_up(results)
+        for title, probabilities in before_and_after(results, item)
+    ]
+
+
+def _reliability(title: str, probabilities: Probabilities, labels: Labels, series: int) -> dict[str, Any]:
+    bins = [bin for bin in bins_by_confidence(probabilities, labels) if bin["images"]]
+    error = ece(probabilities, labels)
+    intervals = np.array([wilson_interval(round(bin["accuracy"] * bin["images"]), bin["images"]) for bin in bins])
+    return {
+        "title": title,
+        "description": f"Reliability diagram of {title}: expected calibration error {error:.4f}",
+        "series": series,
+        **{key: np.array([bin[key] for bin in bins]) for key in ("confidence", "accuracy", "images")},
+        "low": intervals[:, 0],
+        "high": intervals[:, 1],
+        "ece": error,
+    }
 
 
 def draw_reliability(data: dict[str, Any]) -> Figure:
     figure, axes = panel(240, 250, left=40, right=12, top=28, bottom=38)
     colour = series(data["series"])
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
-    axes.vlines(data["confidence"], data["confidence"], data["accuracy"], color=colour, linewidth=1.2, alpha=0.7)
+    axes.vlines(data["confidence"], data["low"], data["high"], color=colour, linewidth=1.2, alpha=0.7)
     axes.plot(data["confidence"], data["accuracy"], color=colour, linewidth=1.2)
     share = data["images"] / data["images"].sum()
     axes.scatter(data["confidence"], data["accuracy"], s=10 + 150 * share, color=colour, alpha=0.85, linewidths=0)

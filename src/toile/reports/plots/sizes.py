@@ -31,8 +31,8 @@ def committee_sizes(results: StudyResults) -> list[dict[str, Any]]:
     first = len({trial.line or trial.name for trial in results.trials})
     panels = []
     for index, committee in enumerate(results.committees):
-        # Weights are of all members together, and say nothing of fewer.
-        if len(committee.members) > 2 and committee.weights is None:
+        # Weights and a calibration are of all members together, and say nothing of fewer.
+        if len(committee.members) > 2 and committee.weights is None and committee.calibration is None:
             shares = _accuracies(committee, results)
             mean = [float(np.mean(of_size)) for of_size in shares]
             values_text = ", ".join(f"{share:.4f} of {size}" for size, share in enumerate(mean, start=1))

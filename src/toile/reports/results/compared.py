@@ -90,16 +90,26 @@ def evaluated(results: StudyResults) -> list[Evaluated]:
     return evaluated_models(results) + evaluated_committees(results)
 
 
+def before_and_after(results: StudyResults, item: Evaluated) -> list[tuple[str, Probabilities]]:
+    """What it says of the test images, by a name; and the same before or after its calibration, if it has one."""
+    if item.kind == "committee":
+        committee = next(one for one in results.committees if one.name == item.name)
+        before = committee.uncalibrated
+        return [*([] if before is None else [(f"{item.name}, before", before)]), (item.name, item.probabilities)]
+    after = next(trial for trial in results.trials if trial.name == item.name).calibrated
+    return [(item.name, item.probabilities), *([] if after is None else [(f"{item.name}, calibrated", after.probabilities)])]
+
+
 def close_up(results: StudyResults) -> list[Evaluated]:
     """Those that are looked at one by one: everything in a small study; in a large one the best two models on the test
-    images, the worst, and the best committee. They are shown, and nothing is chosen by them.
+    images, the worst, and of more than four committees the best. They are shown, and nothing is chosen by them.
     """
     models, committees = evaluated_models(results), evaluated_committees(results)
     if len(models) > ALL:
         ranked = sorted(models, key=lambda one: -one.metrics["accuracy"])
         kept = {one.name for one in (*ranked[:2], ranked[-1])}
         models = [one for one in models if one.name in kept]
-    if len(committees) > 2:
+    if len(committees) > 4:
         committees = [max(committees, key=lambda one: one.metrics["accuracy"])]
     return models + committees
 

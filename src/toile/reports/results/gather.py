@@ -12,10 +12,10 @@ from toile.committee.rules import combine
 from toile.data.dataset import Images
 from toile.evaluation.metrics import METRICS, evaluate
 from toile.evaluation.predictions import Predictions
-from toile.reports.results.study import ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
+from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
 from toile.runner import committees
 from toile.runner.committees import Group, Member
-from toile.runner.plan import Plan
+from toile.runner.plan import Plan, PlannedTrial
 from toile.study.spec import Published
 
 
@@ -39,6 +39,7 @@ def gather(plan: Plan) -> StudyResults:
             published=_published(planned.published),
             run=plan.run_of(planned),
             line=planned.line,
+            calibrated=calibrated(plan, planned),
         )
         for planned in plan.trials
     )
@@ -60,31 +61,53 @@ def _test(plan: Plan) -> Images | None:
     return plan.dataset.test or plan.parts(plan.trials[0]).test
 
 
+def named(plan: Plan, name: str | None = None) -> CommitteeResult | None:
+    """The committee of that name, or the study's first; None if there is none, or not all of its members are stored."""
+    for group in committees.groups(plan):
+        if name in (group.name, None):
+            return _committee(plan, group)
+    return None
+
+
+def calibrated(plan: Plan, planned: PlannedTrial) -> CalibratedResult | None:
+    """A stored run after its calibration, if the study asks for one."""
+    if planned.calibration is None or plan.run_of(planned) is None:
+        return None
+    made, fitted_on, _, _ = _assembled(plan, committees.alone(planned))
+    if made.settled.calibration is None:
+        return None
+    return CalibratedResult(made.settled.calibration, made.predictions.probabilities, made.test, fitted_on)
+
+
 def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
-    spec = group.spec
     if any(plan.run_of(training) is None for member in group.members for training in member.trainings):
         return None
+    made, fitted_on, test, members = _assembled(plan, group)
+    return CommitteeResult(
+        name=group.name,
+        joined=tuple(members[i] for i in made.settled.members),
+        rule=group.spec.rule,
+        weights=made.settled.weights,
+        probabilities=made.predictions.probabilities,
+        test=made.test,
+        mean_of_members=made.mean_of_members,
+        published=_published(group.spec.published),
+        calibration=made.settled.calibration,
+        uncalibrated=None if made.settled.calibration is None else made.joint.probabilities,
+        fitted_on=fitted_on,
+        choice=_choice(made, test),
+    )
+
+
+def _assembled(plan: Plan, group: Group) -> tuple[Assembled, str, list[Predictions], list[MemberResult]]:
+    """The committee; on what it was fitted; and what its candidates are and say of the test images."""
     committees.check_group(plan, group)
-    test = [committees.test_of(plan, member) for member in group.members]
+    spec, test = group.spec, [committees.test_of(plan, member) for member in group.members]
     fits = spec.fitted or spec.calibrated
     unseen = [committees.unseen_of(plan, member) for member in group.members] if fits else []
     members = [_member(plan, member) for member in group.members]
     costs = {key: [one.costs[key.removeprefix("max_")] for one in members] for key in spec.budgets if key != "max_members"}
-    made = assemble(spec, test, unseen, costs)
-    return CommitteeResult(
-        name=group.name,
-        joined=tuple(members[i] for i in made.members),
-        rule=spec.rule,
-        weights=made.weights,
-        probabilities=made.predictions.probabilities,
-        test=made.test,
-        mean_of_members=made.mean_of_members,
-        published=_published(spec.published),
-        calibration=made.calibration,
-        uncalibrated=made.joint.probabilities,
-        fitted_on=_fitted_on(unseen),
-        choice=_choice(made, test),
-    )
+    return assemble(spec, test, unseen, costs), _fitted_on(unseen), test, members
 
 
 def _member(plan: Plan, member: Member) -> MemberResult:
@@ -103,7 +126,7 @@ def _fitted_on(unseen: list[Predictions]) -> str:
 
 
 def _choice(made: Assembled, test: list[Predictions]) -> ChoiceResult | None:
-    how = made.selection
+    how = made.settled.selection
     if how is None:
         return None
     path = []

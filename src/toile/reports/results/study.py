@@ -19,11 +19,22 @@ from toile.study.spec import StudySpec
 
 
 @dataclass(frozen=True)
+class CalibratedResult:
+    """What a stored run says after its calibration: `probabilities` of the test images, their metrics `test`, and on which
+    images it was fitted, in words."""
+
+    calibration: Calibration
+    probabilities: Probabilities
+    test: dict[str, Any]
+    fitted_on: str
+
+
+@dataclass(frozen=True)
 class TrialResult:
     """A trial of the study and, if it has been run, its run.
 
     `name` is unique in the study: the trial's name, with " (seed 1)" or " (fold 2)" behind it where there are several;
-    `line` is the name without that.
+    `line` is the name without that. `calibrated` is there where the study asks for it: the other figures are the run's own.
     """
 
     name: str
@@ -32,6 +43,7 @@ class TrialResult:
     published: dict[str, Any]
     run: Run | None
     line: str = ""
+    calibrated: CalibratedResult | None = None
 
     @property
     def stored_run(self) -> Run:

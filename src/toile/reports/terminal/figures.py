@@ -14,7 +14,7 @@ from toile.terminal import Terminal
 if TYPE_CHECKING:
     from toile.reports.results.study import StudyResults
 
-FIGURES = ("accuracy", "loss", "precision", "recall")
+FIGURES = ("accuracy", "loss", "precision", "recall", "ece")
 
 
 def print_committees(results: StudyResults) -> None:

@@ -127,7 +127,7 @@ function introduce() {
   byId("model-name").textContent = model.name;
   byId("model-line").textContent = parts.join(" · ");
   const facts = [["Study", model.study], ["Classes", model.classes.join(", ")], ["Images", model.image_shape.join(" x ")],
-    ["Rule", committee ? model.rule?.name : null],
+    ["Rule", committee ? model.rule?.name : null], ["Calibration", model.calibration?.name],
     ...model.members.map((one) => [one.name, [one.architecture, one.fingerprint?.slice(0, 12)].filter(Boolean).join(", ")]),
     ["Data", [model.dataset?.name, model.dataset?.content?.slice(0, 12)].filter(Boolean).join(", ")], ["toile", model.toile]];
   for (const [name, text] of facts) if (text) byId("about").append(element("dt", { text: name }), element("dd", { text }));

@@ -1,0 +1,224 @@
+"""Who is in a committee, what its fits see, and what is refused before anything trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.runner.fixture import keep_run, line
+from tests.training.fixture import dataset
+from toile.committee.rules import RULES
+from toile.data.dataset import Dataset
+from toile.errors import Misuse
+from toile.evaluation.metrics import loss
+from toile.reports.results.gather import gather, named
+from toile.runner import committees
+from toile.runner import plan as plans
+from toile.runner.plan import Plan
+from toile.store.store import Store
+from toile.study.committee import CommitteeSpec
+from toile.study.spec import StudySpec
+
+
+def planned(tmp_path: Path, *lines: dict[str, Any], data: Dataset | None = None, **study: Any) -> Plan:
+    spec = StudySpec.model_validate({"title": "made", "dataset": "digits", "trial": list(lines), **study})
+    return plans.make(spec, "made", spec.dataset, data or dataset(), Store(tmp_path))
+
+
+def committee(rule: str = "log-pool", members: tuple[str, ...] = ("a", "b"), **more: Any) -> dict[str, Any]:
+    return {"name": "c", "members": list(members), "rule": rule, **more}
+
+
+def of_names(plan: Plan) -> list[tuple[str, list[str]]]:
+    return [(group.name, [member.name for member in group.members]) for group in committees.groups(plan)]
+
+
+TWO = (line("a"), line("b", recipe={"optimizer": "sgd"}))
+FOLDS = {"method": "stratified", "folds": 4}
+
+
+# Who is in it
+
+
+def test_patterns_stand_for_lines_in_the_order_of_the_study(tmp_path: Path) -> None:
+    plan = planned(tmp_path, *TWO, line("other"), seeds=[0, 1], committee=[committee(members=("[ab]",))])
+    assert of_names(plan) == [("c (seed 0)", ["a (seed 0)", "b (seed 0)"]), ("c (seed 1)", ["a (seed 1)", "b (seed 1)"])]
+
+
+def test_candidates_are_all_trainings_of_all_seeds(tmp_path: Path) -> None:
+    asked = {"name": "c", "candidates": ["a*"], "rule": "greedy"}
+    plan = planned(tmp_path, *TWO, line("another", seeds=[5]), seeds=[0, 1], committee=[asked])
+    assert of_names(plan) == [("c", ["a (seed 0)", "a (seed 1)", "another"])]
+    with pytest.raises(Misuse, match="no trial matches 'x'"):
+        committees.groups(planned(tmp_path, *TWO, committee=[{**asked, "candidates": ["x"]}]))
+
+
+def test_the_folds_of_a_line_are_one_member(tmp_path: Path) -> None:
+    plan = planned(tmp_path, *TWO, split=FOLDS, committee=[committee(across="folds")])
+    assert of_names(plan) == [("c", ["a", "b"])]
+    (group,) = committees.groups(plan)
+    assert [one.trial.fold for one in group.members[0].trainings] == [0, 1, 2, 3]
+    seeds = planned(tmp_path, *TWO, split=FOLDS, seeds=[0, 1], committee=[committee(across="folds")])
+    assert of_names(seeds) == [("c (seed 0)", ["a (seed 0)", "b (seed 0)"]), ("c (seed 1)", ["a (seed 1)", "b (seed 1)"])]
+    asked = {"name": "c", "candidates": ["*"], "rule": "greedy"}
+    assert of_names(planned(tmp_path, *TWO, split=FOLDS, committee=[asked])) == [("c", ["a", "b"])]
+
+
+def test_two_lines_make_a_committee_of_folds(tmp_path: Path) -> None:
+    plan = planned(tmp_path, *TWO, split=FOLDS, committee="k-fold")
+    assert plan.study.committee == (CommitteeSpec(name="k-fold", members=("*",), across="folds", rule="log-pool"),)
+    assert of_names(committees.check(plan)) == [("k-fold", ["a", "b"])]
+
+
+# What it sees
+
+
+def keep(plan: Plan, seed: int = 0) -> None:
+    """A stored run of every trial that is right more often than not."""
+    for number, one in enumerate(plan.trials):
+        run, parts = keep_run(plan.store, one), plan.parts(one)
+        generator, given = np.random.default_rng([seed, number]), {}
+        for name in ("validation", "test"):
+            labels = getattr(parts, name).labels
+            scores = generator.normal(size=(len(labels), 10))
+            scores[np.arange(len(labels)), labels] += 1 + number % 3
+            exponentials = np.exp(scores)
+            given[name] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+        np.savez(run.folder / "probabilities.npz", **given)
+
+
+def test_folds_say_something_of_every_training_image_in_its_order(tmp_path: Path) -> None:
+    plan = planned(tmp_path, *TWO, split=FOLDS, committee=[committee(across="folds")])
+    keep(plan)
+    (group,) = committees.groups(plan)
+    member = group.members[0]
+    unseen = committees.unseen_of(plan, member)
+    assert unseen.split == "out-of-fold"
+    np.testing.assert_array_equal(unseen.labels, plan.dataset.train.labels)
+    for training in member.trainings:
+        held = plan.parts(training).indices["validation"]
+        stored = plan.stored_run(training).probabilities("validation")
+        np.testing.assert_array_equal(unseen.probabilities[held], stored)
+    stored = np.stack([plan.stored_run(one).probabilities("test") for one in member.trainings])
+    np.testing.assert_array_equal(committees.test_of(plan, member).probabilities, RULES["mean"](stored, None))
+
+
+def test_a_validation_part_comes_in_the_order_of_the_data_set(tmp_path: Path) -> None:
+    plan = planned(tmp_path, *TWO, split={"method": "random", "validation": 0.3}, committee=[committee()])
+    keep(plan)
+    (group,) = committees.groups(plan)
+    unseen = committees.unseen_of(plan, group.members[0])
+    held = plan.parts(group.members[0].trainings[0]).indices["validation"]
+    stored = plan.stored_run(group.members[0].trainings[0]).probabilities("validation")
+    np.testing.assert_array_equal(unseen.probabilities, stored[np.argsort(held)])
+    np.testing.assert_array_equal(unseen.labels, plan.dataset.train.labels[np.sort(held)])
+
+
+def test_a_gathered_committee_of_folds(tmp_path: Path) -> None:
+    asked = [
+        committee(across="folds"), committee("mean", across="folds", calibration="temperature") | {"name": "d"},
+        {"name": "e", "candidates": ["*"], "rule": "greedy", "calibration": "vector", "max_members": 1},
+    ]  # fmt: skip
+    plan = planned(tmp_path, *TWO, split=FOLDS, committee=asked)
+    keep(plan)
+    pool, mean, greedy = gather(plan).committees
+    assert pool.fitted_on == mean.fitted_on == "200 training images, out of fold"
+    assert len(pool.weights) == 2 and pool.calibration is None and mean.calibration.name == "temperature"
+    assert list(pool.joined[0].trainings) == [f"a (fold {i})" for i in (1, 2, 3, 4)]
+    np.testing.assert_array_equal(mean.probabilities, mean.calibration(mean.uncalibrated))
+    assert mean.test["loss"] == pytest.approx(loss(mean.probabilities, plan.dataset.test.labels))
+    assert len(greedy.joined) == 1 and greedy.choice.candidates == 2 and greedy.calibration.name == "vector"
+    at = greedy.choice.path[greedy.choice.picks - 1]
+    assert at["members"] == 1 and at["test"] == pytest.approx(loss(greedy.uncalibrated, plan.dataset.test.labels))
+    assert named(plan, "d").test == mean.test and named(plan).name == "c" and named(plan, "f") is None
+
+
+def test_a_trial_is_calibrated_beside_its_own_figures(tmp_path: Path) -> None:
+    plan = planned(tmp_path, line("a", calibration="temperature"), line("b"))
+    keep(plan)
+    a, b = gather(plan).trials
+    assert b.calibrated is None
+    assert a.calibrated.fitted_on == "40 validation images"
+    expected = a.calibrated.calibration(plan.stored_run(plan.trials[0]).probabilities("test"))
+    np.testing.assert_array_equal(a.calibrated.probabilities, expected)
+    assert a.fingerprint == planned(tmp_path, line("a")).trials[0].fingerprint, "it is no part of the training"
+
+
+# What cannot be
+
+
+def without(*classes: int) -> Dataset:
+    """Digits whose last fifth has no image of these classes."""
+    train = dataset().train
+    order = np.argsort(np.isin(train.labels, classes), kind="stable")[::-1]
+    return replace(dataset(), train=train[order])
+
+
+NO_TEST = replace(dataset(), test=None)
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        (
+            {"trial": [line("a"), line("b", split={"validation": 0})], "committee": [committee()]},
+            "committee 'c': log-pool is fitted on images held out, and 'b' has neither a validation split nor folds",
+        ),
+        (
+            {"trial": [line("a"), line("b", split={"validation": 0.3})], "committee": [committee()]},
+            "'a' and 'b' hold out different ones; members have to be split alike",
+        ),
+        (
+            {"trial": [line("a"), line("b", split=FOLDS)], "committee": [committee(across="folds")]},
+            "committee 'c' is across folds, and 'a' has none",
+        ),
+        (
+            {"trial": list(TWO), "committee": [committee("stack")]},
+            r"stack of 2 members and 10 classes has 189 numbers to fit, and there are 40 images held out; take a rule",
+        ),
+        (
+            {"trial": list(TWO), "data": without(3), "committee": [committee("mean", calibration="temperature")]},
+            "temperature is fitted on 40 images held out, and none of them is of class '3'",
+        ),
+        (
+            {"trial": [line("a", calibration="vector", split={"validation": 0})]},
+            "trial 'a': vector is fitted on images held out",
+        ),
+        (
+            {
+                "data": NO_TEST,
+                "trial": [line(name, split={"method": "random", "test": 0.2, "seed": seed}) for seed, name in enumerate("ab")],
+                "committee": [committee("mean")],
+            },
+            r"\d+ test images of 'a' are among the training and validation images of 'b'; members have to be split alike",
+        ),
+        (
+            {"data": NO_TEST, "trial": list(TWO), "split": FOLDS, "committee": "k-fold"},
+            "committee 'k-fold' has no test images to be judged on; give split.test",
+        ),
+    ],
+)  # fmt: skip
+def test_refused_when_it_is_planned(study: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match=message):
+        committees.check(planned(tmp_path, *study.pop("trial"), **study))
+
+
+def test_what_is_possible_passes(tmp_path: Path) -> None:
+    split = {"method": "random", "test": 0.2}
+    for study in (
+        {"split": FOLDS, "committee": [committee("stack", across="folds")]},
+        {"split": split, "data": NO_TEST, "committee": [committee("greedy", calibration="isotonic")]},
+        {"split": {"validation": 0}, "committee": [committee("mean")]},
+    ):
+        plan = planned(tmp_path, *TWO, **study)
+        assert committees.check(plan) is plan
+
+
+def test_what_is_asked_and_not_done_is_said(tmp_path: Path) -> None:
+    plan = planned(tmp_path, *TWO, committee=[committee("stack", calibration="temperature")])
+    assert committees.notes(plan) == ["committee 'c': calibration 'temperature' is off; stack is calibrated by its own fit"]
+    assert committees.notes(planned(tmp_path, *TWO, committee=[committee("greedy", calibration="temperature")])) == []
