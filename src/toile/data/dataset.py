@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from toile.data.errors import DamagedSnapshot, DataError
 from toile.data.images import Images, LeftOut, as_names
+from toile.errors import said
 from toile.pictures.form import Form
 
 PARTS = ("train", "validation", "test")
@@ -198,10 +199,12 @@ class Dataset:
 
 def _read_array(path: Path, mode: Literal["r"] | None) -> NDArray[Any]:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ValueError("it is no file")
         return np.load(path, mmap_mode=mode, allow_pickle=False)
     # The header of a damaged array fails in as many ways as a parser can, and its shape asks for any memory.
     except Exception as error:
-        raise DamagedSnapshot(path, f"it cannot be read ({error or type(error).__name__})") from error
+        raise DamagedSnapshot(path, f"it cannot be read ({said(error)})") from error
 
 
 def _hash(path: Path) -> str:
@@ -241,13 +244,15 @@ def _read_record(folder: Path) -> dict[str, Any]:
     """What `_write_record` wrote. Earlier ones have neither `files` nor `names` nor the hash of what they say."""
     path = folder / _RECORD
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")
         found = json.loads(path.read_text("utf-8"))
         own = found.pop(_OWN, None)
         record = {**found, "name": found["name"], "class_names": list(found["class_names"]), "content": found["content"]}
         record["files"] = dict(found.get("files", {}))
         record["names"] = {split: list(map(str, names)) for split, names in found.get("names", {}).items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedSnapshot(path, f"not a stored data set; expected a folder with a {_RECORD} ({error})") from error
+        raise DamagedSnapshot(path, f"not a stored data set; expected a folder with a {_RECORD} ({said(error)})") from error
     if own not in (None, _digest(found)):
         raise DamagedSnapshot(path, "it does not say what was written: its own SHA-256 differs")
     return record

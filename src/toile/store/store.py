@@ -276,6 +276,7 @@ class Store:
             Damaged: it is not there, or is something else.
         """
         path = self.weights_path(content)
+        checked.check_plain(path)
         try:
             found = checked.sha256(path)
         except OSError as error:
