@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 REVISION = 1  # raised when the same files come to be read otherwise
 # Times of files are as exact as a file system keeps them; a file that is written twice within that may look unchanged.
 _SETTLED = 2.0
+
+
+def _about(entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat()
+    except OSError:  # a link that leads nowhere
+        return entry.stat(follow_symlinks=False)
 
 
 def listing(spec: DatasetSpec) -> str | None:
@@ -30,7 +38,7 @@ def listing(spec: DatasetSpec) -> str | None:
     for folder in folders:
         digest.update(b"|folder")
         for entry in walk(folder):
-            about = entry.stat()
+            about = _about(entry)
             latest = max(latest, about.st_mtime_ns, about.st_ctime_ns)
             line = f"|{shown(Path(entry.path), folder)}|{about.st_size}|{about.st_mtime_ns}|{about.st_ctime_ns}"
             digest.update(line.encode())
