@@ -28,6 +28,7 @@ CHECKED = (
     "toile.inference",
     "toile.models.classical",
     "toile.models.scratch",
+    "toile.pictures",
     "toile.study.schedules",
     "toile.training.engines",
     "toile.training.features",
@@ -41,6 +42,7 @@ FREE = {"Predictions.__init__", "Images.__init__"}
 NUMBERS = {
     Any: jaxtyping.Shaped,
     np.void: jaxtyping.Shaped,
+    np.object_: jaxtyping.Shaped,
     np.bool: jaxtyping.Bool,
     np.uint8: jaxtyping.UInt8,
     np.uint32: jaxtyping.UInt32,

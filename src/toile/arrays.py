@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 
 # Images and their labels
 ImageArray = Annotated[NDArray[np.uint8], "images height width channels"]  # 0..255
+Pixels = Annotated[NDArray[np.uint8], "height width channels"]  # of one image
+Grey = Annotated[NDArray[np.uint8], "images height width"]
+Deep = Annotated[NDArray[np.float64], "height width"]  # numbers of more than 8 bits
+Colour = Annotated[NDArray[np.float64], "channels"]  # 0..255
 Labels = Annotated[NDArray[np.int64], "images"]  # 0..classes - 1
 Positions = Annotated[NDArray[np.int64], "_"]  # of some of the images
 PositionLabels = Annotated[NDArray[np.int64], "_"]  # of some of the images
 Names = Annotated[NDArray[Any], "images"]  # numbers, as a file has them
+FileNames = Annotated[NDArray[np.object_], "images"]  # strings of any length
 SmallDigits = Annotated[NDArray[np.int64], "images 8 8"]  # scikit-learn's, 0..16
 Index = Annotated[NDArray[np.integer[Any] | np.bool], "_"]
 Hashes = Annotated[NDArray[np.void], "_"]

@@ -109,6 +109,11 @@ def _npy(folder: Path, **content: np.ndarray) -> Path:
     return folder / "made.npy"
 
 
+def _npy_pixels(folder: Path) -> Path:
+    np.save(folder / "made.npy", IMAGES)
+    return folder / "made.npy"
+
+
 def _csv(folder: Path, first: str) -> Path:
     header = ",".join([first, *(f"pixel{i}" for i in range(1, SIDE * SIDE + 1))])
     rows = (",".join(map(str, [label, *image.ravel()])) for label, image in zip(LABELS, IMAGES, strict=True))
@@ -183,6 +188,8 @@ KINDS = {
     "gif": Kind(lambda folder: _pictures(folder, "gif", False), _READ_PICTURES),
     "bmp": Kind(lambda folder: _pictures(folder, "bmp"), _READ_PICTURES),
     "webp": Kind(lambda folder: _pictures(folder, "webp", lossless=True), _READ_PICTURES),
+    "tif": Kind(lambda folder: _pictures(folder, "tif", compression="tiff_lzw"), _READ_PICTURES),
+    "npy, pixels": Kind(_npy_pixels, _read_unlabelled),
     "h5": Kind(lambda folder: _weights(folder, ".weights.h5"), _read_weights),
     "h5, digest": Kind(lambda folder: _weights(folder, ".weights.h5"), imagenet.tensors_digest),
     "keras": Kind(lambda folder: _weights(folder, ".keras"), _read_weights),

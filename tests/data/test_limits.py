@@ -97,14 +97,13 @@ def test_the_limit_can_be_raised_and_is_a_number(tmp_path, monkeypatch):
             load(DatasetSpec(path=path))
 
 
-def test_pictures_are_counted_as_they_are_read(tmp_path):
-    """By the size that they are brought to, where they are brought to one."""
-    files = sorted((many_pictures(tmp_path) / "a").iterdir())
-    budget = limits.Budget()
-    limits.pictures(files, budget, ["PNG"])
-    assert budget.most - budget.left == 30 * MEBI
-    limits.pictures(files, budget, ["PNG"], size=(28, 28))
-    assert budget.most - budget.left == 30 * MEBI + 30 * 28 * 28
+def test_pictures_are_counted_as_they_are_read(tmp_path, four_mebibytes):
+    """By the size that they are brought to, if to one; with three channels from the first that has colours."""
+    path = many_pictures(tmp_path)
+    assert len(load(DatasetSpec(path=str(path), size=300)).train) == 30
+    Image.new("RGB", (8, 8)).save(path / "a" / "z.png")
+    with pytest.raises(DataError, match=r"set: the data set unpacks to 0\.01 GiB"):
+        load(DatasetSpec(path=str(path), size=300))
 
 
 def test_a_header_of_an_array_that_is_not_there_costs_nothing(tmp_path):

@@ -133,6 +133,6 @@ def test_whole_fraction_is_the_split_itself():
     labels = np.arange(30) % 3
     images = Images(np.zeros((30, 1, 1, 1), np.uint8), labels)
     dataset = Dataset("made", images, images[:1], tuple("abc"))
-    plain, whole = split(dataset, SplitSpec()), split(dataset, SplitSpec(fraction=1.0))
+    plain, whole = split(dataset, SplitSpec(method="tail")), split(dataset, SplitSpec(method="tail", fraction=1.0))
     assert plain.indices["train"].tolist() == whole.indices["train"].tolist() == list(range(24))
     assert np.shares_memory(whole.train.images, dataset.train.images)

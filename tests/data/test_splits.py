@@ -78,7 +78,7 @@ def test_folds_partition_what_is_not_test(n, method, folds, test, shuffle):
 def test_tail_is_keras_validation_split(n, fraction):
     slicing = pytest.importorskip("keras.src.trainers.data_adapters.array_slicing")
     (train,), (validation,) = slicing.train_validation_split((np.arange(n),), fraction)
-    parts = split(made(n, test=5), SplitSpec(validation=fraction))
+    parts = split(made(n, test=5), SplitSpec(method="tail", validation=fraction))
     assert parts.indices["train"].tolist() == np.asarray(train).tolist()
     assert parts.indices["validation"].tolist() == np.asarray(validation).tolist()
     assert numbers(parts.test) == list(range(20_000, 20_005))
@@ -87,7 +87,7 @@ def test_tail_is_keras_validation_split(n, fraction):
 
 def test_tail_copies_no_image():
     dataset = made(50, test=5)
-    parts = split(dataset, SplitSpec())
+    parts = split(dataset, SplitSpec(method="tail"))
     assert np.shares_memory(parts.train.images, dataset.train.images)
     assert parts.test is dataset.test
 
@@ -119,7 +119,7 @@ def test_second_document():
 def test_fractions_do_not_gain_an_image_from_rounding():
     parts = split(made(30), SplitSpec(method="random", validation=0.2, test=0.1))
     assert parts.counts() == {"train": 21, "validation": 6, "test": 3}
-    tail = split(made(10), SplitSpec(validation=0.1, test=0.2))
+    tail = split(made(10), SplitSpec(method="tail", validation=0.1, test=0.2))
     assert (numbers(tail.train), numbers(tail.validation), numbers(tail.test)) == ([*range(7)], [7], [8, 9])
 
 
@@ -149,7 +149,7 @@ def test_other_seeds_are_other_splits():
     [
         (made(20), SplitSpec(), "no test images; set split.test"),
         (made(20, test=3), SplitSpec(test=0.1), "brings 3 test images of its own"),
-        (made(3, test=3), SplitSpec(validation=0.9), "leave none for the train part"),
+        (made(3, test=3), SplitSpec(method="tail", validation=0.9), "leave none for the train part"),
         (made(5, classes=4, test=3), SplitSpec(method="stratified"), "cannot be split stratified"),
     ],
 )
@@ -159,10 +159,10 @@ def test_impossible(dataset, spec, says):
 
 
 def test_too_many_folds():
-    with pytest.raises(DataError, match=r"class 2 has 6 images; expected at least one a fold"):
+    with pytest.raises(DataError, match=r"class '2' has 6 images; expected at least one a fold: at most 6 folds"):
         split(made(20, test=1), SplitSpec(method="stratified", folds=7), 0)
     with pytest.raises(DataError, match="21 folds, but 20 images"):
-        split(made(20, test=1), SplitSpec(folds=21), 0)
+        split(made(20, test=1), SplitSpec(method="tail", folds=21), 0)
 
 
 @pytest.mark.parametrize(("folds", "fold"), [(None, 0), (3, None), (3, 3), (3, -1)])

@@ -120,11 +120,11 @@ class Reader:
 
     def __init__(self, folder: Path, held: ExitStack) -> None:
         self.folder, self.held, self.address = folder, held, ""
-        image = Image.fromarray(digits.load().test.images[0, ..., 0])
-        for name in ("shoe.png", "bag.jpg", "three.png", *(f"pictures/{part}/{label}/1.png" for part in ("train", "test")
-                     for label in ("boots", "shoes"))):  # fmt: skip
+        folders = [f"pictures/{part}/{label}" for part in ("train", "test") for label in ("boots", "shoes")]
+        names = ["shoe.png", "bag.jpg", "three.png", *(f"{one}/{number}.png" for one in folders for number in range(5))]
+        for name, image in zip(names, digits.load().test.images, strict=False):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            image.save(folder / name)
+            Image.fromarray(image[..., 0]).save(folder / name)
 
     def read(self, block: Block) -> None:
         if block.language != "sh":

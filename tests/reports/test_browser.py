@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from toile.reports.plots import PLOTS
 def report(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     file = folder / "report.html"
-    file.write_text(render(make_results(folder / "store", models=MODELS + SWEPT, chosen=True)), encoding="utf-8")
+    plain = make_results(folder / "plain", models=MODELS + SWEPT)
+    chosen = make_results(folder / "store", models=MODELS + SWEPT, chosen=True)
+    named = [replace(one, name=f"{one.name}, chosen") for one in chosen.committees]
+    file.write_text(render(replace(chosen, committees=(*plain.committees, *named))), encoding="utf-8")
     return file
 
 

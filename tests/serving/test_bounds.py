@@ -21,7 +21,7 @@ from starlette.requests import Request
 from tests.serving.fixture import Server, png, sample, serving, write_export
 from tests.serving.test_hostile import png_bomb, problem, status
 from toile.serving.bodies import SLICE, Forms
-from toile.serving.image import MAX_SIDE
+from toile.serving.decode import BOUNDS
 from toile.serving.limits import MIB, SHARE, Limits
 from toile.serving.problem import Problem
 
@@ -102,14 +102,14 @@ def test_bodies_of_all_fill_so_much_memory_and_small_ones_are_answered_all_the_s
             assert one.recv(12) == b"HTTP/1.1 422", "what there was room for is asked"
 
 
-@pytest.mark.parametrize("size", [(1, 4_000_000), (4_000_000, 1), (MAX_SIDE + 1, 10), (2, MAX_SIDE + 1)])
+@pytest.mark.parametrize("size", [(1, 4_000_000), (4_000_000, 1), (BOUNDS.side + 1, 10), (2, BOUNDS.side + 1)])
 def test_pictures_that_are_all_side(server, size):
     detail = problem(server.client.post("/v1/predict", content=png_bomb(*size)), 422)
     assert detail == f"the file is too large: {size[0]} x {size[1]}; allowed are sides of 4,096 pixels"
 
 
 def test_a_picture_of_the_longest_side(server):
-    assert server.client.post("/v1/predict", content=png(np.zeros((MAX_SIDE, 900, 1), np.uint8))).status_code == 200
+    assert server.client.post("/v1/predict", content=png(np.zeros((BOUNDS.side, 900, 1), np.uint8))).status_code == 200
 
 
 def noisy_tiff(strips: int) -> bytes:
@@ -130,7 +130,7 @@ def noisy_tiff(strips: int) -> bytes:
 
 def test_a_noisy_tiff_writes_nothing_to_the_log(export):
     with serving(export) as started:  # which sees to it that nothing is written
-        for strips in (10, 2000, MAX_SIDE):
+        for strips in (10, 2000, BOUNDS.side):
             answer = started.client.post("/v1/predict", content=noisy_tiff(strips), headers={"Content-Type": "image/tiff"})
             assert answer.status_code in (200, 422)
         problem(started.client.post("/v1/predict", content=noisy_tiff(1_000_000)), 422)

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from tests.serving.fixture import SHAPE, png, sample, write_export
+from toile.pictures.form import Form
+from toile.pictures.read import read
 from toile.serving import app, decode
 from toile.serving.decoding import PIECE, Decoders, Undecodable
-from toile.serving.image import prepare
 from toile.serving.limits import Limits
 from toile.serving.predictor import Predictor
 from toile.serving.problem import Problem
@@ -180,10 +181,11 @@ def test_who_asked_and_went_away_keeps_no_process(tmp_path):
     run(work, "hostile")  # it ends
 
 
-def test_a_picture_comes_out_as_prepare_says():
-    content = png(np.pad(sample(1), ((5, 5), (9, 2), (0, 0)), constant_values=255))
-    pixels, steps = decode.picture(content, list(SHAPE), None)
-    wanted = prepare(content, SHAPE)
+@pytest.mark.parametrize("as_is", [False, True])
+def test_a_picture_comes_out_as_the_reader_says(as_is):
+    content, form = png(np.pad(sample(1), ((5, 5), (9, 2), (0, 0)), constant_values=255)), Form.unsaid(SHAPE)
+    pixels, steps = decode.picture(content, json.loads(json.dumps(form.plain())), as_is)
+    wanted = read(content, form, as_is=as_is)
     np.testing.assert_array_equal(pixels, wanted.pixels)
     assert tuple(steps) == wanted.steps
 

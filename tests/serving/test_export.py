@@ -109,7 +109,9 @@ def test_every_format_says_of_itself_what_it_is(written: dict[str, export.Export
     assert found.pop("checksum", None) == ("sha256" if to == "onnx" else None)
     assert found == {
         "format": 1, "kind": "committee", "study": "made", "name": "of two", "classes": list("0123456789"),
-        "image_shape": [28, 28, 1], "rule": {"name": "weighted-mean", "weights": [0.25, 0.75]},
+        "image_shape": [28, 28, 1], "first": 0,
+        "form": {"size": [28, 28], "channels": 1, "own": [[28, 28]], "guess": {"border": 0.0, "fill": 1.0}},
+        "rule": {"name": "weighted-mean", "weights": [0.25, 0.75]},
         "dataset": {"name": "digits", "content": dataset().content}, "metrics": {"test": {"accuracy": 0.5}},
         "toile": toile.__version__,
         "members": [

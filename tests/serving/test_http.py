@@ -34,7 +34,7 @@ from tests.serving.fixture import (
 )
 from toile.serving import bodies as bodies_module
 from toile.serving import command, connections, decoding, protocol, schema
-from toile.serving.image import MAX_PIXELS, MAX_SIDE
+from toile.serving.decode import BOUNDS
 from toile.serving.limits import MIB, SHARE, Limits
 
 
@@ -112,8 +112,9 @@ def test_what_the_model_saw(client):
     seen = np.array(found["pixels"])
     assert seen.shape == SHAPE
     check(client.post("/v1/predict", json={"image": seen.tolist()}), seen[None].astype(np.uint8))
-    left = client.post("/v1/predict?pixels=true&light_on_black=false", content=png(bright)).json()["predictions"][0]
+    left = client.post("/v1/predict?pixels=true&as_is=true", content=png(bright)).json()["predictions"][0]
     assert np.array(left["pixels"])[0, 0, 0] == 255
+    assert left["steps"] == ["resized from 100 x 60 to 28 x 17 and centred in 28 x 28"]
 
 
 def test_a_run_has_no_votes(tmp_path):
@@ -286,8 +287,8 @@ def test_the_documentation_has_the_options_and_limits_that_are():
     limits = Limits()
     assert table["size of a request"] == f"{limits.body / MIB:g} MiB"
     assert table["images of a request, and of a batch"] == str(limits.batch)
-    assert table["pixels of a picture, seen before it is decoded"] == f"{MAX_PIXELS:,}"
-    assert table["pixels of a picture's longer side"] == f"{MAX_SIDE:,}"
+    assert table["pixels of a picture, seen before it is decoded"] == f"{BOUNDS.pixels:,}"
+    assert table["pixels of a picture's longer side"] == f"{BOUNDS.side:,}"
     assert table["requests at once"] == str(limits.requests)
     assert table["images that wait for the model"].startswith(f"{limits.waiting:,}")
     (arriving,) = (value for name, value in table.items() if name.startswith("seconds for a request to arrive"))

@@ -68,6 +68,26 @@ def give(visit: Visit, event: str, content: bytes, target: str = "document") -> 
     )
 
 
+def test_what_is_guessed_about_pictures_can_be_switched_off(visit):
+    """A dark block on white paper, of another size: a picture that the model has not learned."""
+    bright = np.full((60, 60, 1), 255, np.uint8)
+    bright[35:50, 40:55] = 20
+    give(visit, "drop", png(bright), "body")
+    visit.page.wait_for_selector("#result:not([hidden])")
+    assert "inverted, because its border is bright" in visit.text("#steps")
+    assert "trimmed" in visit.text("#steps")
+    assert visit.text("#as-is-line").strip() == (
+        "Take it as it is The model knows light on dark: it inverts a picture that is not, and trims it."
+    )
+    visit.page.check("#as-is")
+    visit.page.wait_for_function("() => !document.getElementById('steps').innerText.includes('inverted')")
+    assert visit.text("#steps") == "resized from 60 x 60 to 28 x 28"
+    visit.page.click("#explain")
+    visit.page.wait_for_selector("#heat:not([hidden])")
+    asked = [url for url in visit.asked if "as_is" in url]
+    assert [url.endswith("as_is=true") for url in asked] == [False, True, True]
+
+
 def test_it_says_what_it_serves(visit):
     assert visit.text("h1") == "three"
     assert visit.text("#model-line") == "A committee of 3 · 4 classes · quarters · right on 87.50 % of the test images"
@@ -317,7 +337,7 @@ def test_the_tab_key_reaches_everything_in_the_order_of_the_page(visit):
             )
         )
         page.keyboard.press("Tab")
-    order = ["skip", "way", "file", *["BUTTON"] * 10, "explain", "scroll", "SUMMARY", "/docs", "/v1/model", "/metrics"]
+    order = ["skip", "way", "file", "as-is", *["BUTTON"] * 10, "explain", "scroll", "SUMMARY", "/docs", "/v1/model", "/metrics"]
     assert reached[: len(order)] == order
     page.locator("#sample-list button").nth(1).focus()
     page.keyboard.press("Enter")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -220,3 +221,17 @@ def test_a_data_set_is_hashed_once_in_a_process_and_again_when_a_file_is_another
     np.save(path, labels)
     store.dataset(trial.dataset.content)
     assert hashed == [True, False, False, True, True]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with a name")
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(store: Store) -> None:
+    for pattern in (
+        "runs/*/history.csv", "runs/*/model.keras", "runs/*/manifest.json", "runs/*/probabilities.npz", "data/asked.json",
+        "data/*/train-labels.npy", "data/*/dataset.json", "weights/*.h5", "features/*/features.npy", "work/*/checkpoint.npz",
+    ):  # fmt: skip
+        for path in sorted(store.root.glob(pattern))[:1]:
+            path.unlink()
+            os.mkfifo(path)
+    found = api.check(store=store.root, repair=True)
+    assert {one.kind for one in found if one.state == "damaged"} == {one.kind for one in found}
+    assert all("it is in" in one.done for one in found if one.state == "damaged")

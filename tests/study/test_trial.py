@@ -22,7 +22,7 @@ def content(**changes: Any) -> dict[str, Any]:
     """A trial as its author's words would make it; `a__b` stands for the key `b` in the table `a`."""
     made: dict[str, Any] = {
         "dataset": {"content": "0" * 64, "classes": 10, "image_shape": (28, 28, 1)},
-        "split": {},
+        "split": {"method": "tail"},
         "architecture": {"name": "cnn", "options": {"filters": [32, 64], "dropout": 0.25}, "revision": 1},
         "recipe": {},
         "seed": 0,
@@ -132,6 +132,10 @@ SAME = [
         {"split__method": "random", "split__validation": 0, "split__seed": 9},
         {"split__method": "random", "split__validation": 0},
     ),
+    # Own validation images, own test images: nothing is cut.
+    ({"split__validation": "given", "split__method": "stratified", "split__seed": 9}, {"split__validation": "given"}),
+    # What was trained before the method's default changed:
+    ({"split": {"validation": 0}}, {"split__validation": 0}),
 ]
 
 
@@ -146,6 +150,10 @@ DIFFERENT = [
     {"dataset__image_shape": (28, 28, 3)},
     {"split__method": "random"},
     {"split__validation": 0.1},
+    {"split__validation": "given"},
+    {"split__validation": "given", "split__test": 0.2},
+    {"split__validation": "given", "split__test": 0.2, "split__method": "random"},
+    {"split__validation": "given", "split__test": 0.2, "split__method": "random", "split__seed": 1},
     {"split__test": 0.1},
     {"split__folds": 5, "fold": 0},
     {"split__folds": 5, "fold": 1},

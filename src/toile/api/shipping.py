@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
+
+import numpy as np
 
 from toile import studies
 from toile.api.runs import find_run
 from toile.api.studies import plan, trial_named, within
 from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
+from toile.pictures.form import Form
 from toile.store import atomic
 from toile.store.store import Store
 from toile.text import listed
@@ -23,36 +27,58 @@ if TYPE_CHECKING:
     from toile.serving.export import Exported
 
 
-def predict(reference: str | Path, images: Sequence[Path | str], **where: Unpack[Where]) -> list[Answer]:
+@dataclass(frozen=True)
+class Submission:
+    """What was written for Kaggle: how many images, and the target of each class."""
+
+    images: int
+    targets: dict[str, int]
+
+
+def predict(
+    reference: str | Path,
+    images: Sequence[Path | str],
+    *,
+    as_is: bool = False,
+    on_error: Literal["stop", "skip"] = "stop",
+    tell: Callable[[str], None] = lambda text: None,
+    **where: Unpack[Where],
+) -> list[Answer]:
     """Classes and probabilities of image files, by a stored run, by a study's committee or by an export.
 
     Args:
         reference: a fingerprint's first digits, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY that has one committee, or an exported
             `.onnx` file.
+        images: files, or folders of which all pictures are meant.
+        as_is: guess nothing about pictures of another size than the data set's own: neither invert nor trim them.
+        on_error: `skip` leaves out files that cannot be used.
+        tell: called with each file that is left out, and why.
 
     Raises:
-        ToileError: a file is no image or too large, or what was asked for is not stored.
+        ToileError: files are no images or too large, or what was asked for is not stored.
     """
     from toile.serving.answer import answers, from_export
 
     if str(reference).endswith(".onnx"):
-        return from_export(reference, images)
+        return from_export(reference, images, as_is=as_is, on_error=on_error, tell=tell)
     chosen = _chosen(str(reference), **where)
     members = list(chosen.members) if chosen.kind == "committee" else []
-    return answers(images, chosen.image_shape, chosen.dataset.class_names, members, chosen.ask)
+    return answers(
+        images, chosen.form, chosen.dataset.class_names, members, chosen.ask, as_is=as_is, on_error=on_error, tell=tell
+    )
 
 
-def submit(reference: str, source: Path | str, output: Path | str, *, first: int = 1, **where: Unpack[Where]) -> int:
+def submit(
+    reference: str, source: Path | str, output: Path | str, *, first: int | None = None, **where: Unpack[Where]
+) -> Submission:
     """Classify a file of images without labels, and write what was found as Kaggle wants it: a CSV `id,target`.
 
     Args:
         reference: as for `predict`.
-        source: a `.npy` with 'features' and 'id', or a `.csv` with `id,pixel1,…`; see `toile.data.unlabelled`.
+        source: a `.npy` or `.csv` file; see `toile.data.unlabelled`.
         output: the CSV.
-        first: the target of the first class; the documents' data sets count from 1.
-
-    Returns:
-        How many images there are.
+        first: the target of the first class. Left out: targets are the labels of the data set's own files, where these are
+            numbers, as the names of its classes or their order tell.
 
     Raises:
         ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
@@ -62,16 +88,24 @@ def submit(reference: str, source: Path | str, output: Path | str, *, first: int
 
     if str(reference).endswith(".onnx"):
         exported = loaded(reference)
-        image_shape, ask = exported.image_shape, exported.predict
+        image_shape, ask, names, begin = exported.image_shape, exported.predict, exported.classes, exported.first
     else:
         chosen = _chosen(reference, **where)
-        image_shape, ask = chosen.image_shape, chosen.ask
+        image_shape, ask, names, begin = chosen.image_shape, chosen.ask, chosen.dataset.class_names, chosen.dataset.first
     ids, images = read(Path(source), image_shape)
     probabilities, _ = ask(images)
-    targets = probabilities.argmax(axis=1) + first
+    numbers = _targets(names, begin) if first is None else range(first, first + len(names))
+    targets = np.array(numbers)[probabilities.argmax(axis=1)]
     lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
     atomic.write(Path(output), ("\n".join(lines) + "\n").encode())
-    return len(ids)
+    return Submission(len(ids), dict(zip(names, map(int, numbers), strict=True)))
+
+
+def _targets(names: Sequence[str], first: int) -> Sequence[int]:
+    """The number of each class: its name, where all are called by numbers; else counted from the data set's first label."""
+    if all(name.isascii() and name.isdecimal() for name in names):
+        return [int(name) for name in names]
+    return range(first, first + len(names))
 
 
 def export(
@@ -106,6 +140,8 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
         )  # fmt: skip
     run, (study, _, name) = find_run(reference, **where), reference.rpartition("/")
     dataset, figures, calibration = Store.at(where.get("store")).dataset(run.trial["dataset"]["content"]), run.metrics, None
+    if form := run.provenance.get("form"):  # as it was then; the same images may have been kept under another since
+        dataset = replace(dataset, form=Form.parse(form))
     if not study:
         name = run.fingerprint[:12]
     elif (after := calibrated(*_planned(reference, **where))) is not None:

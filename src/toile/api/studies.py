@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from toile import studies
 from toile.api.where import Folder, Where
+from toile.data.listing import listing
 from toile.data.load import load as load_dataset
 from toile.errors import Misuse, ToileError, nearest
 from toile.models.backbones import WeightsMissing
@@ -42,7 +43,8 @@ def plan(
         study: the name of a packaged study, or the path of a TOML file.
         fresh: whether to read the data set again, as before a training, and to see that every split can be cut. Otherwise it
             is taken as the store keeps it, and read only where nothing was trained on it yet. (A registered data set is
-            always the same images: one that is kept is not read again, unless `data_dir` is given.)
+            always the same images: one that is kept is not read again, unless `data_dir` is given. A folder of pictures is
+            kept when it is first planned, and read again when a file in it has changed.)
         progress: called with what a download has come to.
         store, data_dir, dataset, fraction, epochs_scale: see `toile.api.where.Where`.
 
@@ -54,7 +56,13 @@ def plan(
     same = not fresh or (loaded.dataset.name and not data_dir)
     data = place.kept(loaded.dataset) if same else None
     if data is None:
-        data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
+        listed = listing(loaded.dataset)
+        data = place.unchanged(loaded.dataset, listed)
+        if data is None:
+            data = load_dataset(loaded.dataset, Path(data_dir) if data_dir else None, progress=progress)
+            if listed is not None:
+                with suppress(OSError, ToileError):  # a store that cannot be written to is no matter before anything trains
+                    place.keep(data, loaded.dataset, listed)
     made = plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
     return committees.check(made.checked()) if fresh else made
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, print_text, say
 from toile.errors import Misuse
+
+AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
 
 
 @app.command
@@ -38,25 +42,33 @@ def predict(
     *images: Path,
     place: Place = THERE,
     json: Json = False,
+    as_is: AsIs = False,
+    on_error: Literal["stop", "skip"] = "stop",
     format: Literal["text", "kaggle"] = "text",
-    output: Path = Path("submission.csv"),
-    first: int = 1,
+    output: Path | None = None,
+    first: int | None = None,
 ) -> None:
-    """Class and probabilities of image files. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with one committee, or an
-    exported .onnx file.
+    """Class and probabilities of picture files and folders of them. RUN is a run, STUDY/TRIAL, STUDY/COMMITTEE, a STUDY with
+    one committee, or an exported .onnx file.
 
     Parameters
     ----------
+    as_is
+        Guess nothing about pictures of another size than the data set's own: neither invert nor trim them.
+    on_error
+        Skip: leave out files that are no pictures, and say which.
     format
         kaggle: one file of images without labels (.npy or .csv) becomes a CSV id,target.
     output
-        The CSV.
+        A .csv or .json file to write instead of printing; of kaggle, submission.csv where left out.
     first
-        The first class's target in it.
+        The first class's target for Kaggle; where left out, the data set's own labels are the targets.
     """
     from dataclasses import asdict
 
     from toile.cli.answers import print_answers, warnings_said
+    from toile.serving.answer import as_text, from_export, suffix
+    from toile.store import atomic
 
     if not images:
         raise Misuse("no image given: toile predict RUN IMAGE…")
@@ -66,18 +78,26 @@ def predict(
         source, *others = images
         if others:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
+        output = output or Path("submission.csv")
         with warnings_said():
-            count = api.submit(run, source, output, first=first, **vars(place))
-        return print_text(f"{count} images in {output}")
+            made = api.submit(run, source, output, first=first, **vars(place))
+        (first_class, *_, last_class), targets = made.targets, made.targets
+        span = f"{targets[first_class]} ({first_class}) to {targets[last_class]} ({last_class})"
+        return print_text(f"{made.images} images in {output}; targets from {span}")
+    if first is not None:
+        raise Misuse("--first goes with --format kaggle")
+    ending = "" if output is None else suffix(output)
+    options = {"as_is": as_is, "on_error": on_error, "tell": say}
     if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
-        from toile.serving.answer import from_export
-
         with warnings_said():
-            answers = from_export(run, images)
+            answers = from_export(run, images, **options)
     else:
         from toile import api
 
-        answers = api.predict(run, images, **vars(place))
+        answers = api.predict(run, images, **options, **vars(place))
+    if output is not None:
+        atomic.write(output, as_text(answers, ending))
+        return print_text(f"{len(answers):,} pictures in {output}")
     return print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
 
 

@@ -51,7 +51,7 @@ def audit(dataset: Dataset) -> dict[str, Any]:
         **parts,
         "train_and_test": between,
     }
-    result["warnings"] = _warnings(result)
+    result["warnings"] = [*_reading(dataset), *_warnings(result)]
     return result
 
 
@@ -140,6 +140,18 @@ def _warnings(found: dict[str, Any]) -> list[str]:
             + (f", {between['label_disagrees']:,} under another label" if between["label_disagrees"] else "")
         )
     return warnings
+
+
+def _reading(dataset: Dataset) -> list[str]:
+    """What was decided when the files were read, and might not be what their owner means."""
+    said, left_out, full = [], dataset.left_out, dataset.form.full if dataset.form else None
+    if left_out:
+        few = "; ".join(f"{one.name} ({one.why})" for one in left_out[:_PAIRS])
+        files = "1 file was" if len(left_out) == 1 else f"{len(left_out):,} files were"
+        said.append(f'{files} left out, as on_error = "skip" says: {few}{" …" if len(left_out) > _PAIRS else ""}')
+    if full is not None and full not in (1, 255, 65535):
+        said.append(f"pictures of more than 8 bits hold numbers up to {full:g} only, which was taken for full light")
+    return said
 
 
 def _taken_for_fashion(found: dict[str, Any]) -> list[str]:

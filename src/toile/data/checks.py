@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from toile.arrays import ImageArray, Labels
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.study.dataset import MAX_PIXELS
 
-MAX_PIXELS = 4_000_000  # of one image: toile is for small images, and a decoder must not eat the memory
 MAX_CLASSES = 10_000  # more is a mistaken column, not a classification
 _CHUNK = 4096  # images converted at a time, so that no second full-size float array comes to be
 
@@ -144,6 +144,7 @@ def as_dataset(
     test: tuple[NDArray[Any], NDArray[Any]] | None,
     class_names: tuple[str, ...] | None,
     first: int = 0,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Dataset:
     """Puts a data set together from arrays, and checks that they fit each other.
 
@@ -154,14 +155,16 @@ def as_dataset(
         test: likewise, or None.
         class_names: one a class; None for the labels themselves.
         first: the lowest label in the arrays.
+        validation: as `test`.
 
     Raises:
-        DataError: see `as_images` and `as_labels`; mismatched counts, image sizes that differ between train and test,
-            labels beyond `class_names`.
+        DataError: see `as_images` and `as_labels`; mismatched counts, image sizes that differ between the parts, labels beyond
+            `class_names`.
     """
-    splits = {"train": train} if test is None else {"train": train, "test": test}
+    given = {"train": train, "validation": validation, "test": test}
+    splits = {name: pair for name, pair in given.items() if pair is not None}
     images = as_images([pair[0] for pair in splits.values()], source)
-    parts = []
+    parts: dict[str, Images] = {}
     for (split, pair), array in zip(splits.items(), images, strict=True):
         labels = as_labels(pair[1], source, first)
         if len(labels) != len(array):
@@ -172,8 +175,8 @@ def as_dataset(
             raise DataError(
                 f"{source}: {split} images are {_size(array)}, train images are {_size(images[0])}; expected one size"
             )
-        parts.append(Images(array, labels))
-    classes = max(int(part.labels.max()) for part in parts) + 1
+        parts[split] = Images(array, labels)
+    classes = max(int(part.labels.max()) for part in parts.values()) + 1
     if class_names is None:
         class_names = tuple(str(label + first) for label in range(classes))
     elif classes > len(class_names):
@@ -181,7 +184,8 @@ def as_dataset(
             f"{source}: label {classes - 1 + first}, but {len(class_names)} class names; "
             f"expected labels {first}..{len(class_names) - 1 + first}"
         )
-    return Dataset(_text(name), parts[0], parts[1] if test is not None else None, tuple(map(_text, class_names)))
+    names = tuple(map(_text, class_names))
+    return Dataset(_text(name), parts["train"], parts.get("test"), names, parts.get("validation"), first=first)
 
 
 def _text(name: str) -> str:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,30 +16,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from toile.arrays import ImageArray, Index, Labels
 from toile.data.errors import DamagedSnapshot, DataError
+from toile.data.images import Images, LeftOut, as_names
+from toile.errors import said
+from toile.pictures.form import Form
 
+PARTS = ("train", "validation", "test")
 _RECORD = "dataset.json"
 _OWN = "sha256"
-
-
-@dataclass(frozen=True)
-class Images:
-    """Images with their labels.
-
-    Args:
-        images: uint8 `(n, height, width, channels)`, 0..255.
-        labels: int64 `(n,)`, 0..classes - 1.
-    """
-
-    images: ImageArray
-    labels: Labels
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: Index | slice) -> Images:
-        return Images(self.images[index], self.labels[index])
 
 
 @dataclass(frozen=True)
@@ -51,12 +35,20 @@ class Dataset:
         train: the images to learn from (before any split).
         test: the images to be judged by, or None where a split has to draw them.
         class_names: one a class, in the order of the labels.
+        validation: images that whoever made the data set keeps for validation, or None.
+        form: how its pictures became images; None for what is no data set of a study.
+        first: the number that the data set's own files have for the first class.
+        left_out: its files that could not be read, where the study says to leave them out.
     """
 
     name: str
     train: Images
     test: Images | None
     class_names: tuple[str, ...]
+    validation: Images | None = None
+    form: Form | None = None
+    first: int = 0
+    left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
 
     @property
     def classes(self) -> int:
@@ -66,11 +58,17 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int]:
         return self.train.images.shape[1:]
 
+    @property
+    def parts(self) -> dict[str, Images]:
+        """The parts that it brings, by name."""
+        return {name: part for name in PARTS if (part := getattr(self, name)) is not None}
+
     @cached_property
     def content(self) -> str:
         """SHA-256 of all images and labels, in order. Names do not count: they decide no result."""
         digest = hashlib.sha256(b"toile dataset 1")
-        for split in (self.train, self.test):
+        # Validation images came later: without them the hash is as it was.
+        for split in (self.train, self.test, *((self.validation,) if self.validation is not None else ())):
             if split is None:
                 digest.update(b"|none")
                 continue
@@ -80,11 +78,11 @@ class Dataset:
         return digest.hexdigest()
 
     def save(self, folder: Path) -> Path:
-        """Keeps a snapshot in `folder`: a .npy for the images and one for the labels of each split, and dataset.json, with
+        """Keeps a snapshot in `folder`: a .npy for the images and one for the labels of each part, and dataset.json, with
         the SHA-256 of each file and of what it says itself.
 
-        The folder appears whole or not at all. One that holds the same content already is kept (only its names are
-        brought up to date), so several processes may save the same data set at once.
+        The folder appears whole or not at all. One that holds the same content already is kept (only its names and its form
+        are brought up to date), so several processes may save the same data set at once.
 
         Raises:
             DataError: `folder` exists and is something else, or what was written is not what `content` says: the images
@@ -92,15 +90,15 @@ class Dataset:
         """
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        record = {"name": self.name, "class_names": list(self.class_names), "content": self.content}
+        names = {name: part.names.tolist() for name, part in self.parts.items() if part.names is not None}
+        record = {**self.about(), "content": self.content, **({"names": names} if names else {})}
         if not folder.exists():
             part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
             try:
                 part.chmod(0o755)  # mkdtemp's 0o700 would lock out those who share the store
-                for split, images in (("train", self.train), ("test", self.test)):
-                    if images is not None:
-                        _write_array(part / f"{split}-images.npy", images.images, np.uint8)
-                        _write_array(part / f"{split}-labels.npy", images.labels, np.int64)
+                for split, images in self.parts.items():
+                    _write_array(part / f"{split}-images.npy", images.images, np.uint8)
+                    _write_array(part / f"{split}-labels.npy", images.labels, np.int64)
                 if replace(self).content != self.content:  # a new one, which hashes the arrays again
                     raise DataError(f"data set {self.name!r} is not what it was: its images changed while they were read")
                 record["files"] = {path.name: _hash(path) for path in sorted(part.iterdir())}
@@ -126,6 +124,36 @@ class Dataset:
             _write_record(folder / _RECORD, {**stored, **record})
         return folder
 
+    def about(self) -> dict[str, Any]:
+        """What is known of it besides its images, as JSON holds it; nothing of it is part of the content."""
+        return {
+            "name": self.name,
+            "class_names": list(self.class_names),
+            "form": None if self.form is None else self.form.plain(),
+            "first": self.first,
+            "left_out": [[one.name, one.why] for one in self.left_out],
+        }
+
+    def told(self, about: dict[str, Any]) -> Dataset:
+        """The same images, of which something else is known: what `about` gave. What an earlier version had not written is as
+        it was then; the form is that of the images.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        form = about.get("form")
+        made = replace(
+            self,
+            name=str(about["name"]),
+            class_names=tuple(map(str, about["class_names"])),
+            form=Form.of(self.train.images) if form is None else Form.parse(form),
+            first=int(about.get("first", 0)),
+            left_out=tuple(LeftOut(str(name), str(why)) for name, why in about.get("left_out", ())),
+        )
+        if "content" in self.__dict__:
+            made.__dict__["content"] = self.content  # or it would be hashed once more
+        return made
+
     @classmethod
     def open(cls, folder: Path, mmap: bool = True, verify: bool = False) -> Dataset:
         """Opens what `save` kept.
@@ -142,17 +170,24 @@ class Dataset:
         record = _read_record(folder)
         mode = "r" if mmap else None
         splits: dict[str, Images] = {}
-        for split in ("train", "test"):
-            if split == "test" and not (folder / "test-images.npy").exists():
+        for split in PARTS:
+            if split != "train" and not (folder / f"{split}-images.npy").exists():
                 continue
             images, labels = (
                 _read_array(folder / f"{split}-images.npy", mode),
                 _read_array(folder / f"{split}-labels.npy", None),
             )
+            names = as_names(record["names"][split]) if split in record["names"] else None
             if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
                 raise DamagedSnapshot(folder, f"the {split} arrays do not belong together")
-            splits[split] = Images(images, labels)
-        dataset = cls(record["name"], splits["train"], splits.get("test"), tuple(record["class_names"]))
+            if names is not None and len(names) != len(images):
+                raise DamagedSnapshot(folder / _RECORD, f"it has {len(names):,} names for {len(images):,} {split} images")
+            splits[split] = Images(images, labels, names)
+        dataset = cls(record["name"], splits["train"], splits.get("test"), (), splits.get("validation"))
+        try:
+            dataset = dataset.told(record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedSnapshot(folder / _RECORD, f"it does not say what a data set is: {error}") from error
         if not verify:
             dataset.__dict__["content"] = record["content"]
         elif dataset.content != record["content"]:
@@ -164,10 +199,12 @@ class Dataset:
 
 def _read_array(path: Path, mode: Literal["r"] | None) -> NDArray[Any]:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ValueError("it is no file")
         return np.load(path, mmap_mode=mode, allow_pickle=False)
     # The header of a damaged array fails in as many ways as a parser can, and its shape asks for any memory.
     except Exception as error:
-        raise DamagedSnapshot(path, f"it cannot be read ({error or type(error).__name__})") from error
+        raise DamagedSnapshot(path, f"it cannot be read ({said(error)})") from error
 
 
 def _hash(path: Path) -> str:
@@ -204,15 +241,18 @@ def _write_record(path: Path, record: dict[str, Any]) -> None:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    """What `_write_record` wrote. Earlier ones have neither `files` nor the hash of what they say."""
+    """What `_write_record` wrote. Earlier ones have neither `files` nor `names` nor the hash of what they say."""
     path = folder / _RECORD
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")
         found = json.loads(path.read_text("utf-8"))
         own = found.pop(_OWN, None)
-        record = {"name": found["name"], "class_names": list(found["class_names"]), "content": found["content"]}
+        record = {**found, "name": found["name"], "class_names": list(found["class_names"]), "content": found["content"]}
         record["files"] = dict(found.get("files", {}))
+        record["names"] = {split: list(map(str, names)) for split, names in found.get("names", {}).items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedSnapshot(path, f"not a stored data set; expected a folder with a {_RECORD} ({error})") from error
+        raise DamagedSnapshot(path, f"not a stored data set; expected a folder with a {_RECORD} ({said(error)})") from error
     if own not in (None, _digest(found)):
         raise DamagedSnapshot(path, "it does not say what was written: its own SHA-256 differs")
     return record

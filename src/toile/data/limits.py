@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import os
 import stat
-import warnings
-from collections.abc import Iterable
 from pathlib import Path
 
 from toile.data.errors import DataError
@@ -92,35 +90,6 @@ def anchored(path: str, beside: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         raise Misuse(f"{brief(path, 200)} is no path ({said(error)})") from error
     return found
-
-
-def pictures(files: Iterable[Path], budget: Budget, formats: tuple[str, ...], size: tuple[int, int] | None = None) -> None:
-    """Count what pictures will come to, by their headers, before the first of them is decoded.
-
-    Args:
-        files: of one data set, or of a part of it.
-        formats: those that are read, by Pillow's names; no other of its readers is asked.
-        size: (height, width) that all of them are brought to when they are read; None where they stay as they are.
-
-    Raises:
-        DataError: one is no plain file, or together they are too much. One that has no header is passed over: whoever decodes
-            it says better what it is.
-    """
-    for path in files:
-        plain(path)
-        if shape := _shape(path, formats):
-            budget.take(math.prod(size or shape[:2]) * shape[2], path)
-
-
-def _shape(path: Path, formats: tuple[str, ...]) -> tuple[int, int, int] | None:
-    """(height, width, channels) by a picture's header."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=list(formats)) as image:
-            return image.height, image.width, 1 if image.mode in ("1", "L", "I", "I;16", "LA") else 3
-    except Exception:  # as in `reading`: no library says what it raises
-        return None
 
 
 def _allowed() -> int:

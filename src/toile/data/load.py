@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from toile.data import formats, sources
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.limits import anchored, plain_or_folder
+from toile.pictures.form import Form
+from toile.study.dataset import READING
 
 if TYPE_CHECKING:
     from toile.data.fetch import Progress
@@ -51,15 +53,17 @@ def load(
         assert spec.path is not None  # a spec has a name or a path
         path = _found(spec.path, base)
         test_path = _found(spec.test_path, base) if spec.test_path is not None else None
-        reader = formats.load(spec.format if spec.format is not None else formats.guess(path))
-        dataset = reader.read(path, test_path, old_names)
+        name = spec.format if spec.format is not None else formats.guess(path)
+        dataset = formats.load(name).read(path, test_path, old_names, **_options(spec, name))
     if spec.class_map is not None:
         dataset = map_classes(dataset, spec.class_map)
         if spec.class_names is not None and not names_are_old:
             dataset = _renamed(dataset, spec.class_names)
     if spec.pool:
-        dataset = _pooled(dataset)
-    return dataset if spec.draw is None else _drawn(dataset, spec.draw, spec.draw_seed)
+        dataset = _pooled(dataset, spec.pool)
+    if spec.draw is not None:
+        dataset = _drawn(dataset, spec.draw, spec.draw_seed)
+    return replace(dataset, form=_form(dataset))
 
 
 def map_classes(dataset: Dataset, class_map: tuple[int, ...]) -> Dataset:
@@ -85,18 +89,46 @@ def map_classes(dataset: Dataset, class_map: tuple[int, ...]) -> Dataset:
     names = tuple(
         " / ".join(name for name, new in zip(dataset.class_names, table, strict=True) if new == label) for label in range(count)
     )
-    train = Images(dataset.train.images, table[dataset.train.labels])
-    test = Images(dataset.test.images, table[dataset.test.labels]) if dataset.test is not None else None
-    return Dataset(dataset.name, train, test, names)
+    mapped = {part: replace(images, labels=table[images.labels]) for part, images in dataset.parts.items()}
+    return replace(dataset, class_names=names, **mapped)
 
 
-def _pooled(dataset: Dataset) -> Dataset:
-    """Training images and test images as one set of training images, in this order."""
-    if dataset.test is None:
+def _form(dataset: Dataset) -> Form:
+    """How its pictures became images; with what the training images show about strange ones, if all of them had one size."""
+    seen = Form.of(dataset.train.images)
+    if dataset.form is None:
+        return seen
+    return replace(dataset.form, guess=seen.guess) if dataset.form.own else dataset.form
+
+
+def _options(spec: DatasetSpec, name: str) -> dict[str, Any]:
+    """What a study says of how its files are read, for a format that knows of it.
+
+    Raises:
+        DataError: it says something that the format knows nothing of.
+    """
+    known = formats.options(name)
+    said = {key: getattr(spec, key) for key in READING if key in spec.model_fields_set}
+    if unknown := [key for key in said if key not in known]:
+        able = [other for other in formats.names() if set(unknown) <= formats.options(other)]
+        raise DataError(f"{spec.path}: a data set of the format {name!r} has no {', '.join(unknown)}; {' and '.join(able)} has")
+    return said
+
+
+def _pooled(dataset: Dataset, pool: bool | str) -> Dataset:
+    """Training images, validation images and test images as one set of training images, in this order; or without the last."""
+    parts = dataset.parts
+    if pool == "validation":
+        parts.pop("test", None)
+        if dataset.validation is None:
+            raise DataError(f"data set {dataset.name!r} has no validation images to pool; leave out `pool`")
+    elif dataset.test is None:
         raise DataError(f"data set {dataset.name!r} has no test images to pool; leave out `pool`")
-    both = (dataset.train, dataset.test)
-    joined = Images(np.concatenate([b.images for b in both]), np.concatenate([b.labels for b in both]))
-    return replace(dataset, train=joined, test=None)
+    all_ = list(parts.values())
+    named = [part.names for part in all_ if part.names is not None]
+    names = np.concatenate(named) if len(named) == len(all_) else None
+    joined = Images(np.concatenate([part.images for part in all_]), np.concatenate([part.labels for part in all_]), names)
+    return replace(dataset, train=joined, validation=None, test=dataset.test if pool == "validation" else None)
 
 
 def _drawn(dataset: Dataset, count: int, seed: int) -> Dataset:

@@ -12,6 +12,7 @@ import numpy as np
 from toile.arrays import PositionLabels, Positions
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.data.stratified import Rare, stratified
 
 if TYPE_CHECKING:
     from toile.study.spec import SplitSpec
@@ -24,11 +25,13 @@ class Parts:
     Args:
         dataset: what was cut.
         indices: part -> int64 positions in the data set's training images, in the order of the part. `test` is in it
-            only where the split drew it: the data set's own test images are used whole and in their order.
+            only where the split drew it, and so is `validation`: the data set's own images are used whole and in their order.
+        given: whether the data set's own validation images are the validation part.
     """
 
     dataset: Dataset
     indices: dict[str, Positions]
+    given: bool = False
 
     # Images are copied when they are asked for: who only counts them, or wants the labels of one part, copies none.
 
@@ -40,6 +43,8 @@ class Parts:
     @cached_property
     def validation(self) -> Images | None:
         """What may pick (early stopping, selection, weights), or the fold held out; None for none."""
+        if self.given:
+            return self.dataset.validation
         return self._part("validation") if "validation" in self.indices else None
 
     @cached_property
@@ -50,12 +55,25 @@ class Parts:
     def counts(self) -> dict[str, int]:
         """Part -> number of images, for the parts there are."""
         counts = {name: len(positions) for name, positions in self.indices.items()}
+        if self.given and self.dataset.validation is not None:
+            counts = {"train": counts.pop("train"), "validation": len(self.dataset.validation), **counts}
         if "test" not in counts and self.dataset.test is not None:
             counts["test"] = len(self.dataset.test)
         return counts
 
+    def labels(self, name: str) -> PositionLabels:
+        """The labels of a part that the split drew."""
+        return self.dataset.train.labels[self.indices[name]]
+
     def _part(self, name: str) -> Images:
         return self.dataset.train[_slice(self.indices[name])]
+
+
+def resolved(spec: SplitSpec, dataset: Dataset) -> SplitSpec:
+    """What a study says of its split, for a data set: one that brings validation images uses them, if nothing else is said."""
+    if dataset.validation is None or spec.folds is not None or "validation" in spec.model_fields_set:
+        return spec
+    return spec.model_copy(update={"validation": "given"})
 
 
 def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
@@ -70,6 +88,8 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
     With folds, what is not test is cut by scikit-learn's `KFold` (`StratifiedKFold` where `stratified`), seeded where
     `spec.shuffle` is set, never shuffled for `tail`; the held-out fold is the validation part.
 
+    Validation images that the data set brings are taken whole where `spec.validation` is "given"; then only `test` is cut.
+
     `spec.fraction` then keeps a share of each class of the training part, in its order, and nothing else is cut by it.
 
     Args:
@@ -78,7 +98,8 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
         fold: which fold is held out, 0..spec.folds - 1; None without folds.
 
     Raises:
-        DataError: no test images and no `test`, or both; too few images for the parts or folds asked for.
+        DataError: no test images and no `test`, or both, and the same of validation images; too few images, or images of a
+            class, for the parts or folds asked for.
         ValueError: `fold` does not go with `spec.folds`.
     """
     folds = spec.folds
@@ -94,27 +115,62 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
             f"data set {dataset.name!r} has no test images; set split.test to the fraction to keep for testing, "
             f"such as test = 0.2, or give test_path"
         )
+    given = _is_given(dataset, spec)
+    share = 0.0 if spec.validation == "given" else spec.validation
     labels = dataset.train.labels
     everything = np.arange(len(labels))
     drawn = None
-    if fold is not None and folds is not None:
-        kept = everything
-        if spec.test > 0:
-            kept, drawn = _cut(everything, labels, spec, spec.test)
-        train, validation = _fold(kept, labels[kept], spec, fold, folds, dataset.name)
-    elif spec.test > 0:
-        train, validation, drawn = _three(everything, labels, spec)
-    else:
-        train, validation = _cut(everything, labels, spec, spec.validation)
+    try:
+        if fold is not None and folds is not None:
+            kept = everything
+            if spec.test > 0:
+                kept, drawn = _cut(everything, labels, spec, spec.test)
+            train, validation = _fold(kept, labels[kept], spec, fold, folds, dataset)
+        elif spec.test > 0:
+            train, validation, drawn = _three(everything, labels, spec, share)
+        else:
+            train, validation = _cut(everything, labels, spec, share)
+    except Rare as error:
+        raise DataError(error.told(dataset)) from None
     indices = {"train": train if spec.fraction == 1 else _share(train, labels[train], spec.fraction)}
-    if spec.folds is not None or spec.validation > 0:
+    if folds is not None or share > 0:
         indices["validation"] = validation
     if drawn is not None:
         indices["test"] = drawn
     for name, positions in indices.items():
         if len(positions) == 0:
-            raise DataError(f"data set {dataset.name!r}: {len(labels):,} images leave none for the {name} part of {spec!r}")
-    return Parts(dataset, indices)
+            said = f"{words(spec)} of {len(labels):,} images leave none for the {name} part"
+            raise DataError(f"data set {dataset.name!r}: {said}")
+    return Parts(dataset, indices, given)
+
+
+def _is_given(dataset: Dataset, spec: SplitSpec) -> bool:
+    """Whether the data set's own validation images are used.
+
+    Raises:
+        DataError: it has some, and others are to be cut; or it has none.
+    """
+    own = dataset.validation
+    if spec.folds is None and spec.validation == "given":
+        if own is None:
+            way = "set split.validation to a fraction, such as 0.2"
+            raise DataError(f"data set {dataset.name!r} has no validation images; {way}")
+        return True
+    if own is not None and (spec.folds is not None or spec.validation != 0):
+        what = f"{spec.folds} folds hold out others" if spec.folds else f"split.validation = {spec.validation} cuts others"
+        raise DataError(
+            f"data set {dataset.name!r} brings {len(own):,} validation images of its own, and {what}; leave that out "
+            'to use them, or join them with the training images: `pool = "validation"` in the study\'s data set'
+        )
+    return False
+
+
+def words(spec: SplitSpec) -> str:
+    """A split as a study file says it."""
+    said = [f'method = "{spec.method}"']
+    said += [f"{spec.folds} folds"] if spec.folds else [f"validation = {spec.validation}"]
+    said += [f"test = {spec.test:g}"] if spec.test else []
+    return ", ".join(said)
 
 
 def _cut(positions: Positions, labels: PositionLabels, spec: SplitSpec, fraction: float) -> tuple[Positions, Positions]:
@@ -127,18 +183,25 @@ def _cut(positions: Positions, labels: PositionLabels, spec: SplitSpec, fraction
     return _drawn(positions, labels, spec, fraction)
 
 
-def _three(positions: Positions, labels: PositionLabels, spec: SplitSpec) -> tuple[Positions, Positions, Positions]:
-    """Train, validation, test."""
+def _three(
+    positions: Positions, labels: PositionLabels, spec: SplitSpec, share: float
+) -> tuple[Positions, Positions, Positions]:
+    """Train, validation (a `share` of all), test."""
     # 0.1 + 0.2 is a little more than 0.3, and scikit-learn rounds up: without this, one image too many.
-    held = round(spec.validation + spec.test, 12)
+    held = round(share + spec.test, 12)
     train, out = _cut(positions, labels, spec, held)
-    if spec.validation == 0:
+    if share == 0:
         return train, out[:0], out
     if spec.method == "tail":
         at = math.floor(len(positions) * (1.0 - spec.test))
         return train, positions[len(train) : at], positions[at:]
-    count = math.ceil(round(len(out) * spec.validation / held, 6))
-    test, validation = _drawn(out, labels[out], spec, count)
+    count = math.ceil(round(len(out) * share / held, 6))
+    try:
+        test, validation = _drawn(out, labels[out], spec, count)
+    except Rare as error:
+        # Told of all images, of which the user knows, and not of those that were held out already.
+        of_class = len(labels) if error.label is None else int(np.sum(labels == error.label))
+        raise Rare(error.label, of_class, held, 2) from None
     return train, validation, test
 
 
@@ -148,27 +211,21 @@ def _drawn(positions: Positions, labels: PositionLabels, spec: SplitSpec, size: 
         held = size if isinstance(size, int) else math.ceil(size * len(positions))
         order = np.random.RandomState(spec.seed).permutation(len(positions))
         return positions[order[held:]], positions[order[:held]]
-    from sklearn.model_selection import train_test_split
-
-    try:
-        kept, out = train_test_split(positions, test_size=size, random_state=spec.seed, stratify=labels)
-    except ValueError as error:
-        raise DataError(f"{len(positions):,} images cannot be split {spec.method} ({error})") from error
-    return np.asarray(kept), np.asarray(out)
+    return stratified(positions, labels, size, spec.seed)
 
 
 def _fold(
-    positions: Positions, labels: PositionLabels, spec: SplitSpec, fold: int, folds: int, name: str
+    positions: Positions, labels: PositionLabels, spec: SplitSpec, fold: int, folds: int, dataset: Dataset
 ) -> tuple[Positions, Positions]:
+    said = f"data set {dataset.name!r}: {folds}"
     if spec.method == "stratified":
         present, counts = np.unique(labels, return_counts=True)
-        if counts.min() < folds:
-            raise DataError(
-                f"data set {name!r}: {folds} stratified folds, but class {present[counts.argmin()]} has "
-                f"{counts.min()} images; expected at least one a fold"
-            )
+        if (least := counts.min()) < folds:
+            rare = dataset.class_names[present[counts.argmin()]]
+            way = f"expected at least one a fold: at most {least} folds, or more images of it"
+            raise DataError(f"{said} stratified folds, but class {rare!r} has {least} images; {way}")
     elif len(positions) < folds:
-        raise DataError(f"data set {name!r}: {folds} folds, but {len(positions)} images; expected one a fold or more")
+        raise DataError(f"{said} folds, but {len(positions)} images; expected one a fold or more")
     shuffle = spec.shuffle and spec.method != "tail"
     if spec.method != "stratified" and not shuffle:  # KFold's blocks, without importing scikit-learn
         held = np.array_split(np.arange(len(positions)), folds)[fold]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from toile.arrays import ImageArray, Names
 from toile.data import formats
 from toile.data.checks import as_ids, as_images
@@ -19,7 +21,7 @@ def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArr
         image_shape: (height, width, channels) that the images must have.
 
     Returns:
-        `(n,)` integers, counted from 0 where the file has none, and uint8 `(n, height, width, channels)`.
+        `(n,)` integers, counted from 1 where the file has none, as Kaggle does; and uint8 `(n, height, width, channels)`.
 
     Raises:
         DataError: no such file, one that cannot be read, a format that has none without labels, images of another shape.
@@ -32,4 +34,4 @@ def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArr
     [images] = as_images([pixels], path)
     if images.shape[1:] != image_shape:
         raise DataError(f"{path}: images of {images.shape[1:]}; the model was trained on {image_shape}")
-    return as_ids(ids, path), images
+    return np.arange(1, len(images) + 1) if ids is None else as_ids(ids, path), images

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from toile.errors import ToileError
+from toile.errors import ToileError, said
 
 
 def load(path: Path | str) -> Any:
@@ -19,5 +19,4 @@ def load(path: Path | str) -> Any:
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # it fails in as many ways as there are layers and files in it
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ToileError(f"{path} cannot be loaded as a model: {first}") from None
+        raise ToileError(f"{path} cannot be loaded as a model: {said(error)}") from None

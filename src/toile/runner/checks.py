@@ -10,10 +10,6 @@ from toile.models import architectures
 from toile.study.expand import Variant
 from toile.study.optimizers import complete
 from toile.study.spec import RecipeSpec
-from toile.study.trial import Trial, TrialArchitecture
-
-# Options that change no weight's shape: a warm start may change them.
-_SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
 
 def check(line: Variant, dataset: Dataset, images: Callable[[], int]) -> None:
@@ -67,26 +63,3 @@ def _check_classical(line: Variant) -> None:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} has options and no recipe, got recipe.{keys}")
     if line.warm_start:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} cannot begin with the weights of another trial")
-
-
-def check_warm_start(line: Variant, architecture: TrialArchitecture, parent: Trial) -> None:
-    """Whether a trial of `line` can begin with the weights that `parent` ends with.
-
-    Raises:
-        Misuse: their splits or their architectures do not agree.
-    """
-    # Or the parent may have learned from the child's validation or test images.
-    ours, its = (split.model_copy(update={"fraction": 1.0}) for split in (line.split, parent.split))
-    if ours != its:
-        raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise; their splits must agree")
-    theirs = parent.architecture
-    differing = {
-        key for key in {*architecture.options, *theirs.options} - _SHAPELESS
-        if architecture.options.get(key) != theirs.options.get(key)
-    }  # fmt: skip
-    if architecture.name != theirs.name or differing:
-        what = f"differs in {', '.join(sorted(differing))}" if differing else f"is {theirs.name!r}"
-        raise Misuse(
-            f"trial {line.name!r} cannot begin with the weights of {line.warm_start!r}: that architecture {what}; "
-            f"only {', '.join(sorted(_SHAPELESS))} may differ"
-        )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from toile.data.absent import absent
 from toile.data.dataset import Dataset
-from toile.data.splits import Parts, split
+from toile.data.errors import DataError
+from toile.data.splits import Parts, resolved, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
-from toile.runner.checks import check, check_warm_start
+from toile.runner.checks import check
+from toile.runner.parents import parent_of, parents_first
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
@@ -86,9 +89,12 @@ class Plan:
         """The plan itself, if every split can be cut. (Reports of what is stored already need not cut any.)
 
         Raises:
-            DataError: the data set cannot be split so.
+            DataError: the data set cannot be split so; or what would train lacks a class in one of its parts.
         """
         _ = self.counts
+        for spec in dict.fromkeys(one.trial.split for one in self.trials if not self.run_of(one)):
+            if lacking := absent(self.dataset, spec):
+                raise DataError(lacking)
         return self
 
     def parts(self, planned: PlannedTrial) -> Parts:
@@ -203,14 +209,15 @@ def make(
         Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, or
             begins with the weights of a trial of another shape.
     """
-    lines = [reduction.of(line) for line in variants(study)]
+    study = study.model_copy(update={"split": resolved(study.split, dataset)})
+    lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
     trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
-    for line in _parents_first(lines):
+    for line in parents_first(lines):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
-            parent = _parent(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
+            parent = parent_of(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
             trial = Trial(
                 dataset=TrialDataset(content=dataset.content, classes=dataset.classes, image_shape=dataset.image_shape),
                 split=line.split,
@@ -232,37 +239,6 @@ def make(
 
 def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:
     return split(dataset, spec, 0 if spec.folds else None).counts()
-
-
-def _parents_first(lines: list[Variant]) -> list[Variant]:
-    """A line after the one it begins with."""
-    after: dict[str | None, list[Variant]] = {}
-    for line in lines:
-        after.setdefault(line.warm_start, []).append(line)
-    ready = after.pop(None, [])
-    for line in ready:  # which grows on the way
-        ready += after.pop(line.name, [])
-    if after:
-        left = listed(repr(line.name) for lines in after.values() for line in lines)
-        raise Misuse(f"warm starts from trials that are not there, or in a circle: {left}")
-    return ready
-
-
-def _parent(
-    line: Variant,
-    architecture: TrialArchitecture,
-    seed: int,
-    fold: int | None,
-    of_parent: dict[tuple[int, int | None], PlannedTrial],
-) -> PlannedTrial | None:
-    """The trial with whose weights a line's trial begins: of the same seed, or of the parent's first."""
-    if line.warm_start is None:
-        return None
-    found = of_parent.get((seed, fold)) or next((one for key, one in of_parent.items() if key[1] == fold), None)
-    if found is None:
-        raise Misuse(f"trial {line.name!r} begins with {line.warm_start!r}, which is split otherwise: it has no such fold")
-    check_warm_start(line, architecture, found.trial)
-    return found
 
 
 def _name(line: Variant, seed: int, fold: int | None) -> str:

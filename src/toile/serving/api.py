@@ -15,9 +15,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from toile.errors import Misuse, nearest
 from toile.serving import bodies, occlusion, schema
 from toile.serving.batching import Batcher
+from toile.serving.decode import BOUNDS
 from toile.serving.decoder import Decoded
 from toile.serving.decoding import Decoders, Undecodable
-from toile.serving.image import MAX_PIXELS, MAX_SIDE
 from toile.serving.limits import Limits
 from toile.serving.predictor import Predictor
 from toile.serving.problem import MEDIA_TYPE, Problem
@@ -40,12 +40,12 @@ class Service:
         # JSON has a thread of its own, so that it waits for no picture; one, as Python runs no two at once.
         self._json = ThreadPoolExecutor(1, "json")
 
-    async def images(self, request: Request, most: int, light_on_black: bool | None) -> list[Decoded]:
+    async def images(self, request: Request, most: int, as_is: bool) -> list[Decoded]:
         """The images of a request, as the model sees them."""
-        kind, shape = bodies.kind(request), self.predictor.image_shape
+        kind, form = bodies.kind(request), self.predictor.form
         if kind == "application/json":
             body = await request.body()
-            return await asyncio.get_running_loop().run_in_executor(self._json, bodies.pixels, body, shape, most)
+            return await asyncio.get_running_loop().run_in_executor(self._json, bodies.pixels, body, form.shape, most)
         if kind == "multipart/form-data":
             files = await self._forms.files(request, most)
         elif not (body := await request.body()):
@@ -53,7 +53,7 @@ class Service:
         else:
             files = [("", body)]
         try:
-            return await self.decoders.decode([one for _, one in files], image_shape=shape, light_on_black=light_on_black)
+            return await self.decoders.decode([one for _, one in files], form=form.plain(), as_is=as_is)
         except Undecodable as error:
             name = f"{files[error.index][0]}: " if len(files) > 1 else ""
             raise Problem(422, f"{name}{error}") from None
@@ -67,10 +67,10 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 BODY_PROBLEMS = _problems(400, 408, 413, 415, 421, 422, 429)
-LightOnBlack = Annotated[
-    bool | None,
-    Query(description="whether the model knows light objects on black, so that a picture with a bright border is inverted and "
-                      "trimmed; left out: yes for grey models. JSON pixels are never touched"),
+AsIs = Annotated[
+    bool,
+    Query(description="guess nothing: neither invert nor trim a picture of another size than the data set's own, as is done "
+                      "where all of these have borders and margins of one kind. JSON pixels are never touched"),
 ]  # fmt: skip
 
 router = APIRouter()
@@ -87,11 +87,11 @@ def _json(content: Any) -> Response:
 async def predict(
     request: Request,
     pixels: Annotated[bool, Query(description="also answer what the model saw")] = False,
-    light_on_black: LightOnBlack = None,
+    as_is: AsIs = False,
 ) -> Response:
     """Classes and probabilities of one image or several: picture files, or pixels as JSON."""
     service: Service = request.app.state.service
-    prepared = await service.images(request, service.limits.batch, light_on_black)
+    prepared = await service.images(request, service.limits.batch, as_is)
     probabilities, members = await service.batcher.ask(np.stack([one.pixels for one in prepared]))
     return _json(schema.predictions(service.predictor, prepared, probabilities, members, pixels=pixels))
 
@@ -102,7 +102,7 @@ async def explain(
     class_name: Annotated[str | None, Query(alias="class", description="left out: the most probable", max_length=200)] = None,
     patch: Annotated[int | None, Query(description="pixels that a patch is wide and high; left out: a fifth", ge=1)] = None,
     stride: Annotated[int | None, Query(description="pixels to the next patch; left out: a third of one", ge=1)] = None,
-    light_on_black: LightOnBlack = None,
+    as_is: AsIs = False,
 ) -> Response:
     """Which part of one image mattered: how much the probability of a class falls when a patch is covered."""
     service: Service = request.app.state.service
@@ -114,7 +114,7 @@ async def explain(
         where = occlusion.patches(shape, patch, stride)
     except Misuse as error:
         raise Problem(422, str(error)) from None
-    (image,) = await service.images(request, 1, light_on_black)
+    (image,) = await service.images(request, 1, as_is)
     whole = (await service.batcher.ask(image.pixels[None]))[0][0]
     target = int(whole.argmax()) if class_name is None else classes.index(class_name)
     images = occlusion.covered(image.pixels, where)
@@ -136,7 +136,7 @@ async def model(request: Request) -> Response:
     samples = [{"class": one["class"], "url": f"/v1/samples/{i}"} for i, one in enumerate(service.predictor.samples)]
     return _json(
         service.predictor.metadata
-        | {"limits": asdict(service.limits) | {"pixels": MAX_PIXELS, "side": MAX_SIDE}, "samples": samples}
+        | {"form": service.predictor.form.plain(), "limits": asdict(service.limits) | asdict(BOUNDS), "samples": samples}
     )
 
 

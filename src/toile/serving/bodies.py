@@ -13,8 +13,9 @@ from pydantic_core import from_json
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from toile.pictures.decode import FORMATS
+from toile.pictures.read import UNTOUCHED
 from toile.serving.decoder import Decoded
-from toile.serving.image import FORMATS, UNTOUCHED
 from toile.serving.problem import Problem
 
 if TYPE_CHECKING:

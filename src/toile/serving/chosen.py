@@ -11,6 +11,7 @@ from toile.arrays import ByImage, ImageArray, MemberProbabilities, Probabilities
 from toile.committee.rules import Fitted
 from toile.data.dataset import Dataset
 from toile.evaluation.calibrators import Calibration
+from toile.pictures.form import Form
 from toile.store.run import Run
 
 
@@ -59,6 +60,11 @@ class Chosen:
         height, width, channels = self.trial["dataset"]["image_shape"]
         return height, width, channels
 
+    @property
+    def form(self) -> Form:
+        """How a picture becomes an input of the members."""
+        return self.dataset.form or Form.of(self.dataset.train.images)
+
     def ask(self, images: ImageArray) -> tuple[Probabilities, ByImage]:
         """Probabilities `(n, classes)` and each member's `(n, members, classes)`, of uint8 `(n, height, width, channels)`."""
         from toile.workers.infer import infer
@@ -90,6 +96,8 @@ class Chosen:
             "name": self.name,
             "classes": list(self.dataset.class_names),
             "image_shape": list(self.image_shape),
+            "form": self.form.plain(),
+            "first": self.dataset.first,
             "members": [
                 {"name": name, "fingerprint": runs[0].fingerprint, "architecture": runs[0].trial["architecture"]["name"]}
                 | ({"trainings": [run.fingerprint for run in runs]} if len(runs) > 1 else {})

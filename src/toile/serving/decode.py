@@ -27,19 +27,25 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from toile.errors import ToileError
+from toile.pictures.decode import Bounds
+from toile.pictures.form import Form
+from toile.pictures.read import read
 
 Work = Callable[..., tuple[np.ndarray, Sequence[str]]]
 LENGTH = struct.Struct(">I")
+BOUNDS = Bounds(pixels=4_000_000, side=4096)
 # After this long it says what it has so far, so that others get their turn.
 TURN = 0.05
 
 
-def picture(content: bytes, image_shape: Sequence[int], light_on_black: bool | None) -> tuple[np.ndarray, Sequence[str]]:
-    """What a server decodes: a picture file, brought to the form of a model's images."""
-    from toile.serving.image import prepare
+def picture(content: bytes, form: dict[str, Any], as_is: bool) -> tuple[np.ndarray, Sequence[str]]:
+    """What a server decodes: a picture file, as an image of its model.
 
-    height, width, channels = image_shape
-    made = prepare(content, (height, width, channels), light_on_black=light_on_black)
+    Args:
+        form: what `Form.plain` gave, of the model's data set.
+        as_is: guess nothing about the picture.
+    """
+    made = read(content, Form.parse(form), as_is=as_is, bounds=BOUNDS)
     return made.pixels, made.steps
 
 

@@ -12,8 +12,8 @@ SHARE = 64 * 1024  # bytes of a body that every connection may have; what is bey
 
 @dataclass(frozen=True)
 class Limits:
-    """How much at once. A picture's pixels and sides are limited where pictures are read, in `toile.serving.image`; the head of
-    a request and the way its body comes, in `toile.serving.protocol`.
+    """How much at once. A picture's pixels and sides are limited where it is decoded, in `toile.serving.decode`; the head of a
+    request and the way its body comes, in `toile.serving.protocol`.
 
     Args:
         body: bytes of one request.

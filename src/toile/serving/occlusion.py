@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toile.errors import Misuse
-from toile.serving.image import border
+from toile.pictures.learned import border
 
 MOST = 1024  # patches of one map
 

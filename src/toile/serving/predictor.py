@@ -16,6 +16,7 @@ import numpy as np
 from toile.arrays import ByImage, ImageArray, Probabilities
 from toile.errors import Misuse, ToileError
 from toile.inference import checksum
+from toile.pictures.form import Form
 from toile.version import installing
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ class Predictor:
     """A loaded export. Its `predict` may be called from several threads at once.
 
     `classes` are the names in the order of the probabilities, `image_shape` is (height, width, channels), `members` has a
-    dictionary with `name`, `fingerprint` and `architecture` for each. `metadata` is all that the file says of itself, and
-    `samples` the images that came with it, `{"class": name, "png": base64}` each; there may be none. `sealed` is whether the
+    dictionary with `name`, `fingerprint` and `architecture` for each. `form` is how a picture file becomes such an image, and
+    `first` the number that the data set has for the first class. `metadata` is all that the file says of itself, and `samples`
+    the images that came with it, `{"class": name, "png": base64}` each; there may be none. `sealed` is whether the
     file has a checksum, which is then right; files of earlier toiles have none.
     """
 
@@ -47,6 +49,8 @@ class Predictor:
     classes: tuple[str, ...]
     image_shape: tuple[int, int, int]
     members: tuple[dict[str, Any], ...]
+    form: Form
+    first: int = 0
     samples: tuple[dict[str, str], ...] = field(default=(), repr=False)
     sealed: bool = True
 
@@ -85,10 +89,15 @@ class Predictor:
             classes = tuple(str(name) for name in metadata["classes"])
             height, width, channels = (int(size) for size in metadata["image_shape"])
             members = tuple({"name": str(one["name"])} | one for one in metadata["members"])
+            shape, form = (height, width, channels), metadata.get("form")
+            form = Form.unsaid(shape) if form is None else Form.parse(form)
+            first = int(metadata.get("first", 0))
+            if form.shape != shape:
+                raise ValueError(f"its pictures come as {form.shape}, its images are {shape}")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise NotAnExport(f"{path} has damaged metadata: {type(error).__name__} {error}") from None
         samples = _samples(path, kept.get(SAMPLES_KEY))
-        made = cls(session, metadata, classes, (height, width, channels), members, samples, sealed)
+        made = cls(session, metadata, classes, shape, members, form, first, samples, sealed)
         made._check(path)
         return made
 

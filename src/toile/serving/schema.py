@@ -75,6 +75,7 @@ class Model(_Answer):
     kind: str = Field(description="'run' or 'committee'")
     classes: list[str]
     image_shape: tuple[int, int, int] = Field(description="(height, width, channels)")
+    form: dict[str, Any] = Field(description="how a picture file becomes an image of the model; see `toile.pictures.form`")
     members: list[dict[str, Any]]
     limits: dict[str, float] = Field(description="what one request may hold")
     samples: list[Sample]

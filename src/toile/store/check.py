@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from filelock import Timeout
 
+from toile.errors import said
 from toile.store import checked, datasets, sealed
 from toile.store.checked import Damaged
 from toile.store.run import Run, write_manifest
@@ -105,7 +106,7 @@ def _check_zip(path: Path) -> None:
         with zipfile.ZipFile(path) as file:
             wrong = file.testzip()
     except Exception as error:  # there are many ways of being no zip file
-        wrong = str(error) or type(error).__name__
+        wrong = said(error)
     if wrong:
         raise Damaged(path, f"it is no whole zip file: {wrong}")
 

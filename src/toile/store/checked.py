@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import sys
 from pathlib import Path
 from typing import Any
 
-from toile.errors import ToileError
+from toile.errors import ToileError, said
 from toile.store import atomic
 from toile.study.strict import is_table
+from toile.text import printable
 
 _OWN = "sha256"
 
@@ -44,12 +46,26 @@ def read(path: Path, expected: str | None = None) -> bytes:
     Raises:
         Damaged: it is missing, cannot be read, or is something else.
     """
+    check_plain(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise lost(path, error) from None
     compare(path, hashlib.sha256(content).hexdigest(), expected)
     return content
+
+
+def check_plain(path: Path) -> None:
+    """
+    Raises:
+        Damaged: there is no such file, or there is something else, such as a pipe, which to open may wait for ever.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise lost(path, error) from None
+    if not stat.S_ISREG(mode):
+        raise Damaged(path, "it is no file")
 
 
 def compare(path: Path, found: str, expected: str | None) -> None:
@@ -77,7 +93,7 @@ def parse_json(path: Path, content: bytes) -> Any:
     try:
         return json.loads(content, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
-        raise Damaged(path, f"it is no JSON: {error}") from None
+        raise Damaged(path, f"it is no JSON: {said(error)}") from None
 
 
 def _refused(name: str) -> None:
@@ -115,7 +131,7 @@ def say(text: str) -> None:
     """Name on standard error, once in a process, what is damaged while work goes on without it."""
     if text not in _said:
         _said.add(text)
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+        print(f"warning: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def say_left_out(fingerprint: str, error: Damaged) -> None:

@@ -6,7 +6,6 @@ A data set is believed after its arrays were hashed again: by every process once
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,8 @@ def _files(folder: Path) -> list[tuple[str, int, int, int]]:
 
 
 def asked(folder: Path) -> dict[str, Any]:
-    """What words meant: `content`, `name` and `classes` by a specification's JSON. Damaged, it counts as empty."""
+    """What words meant, by a specification's JSON: `content`, and what `Dataset.about` gives, with `classes` for
+    `class_names`; and a `listing` of the files. Damaged, it counts as empty."""
     try:
         return checked.read_json(folder / ASKED)[0] if (folder / ASKED).exists() else {}
     except Damaged as error:
@@ -60,36 +60,49 @@ def asked(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def remember(folder: Path, spec: DatasetSpec, dataset: Dataset) -> None:
-    """Write down that `spec` meant `dataset`. To be called under the store's lock: others remember in the same file."""
-    known, answer = asked(folder), {"content": dataset.content, "name": dataset.name, "classes": list(dataset.class_names)}
+def remember(folder: Path, spec: DatasetSpec, dataset: Dataset, listing: str | None = None) -> None:
+    """Write down that `spec` meant `dataset`, with the files as `listing` says; without one, with the files as they were.
+
+    To be called under the store's lock: others remember in the same file.
+    """
+    known, about = asked(folder), dataset.about()
+    answer = {"content": dataset.content, "classes": about.pop("class_names"), **about}
+    before = known.get(_words(spec))
+    if listing is None and is_table(before) and before.get("content") == dataset.content:
+        listing = before.get("listing")
+    answer |= {} if listing is None else {"listing": listing}
     if known.get(_words(spec)) != answer:
         checked.write_json(folder / ASKED, {**known, _words(spec): answer})
 
 
-def kept(folder: Path, spec: DatasetSpec) -> Dataset | None:
-    """The data set that `spec` meant when it was last trained on; None if it is not kept, or damaged."""
+def kept(folder: Path, spec: DatasetSpec, listing: str | None = None) -> Dataset | None:
+    """The data set that `spec` meant when it was last trained on; None if it is not kept, or damaged.
+
+    Args:
+        listing: None, or how its files must have been then.
+    """
     answer = asked(folder).get(_words(spec))
     if not (is_table(answer) and answer.keys() >= {"content", "name", "classes"}):
+        return None
+    if listing is not None and answer.get("listing") != listing:
         return None
     path = folder / str(answer["content"])
     if not path.is_dir():
         return None
     try:
-        found = opened(path)
+        # Names are no part of the content: the same images may have been kept under others.
+        return opened(path).told({**answer, "class_names": answer["classes"]})
     except Damaged as error:
         checked.say(f"{error}; the data set is read from its source")
-        return None
-    # Names are no part of the content: the same images may have been kept under others.
-    named = replace(found, name=str(answer["name"]), class_names=tuple(map(str, answer["classes"])))
-    named.__dict__["content"] = found.content  # or it would be hashed once more
-    return named
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        checked.say(f"{folder / ASKED} has something else than was written ({error}); the data set is read from its source")
+    return None
 
 
 def audited(folder: Path, dataset: Dataset) -> dict[str, Any]:
     """What `toile.data.audit.audit` finds: looked for once, and kept beside the images if they are kept."""
     path = folder / dataset.content / "audit.json"
-    wanted = {"revision": REVISION, "name": dataset.name, "class_names": list(dataset.class_names)}
+    wanted = {"revision": REVISION, **dataset.about()}
     with suppress(Damaged):  # then it is looked for again
         kept, own = checked.read_json(path)
         if own and kept.get("asked") == wanted:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from toile.errors import ToileError
+from toile.errors import ToileError, said
 from toile.store import atomic, checked, shape
 from toile.store.run import FILES, MODELS, Run, lacking
 from toile.store.store import Store
@@ -181,7 +181,7 @@ class _Archive:
         except ToileError:
             raise
         except Exception as error:
-            raise PackError(f"{self.name} is no archive of runs: {error or type(error).__name__}") from None
+            raise PackError(f"{self.name} is no archive of runs: {said(error)}") from None
 
     def runs(self) -> list[str]:
         """Fingerprints, in the archive's order, in which a packed one is read once."""
@@ -230,7 +230,7 @@ class _Archive:
             elif Trial.parse(content.decode()).fingerprint != fingerprint:
                 raise PackError(f"{self.name}: run {fingerprint[:12]} is named by another fingerprint than its trial has")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise PackError(f"{self.name}: {path} is no file of a run: {error}") from None
+            raise PackError(f"{self.name}: {path} is no file of a run: {said(error)}") from None
 
     def _text(self, path: str) -> bytes:
         if self.entries[path].size > shape.LONG:

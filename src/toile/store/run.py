@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from toile.arrays import Probabilities
+from toile.errors import said
 from toile.store import checked, shape
 from toile.store.checked import Damaged
 from toile.study.strict import is_table
@@ -99,7 +100,7 @@ class Run:
         try:
             return Trial.parse(json.dumps(self.trial))
         except (ValueError, KeyError, TypeError) as error:
-            raise Damaged(self.folder / "trial.json", f"it is no trial that this toile reads: {error}") from None
+            raise Damaged(self.folder / "trial.json", f"it is no trial that this toile reads: {said(error)}") from None
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:

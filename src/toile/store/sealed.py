@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from toile.errors import said
 from toile.store import atomic, checked
 from toile.store.checked import Damaged
 
@@ -45,6 +46,7 @@ def check(path: Path) -> None:
     Raises:
         Damaged: it is missing, cannot be read, or is not what was written.
     """
+    checked.check_plain(path)
     try:
         with path.open("rb") as file:
             left, found = path.stat().st_size - DIGEST, hashlib.sha256()
@@ -64,13 +66,14 @@ def array(path: Path) -> tuple[np.ndarray, bool]:
     Raises:
         Damaged: it is missing, is no array, or is not what was written.
     """
+    checked.check_plain(path)
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
         behind = path.stat().st_size - found.offset - math.prod(found.shape) * found.itemsize
     except OSError as error:
         raise checked.lost(path, error) from None
     except Exception as error:  # a header is a Python literal, which fails in as many ways as a parser can
-        raise Damaged(path, f"it is no array: {error or type(error).__name__}") from None
+        raise Damaged(path, f"it is no array: {said(error)}") from None
     if behind:
         check(path)
     return found, bool(behind)

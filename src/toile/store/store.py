@@ -204,10 +204,13 @@ class Store:
 
     # Data sets
 
-    def keep(self, dataset: Dataset, spec: DatasetSpec) -> None:
+    def keep(self, dataset: Dataset, spec: DatasetSpec, listing: str | None = None) -> None:
         """Keep a data set's images once, under the hash of its content, and remember by what words it was asked for.
 
         One that is there and damaged is named, set aside, and kept anew.
+
+        Args:
+            listing: of the files that it was read from; see `toile.data.listing`.
         """
         folder = self.data_folder / dataset.content
         if folder.is_dir():
@@ -215,10 +218,9 @@ class Store:
                 datasets.opened(folder)
             except Damaged as error:
                 checked.say(f"{error}; it is in {self.set_aside(folder, error)} now, and the data set is kept anew")
-        if not folder.is_dir():
-            dataset.save(folder)
+        dataset.save(folder)
         with self.claims.short():
-            datasets.remember(self.data_folder, spec, dataset)
+            datasets.remember(self.data_folder, spec, dataset, listing)
 
     def audit(self, dataset: Dataset) -> dict[str, Any]:
         """What `toile.data.audit.audit` finds in a data set: looked for once, and kept beside the images if they are kept."""
@@ -240,6 +242,10 @@ class Store:
         """The data set that `spec` meant when it was last trained on, hashed as in `dataset`. None if there is none, or a
         damaged one, which is named on standard error."""
         return datasets.kept(self.data_folder, spec)
+
+    def unchanged(self, spec: DatasetSpec, listing: str | None) -> Dataset | None:
+        """The data set that `spec` meant when its files were as `listing` says; None if there is none, or a damaged one."""
+        return datasets.kept(self.data_folder, spec, listing) if listing is not None else None
 
     # Weights and features
 
@@ -270,6 +276,7 @@ class Store:
             Damaged: it is not there, or is something else.
         """
         path = self.weights_path(content)
+        checked.check_plain(path)
         try:
             found = checked.sha256(path)
         except OSError as error:

@@ -13,11 +13,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
 from toile.study.committee import K_FOLD, Calibration, CommitteeSpec
+from toile.study.dataset import DatasetSpec, Seed
 from toile.study.names import Name, Sayable
 from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.published import Published
 from toile.study.schedules import Constant, Schedule
-from toile.study.strict import Fraction, Integers, Spec, Strings, is_table, listed, off
+from toile.study.strict import Fraction, Spec, Strings, is_table, listed, off
 from toile.text import brief
 
 
@@ -73,44 +74,21 @@ def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
     return value
 
 
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_distinct)]
-
-
-class DatasetSpec(Spec):
-    """Which images: a registered name, or a path to files of the user's own."""
-
-    name: Name | None = Field(default=None, description="a registered data set, as `toile list` shows them")
-    path: str | None = Field(default=None, description="file or folder of your own; relative to the study file")
-    test_path: str | None = Field(default=None, description="file or folder of the test images, where they are kept apart")
-    format: Name | None = Field(default=None, description="format of `path`; guessed from its ending where left out")
-    class_names: Strings | None = Field(default=None, description="what the labels 0, 1, … mean")
-    class_map: Integers | None = Field(default=None, description="new label for each old one; several may share one")
-    pool: bool = Field(
-        default=False, description="join its training and test images into one set, for `split.test` to draw from"
-    )
-    draw: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="keep only so many of its training images, at random"
-    )
-    draw_seed: Seed = Field(default=0, description="of `draw`")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.name is None) == (self.path is None):
-            raise ValueError("a data set is given by exactly one of `name` and `path`")
-        if self.path is None and (self.test_path or self.format):
-            raise ValueError("`test_path` and `format` go with `path`, not with `name`")
-        return self
 
 
 class SplitSpec(Spec):
     """How the images fall into train, validation and test, or into k folds."""
 
     method: Literal["tail", "random", "stratified"] = Field(
-        default="tail", description="`tail`: the last fraction, unshuffled, as Keras's validation_split"
+        default="stratified",
+        description="`stratified`: at random, the same share of each class; `random`; `tail`: the last fraction, unshuffled, "
+        "as Keras's validation_split",
     )
-    validation: Fraction = Field(
-        default=0.2, description="fraction of the training images (of all images where `test` is above 0); 0 for none"
+    validation: Fraction | Literal["given"] = Field(
+        default=0.2,
+        description='fraction of the training images (of all images where `test` is above 0); 0 for none; `"given"`: the data '
+        "set's own validation images, as it is where it has some",
     )
     test: Fraction = Field(default=0.0, description="fraction of all images, for a data set that has no test images of its own")
     seed: Seed = Field(default=0, description="of `random` and `stratified`")
@@ -125,9 +103,12 @@ class SplitSpec(Spec):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         # Folds take the place of `validation`.
-        held = self.test if self.folds else self.validation + self.test
+        held = self.test if self.folds or self.validation == "given" else self.validation + self.test
         if held >= 1:
             raise ValueError(f"`validation` + `test` is {held:g}; nothing is left to train on")
+        if "method" not in self.model_fields_set and not self.folds and self.validation == self.test == 0:
+            # Nothing is cut by any. What was trained before the default changed keeps its fingerprint.
+            object.__setattr__(self, "method", "tail")
         return self
 
 

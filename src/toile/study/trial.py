@@ -66,9 +66,12 @@ class Trial(Spec):
         if not (folds and drawn):
             split["shuffle"] = True
         # Folds that are cut unshuffled still draw the test images where the data set brings none.
-        draws = split["shuffle"] or split["test"] > 0 if folds else split["validation"] + split["test"] > 0
+        draws = split["shuffle"] if folds else split["validation"] not in ("given", 0)
+        draws = draws or split["test"] > 0
         if not (drawn and draws):
             split["seed"] = 0
+        if split["validation"] == "given" and not draws:
+            split["method"] = "tail"  # nothing is cut by any
         return json.dumps({"format": FORMAT, **content}, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod

@@ -73,7 +73,7 @@ def key(options: dict[str, Any], *, dataset: str, part: str, weights: str, backe
     Args:
         options: of the architecture, complete. Those of the head play no part, nor does the weights' path.
         dataset: hash of the data set's content.
-        part: "train" or "test", as the data set brings them, before any split.
+        part: "train", "validation" or "test", as the data set brings them, before any split.
         weights: hash of the backbone's weights, as `content` gives it.
         backend: Keras's; another one rounds otherwise.
         precision: of the arithmetic.
@@ -163,8 +163,11 @@ def dataset_of_features(
         found = cached(to_features, images.images, place(named), progress=progress)
         return Images(cast("ImageArray", found), images.labels)  # all that follows is whole numbers' and features' alike
 
-    test = None if dataset.test is None else part("test", dataset.test)
-    return head, Dataset(dataset.name, part("train", dataset.train), test, dataset.class_names)
+    parts = {name: part(name, images) for name, images in dataset.parts.items()}
+    made = Dataset(
+        dataset.name, parts["train"], parts.get("test"), dataset.class_names, parts.get("validation"), form=dataset.form
+    )
+    return head, made
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> Features | None:

@@ -55,6 +55,7 @@ def _write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thr
         "epochs_run": progress.epochs,
         "best_epoch": progress.patience.best_epoch or None,
         "images": parts.counts(),
+        "form": parts.dataset.form.plain() if parts.dataset.form else None,
         "seconds": {"train": train_seconds, "evaluate": evaluate_seconds.get("test", sum(evaluate_seconds.values()))},
         "images_per_second": progress.epochs * len(parts.train) / train_seconds,
         "threads": threads,

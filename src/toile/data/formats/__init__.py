@@ -5,16 +5,19 @@ Each module has a docstring of one line (for `toile list`) and
     matches(path: Path) -> bool
         Whether `path` looks like this format, from its name and kind alone.
     read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset
-        Reads `path`, and the test images from `test_path` where they are kept apart. Raises DataError.
+        Reads `path`, and the test images from `test_path` where they are kept apart. Raises DataError. Keyword arguments
+        after these are what a study may say of how the files are read, by the names that its `[dataset]` has for them.
 
 and, if there are such files without labels,
 
     unlabelled(path: Path) -> tuple[ids, pixels]
-        Two arrays of the same length: `(n,)`, and the images as `toile.data.checks.as_images` takes them.
+        Two arrays of the same length: `(n,)` or None where it has no ids, and the images as `toile.data.checks.as_images`
+        takes them.
 """
 
 from __future__ import annotations
 
+from inspect import Parameter, signature
 from pathlib import Path
 from types import ModuleType
 
@@ -44,6 +47,11 @@ def load(name: str) -> ModuleType:
 def about(name: str) -> str:
     """One line about a format."""
     return registry.about(load(name))
+
+
+def options(name: str) -> set[str]:
+    """What a study may say of how files of a format are read."""
+    return {key for key, one in signature(load(name).read).parameters.items() if one.kind is Parameter.KEYWORD_ONLY}
 
 
 def guess(path: Path) -> str:

@@ -18,6 +18,7 @@ from toile.data.limits import Budget, plain
 _CHUNK = 4096  # lines read at a time
 _LONGEST = 1 << 24  # characters read at a time: a file without line ends must not fill the memory
 _MOST = 1 << 20  # pixel columns
+_FIRST = ("pixel0", "pixel1")  # the first of them, as some count
 
 
 def matches(path: Path) -> bool:
@@ -31,37 +32,40 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     return as_dataset(path.stem, path, train, test, class_names)
 
 
-def unlabelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and pixels of a file with `id` where the label would be. (Kaggle's own test file has labels; they are ignored.)"""
-    first, (pixels, ids) = _arrays(path, ("id", "label"), Budget())
-    return np.arange(len(pixels)) if first == "label" else ids, pixels
+def unlabelled(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
+    """Ids and pixels of a file with `id` where the label would be, or with nothing there, as Kaggle hands digits out. (The test
+    file of Fashion-MNIST there has labels; they are ignored.)"""
+    first, (pixels, ids) = _arrays(path, ("id", "label", *_FIRST), Budget())
+    return ids if first == "id" else None, pixels
 
 
 def _arrays(path: Path, wanted: tuple[str, ...], budget: Budget) -> tuple[str, tuple[np.ndarray, np.ndarray]]:
-    """What the first column is called, one of the wanted; the pixels `(n, side, side, 1)`; and the first column's numbers."""
+    """What the first column is called, one of the wanted; the pixels `(n, side, side, 1)`; and the first column's numbers,
+    which are pixels too where it is called so."""
     plain(path)
     with reading(path, "cannot be read as UTF-8 text"), path.open(encoding="utf-8-sig") as file:
         first, columns = _columns(file.readline(_LONGEST), path, wanted)
-        parts = list(_parts(file, columns, path, budget))
+        parts = list(_parts(file, columns, path, budget, before=int(first not in _FIRST)))
     if not parts:
         raise DataError(f"{path}: no line after the header; expected one image a line")
-    side = math.isqrt(columns - 1)
+    side = math.isqrt(columns - int(first not in _FIRST))
     pixels = np.concatenate([pixels for pixels, _ in parts]).reshape(-1, side, side, 1)
     return first, (pixels, np.concatenate([labels for _, labels in parts]))
 
 
 def _columns(header: str, path: Path, wanted: tuple[str, ...]) -> tuple[str, int]:
-    """What the first column is called, the label's or the id's, and how many columns there are with it."""
+    """What the first column is called, the label's or the id's if there is such a one, and how many columns there are."""
     if header.count(",") > _MOST:
         raise DataError(f"{path}: line 1: {header.count(','):,} pixel columns; expected at most {_MOST:,}")
     names = [name.strip().strip('"').lower() for name in header.split(",")]
     if names[0] not in wanted:
         raise DataError(f"{path}: line 1 begins with {names[0][:40]!r}; expected the header {wanted[0]},pixel1,pixel2,…")
-    first = 0 if names[1:2] == ["pixel0"] else 1
-    for number, name in enumerate(names[1:], first):
+    before = int(names[0] not in _FIRST)
+    first = 0 if names[before : before + 1] == ["pixel0"] else 1
+    for number, name in enumerate(names[before:], first):
         if name != f"pixel{number}":
             raise DataError(f"{path}: line 1: column {name[:40]!r} where pixel{number} belongs; a column is missing or extra")
-    count = len(names) - 1
+    count = len(names) - before
     if count == 0 or math.isqrt(count) ** 2 != count:
         raise DataError(f"{path}: line 1: {count} pixel columns; expected a square number, such as 784")
     return names[0], len(names)
@@ -76,8 +80,9 @@ def _some(file: TextIO) -> list[str]:
     return lines
 
 
-def _parts(file: TextIO, columns: int, path: Path, budget: Budget) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pixels and labels, some thousand lines at a time: as floats, all 60,000 would take half a gigabyte."""
+def _parts(file: TextIO, columns: int, path: Path, budget: Budget, before: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pixels and the first column, some thousand lines at a time: as floats, all 60,000 would take half a gigabyte. There are
+    `before` columns before the pixels."""
     start = 2
     while lines := _some(file):
         if (at := next((at for at, line in enumerate(lines) if not line.strip()), None)) is not None:
@@ -92,27 +97,28 @@ def _parts(file: TextIO, columns: int, path: Path, budget: Budget) -> Iterator[t
             table = np.loadtxt(lines, delimiter=",", dtype=np.float32, ndmin=2, comments=None)
         except ValueError:
             table = None
-        if table is None or table.shape[1] != columns or not _sound(table):
-            raise _blame(lines, start, columns, path)
-        yield table[:, 1:].astype(np.uint8), table[:, 0].astype(np.int64)
+        if table is None or table.shape[1] != columns or not _sound(table, before):
+            raise _blame(lines, start, columns, path, before)
+        yield table[:, before:].astype(np.uint8), table[:, 0].astype(np.int64)
         start += len(lines)
 
 
-def _sound(table: np.ndarray) -> bool:
+def _sound(table: np.ndarray, before: int) -> bool:
     """Whether all is whole, no label negative, no pixel beyond 0..255 (NaN fails every comparison)."""
-    return bool(np.all(table == np.floor(table)) and np.all(table >= 0) and np.all(table[:, 1:] <= 255)) and bool(
+    return bool(np.all(table == np.floor(table)) and np.all(table >= 0) and np.all(table[:, before:] <= 255)) and bool(
         np.all(table[:, 0] < 2**24)
     )
 
 
-def _blame(lines: list[str], start: int, columns: int, path: Path) -> DataError:
+def _blame(lines: list[str], start: int, columns: int, path: Path, before: int) -> DataError:
     """The error for the first line that is wrong."""
     for number, line in enumerate(lines, start):
         cells = line.strip().split(",")
         if len(cells) != columns:
             return DataError(f"{path}: line {number} has {len(cells)} columns; expected {columns}, as the header")
         for column, cell in enumerate(cells):
-            name, most = ("label", 2**24 - 1) if column == 0 else (f"pixel column {column}", 255)
+            pixel = column + 1 - before
+            name, most = (f"pixel column {pixel}", 255) if pixel > 0 else ("label", 2**24 - 1)
             try:
                 value = float(cell)
             except ValueError:

@@ -1,127 +1,122 @@
-"""A folder of PNG, JPEG, GIF, BMP or WEBP images: one sub-folder a class, or train/ and test/ above those"""
+"""A folder of PNG, JPEG, GIF, BMP, WEBP or TIFF pictures: one sub-folder a class, or train/, val/ and test/ above those"""
 
 from __future__ import annotations
 
-import warnings
+import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from toile.data.checks import MAX_PIXELS, as_dataset
+from toile.data import layout
+from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
-from toile.data.limits import Budget, pictures
+from toile.data.images import Images, LeftOut, as_names
+from toile.data.limits import Budget
+from toile.pictures.files import shown
+from toile.pictures.look import Wanted
+from toile.pictures.many import Many, read_many
+from toile.study.dataset import MAX_PIXELS
+from toile.study.pictures import Fit, Ground
 
-_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
-_KINDS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+_NAMED = 100  # files that an error names; it says how many there are
+_SIZES = 6  # that an error shows
+_USUAL = 64  # pixels: what to propose where pictures have all kinds of sizes
 
 
 def matches(path: Path) -> bool:
     return path.is_dir()
 
 
-def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset:
+def read(
+    path: Path,
+    test_path: Path | None,
+    class_names: tuple[str, ...] | None,
+    *,
+    size: int | tuple[int, int] | None = None,
+    fit: Fit = "pad",
+    transparency: Ground | None = None,
+    upright: bool = True,
+    parts: dict[str, str] | None = None,
+    nested: bool = False,
+    on_error: Literal["stop", "skip"] = "stop",
+) -> Dataset:
     """Labels are the sorted sub-folders (by number where all are numbers). `class_names` that hold every folder's name
     set the order of the labels; others rename the sorted classes."""
-    inside = {folder.name: folder for folder in _folders(path)}
-    train_path = path
-    if "train" in inside and set(inside) <= {"train", "test"} and _folders(inside["train"]):
-        if test_path is not None and "test" in inside:
-            raise DataError(f"{path}: holds test/ already; leave out test_path ({test_path})")
-        train_path, test_path = inside["train"], inside.get("test", test_path)
-    order = _order(train_path, class_names)
+    found = layout.find(path, parts, nested=nested)
+    folders = {part: (folder, path) for part, folder in found.parts.items()}
+    if test_path is not None:
+        if "test" in folders:
+            raise DataError(f"{path}: holds {folders['test'][0].name}/ already; leave out test_path ({test_path})")
+        folders["test"] = (layout.find(test_path, None, nested=nested).parts["train"], test_path)
+    order = layout.classes(folders["train"][0], class_names)
+    strays: list[LeftOut] = []
+    files: list[tuple[str, str, Path, str]] = []  # part, class, file, name
+    for part, (folder, root) in folders.items():
+        listed = layout.files(folder, order, nested=nested, root=root, strays=strays)
+        files += [(part, class_, file, shown(file, root)) for class_, file in listed]
+    both = (size, size) if isinstance(size, int) else size
+    wanted = Wanted(size=both, fit=fit, ground=transparency, upright=upright)
     budget = Budget()
-    train = _images(train_path, order, budget)
-    test = _images(test_path, order, budget) if test_path is not None else None
-    arrays = [*train[0]] if test is None else [*train[0], *test[0]]
-    colour = any(array.shape[2] == 3 for array in arrays)
-    names = class_names if class_names is not None else tuple(order)
-    return as_dataset(path.name, path, _stacked(train, colour), _stacked(test, colour) if test else None, names)
+    made = read_many([file for _, _, file, _ in files], wanted, MAX_PIXELS, lambda count: budget.take(count, path))
+    whys = {at: why.removeprefix(f"{files[at][2]} ").removeprefix("is ") for at, why in sorted(made.broken.items())}
+    broken = [LeftOut(files[at][3], why) for at, why in whys.items()]
+    left_out = [*strays, *broken]
+    if left_out and on_error == "stop":
+        raise DataError(_unread(path, left_out))
+    if not len(made.kept):
+        raise DataError(f"{path}: none of {len(files):,} files can be read as a picture; the first: {left_out[0].why}")
+    if made.images is None:
+        raise DataError(_sizes(path, made))
+    kept = [files[at] for at in made.kept]
+    names = as_names([name for *_, name in kept])
+    labels = np.array([order.index(class_) for _, class_, *_ in kept], np.int64)
+    of_part = {part: np.flatnonzero([one[0] == part for one in kept]) for part in folders}
+    for part, where in of_part.items():
+        if not len(where):
+            raise DataError(f"{path}: no picture of the {part} part can be read; {left_out[0].name}: {left_out[0].why}")
+    given = {part: (made.images[where[0] : where[-1] + 1], labels[where]) for part, where in of_part.items()}
+    called = class_names if class_names is not None else tuple(order)
+    test, validation = given.get("test"), given.get("validation")
+    dataset = as_dataset(path.name, path, given["train"], test, called, validation=validation)
+    named = {part: Images(one.images, one.labels, names[of_part[part]]) for part, one in dataset.parts.items()}
+    return replace(dataset, form=made.form, left_out=tuple(left_out), **named)
 
 
-def _order(path: Path, class_names: tuple[str, ...] | None) -> dict[str, int]:
-    """Folder name -> label."""
-    found = [folder.name for folder in _folders(path)]
-    if not found:
-        raise DataError(f"{path}: no sub-folders; expected one a class, with images in it")
-    if class_names is not None and set(found) <= set(class_names):
-        return {name: label for label, name in enumerate(class_names)}
-    if class_names is not None and len(class_names) != len(found):
-        raise DataError(f"{path}: {len(found)} class folders, {len(class_names)} class names; expected one each")
-    if all(name.isdecimal() for name in found):
-        found.sort(key=int)
-    return {name: label for label, name in enumerate(found)}
+def _unread(path: Path, left_out: list[LeftOut]) -> str:
+    count = "1 file that cannot be used" if len(left_out) == 1 else f"{len(left_out):,} files that cannot be used"
+    lines = [f"  {one.name}: {one.why}" for one in left_out[:_NAMED]]
+    more = [f"  … and {len(left_out) - _NAMED:,} more"] if len(left_out) > _NAMED else []
+    way = 'mend or remove them, or write `on_error = "skip"` in the study\'s data set to leave such files out'
+    return "\n".join([f"{path}: {count}:", *lines, *more, way])
 
 
-def _images(path: Path, order: dict[str, int], budget: Budget) -> tuple[list[np.ndarray], list[int]]:
-    """Arrays `(h, w, 1 or 3)` and labels, class by class, in the order of the file names."""
-    arrays: list[np.ndarray] = []
-    labels: list[int] = []
-    first: Path | None = None
-    folders = {folder.name: folder for folder in _folders(path)}
-    unknown = sorted(set(folders) - set(order))
-    if unknown:
-        raise DataError(f"{path}: class {unknown[0]!r} is not among the training classes {', '.join(order)}")
-    if not folders:
-        raise DataError(f"{path}: no sub-folders; expected one a class, with images in it")
-    for name in sorted(folders, key=order.__getitem__):
-        files = sorted(file for file in folders[name].iterdir() if not file.name.startswith("."))
-        if not files:
-            raise DataError(f"{folders[name]}: empty; expected the images of class {name!r}")
-        pictures((file for file in files if file.suffix.lower() in _ENDINGS), budget, _KINDS)
-        for file in files:
-            array = _decoded(file)
-            if first is None:
-                first = file
-            elif array.shape[:2] != arrays[0].shape[:2]:
-                raise DataError(
-                    f"{file}: {array.shape[0]}x{array.shape[1]} (height x width), but {first} is "
-                    f"{arrays[0].shape[0]}x{arrays[0].shape[1]}; expected one size"
-                )
-            arrays.append(array)
-            labels.append(order[name])
-    return arrays, labels
+def _sizes(path: Path, made: Many) -> str:
+    """That the pictures cannot be taken in their own size: which sizes there are, and what to write."""
+    common = made.sizes.most_common()
+    count = sum(made.sizes.values())
+    what = f"{count:,} pictures of {len(common):,} sizes" if len(common) > 1 else f"{count:,} pictures of over 4 megapixels"
+    width = len(f"{common[0][1]:,}")
+    lines = [f"  {times:>{width},} of {wide} x {high}" for (high, wide), times in common[:_SIZES]]
+    if len(common) > _SIZES:
+        rest = made.sizes - Counter(dict(common[:_SIZES]))
+        small, large = min(rest, key=np.prod), max(rest, key=np.prod)
+        span = f"{small[1]} x {small[0]} to {large[1]} x {large[0]}"
+        lines.append(f"  {sum(rest.values()):>{width},} of {len(rest):,} other sizes, from {span}")
+    line = f"dataset = {{ path = {json.dumps(path.as_posix(), ensure_ascii=False)}, size = {_proposed(made)} }}"
+    way = (
+        f"toile is for small images; write in the study file\n  {line}\n"
+        'and, if they are not to be whole on the colour of their border, also fit = "crop" or fit = "stretch"'
+    )
+    return "\n".join([f"{path}: {what}; expected one size (width x height):", *lines, way])
 
 
-def _stacked(images: tuple[list[np.ndarray], list[int]], colour: bool) -> tuple[np.ndarray, np.ndarray]:
-    arrays = images[0]
-    out = np.empty((len(arrays), *arrays[0].shape[:2], 3 if colour else 1), np.uint8)
-    for row, array in enumerate(arrays):
-        out[row] = array  # grey among colour: one channel spreads over three
-    return out, np.array(images[1], np.int64)
-
-
-def _decoded(path: Path) -> np.ndarray:
-    """uint8 `(h, w, 1)` of a grey image, `(h, w, 3)` of a colour one; of a moving one the first picture. Transparent
-    parts become white, as viewers show them; 16 bits become the upper 8; a camera's rotation is applied."""
-    from PIL import Image, ImageOps
-
-    if path.suffix.lower() not in _ENDINGS or not path.is_file():
-        raise DataError(f"{path}: not an image; expected only {', '.join(_ENDINGS)} in a class folder")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_KINDS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise DataError(f"{path}: {image.width}x{image.height} is over 4 megapixels; toile is for small images")
-                image = ImageOps.exif_transpose(image)
-                if image.mode.startswith("I"):  # 16-bit grey
-                    return (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)[..., None]
-                if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-                    back = Image.new("RGBA", image.size, "white")
-                    seen = Image.alpha_composite(back, image.convert("RGBA")).convert("RGB")
-                elif image.mode in ("1", "L"):
-                    return np.array(image.convert("L"))[..., None]
-                else:
-                    seen = image.convert("RGB")
-                pixels = np.array(seen)
-                grey = image.mode in ("L", "LA", "P", "PA") and bool(np.all(pixels == pixels[..., :1]))
-                return pixels[..., :1] if grey else pixels
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{path}: cannot be read as an image ({error})") from error
-
-
-def _folders(path: Path) -> list[Path]:
-    if not path.is_dir():
-        raise DataError(f"{path}: not a folder; expected one sub-folder a class")
-    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+def _proposed(made: Many) -> str:
+    """A size for pictures of several: the usual one of them, if that is small, as in a study file."""
+    (usual, times), *_ = made.sizes.most_common()
+    if times > sum(made.sizes.values()) / 2 and max(usual) <= 2 * _USUAL:
+        return str(usual[0]) if usual[0] == usual[1] else f"[{usual[0]}, {usual[1]}]"
+    return str(min(_USUAL, max(map(max, made.sizes))))

@@ -28,12 +28,17 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     return as_dataset(path.stem, path, train, test, class_names, first=_FIRST)
 
 
-def unlabelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and pixels of a dictionary with 'features' and, if it has them, 'id'."""
+def unlabelled(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
+    """Ids and pixels of a dictionary with 'features' and, if it has them, 'id'; or pixels alone, a plain array."""
+    size = plain(path)
+    with reading(path, "cannot be read"), path.open("rb") as file:
+        if not numpy_files.header(file, path)[2].hasobject:
+            file.seek(0)
+            Budget().take(size, path)
+            return None, numpy_files.read(file, size, path)
     content = _content(path, {"features"}, Budget())
-    features = content["features"]
-    ids = content.get("id", np.arange(len(features)))
-    if not (isinstance(ids, np.ndarray) and ids.shape == (len(features),)):
+    features, ids = content["features"], content.get("id")
+    if ids is not None and not (isinstance(ids, np.ndarray) and ids.shape == (len(features),)):
         raise DataError(f"{path}: 'id' is no array of {len(features)} numbers, one an image")
     return ids, features
 

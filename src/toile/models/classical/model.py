@@ -11,7 +11,7 @@ import numpy as np
 
 from toile.arrays import DecisionValues, ImageArray, Probabilities
 from toile.data.dataset import Images
-from toile.errors import Misuse, ToileError
+from toile.errors import Misuse, ToileError, said
 from toile.models.classical.decisions import Calibration
 
 # Share of the training images that a calibration takes where there is no validation split.
@@ -173,7 +173,7 @@ def load(path: Path) -> Classical:
     except ToileError:
         raise
     except Exception as error:  # it fails in as many ways as there are files in it
-        raise ToileError(f"{path} is no classical model: {error or type(error).__name__}") from error
+        raise ToileError(f"{path} is no classical model: {said(error)}") from error
 
 
 def _with_current_names(content: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toile.errors import ToileError
+from toile.errors import ToileError, said
 from toile.runner.plan import Plan
 from toile.store import atomic, checked, shape
 from toile.store.checked import Damaged
@@ -96,7 +96,7 @@ def _read(path: Path) -> Measured:
     except Damaged as error:
         raise ToileError(f"{path} is no result: {error.why}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        what = error if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+        what = said(error) if isinstance(error, ValueError) else f"{type(error).__name__} {said(error)}"
         raise ToileError(f"{path} is no result: {what}") from None
 
 

@@ -111,6 +111,8 @@ def _split(results: StudyResults) -> str:
     }[split.method]
     if split.folds:
         return f"{split.folds}-fold cross-validation; folds by the method “{split.method}”."
+    if split.validation == "given":
+        return "The data set’s own validation images are used: all training images are trained on."
     if not split.validation:
         return "All training images are trained on; there are no validation images."
     return f"{100 * split.validation:g} % of the training images are held out for validation: {how}."

@@ -9,7 +9,8 @@ import { shrink } from "./shrink.js";
 const WIDE = matchMedia("(min-width: 58rem)"); // as in the style sheet: the answer is beside the image
 
 let model = null;
-let current = null; // { image, answer } of what is shown
+let current = null; // { image, answer, asIs } of what is shown
+let again = null; // asks once more about what is shown
 let asking = new AbortController();
 
 function tell(problem) {
@@ -42,17 +43,19 @@ function forget() {
 }
 
 /** Ask about a picture, or about one that is still to come. `label` is what the data set says of it; `come` to the answer
- *  where it is below the screen. */
+ *  where it is below the screen. Nothing is guessed about the data set's own. */
 function ask(source, { label, small, come = true } = {}) {
+  again = () => ask(source, { label, small, come: false });
   return latest(async (signal) => {
     try {
       const file = await source;
       if (signal.aborted) return;
       preview(file, small);
       const { image, done } = await shrink(file, model.limits);
-      const answer = await server.predict(image, signal);
+      const asIs = label !== undefined || byId("as-is").checked;
+      const answer = await server.predict(image, asIs, signal);
       if (signal.aborted) return;
-      current = { image, answer };
+      current = { image, answer, asIs };
       mattered(false);
       show(answer, { done, label });
       byId("result").hidden = false;
@@ -102,8 +105,8 @@ function mattered(shown) {
 function explain() {
   if (!byId("heat").hidden) return mattered(false);
   return latest(async (signal) => {
-    const { image, answer } = current;
-    const found = await server.explain(image, answer.class, signal);
+    const { image, answer, asIs } = current;
+    const found = await server.explain(image, answer.class, asIs, signal);
     if (signal.aborted) return;
     const { mean, where } = peak(found.map);
     const line = mean > 0.0005
@@ -148,6 +151,17 @@ function offerSamples() {
   byId("samples").hidden = !model.samples.length;
 }
 
+/** What the model has learned of borders and margins, and the switch for what is guessed by it. */
+function offerGuess() {
+  const guess = model.form.guess;
+  byId("as-is-line").hidden = !guess;
+  if (!guess) return;
+  const known = guess.border < 128 ? "light on dark" : "dark on light";
+  const trims = guess.fill === undefined ? "" : ", and trims it";
+  byId("as-is-hint").textContent = `The model knows ${known}: it inverts a picture that is not${trims}.`;
+  byId("as-is").addEventListener("change", () => again?.());
+}
+
 function listen() {
   byId("file").addEventListener("change", (event) => {
     pick(event.target.files);
@@ -168,7 +182,7 @@ function listen() {
     pick(event.dataTransfer?.files ?? []);
   });
   byId("explain").addEventListener("click", explain);
-  const light = model.image_shape[2] === 1; // grey models know light objects on black
+  const light = model.form.guess !== undefined && model.form.guess.border < 128;
   const area = drawing(byId("canvas"), {
     ink: light ? "#fff" : "#000",
     ground: light ? "#000" : "#fff",
@@ -179,6 +193,7 @@ function listen() {
       asking.abort();
       byId("answer").removeAttribute("aria-busy");
       forget();
+      again = null;
       byId("empty").hidden = false;
       return tell(null);
     },
@@ -191,6 +206,7 @@ try {
   model = await server.model();
   introduce();
   offerSamples();
+  offerGuess();
   listen();
   document.body.dataset.ready = "true";
 } catch (error) {

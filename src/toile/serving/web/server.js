@@ -26,10 +26,10 @@ export const model = () => ask("/v1/model").then((response) => response.json());
 
 export const sample = (url) => ask(url).then((response) => response.blob());
 
-/** The prediction of one image, with the pixels that the model saw. */
-export const predict = (image, signal) =>
-  post("/v1/predict?pixels=true", image, signal).then((answer) => answer.predictions[0]);
+/** The prediction of one image, with the pixels that the model saw; `asIs` to have nothing guessed about it. */
+export const predict = (image, asIs, signal) =>
+  post(`/v1/predict?pixels=true&as_is=${asIs}`, image, signal).then((answer) => answer.predictions[0]);
 
 /** Which part of the image mattered for a class. */
-export const explain = (image, name, signal) =>
-  post(`/v1/explain?class=${encodeURIComponent(name)}`, image, signal);
+export const explain = (image, name, asIs, signal) =>
+  post(`/v1/explain?class=${encodeURIComponent(name)}&as_is=${asIs}`, image, signal);

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +15,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from toile.errors import ToileError
-from toile.serving.image import ImageError, prepare
+from toile.pictures.decode import ImageError
+from toile.pictures.form import Form, Guess
+from toile.pictures.read import MAX_BYTES, read
+from toile.serving.decode import BOUNDS
 
 SHAPE = (28, 28, 1)
+FASHION = Form(size=(28, 28), channels=1, own=((28, 28),), guess=Guess(border=0.0, fill=1.0))
+
+
+def prepare(source, shape, form=None):
+    """By what was learned of Fashion-MNIST, or as models were asked before they brought a form."""
+    form = form or (FASHION if shape == SHAPE else Form.unsaid(shape))
+    return read(source, form, bounds=BOUNDS)
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options) -> bytes:
@@ -155,14 +167,54 @@ def test_colour_models_keep_colour_background_and_margins():
     assert prepared.steps == ("resized from 100 x 80 to 32 x 26 and centred in 32 x 32",)
     assert prepared.pixels[0, 0].tolist() == [255, 255, 255]
     assert prepared.pixels[16, 22].tolist() == [200, 20, 20]
-    assert prepare(encoded(garment()), (32, 32, 3)).steps[0] == "repeated grey in three channels"
+    assert prepare(encoded(garment()), (32, 32, 3)).steps[-1] == "repeated grey in three channels"
 
 
-def test_what_the_model_knows_can_be_said():
-    left = prepare(encoded(garment(255, 55)), SHAPE, light_on_black=False)
+def test_guesses_can_be_switched_off():
+    left = read(encoded(garment(255, 55)), FASHION, as_is=True)
     assert left.pixels[0, 0, 0] == 255
-    assert not said(left, "inverted")
-    assert not said(left, "trimmed")
+    assert left.steps == ("resized from 100 x 80 to 28 x 22 and centred in 28 x 28",)
+
+
+def test_dark_on_white_is_learned_too():
+    paper = replace(FASHION, guess=Guess(border=255.0, fill=1.0))
+    taken, inverted = prepare(encoded(garment(255, 55)), SHAPE, paper), prepare(encoded(garment(0, 200)), SHAPE, paper)
+    np.testing.assert_array_equal(taken.pixels, inverted.pixels)
+    assert said(inverted, "inverted, because its border is dark and the model knows dark objects on white (border median 255)")
+    assert not said(taken, "inverted")
+
+
+@pytest.mark.parametrize("own", [(28, 28), (56, 40)])
+def test_nothing_is_guessed_about_the_data_sets_own(own):
+    form = replace(FASHION, own=(own, (28, 28)))
+    pixels = np.full(own, 250, np.uint8)
+    pixels[12:20, 9:14] = 30
+    prepared = prepare(encoded(Image.fromarray(pixels)), SHAPE, form)
+    assert not said(prepared, "inverted") and not said(prepared, "trimmed")
+    assert prepared.pixels[0, 14, 0] == 250
+
+
+def test_before_models_brought_a_form_their_own_size_was_no_sign():
+    bright = garment(255, 55).resize((28, 28))
+    assert said(prepare(encoded(bright), SHAPE, Form.unsaid(SHAPE)), "inverted")
+    assert prepare(encoded(bright), SHAPE).steps == ("taken as it is",)
+    assert prepare(encoded(bright.convert("RGB")), (28, 28, 3), Form.unsaid((28, 28, 3))).steps == ("taken as it is",)
+
+
+@pytest.mark.parametrize(("fill", "trimmed"), [(0.6, False), (0.62, False), (0.5, True), (20 / 28, True), (1.0, True)])
+def test_an_object_as_large_as_learned_is_left_where_it_is(fill, trimmed):
+    """The garment takes 60 of the 100 pixels that become 28."""
+    form = replace(FASHION, guess=Guess(border=0.0, fill=fill))
+    prepared = prepare(encoded(garment()), SHAPE, form)
+    assert said(prepared, "trimmed") == trimmed
+    rows = np.flatnonzero((prepared.pixels[:, :, 0] > 100).any(axis=1))
+    assert abs((rows[-1] - rows[0] + 1) / 28 - fill) < 0.07
+
+
+def test_objects_of_all_sizes_are_not_trimmed():
+    form = replace(FASHION, guess=Guess(border=0.0))
+    prepared = prepare(encoded(garment(255, 55)), SHAPE, form)
+    assert said(prepared, "inverted") and not said(prepared, "trimmed")
 
 
 @given(
@@ -188,8 +240,11 @@ def test_no_picture_no_file_and_broken_files_are_told_apart(tmp_path):
         prepare(b"not a picture at all", SHAPE)
     with pytest.raises(ImageError, match=r"gone\.png cannot be read: No such file"):
         prepare(tmp_path / "gone.png", SHAPE)
-    with pytest.raises(ImageError, match="cannot be read: Is a directory"):
+    with pytest.raises(ImageError, match="cannot be read: it is not a file"):
         prepare(tmp_path, SHAPE)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ImageError, match="cannot be read: it is not a file"):
+        prepare(tmp_path / "pipe.png", SHAPE)
     noise = np.random.default_rng(0).integers(0, 256, (90, 90), dtype=np.uint8)
     for format in ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP"):
         whole = encoded(Image.fromarray(noise), format)
@@ -241,6 +296,46 @@ def test_exactly_four_megapixels_is_allowed():
     assert prepare(encoded(Image.new("1", (2000, 2000))), SHAPE).pixels.shape == SHAPE
 
 
-def test_a_model_of_two_channels_is_told():
-    with pytest.raises(ImageError, match="2 channels"):
-        prepare(encoded(garment()), (28, 28, 2))
+def test_a_phones_picture_is_read_at_reduced_scale():
+    """12 megapixels, lying: an eighth of it is enough."""
+    across = np.linspace(0, 255, 4000).astype(np.uint8)
+    pixels = np.stack([np.tile(across, (3000, 1))] * 3, axis=2)
+    pixels[:, :, 1] = 40
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(Image.fromarray(pixels), "JPEG", exif=exif)
+    with pytest.raises(ImageError, match=r"4000 x 3000 is 12\.0 megapixels; allowed are 4"):
+        prepare(content, (64, 48, 3))
+    prepared = read(content, Form(size=(64, 48), channels=3))
+    assert prepared.steps == (
+        "turned upright, as its EXIF orientation says",
+        "decoded at 1/8 of its size, 3000 x 4000",
+        "resized from 375 x 500 to 48 x 64",
+    )
+    whole = np.asarray(Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_270).resize((48, 64), Image.Resampling.BOX))
+    assert np.abs(prepared.pixels.astype(int) - whole).max() <= 4
+    left = read(content, Form(size=(48, 64), channels=3, upright=False))
+    assert np.abs(left.pixels.astype(int) - np.rot90(whole)).max() <= 4
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_exif_can_be_ignored(format):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
+    image, options = Image.fromarray(pixels).convert("RGB"), {"lossless": True} if format == "WEBP" else {}
+    content = encoded(image, format, exif=exif, **options)
+    expected = np.asarray(Image.open(io.BytesIO(encoded(image, format, **options))).convert("RGB"))
+    lying = read(content, Form(size=(2, 3), channels=3, upright=False))
+    upright = read(content, Form(size=(3, 2), channels=3))
+    assert lying.steps == ("taken as it is",)
+    assert upright.steps == ("turned upright, as its EXIF orientation says",)
+    np.testing.assert_array_equal(lying.pixels, expected)
+    np.testing.assert_array_equal(upright.pixels, np.rot90(expected, -1))
+
+
+def test_sizes_of_files_are_bounded(tmp_path):
+    with (tmp_path / "a.png").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(ImageError, match=r"a\.png is too large: 269,484,033 bytes; allowed are 269,484,032"):
+        prepare(tmp_path / "a.png", SHAPE)

@@ -1,0 +1,47 @@
+"""Images with their labels, and with the names by which their owner finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from toile.arrays import FileNames, ImageArray, Index, Labels
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images with their labels.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`, 0..255.
+        labels: int64 `(n,)`, 0..classes - 1.
+        names: `(n,)` strings, by which their owner finds the pictures: paths of files within the data set, with /; None where
+            they have none.
+    """
+
+    images: ImageArray
+    labels: Labels
+    names: FileNames | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Index | slice) -> Images:
+        return Images(self.images[index], self.labels[index], None if self.names is None else self.names[index])
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that could not be read, and why, in one line."""
+
+    name: str
+    why: str
+
+
+def as_names(names: Sequence[str]) -> FileNames:
+    """Strings of any length as `(n,)`, for `Images`."""
+    made = np.empty(len(names), object)
+    made[:] = names
+    return made

@@ -1,0 +1,61 @@
+"""Which files of a folder are pictures, and which are what systems and archives leave between them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+# Besides what begins with a dot: Windows' and macOS's views of a folder, and what archives and network drives add.
+_JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir", "$recycle.bin", "system volume information"}
+
+
+def junk(name: str) -> bool:
+    """Whether a file or folder of this name is none of the user's."""
+    return name.startswith(".") or name.lower() in _JUNK
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, without junk, by name."""
+    with os.scandir(folder) as found:
+        return sorted((entry for entry in found if not junk(entry.name)), key=lambda entry: entry.name)
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one, or leads to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder, by name."""
+    return [Path(entry.path) for entry in entries(folder) if is_folder(entry)]
+
+
+def walk(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[os.DirEntry[str]]:
+    """All files below a folder, by name. Links to folders are followed, but not in circles.
+
+    Args:
+        above: device and inode of the folders that it is in.
+    """
+    about = folder.stat()
+    if (here := (about.st_dev, about.st_ino)) in above:
+        return
+    for entry in entries(folder):
+        if is_folder(entry):
+            yield from walk(Path(entry.path), above | {here})
+        else:
+            yield entry
+
+
+def pictures(folder: Path) -> list[Path]:
+    """All files below a folder that are called as pictures are, by name."""
+    return [Path(entry.path) for entry in walk(folder) if Path(entry.name).suffix.lower() in ENDINGS]
+
+
+def shown(path: Path, root: Path) -> str:
+    r"""The path of a file within a folder, with /. Bytes that are no text, which no file of ours could hold, are `\udcff`."""
+    return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
