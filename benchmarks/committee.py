@@ -33,7 +33,7 @@ def cases(quick: bool) -> list[Case]:
             f"greedy, {hundred['members']} candidates and {images:,} images",
             {"toile": Side(chosen, hundred, threads=1), "the papers' loop": Side(chosen_by_the_loop, hundred, threads=1)},
             figure="fit_seconds",
-            note="to be under 5 s; toile in 20 bags, and five times more for the nested loss; the loop once, 50 picks",
+            note="to be under 5 s; 50 picks; the loop once, toile in 20 bags too, and all that five times more by folds",
         ),
     ]
 

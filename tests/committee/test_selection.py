@@ -69,13 +69,36 @@ def test_the_order_of_candidates_means_nothing(count: int, seed: int) -> None:
     np.testing.assert_array_equal(other.nested, found.nested)
 
 
-def test_many_candidates_go_into_bags() -> None:
-    candidates = library(40)
-    found = select(candidates)
-    assert sum(found.weights) == pytest.approx(1)
-    shares = np.array(found.weights) * found.picks * selection.BAGS
-    assert np.allclose(shares, np.round(shares)), "weights are picks of all bags"
-    assert np.flatnonzero(found.weights).size > 3
+def whole(found: selection.Selection, bags: int) -> bool:
+    shares = np.array(found.weights) * found.picks * bags
+    return bool(np.allclose(shares, np.round(shares)))
+
+
+def test_many_candidates_go_into_bags_where_that_is_better_by_folds() -> None:
+    """Few images and many candidates that know nothing: a lucky one is soon found. Many images: luck is no matter."""
+    few = np.random.default_rng(0).integers(0, 4, 40)
+    lucky = select([member(few, seed, 1.0) for seed in range(40)])
+    assert whole(lucky, selection.BAGS) and not whole(lucky, 1), "weights are picks of all bags"
+    many = np.random.default_rng(0).integers(0, 4, 5000)
+    alone = select([member(many, seed, strength) for seed, strength in enumerate(np.linspace(0, 3, 12))])
+    assert whole(alone, 1), "weights are picks of one selection"
+    assert sum(lucky.weights) == pytest.approx(1) == sum(alone.weights)
+
+
+def test_on_other_images_it_is_not_worse_than_the_loop_of_the_papers() -> None:
+    differences = []
+    for seed, images in enumerate((60, 300, 3000)):
+        generator = np.random.default_rng(seed)
+        labels, fresh, strengths = generator.integers(0, 4, images), generator.integers(0, 4, 4000), generator.uniform(0, 2, 40)
+        candidates = [member(labels, 100 * seed + i, strength) for i, strength in enumerate(strengths)]
+        new = [member(fresh, 7000 + 100 * seed + i, strength) for i, strength in enumerate(strengths)]
+        of_label = np.stack([one.probabilities[np.arange(images), labels] for one in candidates]).astype(np.float64)
+        ours, theirs = (
+            loss(combine(new, "greedy", weights).probabilities, fresh)
+            for weights in (select(candidates).weights, reference(of_label, selection.PICKS))
+        )
+        differences.append(ours - theirs)
+    assert np.mean(differences) < 1e-3
 
 
 def test_the_loss_on_the_images_of_the_selection_is_too_low_by_about_its_optimism() -> None:

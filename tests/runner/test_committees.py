@@ -202,7 +202,12 @@ NO_TEST = replace(dataset(), test=None)
             r"stack of 2 members and 10 classes has 189 numbers to fit, and there are 40 images held out; take a rule",
         ),
         (
-            {"trial": list(TWO), "data": without(3), "committee": [committee("mean", calibration="temperature")]},
+            {
+                "trial": list(TWO),
+                "data": without(3),
+                "split": {"method": "tail"},
+                "committee": [committee("mean", calibration="temperature")],
+            },
             "temperature is fitted on 40 images held out, and none of them is of class '3'",
         ),
         (

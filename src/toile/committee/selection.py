@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from toile.arrays import Numbers, OfLabel, PickWeights
+from toile.arrays import Labels, Numbers, OfLabel, PickWeights
 from toile.committee.fitting import Unseen, folds
 from toile.errors import Misuse
 from toile.evaluation.optimise import one_thread
@@ -15,7 +16,7 @@ from toile.evaluation.predictions import Predictions
 from toile.evaluation.scores import EPSILON
 
 PICKS = 50
-# Of bags: a half of the candidates each, but 10 at least. Where that is all of them, one bag is enough.
+# Of bags: a half of the candidates each, but 10 at least.
 BAGS, LEAST_IN_BAG = 20, 10
 # The sorted start is so many of the best at most.
 START = 5
@@ -61,10 +62,12 @@ def select(
 
     A committee begins with the best candidates, as many of the first five as are best together. Then the candidate is added,
     again and again with replacement, which lowers the log loss of the mean most; a candidate's weight is its share of the
-    picks. Of 50 picks those up to the lowest log loss are kept. So as not to depend on a lucky candidate, it is done in 20 bags
-    with half of the candidates each, and the mean of their committees is taken (Caruana, Munson & Niculescu-Mizil, "Getting the
-    Most Out of Ensemble Selection", ICDM 2006). Bags are drawn with a fixed seed; of equals the same one is always taken, in
-    whatever order they come.
+    picks. Of 50 picks those up to the lowest log loss are kept.
+
+    Of more than ten candidates it is done in 20 bags too, with half of the candidates each, and the mean of their committees is
+    taken (Caruana, Munson & Niculescu-Mizil, "Getting the Most Out of Ensemble Selection", ICDM 2006): it depends less on a
+    lucky candidate, which helps where there are few images. They are taken if their nested loss is lower by more than its
+    standard error. Bags are drawn with a fixed seed; of equals the same one is always taken, in whatever order they come.
 
     Args:
         candidates: predictions of the same images, of a `validation` or `out-of-fold` split.
@@ -85,15 +88,15 @@ def select(
     prices = {name: np.asarray((costs or {})[name], np.float64)[first] for name in limits if name != "max_members"}
     if "max_members" in limits:
         prices["max_members"] = np.ones(len(of_label))
-    fold, nested = folds(labels, FOLDS), np.zeros(PICKS)
     with one_thread():
-        path = _path(of_label, limits, prices)
-        losses = _losses(path, of_label)
-        for out in (fold == held for held in range(FOLDS)):
-            if out.any() and not out.all():
-                nested -= np.log(_path(of_label[:, ~out], limits, prices) @ of_label[:, out]).sum(axis=1)
+        path, losses, held = _nested(_forward, of_label, labels, limits, prices)
+        if len(of_label) > LEAST_IN_BAG:
+            bags = _nested(_bagged, of_label, labels, limits, prices)
+            gain = held[losses.argmin()] - bags[2][bags[1].argmin()]
+            if gain.mean() > gain.std() / np.sqrt(len(labels)):
+                path, losses, held = bags
     shares = unseen.shared(path.T).T
-    return Selection(tuple(shares[losses.argmin()].tolist()), shares, losses, nested / len(labels))
+    return Selection(tuple(shares[losses.argmin()].tolist()), shares, losses, held.mean(axis=1))
 
 
 def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
@@ -101,14 +104,33 @@ def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
     return select(members).weights
 
 
-def _path(of_label: OfLabel, limits: Mapping[str, float], prices: Mapping[str, Numbers]) -> PickWeights:
+def _nested(
+    way: Callable[[OfLabel], PickWeights],
+    of_label: OfLabel,
+    labels: Labels,
+    limits: Mapping[str, float],
+    prices: Mapping[str, Numbers],
+) -> tuple[PickWeights, Numbers, NDArray[np.float64]]:
+    """A path, the log loss of each of its committees, and `(picks, images)`: the same by selections on other images."""
+    path, fold = _path(way, of_label, limits, prices), folds(labels, FOLDS)
+    held = np.zeros((PICKS, len(labels)))
+    for out in (fold == number for number in range(FOLDS)):
+        # Of fewer images than folds, some are empty; and nothing is left to choose by where there is but one image.
+        chosen = path if out.all() else _path(way, of_label[:, ~out], limits, prices)
+        held[:, out] = -np.log(chosen @ of_label[:, out])
+    return path, _losses(path, of_label), held
+
+
+def _path(
+    way: Callable[[OfLabel], PickWeights], of_label: OfLabel, limits: Mapping[str, float], prices: Mapping[str, Numbers]
+) -> PickWeights:
     """`(picks, candidates)`: the weights after each pick, of `(candidates, images)`, within the budgets."""
     payable = [i for i in range(len(of_label)) if all(prices[name][i] <= limit for name, limit in limits.items())]
     if not payable:
         told = ", ".join(f"{name} = {limit:,g}" for name, limit in limits.items())
         raise Misuse(f"no candidate is within the budget ({told})")
     path = np.zeros((PICKS, len(of_label)))
-    path[:, payable] = _bagged(of_label[payable])
+    path[:, payable] = way(of_label[payable])
     weights = path[_losses(path, of_label).argmin()]
     if all(prices[name][weights > 0].sum() <= limit for name, limit in limits.items()):
         return path
@@ -131,8 +153,6 @@ def _bagged(of_label: OfLabel) -> PickWeights:
     """`(picks, candidates)`: the mean of the bags' committees after each pick."""
     count = len(of_label)
     in_bag = min(count, max(LEAST_IN_BAG, count // 2))
-    if in_bag == count:
-        return _forward(of_label)
     generator, path = np.random.default_rng(0), np.zeros((PICKS, count))
     for _ in range(BAGS):
         bag = np.sort(generator.choice(count, in_bag, replace=False))
