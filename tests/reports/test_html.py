@@ -278,6 +278,9 @@ def test_what_was_fitted_chosen_and_calibrated_is_told(tmp_path):
     assert row[:3] == ["average of all", "temperature 1.250", "160 validation images"]
     before = evaluate(committee.uncalibrated, results.test.labels)
     assert row[3:7] == [figure(one[name]) for name in ("loss", "brier") for one in (before, committee.test)]
+    (said,) = json.loads(json.dumps(summary(results)))["committees"]
+    assert said["calibration"] == {"name": "temperature", "temperature": 1.25} and said["fitted_on"] == "160 validation images"
+    assert said["choice"]["picks"] == 10 and len(said["choice"]["path"]) == 10
     page = render(results)
     assert "the committee (rule mean, then temperature)" in page and "Before and after calibration" in page
     assert 'aria-label="Reliability diagram of average of all, before' in page
@@ -307,5 +310,8 @@ def test_a_trial_that_is_calibrated_has_a_row_and_two_diagrams(tmp_path):
     found = replace(results, trials=(replace(results.trials[0], calibrated=after), *results.trials[1:]))
     (row,) = calibration_table(found).rows
     assert row[0] == "model-1" and row[4] == figure(after.test["loss"])
+    first, second, *_ = json.loads(json.dumps(summary(found)))["trials"]
+    assert first["calibrated"]["calibration"] == {"name": "temperature", "temperature": 2.0} and second["calibrated"] is None
+    assert first["calibrated"]["test"]["loss"] == after.test["loss"] != first["test"]["loss"]
     titles = [panel["title"] for panel in reliability(found)]
     assert titles == ["model-1", "model-1, calibrated", "model-2", "model-3"]

@@ -24,6 +24,8 @@ from tests.serving.fixture import CLASSES, MEMBERS, png, sample, write_export
 from tests.training.fixture import dataset, make_store, make_trial, work
 from toile.committee.rules import RULES
 from toile.errors import Misuse, ToileError
+from toile.evaluation.calibrators import calibrate
+from toile.evaluation.predictions import Predictions
 from toile.inference import checksum, standalone
 from toile.serving import export
 from toile.serving.chosen import Chosen
@@ -153,6 +155,26 @@ def test_members_of_other_backends_and_precisions(store: Store, tmp_path: Path) 
         else:
             assert difference <= export.TOLERANCE
     assert [one["precision"] for one in predictor.metadata["provenance"]["members"]][-1] == "bfloat16"
+
+
+def test_members_that_are_the_mean_of_folds_and_a_calibration_leave_in_the_same_file(
+    members: dict[str, Any], tmp_path: Path
+) -> None:
+    first, second = members.values()
+    own = {"both": (first, second), "second": (second,)}
+    stored = np.stack([run.probabilities("test") for run in (first, second)])
+    of_members = np.stack([RULES["mean"](stored, None), stored[1]])
+    unseen = Predictions("validation", RULES["mean"](of_members, None), dataset().test.labels)  # whatever they are
+    calibration = calibrate("isotonic", unseen)
+    chosen = Chosen("committee", "made", "of folds", own, dataset(), "mean", None, {"accuracy": 0.5}, calibration)
+    made = export.write(chosen, output=tmp_path / "folds.onnx")
+    assert made.difference <= export.TOLERANCE and made.from_stored <= export.TOLERANCE
+    predictor = Predictor.from_file(made.path)
+    probabilities, said = predictor.predict(dataset().test.images)
+    np.testing.assert_allclose(said, of_members.transpose(1, 0, 2), atol=1e-5)
+    np.testing.assert_allclose(probabilities, calibration(RULES["mean"](of_members, None)), atol=1e-5)
+    assert predictor.metadata["calibration"] == calibration.about()
+    assert [one.get("trainings") for one in predictor.members] == [[first.fingerprint, second.fingerprint], None]
 
 
 # What goes wrong

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
-from toile.reports.results.study import StudyResults, TrialResult
+from toile.reports.results.study import CalibratedResult, StudyResults, TrialResult
 
 
 def summary(results: StudyResults) -> dict[str, Any]:
@@ -14,7 +15,8 @@ def summary(results: StudyResults) -> dict[str, Any]:
     Returns:
         `study`, `title`, `dataset`, `test_images`, and the lists `trials` and `committees`. A trial that has not been run
         has `status` `missing` and None for every figure; its keys are the same. Figures that are not finite are None,
-        because JSON has no word for them.
+        because JSON has no word for them. A committee's `choice` and `calibration`, and a trial's `calibrated`, are None where
+        there is none; a committee's `test` are the figures after its calibration.
     """
     return plain(
         {
@@ -29,6 +31,9 @@ def summary(results: StudyResults) -> dict[str, Any]:
                     "members": committee.members,
                     "rule": committee.rule,
                     "weights": committee.weights,
+                    "calibration": committee.calibration.about() if committee.calibration else None,
+                    "fitted_on": committee.fitted_on or None,
+                    "choice": asdict(committee.choice) if committee.choice else None,
                     "published": committee.published or {},
                     "test": committee.test,
                     "mean_of_members": committee.mean_of_members,
@@ -56,7 +61,12 @@ def _trial(trial: TrialResult) -> dict[str, Any]:
         "published": trial.published or {},
         "validation": trial.validation if trial.run else None,
         "test": trial.test if trial.run else None,
+        "calibrated": _calibrated(trial.calibrated),
     }
+
+
+def _calibrated(after: CalibratedResult | None) -> dict[str, Any] | None:
+    return after and {"calibration": after.calibration.about(), "fitted_on": after.fitted_on, "test": after.test}
 
 
 def plain(value: Any) -> Any:
