@@ -28,6 +28,7 @@ CHECKED = (
     "toile.inference",
     "toile.models.classical",
     "toile.models.scratch",
+    "toile.store.shape",
     "toile.pictures",
     "toile.study.schedules",
     "toile.training.engines",

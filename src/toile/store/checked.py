@@ -7,11 +7,10 @@ import json
 import stat
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from toile.errors import ToileError, said
 from toile.store import atomic
-from toile.study.strict import is_table
 from toile.text import printable
 
 _OWN = "sha256"
@@ -112,7 +111,7 @@ def read_json(path: Path) -> tuple[dict[str, Any], bool]:
         Damaged: it is missing, is no such file, or says something else than was written.
     """
     found = parse_json(path, read(path))
-    if not is_table(found):
+    if not _is_table(found):
         raise Damaged(path, f"a JSON object is wanted, got {type(found).__name__}")
     own = found.pop(_OWN, None)
     if own is not None and own != _digest(found):
@@ -137,3 +136,8 @@ def say(text: str) -> None:
 def say_left_out(fingerprint: str, error: Damaged) -> None:
     """Name a run that is damaged, and what to do about it."""
     say(f"run {fingerprint[:12]} is left out: {error}; `toile check --repair` sets it aside, and `toile run` trains it anew")
+
+
+def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
+    """As in `toile.study.strict`, which brings pydantic: whoever only asks an export has none."""
+    return isinstance(value, dict)
