@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -131,7 +132,7 @@ def make_results(
     Args:
         lines: the line of a model, if it is not the model itself.
         folds: whether models of one line are its folds.
-        chosen: whether the committee is one that was chosen and calibrated.
+        chosen: whether there is a second committee, one that was chosen and calibrated.
     """
     classes = len(names)
     data = Dataset(dataset, make_images(train, 1, classes), make_images(test, 2, classes), names)
@@ -169,7 +170,6 @@ def make_results(
     committees = []
     if committee and not missing:
         probabilities = np.mean([trial.run.probabilities("test") for trial in trials], axis=0, dtype=np.float64)
-        more = CHOSEN | {"uncalibrated": probabilities.astype(np.float32)} if chosen else {}
         committees.append(
             CommitteeResult(
                 "average of all",
@@ -180,9 +180,11 @@ def make_results(
                 evaluate(probabilities, data.test.labels),
                 mean_of_members([trial.test for trial in trials]),
                 {"test": {"loss": 0.4441, "accuracy": 0.8409, "precision": 0.8835, "recall": 0.7992}},
-                **more,
             )
         )
+        if chosen:
+            before = probabilities.astype(np.float32)
+            committees.append(replace(committees[0], name="chosen of all", uncalibrated=before, **CHOSEN))
     study = StudySpec.model_validate(
         {
             "title": title,

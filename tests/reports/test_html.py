@@ -269,21 +269,22 @@ def test_validation_figures_of_other_folds_choose_nothing(tmp_path) -> None:
 
 def test_what_was_fitted_chosen_and_calibrated_is_told(tmp_path):
     results = make_results(tmp_path, train=100, test=60, chosen=True)
-    told = findings(results)[-1]
+    told = findings(results)[-2]
     assert "It was fitted on 160 validation images, and calibrated by “temperature”: its log loss is " in told
     assert "3 of 7 candidates were chosen; on the images that chose them the log loss is 0.4000, on images held out" in told
     assert "of the choice 0.4100, on the test images 0.5000." in told
-    (committee,) = results.committees
+    committee = results.committees[1]
     (row,) = calibration_table(results).rows
-    assert row[:3] == ["average of all", "temperature 1.250", "160 validation images"]
+    assert row[:3] == ["chosen of all", "temperature 1.250", "160 validation images"]
     before = evaluate(committee.uncalibrated, results.test.labels)
     assert row[3:7] == [figure(one[name]) for name in ("loss", "brier") for one in (before, committee.test)]
-    (said,) = json.loads(json.dumps(summary(results)))["committees"]
+    plain_one, said = json.loads(json.dumps(summary(results)))["committees"]
+    assert plain_one["calibration"] is plain_one["fitted_on"] is plain_one["choice"] is None
     assert said["calibration"] == {"name": "temperature", "temperature": 1.25} and said["fitted_on"] == "160 validation images"
     assert said["choice"]["picks"] == 10 and len(said["choice"]["path"]) == 10
     page = render(results)
     assert "the committee (rule mean, then temperature)" in page and "Before and after calibration" in page
-    assert 'aria-label="Reliability diagram of average of all, before' in page
+    assert 'aria-label="Reliability diagram of chosen of all, before' in page
 
 
 def test_a_rule_that_its_own_fit_calibrates_says_so(tmp_path):
