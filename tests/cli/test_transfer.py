@@ -100,6 +100,7 @@ def test_what_cannot_be_is_one_error_before_anything_trains(verb, backbone, says
 
 def test_weights_that_cannot_be_downloaded_are_told_when_planned_and_end_a_run_before_it_trains(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)  # away from the weights that may lie beside the project
     monkeypatch.setattr(backbones, "_unreachable", lambda url: "no route to host")
     named = study(tmp_path, 'backbone = "vgg16"')
     told = "trials 'head (seed 0)', 'head (seed 1)': the ImageNet weights of vgg16 are not here and cannot be downloaded"

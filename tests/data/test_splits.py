@@ -46,7 +46,8 @@ def test_three_parts_are_a_partition(n, method, validation, test, seed):
     assert (parts.validation is None) == (validation == 0)
     assert sorted(number for part in drawn for number in numbers(part)) == list(range(n))
     assert abs(len(parts.test) - n * test) <= 1.5
-    assert abs(len(drawn[-1]) - n * (validation or test)) <= 1.5
+    # Each cut is rounded by less than one image, and the second is a share of what the first has left.
+    assert abs(len(drawn[-1]) - n * (validation or test)) < 2
     for name, positions in parts.indices.items():
         assert numbers(getattr(parts, name)) == positions.tolist()
     again = split(made(n), spec)
