@@ -8,6 +8,7 @@ model at work.
 from __future__ import annotations
 
 from toile.api.comparing import compare
+from toile.api.drafts import new
 from toile.api.runs import check_gradients, find_run, run
 from toile.api.shipping import export, predict, submit
 from toile.api.stores import check
@@ -22,6 +23,7 @@ __all__ = [
     "export",
     "find_run",
     "ledger",
+    "new",
     "plan",
     "predict",
     "report",
