@@ -48,10 +48,11 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
     ours, its = _said(a, **where), _said(b, **where)
     shared = [key for key in ours.by_key if key in its.by_key]
     if len(shared) > 1:
-        pairs = ([one.by_key[key] for key in shared] for one in (ours, its))
-        return comparison.compare_lines(*pairs, (a, b), margin, ours.held_out)
+        left, right = ([one.by_key[key] for key in shared] for one in (ours, its))
+        return comparison.compare_lines(left, right, (a, b), margin, ours.held_out)
     if len(ours.by_key) == len(its.by_key) == 1:
-        return comparison.compare(*ours.by_key.values(), *its.by_key.values(), (a, b), margin)
+        (one,), (other,) = ours.by_key.values(), its.by_key.values()
+        return comparison.compare(one, other, (a, b), margin)
     raise Misuse(
         f"{a!r} has {len(ours.by_key)} trainings and {b!r} has {len(its.by_key)}, of which {len(shared)} are of the same seed "
         f"and fold; two such pairs are needed. A single one is meant by its whole name, such as 'STUDY/TRIAL (seed 0)'"

@@ -77,7 +77,9 @@ def compare_lines(
         raise Misuse(f"got {len(a)} and {len(b)} trainings; a paired test wants equally many of both")
     for one, other in zip(a, b, strict=True):
         paired(one, other)
-    tests, means, each = {}, {}, {}
+    tests: dict[str, PairedT] = {}
+    means: dict[str, list[float]] = {}
+    each: dict[str, list[list[float]]] = {}
     for name in ("accuracy", "loss"):
         function = METRICS[name].function
         ours, its = ([function(one.probabilities, one.labels) for one in line] for line in (a, b))

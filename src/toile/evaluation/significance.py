@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -45,15 +46,18 @@ class McNemar:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Of the difference, at a level between 0 and 1: the score interval of Tango (see `equivalence`)."""
-        from scipy.optimize import brentq  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
-        from scipy.special import ndtri  # pyright: ignore[reportMissingTypeStubs]
+        from scipy.special import ndtri  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
 
+        optimize: Any = import_module("scipy.optimize")  # which takes a quarter of a second
         z, edge = float(ndtri((1 + level) / 2)), 1 - 1e-9
 
         def end(sign: int) -> float:
+            def beyond(at: float) -> float:
+                return self._score(at) + sign * z
+
             if self.difference * sign >= edge:
                 return float(sign)
-            return float(brentq(lambda at: self._score(at) + sign * z, self.difference, sign * edge, xtol=1e-9))
+            return float(optimize.brentq(beyond, self.difference, sign * edge, xtol=1e-9))
 
         return end(-1), end(1)
 
@@ -157,15 +161,15 @@ def bootstrap_difference(
 
 def _resampled_mean(values: PerImage, resamples: int, seed: int) -> tuple[float, float]:
     """A 95 % interval of the mean over images."""
-    from scipy import stats  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
-
+    stats: Any = import_module("scipy.stats")
+    low = high = float(values.mean())
     if len(values) < 2 or np.ptp(values) == 0:  # every resample is the same
-        return float(values.mean()), float(values.mean())
+        return low, high
     with warnings.catch_warnings():
         # Where hardly an image differs, all resamples may lie on one side; the percentiles are what is left then.
         warnings.simplefilter("ignore", category=stats.DegenerateDataWarning)
         for method in ("BCa", "percentile")[len(values) > MOST_FOR_BCA :]:
-            found: Any = stats.bootstrap(
+            found = stats.bootstrap(
                 (values,), np.mean, n_resamples=resamples, batch=max(1, 200_000 // len(values)), vectorized=True, axis=-1,
                 method=method, random_state=np.random.default_rng(seed),
             )  # fmt: skip
