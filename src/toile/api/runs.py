@@ -1,4 +1,4 @@
-"""What is done with single runs: training them, finding them, comparing them, checking gradients."""
+"""What is done with single runs: training them, finding them, checking gradients."""
 
 from __future__ import annotations
 
@@ -80,22 +80,3 @@ def check_gradients(
     if trial.learner != "scratch":
         raise Misuse(f"{reference} is of the architecture {trial.architecture.name!r}; only numpy-mlp has gradients of its own")
     return check_trial(trial, split(made.dataset, trial.split, trial.fold).train, epsilon=epsilon, samples=samples)
-
-
-def compare(a: str, b: str, **where: Unpack[Where]) -> dict[str, Any]:
-    """Whether two stored runs differ on the test images, by a paired test. See `toile.evaluation.significance`."""
-    from toile.data.splits import split
-    from toile.evaluation import significance
-    from toile.evaluation.predictions import Predictions
-
-    place = Store.at(where.get("store"))
-
-    def predictions(reference: str) -> Predictions:
-        found = find_run(reference, **where)
-        trial = found.intent()
-        test = split(place.dataset(trial.dataset.content), trial.split, trial.fold).test
-        if test is None:
-            raise Misuse(f"{reference} has no test images to be compared on: it is a fold of a data set that brings none")
-        return Predictions("test", found.probabilities("test"), test.labels)
-
-    return significance.compare(predictions(a), predictions(b), (a, b))

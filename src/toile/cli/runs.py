@@ -42,12 +42,19 @@ def evaluate(study: str, *, where: Where = HERE, only: Only = None) -> None:
 
 
 @app.command
-def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None:
-    """Test whether two stored runs differ on the test images, by McNemar's exact paired test."""
+def compare(a: str, b: str, *, margin: float | None = None, place: Place = THERE, json: Json = False) -> None:
+    """Test whether two stored runs, committees or lines of several trainings differ. Each is a run, STUDY/TRIAL or
+    STUDY/COMMITTEE; one that has several seeds or folds is compared over them, by a paired t-test, else McNemar's exact test.
+
+    Parameters
+    ----------
+    margin
+        Test too whether their accuracies are equivalent: within so much of each other, such as 0.002.
+    """
     from toile import api
     from toile.reports.terminal.figures import print_comparison
 
-    found = api.compare(a, b, **vars(place))
+    found = api.compare(a, b, margin=margin, **vars(place))
     print_json(found) if json else print_comparison(found)
 
 
