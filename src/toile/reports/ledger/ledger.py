@@ -85,7 +85,7 @@ def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row
     spread = pooled([one for one in measured if not one.reduced] for _, line, measured in lines if line.published)
     found = []
     for name, study in studies.items():
-        own = [_row(name, line, measured, spread, study.dataset.pool) for of, line, measured in lines if of == name]
+        own = [_row(name, line, measured, spread, study.dataset.pool is True) for of, line, measured in lines if of == name]
         found += own
         found += [_means(name, spec, own) for spec in study.committee if spec.published]
     return found
