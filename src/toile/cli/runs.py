@@ -14,12 +14,21 @@ AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
 
 
 @app.command
-def show(run: str, *, place: Place = THERE) -> None:
-    """Show one stored run as JSON. RUN is the first digits of its fingerprint, or STUDY/TRIAL."""
+def show(run: str, *, place: Place = THERE, layers: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Show one stored run as JSON. RUN is the first digits of its fingerprint, or STUDY/TRIAL.
+
+    Parameters
+    ----------
+    layers
+        A table of the model's layers instead: what comes out of each, and how many parameters it has.
+    """
     from toile import api
+    from toile.reports.terminal.figures import print_layers
 
     found = api.find_run(run, **vars(place))
-    print_json({
+    if layers:
+        return print_layers(run, found.model)
+    return print_json({
         "fingerprint": found.fingerprint, "folder": str(found.folder), "trial": found.trial, "metrics": found.metrics,
         "provenance": found.provenance,
     })  # fmt: skip
