@@ -33,6 +33,19 @@ def run(
         return runs.run(plan(study, **where), only=only, executor=place, tell=tell)
 
 
+def evaluate(
+    study: str | Path, *, only: Iterable[str] = (), tell: Callable[[str], None] = lambda _: None, **where: Unpack[Where]
+) -> list[str]:
+    """Give stored runs of before the figures on their training images, from their kept models. Trains nothing.
+
+    Returns:
+        Fingerprints of the runs that got figures; see `toile.runner.evaluate`.
+    """
+    from toile.runner.evaluate import evaluate as missing
+
+    return missing(plan(study, fresh=False, **where), only, tell)
+
+
 def find_run(reference: str, **where: Unpack[Where]) -> Run:
     """A stored run by the first digits of its fingerprint, or as STUDY/TRIAL (`committee/model-1`)."""
     if "/" not in reference:

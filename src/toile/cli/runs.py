@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, print_text, say
+from toile.cli.application import HERE, THERE, Json, Only, Place, Where, app, at_least_1, print_json, print_text, say
 from toile.errors import Misuse
 
 AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
@@ -23,6 +23,22 @@ def show(run: str, *, place: Place = THERE) -> None:
         "fingerprint": found.fingerprint, "folder": str(found.folder), "trial": found.trial, "metrics": found.metrics,
         "provenance": found.provenance,
     })  # fmt: skip
+
+
+@app.command
+def evaluate(study: str, *, where: Where = HERE, only: Only = None) -> None:
+    """Give a study's stored runs the figures on their training images, where they have none, from their kept models. Trains
+    nothing.
+
+    Parameters
+    ----------
+    only
+        Pattern of trial names, such as 'model-*'; may be given several times.
+    """
+    from toile import api
+
+    done = api.evaluate(study, only=only or (), tell=say, **vars(where))
+    print_text(f"{len(done)} runs have got figures on their training images")
 
 
 @app.command

@@ -254,6 +254,11 @@ class StudySpec(Spec):
         description="a difference of accuracy that does not matter to you, such as 0.002: the report tests which models and "
         "committees differ by less (nothing trains for it)",
     )
+    close_up: Strings = Field(
+        default=(),
+        description="names of trials whose mistakes, classes and calibration the report shows singly; without any, all of "
+        "a few, the best and the worst of many",
+    )
     comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
         default=(), description="trials to be shown side by side; each sweep is one by itself"
     )
