@@ -135,7 +135,7 @@ def _constant(images: ImageArray) -> Marked:
     return (flat.min(axis=1) == flat.max(axis=1)).all(axis=1)
 
 
-def _near(dataset: Dataset) -> NearPairs | None | Literal["too many"]:
+def _near(dataset: Dataset) -> NearPairs | Literal["too many"] | None:
     """Near-duplicates among all images that the data set brings, by their place among these."""
     if sum(map(len, dataset.parts.values())) > NEAR_AMONG:
         return None
@@ -145,7 +145,7 @@ def _near(dataset: Dataset) -> NearPairs | None | Literal["too many"]:
         return "too many"
 
 
-def _part(seen: _Seen, dataset: Dataset, near: NearPairs | None | Literal["too many"]) -> dict[str, Any]:
+def _part(seen: _Seen, dataset: Dataset, near: NearPairs | Literal["too many"] | None) -> dict[str, Any]:
     pixels = len(seen) * int(np.prod(dataset.image_shape))
     mean = float(seen.total.sum()) / pixels
     _, first, inverse = np.unique(seen.hashes, return_index=True, return_inverse=True)
@@ -162,7 +162,7 @@ def _part(seen: _Seen, dataset: Dataset, near: NearPairs | None | Literal["too m
     }
 
 
-def _between(earlier: _Seen, later: _Seen, near: NearPairs | None | Literal["too many"]) -> dict[str, Any]:
+def _between(earlier: _Seen, later: _Seen, near: NearPairs | Literal["too many"] | None) -> dict[str, Any]:
     known, first = np.unique(earlier.hashes, return_index=True)
     place = np.searchsorted(known, later.hashes).clip(max=len(known) - 1)
     repeats = np.flatnonzero(known[place] == later.hashes)
@@ -170,7 +170,7 @@ def _between(earlier: _Seen, later: _Seen, near: NearPairs | None | Literal["too
     return {**same, "near_duplicates": _alike(earlier, later, near)}
 
 
-def _alike(earlier: _Seen, later: _Seen, near: NearPairs | None | Literal["too many"]) -> dict[str, Any] | None:
+def _alike(earlier: _Seen, later: _Seen, near: NearPairs | Literal["too many"] | None) -> dict[str, Any] | None:
     """Near-duplicates that are no duplicates: each image of the later part with the first one of the earlier that it is like."""
     if near is None or isinstance(near, str):
         return None

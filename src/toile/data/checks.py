@@ -59,7 +59,7 @@ def _factor(arrays: list[NDArray[Any]], source: object, notes: list[str]) -> flo
     least, most = min(float(array.min()) for array in arrays), max(float(array.max()) for array in arrays)
     if not (np.isfinite(least) and np.isfinite(most)):
         raise DataError(f"{source}: pixels hold NaN or infinity; expected numbers in 0..1 or 0..255")
-    if 0 <= least and most <= 1:
+    if least >= 0 and most <= 1:
         return 255.0
     for top in (1.0, 255.0):
         if -_BEYOND * top <= least and most <= (1 + _BEYOND) * top and (top > 1 or not all(map(_is_whole, arrays))):
@@ -73,7 +73,7 @@ def _factor(arrays: list[NDArray[Any]], source: object, notes: list[str]) -> flo
 
 def _within(least: float, most: float, source: object) -> None:
     """Refuse what does not lie in 0..255, with the way out where it is known."""
-    if 0 <= least and most <= 255:
+    if least >= 0 and most <= 255:
         return
     way = ""
     if -1.5 <= least < 0 and most <= 1.5:
