@@ -171,7 +171,7 @@ def _between(earlier: _Seen, later: _Seen, near: NearPairs | Literal["too many"]
 
 
 def _alike(earlier: _Seen, later: _Seen, near: NearPairs | Literal["too many"] | None) -> dict[str, Any] | None:
-    """Near-duplicates that are no duplicates: each image of the later part with the first one of the earlier that it is like."""
+    """Near-duplicates that are no duplicates: each image of the later part with the first of the earlier that it is like."""
     if near is None or isinstance(near, str):
         return None
     among, of = (_places(seen, near) for seen in (earlier, later))

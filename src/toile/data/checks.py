@@ -23,8 +23,8 @@ def as_images(arrays: Sequence[NDArray[Any]], source: object, notes: list[str] |
     """Brings arrays of images to uint8.
 
     Integers must lie in 0..255. Floats lie in 0..1, and become `round(x * 255)`, or in 0..255, and are rounded; which of
-    the two is decided once for all arrays of floats together, so that train and test are treated alike. Floats that are no whole
-    numbers may lie outside by a tenth of the range, as resizing leaves them, and are cut.
+    the two is decided once for all arrays of floats together, so that train and test are treated alike. Floats that are no
+    whole numbers may lie outside by a tenth of the range, as resizing leaves them, and are cut.
 
     Args:
         arrays: each `(n, h, w)`, `(n, h, w, 1 or 3)`, `(n, 1 or 3, h, w)`, or `(n, h * h)` for flattened square images.
@@ -98,8 +98,8 @@ def _shaped(array: NDArray[Any], source: object) -> NDArray[Any]:
         side = round(shape[1] ** 0.5)
         if side * side != shape[1]:
             raise DataError(
-                f"{source}: flattened images of {shape[1]} pixels; expected a square number, such as 784, or images as (n, height, "
-                "width) or (n, height, width, channels)"
+                f"{source}: flattened images of {shape[1]} pixels; expected a square number, such as 784, or images as (n, "
+                "height, width) or (n, height, width, channels)"
             )
         array = array.reshape(-1, side, side, 1)
     elif array.ndim == 3:

@@ -37,8 +37,8 @@ def numbered(
 ) -> Numbered:
     """Brings the labels of all parts to numbers from 0, by one rule for all parts together.
 
-    Numbers from 0 without gaps are taken as they are. Others, such as 1..26 or 0..24 without 9, are names: a class that no image
-    has is none. Where `class_names` say more than there is, as many as they name are classes, counted from 0. Words are sorted,
+    Numbers from 0 without gaps are taken as they are. Others, such as 1..26 or 0..24 without 9, are names: a class that no
+    image has is none. Where `class_names` say more than there is, as many as they name are classes, counted from 0. Words are sorted,
     by number where all are numbers, or in the order of `class_names` where these hold them all.
 
     Args:
@@ -48,8 +48,8 @@ def numbered(
         first: the lowest label, where the format says so; then all from there to the highest are classes.
 
     Raises:
-        DataError: another shape, fractions, NaN, a label below `first` or below 0, absurdly many classes, labels that do not fit
-            `class_names`.
+        DataError: another shape, fractions, NaN, a label below `first` or below 0, absurdly many classes, labels that do
+            not fit `class_names`.
     """
     flat = [_flat(array, source) for array in arrays]
     width = max((array.shape[1] for array in arrays if _is_rows(array)), default=0)
@@ -99,8 +99,8 @@ def _flat(array: NDArray[Any], source: object) -> NDArray[Any]:
         at = int(np.argmin(one))
         said = "several are 1, and an image has one class here" if (array[at] == 1).sum() > 1 else "not one 1 and else 0"
         raise DataError(
-            f"{source}: labels of shape {array.shape}: row {at} is {listed(array[at].tolist(), 6)} ({said}); expected (n,): one "
-            "integer an image, or (n, classes): one-hot"
+            f"{source}: labels of shape {array.shape}: row {at} is {listed(array[at].tolist(), 6)} ({said}); expected (n,): "
+            "one integer an image, or (n, classes): one-hot"
         )
     return array.argmax(axis=1)
 

@@ -1,8 +1,8 @@
 """Near-duplicates: images that are the same but for light, contrast, noise, compression or a change of size.
 
 Pictures are compared as vectors: in a small size, without their mean, of length 1, so that the scalar product of two is the
-correlation of their pixels. A projection to a few dimensions never lengthens a distance, so who is near in the projection are all
-candidates, and none is missed; each is then compared in full.
+correlation of their pixels. A projection to a few dimensions never lengthens a distance, so what is near in it are
+all candidates, and none is missed; each is then compared in full.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class TooAlike(Exception):
 
 
 def near_pairs(images: ImageArray) -> NearPairs:
-    """All pairs of images that are near-duplicates of each other, `(pairs, 2)` positions, the lower first, sorted. The same pixels
-    twice are such a pair too; images of one colour are in none.
+    """All pairs of images that are near-duplicates of each other, `(pairs, 2)` positions, the lower first, sorted. The same
+    pixels twice are such a pair too; images of one colour are in none.
 
     60,000 images of 28 x 28 take some seconds.
 

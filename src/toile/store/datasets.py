@@ -103,8 +103,8 @@ def kept(folder: Path, spec: DatasetSpec, listing: str | None = None) -> Dataset
 
 
 def audited(folder: Path, dataset: Dataset, spec: SplitSpec | None = None) -> dict[str, Any]:
-    """What `toile.data.audit.audit` finds in the parts that a split makes, the first of several folds: looked for once, and kept
-    beside the images if they are kept."""
+    """What `toile.data.audit.audit` finds in the parts that a split makes, the first of several folds: looked for once, and
+    kept beside the images if they are kept."""
     words = "" if spec is None else "-" + hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:12]
     path = folder / dataset.content / f"audit{words}.json"
     wanted = {"revision": [REVISION, near.REVISION], **dataset.about()}
