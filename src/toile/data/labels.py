@@ -38,8 +38,8 @@ def numbered(
     """Brings the labels of all parts to numbers from 0, by one rule for all parts together.
 
     Numbers from 0 without gaps are taken as they are. Others, such as 1..26 or 0..24 without 9, are names: a class that no
-    image has is none. Where `class_names` say more than there is, as many as they name are classes, counted from 0. Words are sorted,
-    by number where all are numbers, or in the order of `class_names` where these hold them all.
+    image has is none. Where `class_names` say more than there is, as many as they name are classes, counted from 0. Words are
+    sorted, by number where all are numbers, or in the order of `class_names` where these hold them all.
 
     Args:
         arrays: `(n,)` or `(n, 1)`, integers, floats that hold integers, or text; or `(n, classes)`, one-hot.
