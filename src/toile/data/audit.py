@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -48,9 +48,8 @@ class _Seen:
         return len(self.labels)
 
     def some(self, at: Index) -> _Seen:
-        names = None if self.names is None else self.names[at]
-        arrays = (self.hashes, self.total, self.squares, self.constant, self.highest, self.labels)
-        return _Seen(*(one[at] for one in arrays), names, self.place[at])
+        there = {one.name: getattr(self, one.name) for one in fields(self)}
+        return _Seen(**{name: None if array is None else array[at] for name, array in there.items()})
 
 
 def audit(dataset: Dataset, cut: Parts | None = None) -> dict[str, Any]:
@@ -89,8 +88,8 @@ def audit(dataset: Dataset, cut: Parts | None = None) -> dict[str, Any]:
     for name in PARTS:
         result[name] = _part(parts[name], dataset, near) if name in parts else None
     for pair in PAIRS:
-        both = [parts[name] for name in pair if name in parts]
-        result["_and_".join(pair)] = _between(*both, near) if len(both) == 2 else None
+        there = pair[0] in parts and pair[1] in parts
+        result["_and_".join(pair)] = _between(parts[pair[0]], parts[pair[1]], near) if there else None
     drawn = frozenset(() if cut is None else cut.indices) - {"train"}
     result["warnings"] = warnings(result, dataset, drawn)
     return result
@@ -198,10 +197,14 @@ def _places(seen: _Seen, near: NearPairs) -> Positions:
 
 def _duplicates(earlier: _Seen, later: _Seen, originals: Positions, repeats: Positions) -> dict[str, Any]:
     shown = list(zip(originals[:SHOWN].tolist(), repeats[:SHOWN].tolist(), strict=True))
-    named = earlier.names is not None and later.names is not None and shown
+    names = [[str(earlier.names[i]), str(later.names[j])] for i, j in shown] if _both_named(earlier, later) else []
     return {
         "images": len(repeats),
         "label_disagrees": int(np.count_nonzero(earlier.labels[originals] != later.labels[repeats])),
         "pairs": [list(pair) for pair in shown],
-        **({"names": [[str(earlier.names[i]), str(later.names[j])] for i, j in shown]} if named else {}),
+        **({"names": names} if names else {}),
     }
+
+
+def _both_named(one: _Seen, other: _Seen) -> bool:
+    return one.names is not None and other.names is not None
