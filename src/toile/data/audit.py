@@ -48,8 +48,9 @@ class _Seen:
         return len(self.labels)
 
     def some(self, at: Index) -> _Seen:
-        there = {one.name: getattr(self, one.name) for one in fields(self)}
-        return _Seen(**{name: None if array is None else array[at] for name, array in there.items()})
+        there: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        some: dict[str, Any] = {name: None if array is None else array[at] for name, array in there.items()}
+        return _Seen(**some)
 
 
 def audit(dataset: Dataset, cut: Parts | None = None) -> dict[str, Any]:
