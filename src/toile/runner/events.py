@@ -17,6 +17,7 @@ class Event:
     (Ctrl-C, or the time is over). On a cluster also `queued` (there is no worker yet), `moved` (fields `worker` and `why` it
     cannot be there) and `again` (its process was killed; `worker` and `error`), and all that happens on one has its address in
     the field `worker`.
+    """
 
     kind: Kind
     name: str
