@@ -184,6 +184,12 @@ def recipe_table(results: StudyResults) -> Table:
     )
 
 
+def notes(results: StudyResults) -> list[tuple[str, str]]:
+    """What the study says of its trials, sweeps and committees: `(name, note)`, each note one line of text."""
+    of = [(one.name, one.note) for one in (*results.study.trial, *results.study.sweep, *results.study.committee)]
+    return [(name, " ".join(note.split())) for name, note in of if note and note.strip()]
+
+
 def _augmentation(spec: dict[str, Any] | None) -> str:
     """What is done to the images, and nothing of what is not."""
     defaults = Augmentation().model_dump(mode="json")

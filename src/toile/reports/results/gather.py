@@ -69,6 +69,13 @@ def named(plan: Plan, name: str | None = None) -> CommitteeResult | None:
     return None
 
 
+def of_line(plan: Plan, name: str) -> list[CommitteeResult]:
+    """The committees of that name, or of all seeds and folds of the one that the study file calls so; those that are stored."""
+    all_groups = committees.groups(plan)
+    wanted = [group for group in all_groups if group.name == name] or [group for group in all_groups if group.spec.name == name]
+    return [found for group in wanted if (found := _committee(plan, group)) is not None]
+
+
 def calibrated(plan: Plan, planned: PlannedTrial) -> CalibratedResult | None:
     """A stored run after its calibration, if the study asks for one."""
     if planned.calibration is None or plan.run_of(planned) is None:
@@ -96,6 +103,8 @@ def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
         uncalibrated=None if made.settled.calibration is None else made.joint.probabilities,
         fitted_on=fitted_on,
         choice=_choice(made, test),
+        line=group.spec.name,
+        key=group.key,
     )
 
 

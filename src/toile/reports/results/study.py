@@ -120,7 +120,8 @@ class CommitteeResult:
 
     `test` are the metrics of the joint probabilities, after the calibration if there is one; `uncalibrated` are they before.
     `mean_of_members` are the means of the members' own figures, which is another thing: no set of probabilities has them.
-    `fitted_on` says on which images it was fitted, in words, if anything was.
+    `fitted_on` says on which images it was fitted, in words, if anything was. `line` is its name in the study file, `key` the
+    seed and fold of all its members, where they have the same.
     """
 
     name: str
@@ -135,6 +136,8 @@ class CommitteeResult:
     uncalibrated: Probabilities | None = None
     fitted_on: str = ""
     choice: ChoiceResult | None = None
+    line: str = ""
+    key: tuple[int, int | None] | None = None
 
     @property
     def members(self) -> tuple[str, ...]:
