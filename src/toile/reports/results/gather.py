@@ -38,6 +38,7 @@ def gather(plan: Plan) -> StudyResults:
             trial=json.loads(planned.trial.canonical()),
             published=_published(planned.published),
             run=plan.run_of(planned),
+            state=plan.state(planned),
             line=planned.line,
             calibrated=calibrated(plan, planned),
         )

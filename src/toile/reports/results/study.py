@@ -35,6 +35,7 @@ class TrialResult:
 
     `name` is unique in the study: the trial's name, with " (seed 1)" or " (fold 2)" behind it where there are several;
     `line` is the name without that. `calibrated` is there where the study asks for it: the other figures are the run's own.
+    `state` is what a plan says of it.
     """
 
     name: str
@@ -44,6 +45,12 @@ class TrialResult:
     run: Run | None
     line: str = ""
     calibrated: CalibratedResult | None = None
+    state: str = "missing"
+
+    @property
+    def absent(self) -> str:
+        """Why there are no figures, of a trial that has no run."""
+        return "damaged" if self.state == "damaged" else "not run yet"
 
     @property
     def stored_run(self) -> Run:
