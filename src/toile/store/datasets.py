@@ -99,8 +99,12 @@ def kept(folder: Path, spec: DatasetSpec, listing: str | None = None) -> Dataset
     return None
 
 
-def audited(folder: Path, dataset: Dataset) -> dict[str, Any]:
-    """What `toile.data.audit.audit` finds: looked for once, and kept beside the images if they are kept."""
+def audited(folder: Path, dataset: Dataset, *, keep: bool = True) -> dict[str, Any]:
+    """What `toile.data.audit.audit` finds: looked for once, and kept beside the images if they are kept.
+
+    Args:
+        keep: whether what is found may be written.
+    """
     path = folder / dataset.content / "audit.json"
     wanted = {"revision": REVISION, **dataset.about()}
     with suppress(Damaged):  # then it is looked for again
@@ -108,6 +112,8 @@ def audited(folder: Path, dataset: Dataset) -> dict[str, Any]:
         if own and kept.get("asked") == wanted:
             return kept["found"]
     found = audit(dataset)
+    if not keep:
+        return found
     with suppress(OSError):  # not kept here, or a store that may only be read
         checked.write_json(path, {"asked": wanted, "found": found})
     return found
