@@ -172,6 +172,22 @@ def test_a_trial_is_calibrated_beside_its_own_figures(tmp_path: Path) -> None:
 # What cannot be
 
 
+def test_fits_see_the_validation_images_that_a_data_set_brings(tmp_path: Path) -> None:
+    """In their own order, with their own labels."""
+    data = dataset()
+    own = replace(data, train=data.train[:120], validation=data.train[120:])
+    plan = planned(tmp_path, *TWO, data=own, committee=[committee()])
+    keep(plan)
+    (group,) = committees.groups(committees.check(plan))
+    for one, member in zip(plan.trials, group.members, strict=True):
+        unseen = committees.unseen_of(plan, member)
+        assert unseen.split == "validation"
+        np.testing.assert_array_equal(unseen.labels, data.train.labels[120:])
+        np.testing.assert_array_equal(unseen.probabilities, plan.stored_run(one).probabilities("validation"))
+    (found,) = gather(plan).committees
+    assert found.fitted_on == "80 validation images"
+
+
 def without(*classes: int) -> Dataset:
     """Digits whose last fifth has no image of these classes."""
     train = dataset().train

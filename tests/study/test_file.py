@@ -193,8 +193,8 @@ ONE_MISTAKE = {
         "line 6: trial[0].published.test.accuracy: a number is wanted, got '90 %'"
     ),
     HEAD + TRIAL + "published = { tset = {} }\n": (
-        "line 6: trial[0].published.tset: unknown key (did you mean 'test'?); known: cross_validation, epochs_run, "
-        "mean_of_members, parameters, per_class, source, test, train, trainable_parameters, validation"
+        "line 6: trial[0].published.tset: unknown key (did you mean 'test'?); known: cross_validation, differs, "
+        "epochs_run, mean_of_members, parameters, penalty, per_class, source, test, train, trainable_parameters, validation"
     ),
     HEAD + "[[trial]]\nname = 'a'\narchitecture = 3\n": "line 5: trial[0].architecture: a name or a table is wanted, got 3",
     HEAD + "[[trial]]\nname = 'a'\n[trial.architecture]\nname = 'cnn'\ndropout = 1\n": (
@@ -254,6 +254,9 @@ ONE_MISTAKE = {
     HEAD + TRIAL + COMPARISON + COMPARISON: (
         "line 10: comparison[1].name: the name 'c' is used 2 times; every comparison has a name of its own"
     ),
+    # What the report shows closely
+    HEAD + 'close_up = ["a", "aa"]\n' + TRIAL: "line 3: close_up[1]: unknown trial 'aa' (did you mean 'a'?); known: a",
+    HEAD + 'close_up = ["a", "a"]\n' + TRIAL: "line 3: close_up[0]: 'a' is named 2 times; once is enough",
     # Committees
     HEAD + TRIAL + COMMITTEE.replace("[[committee]]", "[committee]"): (
         "line 6: committee: is written [[committee]], in double brackets: there may be several"

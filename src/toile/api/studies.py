@@ -120,6 +120,7 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
     """
     from toile.reports.ledger import ledger as ledgers
     from toile.reports.ledger import results as measured
+    from toile.reports.ledger.render import render
 
     specs = {name: studies.load(name) for name in studies.names()}
     place, added = Store.at(where.get("store")), 0
@@ -131,7 +132,7 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
     known = measured.read(results)
     found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, known)
     output.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(output, ledgers.render(found, ledgers.ten_classes(known)))
+    atomic.write(output, render(found, ledgers.ten_classes(known)))
     return added, found
 
 

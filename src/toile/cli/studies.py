@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from toile.cli.application import HERE, Json, Only, Where, app, at_least_1, planned, print_json, print_text, say
 
@@ -46,6 +48,45 @@ def fetch(dataset: str = "fashion-mnist", *, data_dir: Path | None = None) -> No
         found = sources.load(dataset, data_dir, progress)
     test = 0 if found.test is None else len(found.test)
     print_text(f"{found.name}: {len(found.train):,} training and {test:,} test images, content {found.content[:12]}")
+
+
+@app.command
+def new(
+    source: Path,
+    /,
+    *,
+    output: Path | None = None,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    size: int | None = None,
+    nested: Annotated[bool, Parameter(negative="")] = False,
+    store: Path | None = None,
+) -> None:
+    """Look at pictures (a folder, or a file that toile reads), say what is there, and write a short study that runs as it is.
+
+    Parameters
+    ----------
+    output
+        The study file; NAME.toml in this folder where left out.
+    force
+        Replace a file that is there.
+    size
+        Side in pixels to which the pictures of a folder are brought; chosen where left out.
+    nested
+        A class may have folders in its folder.
+    store
+        Folder of runs (else $TOILE_STORE, else ./toile-runs).
+    """
+    from toile import api
+    from toile.drafts.told import told
+    from toile.runner import show
+
+    made = api.new(source, output=output, force=force, size=size, nested=nested, store=store)
+    for topic, said in told(made.seen).items():
+        print_text(f"{topic:<11} {said}")
+    for warning in made.seen.audit["warnings"]:
+        say(f"warning: {warning}")
+    show.print_plan(show.planned(made.plan))
+    print_text(f"{made.path}: `toile run {made.path}` trains it, `toile report {made.path}` shows it")
 
 
 @app.command

@@ -52,6 +52,13 @@ class Parts:
         """What picks nothing; None only in cross-validation of a data set without test images."""
         return self._part("test") if "test" in self.indices else self.dataset.test
 
+    @property
+    def held_out(self) -> Positions:
+        """Where the validation part is among the data set's training images with its own validation images behind them."""
+        if self.given and self.dataset.validation is not None:
+            return len(self.dataset.train) + np.arange(len(self.dataset.validation))
+        return self.indices.get("validation", np.zeros(0, np.int64))
+
     def counts(self) -> dict[str, int]:
         """Part -> number of images, for the parts there are."""
         counts = {name: len(positions) for name, positions in self.indices.items()}

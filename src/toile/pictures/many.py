@@ -75,6 +75,12 @@ def read_many(files: Sequence[Path], wanted: Wanted, most: int, take: Callable[[
     return made.done(wanted)
 
 
+def sizes(files: Sequence[Path], *, upright: bool = True) -> Counter[tuple[int, int]]:
+    """How many pictures there are of each (height, width), by their headers; files without one count as nothing."""
+    found = _each(partial(look, wanted=Wanted(upright=upright)), files)
+    return Counter(one.size for one in found if one.size is not None and one.broken is None)
+
+
 def prepare_many(files: Sequence[Path], form: Form, *, as_is: bool = False) -> tuple[list[Prepared], dict[int, str]]:
     """Pictures as a model's input, as `toile.pictures.read.read` makes each.
 

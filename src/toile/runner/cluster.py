@@ -28,7 +28,7 @@ try:
 except ImportError as error:
     raise ToileError(f"the executor 'dask' needs the extra 'cluster': {installing('cluster')} ({error})") from None
 
-# Of a training whose process is killed: one more than the failures that Dask allows a job's workers, if nobody says otherwise.
+# Of a training whose process dies: one more than the failures that Dask allows a job's workers, if nobody says otherwise.
 _TRIES = 4
 _SECONDS_TO_ANSWER = 10
 _SECONDS_TO_STOP = 10
@@ -43,7 +43,7 @@ class Cluster(Executor):
     """The workers of a Dask cluster, of which each carries out one job a thread.
 
     Dask gives a job whose worker died to another worker, as often as the scheduler's `allowed-failures` says (3); then the
-    job fails. One whose training process alone was killed is tried again as often, here or there. A worker that cannot train
+    job fails. One whose training process alone died is tried again as often, here or there. A worker that cannot train
     is left out as long as there are others that can. Events travel as Dask's structured logs, under a topic of this executor's
     own.
 
@@ -187,9 +187,9 @@ class Submitted:
                 answer = self._answer()
                 end = answer.end
                 assert end is not None  # `_answer` waits for one that did it
-                # Shorter trials that it passed before it was killed are runs.
+                # Shorter trials that it passed before it died are runs.
                 pack.unpack(answer.runs, self.store, held=[fingerprint])
-                if not answer.killed or self.stopped:
+                if not answer.died or self.stopped:
                     break
                 if attempt == _TRIES:
                     end.fields["error"] += f", at try {attempt} of {_TRIES}"

@@ -30,13 +30,14 @@ class Member:
 class Group:
     """One committee, or for `greedy` those among whom it is chosen. `name` is the committee's with seed and fold.
 
-    A trial that is calibrated is a committee of one.
+    A trial that is calibrated is a committee of one. `key` are the seed and fold of all members, where they have the same.
     """
 
     spec: CommitteeSpec
     name: str
     members: tuple[Member, ...]
     kind: Literal["committee", "trial"] = "committee"
+    key: tuple[int, int | None] | None = None
 
 
 def groups(plan: Plan) -> list[Group]:
@@ -82,7 +83,7 @@ def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
     for seed, fold in shared:
         said = ([f"seed {seed}"] if several else []) + ([f"fold {fold + 1}"] if fold is not None else [])
         suffix = f" ({', '.join(said)})" if said else ""
-        yield Group(spec, spec.name + suffix, tuple(line[seed, fold] for line in lines.values()))
+        yield Group(spec, spec.name + suffix, tuple(line[seed, fold] for line in lines.values()), key=(seed, fold))
 
 
 def test_of(plan: Plan, member: Member) -> Predictions:
@@ -107,11 +108,12 @@ def unseen_of(plan: Plan, member: Member) -> Predictions:
 
 
 def unseen_places(plan: Plan, member: Member) -> tuple[Positions, PositionLabels]:
-    """Where those images are among the data set's training images, as the trainings have them; and their labels in the order of
-    the data set."""
-    none = np.zeros(0, np.int64)
-    places = np.concatenate([plan.parts(one).indices.get("validation", none) for one in member.trainings])
-    return places, plan.dataset.train.labels[np.sort(places)]
+    """Where those images are in the data set, as `toile.data.splits.Parts.held_out` has it, in the order of the trainings; and
+    their labels in the order of the data set."""
+    places = np.concatenate([plan.parts(one).held_out for one in member.trainings])
+    own = plan.dataset.validation
+    labels = plan.dataset.train.labels if own is None else np.concatenate([plan.dataset.train.labels, own.labels])
+    return places, labels[np.sort(places)]
 
 
 def _alone(planned: PlannedTrial) -> Member:
@@ -224,7 +226,8 @@ def _drawn(parts: Parts) -> Positions:
 def _check_fit(plan: Plan, group: Group, what: str) -> None:
     spec, classes = group.spec, plan.dataset.classes
     fitted = spec.rule if spec.fitted else spec.calibrated
-    first = np.sort(unseen_places(plan, group.members[0])[0])
+    first, labels = unseen_places(plan, group.members[0])
+    first = np.sort(first)
     for member in group.members:
         places = np.sort(unseen_places(plan, member)[0])
         if not len(places):
@@ -237,7 +240,7 @@ def _check_fit(plan: Plan, group: Group, what: str) -> None:
                 f"{what}: {fitted} is fitted on images that no member was trained on, and {group.members[0].name!r} and "
                 f"{member.name!r} hold out different ones; members have to be split alike"
             )
-    labels, numbers = plan.dataset.train.labels[first], _numbers(spec, len(group.members), classes)
+    numbers = _numbers(spec, len(group.members), classes)
     if len(labels) < numbers:
         raise Misuse(
             f"{what}: {fitted} of {len(group.members)} members and {classes} classes has {numbers:,} numbers to fit, and there "

@@ -14,7 +14,7 @@ class Event:
 
     `kind`: `started`, `waiting` (another process trains it), `epoch` (fields of the history's row), `done`, `failed`
     (field `error`, and `output`: the worker's last lines), `stopped` (Ctrl-C). On a cluster also `queued` (there is no
-    worker yet), `moved` (fields `worker` and `why` it cannot be there) and `again` (its process was killed; `worker` and
+    worker yet), `moved` (fields `worker` and `why` it cannot be there) and `again` (its process died; `worker` and
     `error`), and all that happens on one has its address in the field `worker`.
     """
 

@@ -44,6 +44,7 @@ def _alike(plan: Plan, one: PlannedTrial, other: PlannedTrial) -> bool:
     except DataError:
         return False
     none = np.zeros(0, np.int64)
-    names = ("test", "validation") if one.trial.fold is None else ("test",)
-    ours, its = ([np.sort(part.indices.get(name, none)) for name in names] for part in parts)
-    return all(map(np.array_equal, ours, its))
+    ours, its = ([part.indices.get("test", none), part.held_out] for part in parts)
+    if one.trial.fold is not None:
+        ours, its = ours[:1], its[:1]
+    return all(np.array_equal(np.sort(a), np.sort(b)) for a, b in zip(ours, its, strict=True))

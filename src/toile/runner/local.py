@@ -56,12 +56,12 @@ class Local(Executor):
 class Worker:
     """A process that carries out one job, and the thread that reads what it says.
 
-    Workers return fingerprints: a run travels through the store and never through a pipe. `killed` says, after the end,
-    whether the process was ended by a signal, which is not the trial's fault.
+    Workers return fingerprints: a run travels through the store and never through a pipe. `died` says, after the end,
+    whether the process ended without a word (by a signal, or inside a library), which need not be the trial's fault.
     """
 
     def __init__(self, job: Job, store: Store, events: queue.Queue[Event], starter: Starter) -> None:
-        self.job, self.store, self.events, self.killed = job, store, events, False
+        self.job, self.store, self.events, self.died = job, store, events, False
         folder = store.work(job.fingerprint)
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / "trial.json"
@@ -94,7 +94,7 @@ class Worker:
         code = self.process.wait()
         if end is None:  # it died without a word; a run that was committed is a run however its process ended
             stored = self.store.get(self.job.fingerprint)
-            self.killed = stored is None and code < 0
+            self.died = stored is None
             kind, fields = (
                 ("done", {"fingerprint": stored.fingerprint}) if stored else ("failed", {"error": _exit_reason(code)})
             )

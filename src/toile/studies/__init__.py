@@ -46,11 +46,10 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
         Misuse: there is no such study or data set.
     """
     path = _path(study)
-    spec = with_weights(file.read(path, catalogue()), path.parent)
-    spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent)})
-    reference = printable(path.stem, keep="")  # a file's name may be bytes that are no text
-    if dataset is None or dataset == spec.dataset.name:
-        return LoadedStudy(spec, reference, spec.dataset)
+    own = _placed(file.read(path, catalogue()), path)
+    if dataset is None or dataset == own.dataset.name:
+        return own
+    spec, reference = own.spec, own.reference
     if dataset not in sources.names():
         raise Misuse(f"unknown data set {dataset!r}{nearest(dataset, sources.names())}; known: {', '.join(sources.names())}")
     unpublished = {
@@ -60,6 +59,15 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
     # A stand-in is pooled like the study's own data, so that the same split can draw its test images.
     stand_in = DatasetSpec(name=dataset, pool=spec.dataset.pool)
     return LoadedStudy(spec.model_copy(update=unpublished), reference, stand_in)
+
+
+def parsed(text: str, path: Path) -> LoadedStudy:
+    """A study from its text, as it would be loaded if it were in the file `path`.
+
+    Raises:
+        StudyError: the text has mistakes.
+    """
+    return _placed(file.parse(text, catalogue(), source=path.name), path)
 
 
 def catalogue() -> file.Catalogue:
@@ -96,6 +104,13 @@ def _path(study: str | Path) -> Path:
             f"studies: {', '.join(names())}"
         )
     return PACKAGED / f"{study}.toml"
+
+
+def _placed(spec: StudySpec, path: Path) -> LoadedStudy:
+    """A study with what it names found from the folder of its file."""
+    spec = with_weights(spec, path.parent)
+    spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent)})
+    return LoadedStudy(spec, printable(path.stem, keep=""), spec.dataset)  # a file's name may be bytes that are no text
 
 
 def _anchored(dataset: DatasetSpec, folder: Path) -> DatasetSpec:

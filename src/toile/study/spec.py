@@ -249,6 +249,11 @@ class StudySpec(Spec):
         tuple[CommitteeSpec, ...],
         BeforeValidator(_committees, json_schema_input_type=tuple[CommitteeSpec, ...] | Literal["k-fold"]),
     ] = Field(default=(), description='trials to be combined, nothing trains for them; `"k-fold"`: one of all folds')
+    close_up: Strings = Field(
+        default=(),
+        description="names of trials whose mistakes, classes and calibration the report shows singly; without any, all of "
+        "a few, the best and the worst of many",
+    )
     comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
         default=(), description="trials to be shown side by side; each sweep is one by itself"
     )

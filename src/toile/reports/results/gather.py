@@ -38,6 +38,7 @@ def gather(plan: Plan) -> StudyResults:
             trial=json.loads(planned.trial.canonical()),
             published=_published(planned.published),
             run=plan.run_of(planned),
+            state=plan.state(planned),
             line=planned.line,
             calibrated=calibrated(plan, planned),
         )
@@ -69,6 +70,13 @@ def named(plan: Plan, name: str | None = None) -> CommitteeResult | None:
     return None
 
 
+def of_line(plan: Plan, name: str) -> list[CommitteeResult]:
+    """The committees of that name, or of all seeds and folds of the one that the study file calls so; those that are stored."""
+    all_groups = committees.groups(plan)
+    wanted = [group for group in all_groups if group.name == name] or [group for group in all_groups if group.spec.name == name]
+    return [found for group in wanted if (found := _committee(plan, group)) is not None]
+
+
 def calibrated(plan: Plan, planned: PlannedTrial) -> CalibratedResult | None:
     """A stored run after its calibration, if the study asks for one."""
     if planned.calibration is None or plan.run_of(planned) is None:
@@ -96,6 +104,8 @@ def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
         uncalibrated=None if made.settled.calibration is None else made.joint.probabilities,
         fitted_on=fitted_on,
         choice=_choice(made, test),
+        line=group.spec.name,
+        key=group.key,
     )
 
 

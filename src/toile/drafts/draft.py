@@ -1,0 +1,97 @@
+"""The study that is drafted for somebody's pictures: short, commented, and right to run as it is."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib.resources import files
+from typing import Any
+
+from toile.drafts.backbone import backbone
+from toile.drafts.seen import Seen
+from toile.drafts.told import sizes
+from toile.text import cut, listed, printable
+
+_SMALL = 1000  # pictures, below which a larger share of them is held out
+_ENOUGH = 20_000  # from which on one training of each model is enough
+_SHOWN = 50_000  # pictures that a model is shown in all its epochs, about
+_EPOCHS = (6, 100)  # at least and at most
+_MAP = 4  # pixels of the side at which pictures have been halved enough
+_WIDTHS = (32, 64, 128, 128, 128)
+_NAMED = 5  # files that a comment names
+
+
+def draft(seen: Seen, path: str, name: str) -> str:
+    """The text of a study for what was seen.
+
+    Args:
+        path: of the pictures, as the study says it.
+        name: of the study file, for the commands in it.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    template = files("toile.drafts").joinpath("study.toml.j2").read_text("utf-8")
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    environment.filters["toml"] = _text
+    return environment.from_string(template).render(_content(seen, path, name)) + "\n"
+
+
+def _content(seen: Seen, path: str, name: str) -> dict[str, Any]:
+    dataset, title = seen.dataset, printable(seen.dataset.name, keep="")
+    fewest, most = min(seen.counts.values()), max(seen.counts.values())
+    each = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return {
+        "file": printable(name, keep=""),
+        "title": title,
+        "pictures": f"{cut(title, 60)}: {seen.images:,} pictures in {dataset.classes} classes of {each}",
+        "notes": _notes(seen),
+        "dataset": ", ".join(_dataset(seen, path)),
+        "shares": ", ".join(_shares(seen)),
+        "seeds": 1 if seen.images >= _ENOUGH else 3,
+        "epochs": _epochs(len(dataset.train)),
+        "filters": _filters(*dataset.image_shape[:2]),
+        "backbone": backbone(dataset.image_shape, seen.images),
+    }
+
+
+def _epochs(images: int) -> int:
+    fewest, most = _EPOCHS
+    return max(fewest, min(most, round(_SHOWN / images)))
+
+
+def _filters(height: int, width: int) -> list[int]:
+    """Widths of blocks that halve a picture until little is left of it."""
+    halvings = round(math.log2(max(1, min(height, width) / _MAP)))
+    return list(_WIDTHS[: max(1, halvings)])
+
+
+def _dataset(seen: Seen, path: str) -> list[str]:
+    """What the study says of its data set, as TOML."""
+    said = [f"path = {_text(path)}"]
+    if seen.spec.size is not None:
+        said.append(f"size = {json.dumps(seen.spec.size)}")
+    said += ["nested = true"] if seen.spec.nested else []
+    return said + (['on_error = "skip"'] if seen.dataset.left_out else [])
+
+
+def _notes(seen: Seen) -> list[str]:
+    """Why the data set is read as it is."""
+    notes = []
+    if seen.spec.size is not None:
+        notes.append(f'{sizes(seen)}: kept whole. fit = "crop" takes their middle.')
+    if left_out := seen.dataset.left_out:
+        names = printable(listed((one.name for one in left_out), _NAMED), keep="")
+        notes.append(f"Left out, because they cannot be read: {names}.")
+    return notes
+
+
+def _shares(seen: Seen) -> list[str]:
+    """The parts that have to be drawn, as TOML."""
+    share = 0.2 if seen.images < _SMALL else 0.15
+    parts = {"validation": seen.dataset.validation, "test": seen.dataset.test}
+    return [f"{name} = {share}" for name, part in parts.items() if part is None]
+
+
+def _text(value: str) -> str:
+    """A string as TOML has it."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

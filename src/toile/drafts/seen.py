@@ -1,0 +1,84 @@
+"""What a first look at somebody's pictures shows, and how they are to be read so that all can be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toile.data import formats
+from toile.data.audit import audit
+from toile.data.dataset import Dataset
+from toile.data.load import load
+from toile.pictures.files import pictures
+from toile.pictures.many import sizes
+from toile.study.dataset import READING, DatasetSpec
+
+Size = tuple[int, int]
+
+_LARGE = 64  # pixels of the longer side, up to which pictures of one size are taken as they are
+_FEW = 1000  # pictures, up to which larger ones cost little
+_LARGE_OF_FEW = 96
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of a data set.
+
+    Args:
+        spec: how it is read, as a study says it; its path as it was given.
+        dataset: what that came to.
+        sizes: how many pictures there are of each (height, width), before any is resized; empty where it is no folder.
+        audit: what `toile.data.audit.audit` finds in it.
+    """
+
+    spec: DatasetSpec
+    dataset: Dataset
+    sizes: Counter[Size]
+    audit: dict[str, Any]
+
+    @property
+    def images(self) -> int:
+        """In all parts."""
+        return sum(len(part) for part in self.dataset.parts.values())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Class -> images in all parts."""
+        labels = np.concatenate([part.labels for part in self.dataset.parts.values()])
+        return dict(zip(self.dataset.class_names, np.bincount(labels, minlength=self.dataset.classes).tolist(), strict=True))
+
+
+def see(path: Path, *, size: int | Size | None = None, nested: bool = False) -> Seen:
+    """Look at pictures: a folder of them, or a file that toile reads.
+
+    Those that cannot be read are left out, and named in the data set's `left_out`.
+
+    Args:
+        size: to which pictures of a folder are brought; chosen where left out.
+        nested: whether a class may have folders in its folder.
+
+    Raises:
+        Misuse: the format cannot be guessed.
+        DataError: it cannot be read.
+    """
+    found = sizes(pictures(path)) if path.is_dir() else Counter[Size]()
+    said: dict[str, Any] = {"size": size or _fitting(found), "nested": nested, "on_error": "skip"}
+    known = formats.options(formats.guess(path)) if path.exists() else set(READING)
+    said = {key: value for key, value in said.items() if value and (key in known or key != "on_error")}
+    spec = DatasetSpec(path=str(path), **said)
+    dataset = load(spec)
+    if not dataset.left_out:
+        spec = spec.model_copy(update={"on_error": "stop"})
+    return Seen(spec, dataset, found, audit(dataset))
+
+
+def _fitting(found: Counter[Size]) -> int | None:
+    """A side for pictures of these sizes; None for small ones of one size, which are taken as they are."""
+    if not found or (len(found) == 1 and max(map(max, found)) <= _LARGE):
+        return None
+    largest = _LARGE_OF_FEW if found.total() <= _FEW else _LARGE
+    return min(largest, max(map(max, found)))
