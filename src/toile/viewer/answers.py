@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toile.errors import Misuse, ToileError
-from toile.evaluation import significance
+from toile.evaluation import comparison
 from toile.reports.page.html import render
 from toile.reports.results.compared import evaluated_committees
 from toile.reports.results.summary import plain
@@ -98,7 +98,7 @@ class Answers:
     def compare(self, a: str, b: str) -> dict[str, Any]:
         """Whether two runs or committees differ on the test images, by a paired test; and where one alone is right."""
         one, other = self.subject(a), self.subject(b)
-        return significance.compare(one.predictions, other.predictions, (one.name, other.name))
+        return comparison.compare(one.predictions, other.predictions, (one.name, other.name))
 
     def report(self, reference: str) -> str:
         """The report of a study, made now."""
