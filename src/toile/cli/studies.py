@@ -103,7 +103,11 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
 
     made = planned(study, where)
     unobtainable = runs.unobtainable(one for one in made.matching(only or ()) if not made.run_of(one))
-    warnings = [*made.store.audit(made.dataset)["warnings"], *unobtainable, *committees.notes(made)]
+    audits = [
+        made.store.audit(made.dataset, spec) for spec in dict.fromkeys(one.trial.split for one in made.matching(only or ()))
+    ]
+    suspicious = dict.fromkeys(warning for found in audits for warning in found["warnings"])
+    warnings = [*suspicious, *unobtainable, *committees.notes(made)]
     found = show.planned(made, workers, only or ()) | {"warnings": warnings}
     for warning in found["warnings"]:
         say(f"warning: {warning}")

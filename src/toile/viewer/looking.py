@@ -8,6 +8,7 @@ from toile.data.dataset import Dataset
 from toile.errors import ToileError
 from toile.store import datasets
 from toile.store.store import Store
+from toile.study.spec import SplitSpec
 
 
 class Looking(Store):
@@ -16,5 +17,5 @@ class Looking(Store):
     def prepare(self) -> None:
         raise ToileError(f"{self.root} is only looked at; nothing may be written there")
 
-    def audit(self, dataset: Dataset) -> dict[str, Any]:
-        return datasets.audited(self.data_folder, dataset, keep=False)
+    def audit(self, dataset: Dataset, spec: SplitSpec | None = None) -> dict[str, Any]:
+        return datasets.audited(self.data_folder, dataset, spec, keep=False)

@@ -49,7 +49,7 @@ def gather(plan: Plan) -> StudyResults:
         study=plan.study,
         reference=plan.reference,
         dataset=plan.dataset,
-        audit=plan.store.audit(plan.dataset),
+        audit=plan.store.audit(plan.dataset, plan.trials[0].trial.split),
         test=_test(plan),
         trials=trials,
         committees=tuple(one for one in found if one is not None),
