@@ -15,6 +15,7 @@ from toile.errors import Misuse, ToileError, nearest
 from toile.models.backbones import WeightsMissing
 from toile.runner import committees
 from toile.runner import plan as plans
+from toile.search import searched
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.reduction import Reduction
@@ -64,6 +65,8 @@ def plan(
                 with suppress(OSError, ToileError):  # a store that cannot be written to is no matter before anything trains
                     place.keep(data, loaded.dataset, listed)
     made = plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
+    if loaded.spec.search:
+        made = searched.searched(made)
     return committees.check(made.checked()) if fresh else made
 
 

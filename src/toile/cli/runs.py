@@ -175,3 +175,4 @@ def check_gradients(
 
 
 app.command("toile.serving.command:serve", help="Serve an exported model over HTTP, with a page to try it on.")
+app.command("toile.viewer.command:open_", name="open", help="Show a store as a page that is live while studies run.")

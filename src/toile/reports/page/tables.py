@@ -38,7 +38,7 @@ def figures_table(results: StudyResults) -> Table:
     for trial in results.trials:
         if trial.run is None:
             quiet.add(len(rows))
-        row = [trial.name if trial.run else f"{trial.name} (not run yet)"]
+        row = [trial.name if trial.run else f"{trial.name} ({trial.absent})"]
         published = (trial.published or {}).get("test", {})
         for name in FIGURES:
             row.append(figure(trial.test.get(name)))

@@ -38,6 +38,7 @@ def gather(plan: Plan) -> StudyResults:
             trial=json.loads(planned.trial.canonical()),
             published=_published(planned.published),
             run=plan.run_of(planned),
+            state=plan.state(planned),
             line=planned.line,
             calibrated=calibrated(plan, planned),
         )
@@ -48,7 +49,7 @@ def gather(plan: Plan) -> StudyResults:
         study=plan.study,
         reference=plan.reference,
         dataset=plan.dataset,
-        audit=plan.store.audit(plan.dataset),
+        audit=plan.store.audit(plan.dataset, plan.trials[0].trial.split),
         test=_test(plan),
         trials=trials,
         committees=tuple(one for one in found if one is not None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from toile.errors import ToileError
 from toile.evaluation.calibrators import Calibration
 from toile.store.run import Run
 from toile.study.spec import StudySpec
+
+if TYPE_CHECKING:
+    from toile.reports.results.claims import Claims
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class TrialResult:
 
     `name` is unique in the study: the trial's name, with " (seed 1)" or " (fold 2)" behind it where there are several;
     `line` is the name without that. `calibrated` is there where the study asks for it: the other figures are the run's own.
+    `state` is what a plan says of it.
     """
 
     name: str
@@ -44,6 +48,12 @@ class TrialResult:
     run: Run | None
     line: str = ""
     calibrated: CalibratedResult | None = None
+    state: str = "missing"
+
+    @property
+    def absent(self) -> str:
+        """Why there are no figures, of a trial that has no run."""
+        return "damaged" if self.state == "damaged" else "not run yet"
 
     @property
     def stored_run(self) -> Run:
@@ -187,3 +197,10 @@ class StudyResults:
     @property
     def stored(self) -> tuple[TrialResult, ...]:
         return tuple(trial for trial in self.trials if trial.run)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Every comparison that a report makes of them, corrected for how many there are."""
+        from toile.reports.results import claims  # which reads these results
+
+        return claims.make(self)
