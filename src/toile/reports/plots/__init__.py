@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
 from toile.reports.plots import (
-    accuracy, against, bars, classes, curves, groups, layers, matrices, selection, sizes, sweeps,
+    accuracy,
+    against,
+    bars,
+    classes,
+    curves,
+    groups,
+    layers,
+    matrices,
+    selection,
+    sizes,
+    sweeps,
 )  # fmt: skip
 from toile.reports.plots.svg import svg
 from toile.reports.results.study import StudyResults
