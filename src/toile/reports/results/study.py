@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toile.arrays import Probabilities
+from toile.arrays import ImageArray, Probabilities
 from toile.committee.rules import RULES, Fitted
 from toile.data.dataset import Dataset, Images
 from toile.errors import ToileError
@@ -166,7 +166,8 @@ class StudyResults:
 
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
-    `probabilities` of the runs speak of; None in cross-validation of a data set without test images.
+    `probabilities` of the runs speak of; None in cross-validation of a data set without test images. `previews` are some
+    training images as augmentations change them: names of the lines, the images, and each of them several times.
     """
 
     study: StudySpec
@@ -177,6 +178,7 @@ class StudyResults:
     trials: tuple[TrialResult, ...]
     committees: tuple[CommitteeResult, ...]
     reduced: str = ""
+    previews: tuple[tuple[str, ImageArray, np.ndarray], ...] = ()
 
     @property
     def title(self) -> str:
