@@ -184,7 +184,7 @@ class _Files:
         if not plainly or "\0" in plainly:
             raise DataError(f"{self.path}: row {row}: {cut(said, 60)!r} is no name of a file")
         for place in (self.path.parent / plainly, self.root / plainly):
-            if place.is_file():
+            if _is_file(place):
                 return place, _within(place, self.root)
         found = self._by_name(plainly.rpartition("/")[2])
         if len(found) != 1:
@@ -200,6 +200,13 @@ class _Files:
                     for key in {entry.name, Path(entry.name).stem}:
                         self.known.setdefault(key, []).append(Path(entry.path))
         return self.known.get(name, [])
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long a name, or links in a circle
+        return False
 
 
 def _within(path: Path, root: Path) -> str:
