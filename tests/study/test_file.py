@@ -118,8 +118,8 @@ ONE_MISTAKE = {
     "title = 3\ndataset = 'digits'\n" + TRIAL: "line 1: title: text is wanted, got 3",
     "title = ''\ndataset = 'digits'\n" + TRIAL: "line 1: title: text of at least 1 character is wanted, got ''",
     "title = 't'\n" + TRIAL: "dataset: is missing",
-    HEAD: "a study has at least one [[trial]] or [[sweep]]",
-    HEAD + "trial = []": "a study has at least one [[trial]] or [[sweep]]",
+    HEAD: "a study has at least one [[trial]] or [[sweep]], or a [search]",
+    HEAD + "trial = []": "a study has at least one [[trial]] or [[sweep]], or a [search]",
     HEAD + "trial = 3": "line 3: trial: a list is wanted, got 3",
     HEAD + "trial = ['a']": "line 3: trial[0]: a table is wanted, got 'a'",
     HEAD + TRIAL.replace("[[trial]]", "[trial]"): (

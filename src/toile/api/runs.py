@@ -25,12 +25,22 @@ def run(
     threads: int = 1,
     executor: str = "local",
     scheduler: str | None = None,
+    minutes: float | None = None,
     tell: Callable[[Event], None] = lambda _: None,
     **where: Unpack[Where],
 ) -> list[str]:
-    """Train what is missing, and return the fingerprints of what was trained. See `toile.runner.run`."""
+    """Train what is missing, and go on with the study's search if it has one. See `toile.search.run`.
+
+    Args:
+        minutes: for how long; the same call goes on where this one ended.
+
+    Returns:
+        The fingerprints of what was trained.
+    """
+    from toile.search.run import run as carry_out
+
     with runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place:
-        return runs.run(plan(study, **where), only=only, executor=place, tell=tell)
+        return carry_out(plan(study, **where), only=only, executor=place, tell=tell, minutes=minutes)
 
 
 def evaluate(

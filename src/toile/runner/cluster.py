@@ -122,7 +122,7 @@ class Cluster(Executor):
     def submit(self, job: Job, needed: list[Need], workers: list[str]) -> Any:
         """A future of the worker's answer. Any worker may give it; one of `workers` if it can be."""
         # Paths of this machine mean nothing there.
-        portable = Job(tuple(replace(one, weights=None) for one in job.trials))
+        portable = Job(tuple(replace(one, weights=None) for one in job.trials), job.whole and replace(job.whole, weights=None))
         return self.client.submit(
             remote.carry_out, portable, needed, threads=self.threads, topic=self.topic, version=__version__,
             key=f"toile-{job.fingerprint}-{uuid.uuid4().hex}", workers=workers or None, allow_other_workers=bool(workers),

@@ -66,12 +66,12 @@ class Worker:
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / "trial.json"
         atomic.write(trial, job.longest.trial.canonical())
-        also = [str(shorter.trial.recipe.epochs) for shorter in job.trials[:-1]]
+        also = ",".join(map(str, job.also))
         self.output = folder / "output.log"
         with self.output.open("wb") as log:
             self.process = starter.start(
                 [str(trial.absolute()), str(store.root.absolute()), "--attached", "--threads", str(starter.threads),
-                 *(["--also", ",".join(also)] if also else [])],
+                 *(["--also", also] if also else []), *(["--until", str(job.until)] if job.until else [])],
                 job.longest.trial.learner, log,
             )  # fmt: skip
         events.put(job.event("started"))
@@ -93,7 +93,7 @@ class Worker:
                 self.events.put(self.job.event(kind, **fields))
         code = self.process.wait()
         if end is None:  # it died without a word; a run that was committed is a run however its process ended
-            stored = self.store.get(self.job.fingerprint)
+            stored = self.store.get(self.job.trials[-1].fingerprint)
             self.died = stored is None
             kind, fields = (
                 ("done", {"fingerprint": stored.fingerprint}) if stored else ("failed", {"error": _exit_reason(code)})
