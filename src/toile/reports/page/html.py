@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from toile.reports.checks import checks
-from toile.reports.page import audit, baselines, calibration, galleries, palette, provenance, tables
+from toile.reports.page import audit, baselines, calibration, comparisons, galleries, palette, provenance, tables
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import lines
@@ -76,6 +76,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),
+        "random_strips": galleries.random_strips(results),
+        "predicted": galleries.predicted(results),
         "disputed": galleries.disputed(results),
         "members": members,
         "committee": committee,
@@ -84,7 +86,9 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "split": _split(results),
         "warnings": results.audit.get("warnings", []),
         "tables": {
+            "notes": tables.notes(results),
             "audit": audit.audit_table(results),
+            "comparisons": comparisons.comparison_table(results),
             "figures": tables.figures_table(results),
             "baselines": baselines.baselines_table(results),
             "lines": lines.lines_table(results),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from toile.errors import ToileError
 from toile.evaluation.calibrators import Calibration
 from toile.store.run import Run
 from toile.study.spec import StudySpec
+
+if TYPE_CHECKING:
+    from toile.reports.results.claims import Claims
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,11 @@ class TrialResult:
     @property
     def test(self) -> dict[str, Any]:
         return self.run.metrics.get("test", {}) if self.run else {}
+
+    @property
+    def train(self) -> dict[str, Any]:
+        """Of the training images, after the training; none where the run has got no such figures yet."""
+        return self.run.metrics.get("train", {}) if self.run else {}
 
     @property
     def validation(self) -> dict[str, Any]:
@@ -192,3 +200,10 @@ class StudyResults:
     @property
     def stored(self) -> tuple[TrialResult, ...]:
         return tuple(trial for trial in self.trials if trial.run)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Every comparison that a report makes of them, corrected for how many there are."""
+        from toile.reports.results import claims  # which reads these results
+
+        return claims.make(self)
