@@ -66,7 +66,7 @@ def test_the_draft_is_planned_as_it_was_when_it_was_written(tmp_path: Path) -> N
     made = api.new(folder(tmp_path / "set"), output=tmp_path / "s.toml", store=tmp_path / "store")
     again = api.plan(tmp_path / "s.toml", store=tmp_path / "store")
     assert [one.fingerprint for one in again.trials] == [one.fingerprint for one in made.plan.trials]
-    assert [one.name for one in again.trials] == ["cnn (seed 0)", "cnn (seed 1)", "cnn (seed 2)"]
+    assert [one.name for one in again.trials] == [f"{line} (seed {seed})" for line in ("cnn", "resnet") for seed in range(3)]
     assert api.plan(tmp_path / "s.toml", fresh=False, store=tmp_path / "store").dataset.content == made.seen.dataset.content
 
 
@@ -153,7 +153,7 @@ def test_whatever_the_pictures_are_the_draft_can_be_planned(
     np.savez(tmp_path / "i.npz", x_train=images, y_train=np.arange(classes * each) % classes)
     made = api.new(tmp_path / "i.npz", output=tmp_path / "s.toml", force=True, store=tmp_path / "store")
     assert made.seen.dataset.image_shape == (height, width, channels)
-    assert len(made.plan.trials) == 3
+    assert len(made.plan.trials) == 6
 
 
 def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +161,8 @@ def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest
     absent = api.new(root, output=tmp_path / "absent.toml", store=tmp_path / "store")
     monkeypatch.setattr(backbone, "_obtainable", lambda name, *_: name == "mobilenet")
     there = api.new(root, output=tmp_path / "there.toml", store=tmp_path / "store")
-    assert {one.line for one in absent.plan.trials} == {"cnn"}
-    assert {one.line for one in there.plan.trials} == {"cnn", "mobilenet"}
+    assert {one.line for one in absent.plan.trials} == {"cnn", "resnet"}
+    assert {one.line for one in there.plan.trials} == {"cnn", "resnet", "mobilenet"}
     marks = (tmp_path / "absent.toml").read_text()
     assert "Its weights are not on this machine" in marks
     # The marks taken away, it is a study as before, with the backbone.
@@ -171,7 +171,11 @@ def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest
         for line in marks.split("\n")
     )
     (tmp_path / "absent.toml").write_text(plain)
-    assert {one.line for one in api.plan(tmp_path / "absent.toml", store=tmp_path / "store").trials} == {"cnn", "vgg16"}
+    assert {one.line for one in api.plan(tmp_path / "absent.toml", store=tmp_path / "store").trials} == {
+        "cnn",
+        "resnet",
+        "vgg16",
+    }
 
 
 @pytest.mark.parametrize(
