@@ -27,6 +27,7 @@ FileNames = Annotated[NDArray[np.object_], "images"]  # strings of any length
 SmallDigits = Annotated[NDArray[np.int64], "images 8 8"]  # scikit-learn's, 0..16
 Index = Annotated[NDArray[np.integer[Any] | np.bool], "_"]
 Hashes = Annotated[NDArray[np.void], "_"]
+NearPairs = Annotated[NDArray[np.int64], "pairs 2"]  # positions of two images each
 Marked = Annotated[NDArray[np.bool], "images"]  # whether an image is meant
 
 # What is said of them

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import io
 import json
 import re
@@ -106,12 +106,11 @@ def test_all_sides_train_the_same_model(name):
     [line] = (one for one in studies.load(reference.study).spec.trial if one.name == reference.trial)
     ours = architectures.build(line.architecture.name, (28, 28, 1), reference.classes, line.architecture.options)
     assert MODELS[name]().count_params() == ours.count_params()
-    torch = pytest.importorskip("torch")
-    from benchmarks.rivals import torch_models
-
-    theirs = torch.nn.Sequential(*torch_models.MODELS[name]())
-    averages = [buffer for buffer in theirs.buffers() if buffer.is_floating_point()]
-    assert sum(tensor.numel() for tensor in (*theirs.parameters(), *averages)) == ours.count_params()
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed")
+    assert (
+        in_fresh_process(Side(tests.benchmarks.fixture.torch_parameters, {"name": name}))["parameters"] == ours.count_params()
+    )
 
 
 def test_the_document_says_what_was_measured():

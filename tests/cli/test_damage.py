@@ -100,7 +100,7 @@ def test_reports_leave_a_damaged_run_out(store: Store, name: str, capsys: pytest
     (folder / name).mkdir()  # a folder in the file's place
     code, out, _ = toile("report", store, capsys)
     trials = {one["name"]: one["status"] for one in json.loads(out)["trials"]}
-    expected = "stored" if name == "model.keras" else "missing"
+    expected = "stored" if name == "model.keras" else "damaged"
     assert (code, trials) == (0, {"perceptron": expected, "convolution": "stored", "perceptron again": expected})
     assert toile("ledger", store, capsys)[0] == 0
 

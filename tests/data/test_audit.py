@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from scipy.ndimage import zoom
 
 from toile.data import sources
-from toile.data.audit import MNIST_TRAIN_COUNTS, audit
+from toile.data.audit import audit
 from toile.data.dataset import Dataset, Images
+from toile.data.images import as_names
 from toile.data.sources.fashion_mnist import CLASS_NAMES
+from toile.data.splits import split
+from toile.data.suspicions import MNIST_TRAIN_COUNTS
+from toile.study.spec import SplitSpec
 
 
 def made(train: list[int], train_labels: list[int], test: list[int] | None = None, test_labels=(), classes: int = 2):
@@ -42,7 +48,8 @@ def test_duplicates():
     found = audit(made([1, 2, 1, 3, 1, 2], [0, 1, 0, 1, 1, 1], [9, 3, 1, 9], [0, 0, 0, 0]))
     assert found["train"]["duplicates"] == {"images": 3, "label_disagrees": 1, "pairs": [[0, 2], [0, 4], [1, 5]]}
     assert found["test"]["duplicates"] == {"images": 1, "label_disagrees": 0, "pairs": [[0, 3]]}
-    assert found["train_and_test"] == {"images": 2, "label_disagrees": 1, "pairs": [[3, 1], [0, 2]]}
+    near = {"images": 0, "label_disagrees": 0, "pairs": []}
+    assert found["train_and_test"] == {"images": 2, "label_disagrees": 1, "pairs": [[3, 1], [0, 2]], "near_duplicates": near}
     assert "3 of 6 train images repeat an earlier one, 1 under another label" in found["warnings"]
     assert "1 of 4 test images repeat an earlier one" in found["warnings"]
     assert "2 of 4 test images are in the training images too, 1 under another label" in found["warnings"]
@@ -67,7 +74,8 @@ def test_classes_and_constant_images():
     pixels[4] = 9
     found = audit(replace(dataset, train=Images(pixels, dataset.train.labels)))
     assert found["warnings"] == [
-        "no train image of class 2",
+        "there is no image at all of class 2, and still a model gets an answer for it; name only classes that there are, in "
+        "`class_names`, or join them by `class_map`",
         "train classes are far from balanced: 1 to 11 images",
         "1 train images are of one colour, with nothing on them",
     ]
@@ -96,3 +104,82 @@ def test_mnist_taken_for_fashion_mnist():
     assert "these may be MNIST's digits" in audit(replace(mnist_like(), name="my clothes"))["warnings"][0]
     assert audit(mnist_like(mean=73))["warnings"] == []
     assert audit(replace(mnist_like(), name="mnist", class_names=tuple("0123456789")))["warnings"] == []
+
+
+# The parts that are trained on
+
+
+def pictures(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 12, 12, 1), dtype=np.uint8)
+
+
+def named(images: np.ndarray, labels, before: str = "") -> Images:
+    return Images(images, np.array(labels), as_names([f"{before}{number}.png" for number in range(len(images))]))
+
+
+def test_parts_that_a_split_draws():
+    """Every image is there twice, so that whatever is drawn is trained on too; the data set itself brings no test images."""
+    images = np.repeat(pictures(20), 2, axis=0)
+    dataset = Dataset("made", named(images, [0, 1] * 20), None, ("a", "b"))
+    cut = split(dataset, SplitSpec(method="tail", validation=0.25, test=0.25))
+    found = audit(dataset, cut)
+    assert [found[name]["images"] for name in ("train", "validation", "test")] == [20, 10, 10]
+    assert found["train"]["counts"] == [10, 10] and found["train"]["duplicates"]["images"] == 10
+    assert found["train_and_test"]["images"] == 0
+    order = np.concatenate([np.arange(0, 40, 2), np.arange(1, 40, 2)])
+    shuffled = replace(dataset, train=dataset.train[order])
+    found = audit(shuffled, split(shuffled, SplitSpec(method="tail", validation=0.25, test=0.25)))
+    assert found["train_and_test"]["images"] == 10 and found["train_and_validation"]["images"] == 10
+    assert found["train_and_test"]["names"][0] == ["20.png", "21.png"]
+    [said] = [one for one in found["warnings"] if "test images are in the training images too" in one]
+    assert "10 of 10" in said and "20.png = 21.png" in said and 'groups = "near-duplicates"' in said
+
+
+def test_given_validation_images_are_looked_at():
+    images = pictures(8)
+    dataset = Dataset("made", named(images[:6], [0, 1] * 3), None, ("a", "b"), named(images[4:8], [1, 0, 0, 1], "v"))
+    cut = split(dataset, SplitSpec(validation="given", test=0.4, method="stratified"))
+    for found in (audit(dataset), audit(dataset, cut)):
+        assert found["validation"]["images"] == 4 and found["validation"]["counts"] == [2, 2]
+    assert audit(dataset)["train_and_validation"]["names"] == [["4.png", "v0.png"], ["5.png", "v1.png"]]
+    [said] = [one for one in audit(dataset)["warnings"] if "validation images are in the training" in one]
+    assert (
+        said
+        == "2 of 4 validation images are in the training images too, 2 under another label (4.png = v0.png; 5.png = v1.png)"
+    )
+
+
+def test_near_duplicates_across_parts_by_name():
+    """A darker, a noisy and a resized copy of training pictures among the test pictures."""
+    train = zoom(pictures(10, 1), (1, 4, 4, 1), order=1).astype(np.uint8)
+    noise = np.random.default_rng(2).normal(0, 3, train[0].shape)
+    half = np.asarray(Image.fromarray(train[2][..., 0]).resize((72, 72), Image.Resampling.BICUBIC).resize((48, 48)))[..., None]
+    copies = np.stack([(train[0] * 0.6).astype(np.uint8), np.clip(train[1] + noise, 0, 255).astype(np.uint8), half])
+    other = zoom(pictures(3, 3), (1, 4, 4, 1), order=1).astype(np.uint8)
+    test = np.concatenate([other, copies])
+    dataset = Dataset("made", named(train, [0, 1] * 5, "a"), named(test, [1, 0, 1, 0, 1, 0], "b"), ("x", "y"))
+    found = audit(dataset)
+    near = found["train_and_test"]["near_duplicates"]
+    assert near["names"] == [["a0.png", "b3.png"], ["a1.png", "b4.png"], ["a2.png", "b5.png"]]
+    assert found["train_and_test"]["images"] == 0 and near["label_disagrees"] == 0
+    assert any("3 of 6 test images are near-duplicates of training images (a0.png ~ b3.png" in one for one in found["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (pictures(6) % 2, "the largest value of all pixels is 1 of 255, so the images are nearly black: were these 0..1?"),
+        (pictures(6) % 17, "the largest value of all pixels is 16 of 255"),
+        (200 + pictures(6) % 2, "the training images are nearly of one colour: their pixels lie within 0.5"),
+    ],
+)
+def test_suspicious_pixels(images, said):
+    warnings = audit(Dataset("made", Images(images, np.array([0, 1] * 3)), None, ("a", "b")))["warnings"]
+    assert [one for one in warnings if said in one]
+
+
+def test_many_images_that_are_all_alike_are_no_crash(monkeypatch):
+    monkeypatch.setattr("toile.data.near._MOST", 10)
+    images = np.repeat(pictures(1), 9, axis=0)
+    found = audit(Dataset("made", Images(images, np.array([0, 1, 0] * 3)), None, ("a", "b")))
+    assert found["train"]["near_duplicates"] is None and found["train"]["duplicates"]["images"] == 8

@@ -60,6 +60,8 @@ NOT_RUN = {
     "python3 -m venv .venv": ENVIRONMENT,
     ".venv/bin/pip install --constraint constraints.txt --editable .": ENVIRONMENT,
     "pip install 'toile-workbench[serve]'": ENVIRONMENT,
+    "toile open": "never ends; tests/viewer/test_page.py opens it",
+    "pip install 'toile-workbench[search]'": ENVIRONMENT,
     "dask scheduler": "never ends; `toile run` is given a cluster in this process",
     "dask worker tcp://first:8786": "never ends",
     "from dask_jobqueue import SLURMCluster": "wants a Slurm",
@@ -109,7 +111,7 @@ def completed(text: str) -> str:
     wanted = [name for committee in tables for name in committee.get("members", []) if not set(name) & set("*[")]
     wanted += [name for comparison in study.get("comparison", []) for name in comparison["trials"]]
     missing = [name for name in dict.fromkeys(wanted) if name not in {trial["name"] for trial in trials}]
-    if not (trials or missing or "sweep" in study):
+    if not (trials or missing or "sweep" in study or "search" in study):
         missing = ["any"]
     head = 'title = "part"\n' * ("title" not in study) + 'dataset = "digits"\n' * ("dataset" not in study)
     return head + text + "".join(f'\n[[trial]]\nname = "{name}"\narchitecture = "mlp"\n' for name in missing)
@@ -246,8 +248,7 @@ class Here(Local):
     """Carries out jobs one after the other, in forks, which start at once."""
 
     def start(self, job: Job, store: Store, events: queue.Queue[Event]) -> SimpleNamespace:
-        shorter = [one.trial.recipe.epochs for one in job.trials[:-1]]
-        train_elsewhere(job.longest.trial, store, also=shorter)
+        train_elsewhere(job.longest.trial, store, also=job.also, until=job.until)
         events.put(job.event("done", fingerprint=job.fingerprint))
         return SimpleNamespace(job=job, close=lambda: None)
 

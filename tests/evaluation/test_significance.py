@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from toile.errors import Misuse
+from toile.evaluation.comparison import compare
 from toile.evaluation.predictions import Predictions
-from toile.evaluation.significance import PER_IMAGE, bootstrap_difference, compare, mcnemar
+from toile.evaluation.significance import PER_IMAGE, bootstrap_difference, mcnemar
 
 
 def voting(decisions: list[int] | np.ndarray, labels: list[int] | np.ndarray, split: str = "test") -> Predictions:

@@ -33,3 +33,13 @@ def test_what_a_process_cannot_load_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ToileError, match=rf"^the models could not be used: {tmp_path}/model.keras cannot be loaded") as error:
         infer([tmp_path / "model.keras"], "tensorflow", np.zeros((1, 28, 28, 1), np.uint8))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.skops"])
+def test_a_file_that_would_fill_the_memory_is_refused_before_it_is_unpacked(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as made, made.open("schema.json", "w") as inside:
+        for _ in range(65):
+            inside.write(bytes(2**20))
+    assert (tmp_path / name).stat().st_size < 2**20
+    with pytest.raises(ToileError, match=rf"{name} unpacks to 65 MiB; a model of its size may have 64 MiB$"):
+        inference.load(tmp_path / name)

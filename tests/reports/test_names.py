@@ -82,7 +82,8 @@ def test_tables_on_the_terminal(made, capsys, name: str) -> None:
     show.print_status({**found, "stored": 1, "damaged": 0, "begun": 0, "missing": 0})
     plan = {"name": name, "fingerprint": "0" * 64, "state": "missing", "seconds": 1.0}
     left = {"to_train": 1, "trainings": 1, "distinct": 1, "workers": 2, "seconds_left": 9.0, "seconds_saved": 0.0}
-    show.print_plan({"title": name, "dataset": {"name": name, "images": {"train": 1}}, "trials": [plan], **left})
+    dataset = {"name": name, "images": {"train": 1}, "classes": [name], "counts": {"train": [1]}}
+    show.print_plan({"title": name, "dataset": dataset, "trials": [plan], **left})
     out, err = capsys.readouterr()
     assert clean(out) and clean(err) and clean(console.file.getvalue())
     if "\n" not in name and name == name.strip():

@@ -9,8 +9,9 @@ import pytest
 
 from toile import studies
 from toile.reports.ledger import results
-from toile.reports.ledger.ledger import render, rows
+from toile.reports.ledger.ledger import rows
 from toile.reports.ledger.published import Figure, figures, tables
+from toile.reports.ledger.render import render
 from toile.study.spec import Published
 
 REPOSITORY = Path(__file__).parents[2]

@@ -252,8 +252,8 @@ def test_a_worker_without_toile_that_joined_later_is_left_out(store, scheduler, 
     assert kinds(told, "a") == ["started", "epoch", "done"]
 
 
-@pytest.mark.parametrize("does", ["die once", "die"])
-def test_training_whose_process_is_killed_is_tried_again_so_often(store, scheduler, pretenders, does):
+@pytest.mark.parametrize("does", ["die once", "die", "exit"])
+def test_training_whose_process_dies_is_tried_again_so_often(store, scheduler, pretenders, does):
     plan, told = four(store), []
     pretenders.tell({by_name(plan)["b"]: does})
     with Cluster(scheduler, workers=2) as executor:
@@ -262,11 +262,16 @@ def test_training_whose_process_is_killed_is_tried_again_so_often(store, schedul
         assert errors == {} and len(store.runs()) == 4
         assert kinds(told, "b") == ["started", "epoch", "again", "started", "epoch", "done"]
     else:
-        what = "the worker was killed by signal SIGKILL; the system may have run out of memory, at try 4 of 4"
+        why = {
+            "die": "the worker was killed by signal SIGKILL; the system may have run out of memory",
+            "exit": "the worker ended with exit code 7 and said nothing",
+        }
+        what = f"{why[does]}, at try 4 of 4"
         assert errors == {by_name(plan)["b"]: what} and len(store.runs()) == 3
         assert kinds(told, "b") == ["started", "epoch", "again"] * 3 + ["started", "epoch", "failed"]
     again = [event for event in told if event.kind == "again"]
-    assert all(event.fields["worker"].startswith("inproc://") and "SIGKILL" in event.fields["error"] for event in again)
+    assert all(event.fields["worker"].startswith("inproc://") for event in again)
+    assert all(("exit code 7" if does == "exit" else "SIGKILL") in event.fields["error"] for event in again)
 
 
 def test_no_worker_that_can_train(store, scheduler, pretenders, monkeypatch):

@@ -14,8 +14,8 @@ from tests.training.fixture import make_trial
 from toile.runner.jobs import jobs, seconds_left
 from toile.runner.plan import PlannedTrial
 
-EPOCH_FREE = ("constant", "hold-then-decay", "exponential")
-SCHEDULES = (*EPOCH_FREE, "cosine", "cosine-restarts", "one-cycle")
+EPOCH_FREE = ("constant", "hold-then-decay", "exponential", "cosine-restarts")
+SCHEDULES = (*EPOCH_FREE, "cosine", "one-cycle")
 
 
 def planned(**trial) -> PlannedTrial:
@@ -73,6 +73,14 @@ def test_laws(pending):
 def test_schedules_that_look_at_the_number_of_epochs_share_nothing(schedule):
     made = jobs([planned(epochs=epochs, schedule={"name": schedule}) for epochs in (3, 1, 2)])
     assert [len(job.trials) for job in made] == ([3] if schedule in EPOCH_FREE else [1, 1, 1])
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one-cycle"])
+def test_schedules_that_are_laid_out_for_the_same_length_are_shared(schedule):
+    laid_out = {"schedule": {"name": schedule}, "schedule_epochs": 9}
+    made = jobs([planned(epochs=3, **laid_out), planned(epochs=9, schedule={"name": schedule}), planned(epochs=1, **laid_out)])
+    assert [[one.trial.recipe.epochs for one in job.trials] for job in made] == [[1, 3, 9]]
+    assert all(made[0].longest.trial.first(one.trial.recipe.epochs) == one.trial for one in made[0].trials)
 
 
 def test_early_stopping_shares_nothing():

@@ -309,6 +309,7 @@ def test_plan_and_status_as_data(tmp_path):
     short, long = (plan.seconds(one) for one in plan.trials[:2])
     assert found["seconds_left"] == pytest.approx(long, abs=0.06) and found["seconds_saved"] == pytest.approx(short, abs=0.06)
     assert found["dataset"]["images"] == {"train": 160, "validation": 40, "test": 60}
+    assert {part: sum(counts) for part, counts in found["dataset"]["counts"].items()} == found["dataset"]["images"]
     status = show.status(plan)
     assert (status["stored"], status["begun"], status["missing"]) == (1, 0, 3)
     assert [one["test"] for one in status["trials"]] == [{}, {}, {"accuracy": 0.75, "loss": 1.0}, {}]

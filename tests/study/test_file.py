@@ -118,8 +118,8 @@ ONE_MISTAKE = {
     "title = 3\ndataset = 'digits'\n" + TRIAL: "line 1: title: text is wanted, got 3",
     "title = ''\ndataset = 'digits'\n" + TRIAL: "line 1: title: text of at least 1 character is wanted, got ''",
     "title = 't'\n" + TRIAL: "dataset: is missing",
-    HEAD: "a study has at least one [[trial]] or [[sweep]]",
-    HEAD + "trial = []": "a study has at least one [[trial]] or [[sweep]]",
+    HEAD: "a study has at least one [[trial]] or [[sweep]], or a [search]",
+    HEAD + "trial = []": "a study has at least one [[trial]] or [[sweep]], or a [search]",
     HEAD + "trial = 3": "line 3: trial: a list is wanted, got 3",
     HEAD + "trial = ['a']": "line 3: trial[0]: a table is wanted, got 'a'",
     HEAD + TRIAL.replace("[[trial]]", "[trial]"): (
@@ -193,8 +193,8 @@ ONE_MISTAKE = {
         "line 6: trial[0].published.test.accuracy: a number is wanted, got '90 %'"
     ),
     HEAD + TRIAL + "published = { tset = {} }\n": (
-        "line 6: trial[0].published.tset: unknown key (did you mean 'test'?); known: cross_validation, epochs_run, "
-        "mean_of_members, parameters, per_class, source, test, train, trainable_parameters, validation"
+        "line 6: trial[0].published.tset: unknown key (did you mean 'test'?); known: cross_validation, differs, "
+        "epochs_run, mean_of_members, parameters, penalty, per_class, source, test, train, trainable_parameters, validation"
     ),
     HEAD + "[[trial]]\nname = 'a'\narchitecture = 3\n": "line 5: trial[0].architecture: a name or a table is wanted, got 3",
     HEAD + "[[trial]]\nname = 'a'\n[trial.architecture]\nname = 'cnn'\ndropout = 1\n": (
@@ -254,6 +254,9 @@ ONE_MISTAKE = {
     HEAD + TRIAL + COMPARISON + COMPARISON: (
         "line 10: comparison[1].name: the name 'c' is used 2 times; every comparison has a name of its own"
     ),
+    # What the report shows closely
+    HEAD + 'close_up = ["a", "aa"]\n' + TRIAL: "line 3: close_up[1]: unknown trial 'aa' (did you mean 'a'?); known: a",
+    HEAD + 'close_up = ["a", "a"]\n' + TRIAL: "line 3: close_up[0]: 'a' is named 2 times; once is enough",
     # Committees
     HEAD + TRIAL + COMMITTEE.replace("[[committee]]", "[committee]"): (
         "line 6: committee: is written [[committee]], in double brackets: there may be several"

@@ -173,6 +173,8 @@ DIFFERENT = [
     {"recipe__optimizer": {"name": "adam", "amsgrad": True}},
     {"recipe__schedule": "exponential"},
     {"recipe__schedule": {"name": "exponential", "factor": 0.9}},
+    {"recipe__schedule": "cosine"},
+    {"recipe__schedule": "cosine", "recipe__schedule_epochs": 40},
     {"recipe__epochs": 21},
     {"recipe__batch_size": 33},
     {"recipe__label_smoothing": 0.1},
@@ -204,6 +206,19 @@ DIFFERENT = [
 def test_every_change_makes_another_trial() -> None:
     fingerprints = [trial(**changes).fingerprint for changes in [{}, *DIFFERENT]]
     assert len(set(fingerprints)) == len(fingerprints)
+
+
+def test_the_length_of_a_schedule_counts_where_it_is_another_and_the_schedule_looks_at_it() -> None:
+    whole = trial(recipe__epochs=30, recipe__schedule="cosine")
+    first = trial(recipe__epochs=10, recipe__schedule="cosine", recipe__schedule_epochs=30)
+    assert whole.first(10).fingerprint == first.fingerprint != trial(recipe__epochs=10, recipe__schedule="cosine").fingerprint
+    assert whole.first(30).fingerprint == first.first(10).first(30).fingerprint == whole.fingerprint
+    for schedule in ("constant", "exponential", "cosine-restarts"):
+        short = trial(recipe__epochs=10, recipe__schedule=schedule, recipe__schedule_epochs=30)
+        assert short.fingerprint == trial(recipe__epochs=10, recipe__schedule=schedule).fingerprint
+        assert short == trial(recipe__epochs=30, recipe__schedule=schedule).first(10)
+    with pytest.raises(ValidationError, match="is at least `epochs`, got 5 and 10"):
+        trial(recipe__epochs=10, recipe__schedule="cosine", recipe__schedule_epochs=5)
 
 
 def test_no_field_is_forgotten_above() -> None:

@@ -7,8 +7,9 @@ model at work.
 
 from __future__ import annotations
 
+from toile.api.comparing import compare
 from toile.api.drafts import new
-from toile.api.runs import check_gradients, compare, find_run, run
+from toile.api.runs import check_gradients, evaluate, find_run, run
 from toile.api.shipping import export, predict, submit
 from toile.api.stores import check
 from toile.api.studies import combine, default_report, ledger, plan, report, results, write_report
@@ -19,6 +20,7 @@ __all__ = [
     "combine",
     "compare",
     "default_report",
+    "evaluate",
     "export",
     "find_run",
     "ledger",

@@ -1,4 +1,4 @@
-"""What is done with single runs: training them, finding them, comparing them, checking gradients."""
+"""What is done with single runs: training them, finding them, checking gradients."""
 
 from __future__ import annotations
 
@@ -25,12 +25,35 @@ def run(
     threads: int = 1,
     executor: str = "local",
     scheduler: str | None = None,
+    minutes: float | None = None,
     tell: Callable[[Event], None] = lambda _: None,
     **where: Unpack[Where],
 ) -> list[str]:
-    """Train what is missing, and return the fingerprints of what was trained. See `toile.runner.run`."""
+    """Train what is missing, and go on with the study's search if it has one. See `toile.search.run`.
+
+    Args:
+        minutes: for how long; the same call goes on where this one ended.
+
+    Returns:
+        The fingerprints of what was trained.
+    """
+    from toile.search.run import run as carry_out
+
     with runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place:
-        return runs.run(plan(study, **where), only=only, executor=place, tell=tell)
+        return carry_out(plan(study, **where), only=only, executor=place, tell=tell, minutes=minutes)
+
+
+def evaluate(
+    study: str | Path, *, only: Iterable[str] = (), tell: Callable[[str], None] = lambda _: None, **where: Unpack[Where]
+) -> list[str]:
+    """Give stored runs of before the figures on their training images, from their kept models. Trains nothing.
+
+    Returns:
+        Fingerprints of the runs that got figures; see `toile.runner.evaluate`.
+    """
+    from toile.runner.evaluate import evaluate as missing
+
+    return missing(plan(study, fresh=False, **where), only, tell)
 
 
 def find_run(reference: str, **where: Unpack[Where]) -> Run:
@@ -67,22 +90,3 @@ def check_gradients(
     if trial.learner != "scratch":
         raise Misuse(f"{reference} is of the architecture {trial.architecture.name!r}; only numpy-mlp has gradients of its own")
     return check_trial(trial, split(made.dataset, trial.split, trial.fold).train, epsilon=epsilon, samples=samples)
-
-
-def compare(a: str, b: str, **where: Unpack[Where]) -> dict[str, Any]:
-    """Whether two stored runs differ on the test images, by a paired test. See `toile.evaluation.significance`."""
-    from toile.data.splits import split
-    from toile.evaluation import significance
-    from toile.evaluation.predictions import Predictions
-
-    place = Store.at(where.get("store"))
-
-    def predictions(reference: str) -> Predictions:
-        found = find_run(reference, **where)
-        trial = found.intent()
-        test = split(place.dataset(trial.dataset.content), trial.split, trial.fold).test
-        if test is None:
-            raise Misuse(f"{reference} has no test images to be compared on: it is a fold of a data set that brings none")
-        return Predictions("test", found.probabilities("test"), test.labels)
-
-    return significance.compare(predictions(a), predictions(b), (a, b))

@@ -15,6 +15,7 @@ from toile.errors import Misuse, ToileError, nearest
 from toile.models.backbones import WeightsMissing
 from toile.runner import committees
 from toile.runner import plan as plans
+from toile.search import searched
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.reduction import Reduction
@@ -64,6 +65,8 @@ def plan(
                 with suppress(OSError, ToileError):  # a store that cannot be written to is no matter before anything trains
                     place.keep(data, loaded.dataset, listed)
     made = plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
+    if loaded.spec.search:
+        made = searched.searched(made)
     return committees.check(made.checked()) if fresh else made
 
 
@@ -120,6 +123,7 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
     """
     from toile.reports.ledger import ledger as ledgers
     from toile.reports.ledger import results as measured
+    from toile.reports.ledger.render import render
 
     specs = {name: studies.load(name) for name in studies.names()}
     place, added = Store.at(where.get("store")), 0
@@ -131,7 +135,7 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
     known = measured.read(results)
     found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, known)
     output.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(output, ledgers.render(found, ledgers.ten_classes(known)))
+    atomic.write(output, render(found, ledgers.ten_classes(known)))
     return added, found
 
 

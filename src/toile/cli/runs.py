@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from toile.cli.application import HERE, THERE, Json, Place, Where, app, at_least_1, print_json, print_text, say
+from toile.cli.application import HERE, THERE, Json, Only, Place, Where, app, at_least_1, print_json, print_text, say
 from toile.errors import Misuse
 
 AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
@@ -26,12 +26,35 @@ def show(run: str, *, place: Place = THERE) -> None:
 
 
 @app.command
-def compare(a: str, b: str, *, place: Place = THERE, json: Json = False) -> None:
-    """Test whether two stored runs differ on the test images, by McNemar's exact paired test."""
+def evaluate(study: str, *, where: Where = HERE, only: Only = None) -> None:
+    """Give a study's stored runs the figures on their training images, where they have none, from their kept models. Trains
+    nothing.
+
+    Parameters
+    ----------
+    only
+        Pattern of trial names, such as 'model-*'; may be given several times.
+    """
+    from toile import api
+
+    done = api.evaluate(study, only=only or (), tell=say, **vars(where))
+    print_text(f"{len(done)} runs have got figures on their training images")
+
+
+@app.command
+def compare(a: str, b: str, *, margin: float | None = None, place: Place = THERE, json: Json = False) -> None:
+    """Test whether two stored runs, committees or lines of several trainings differ. Each is a run, STUDY/TRIAL or
+    STUDY/COMMITTEE; one that has several seeds or folds is compared over them, by a paired t-test, else McNemar's exact test.
+
+    Parameters
+    ----------
+    margin
+        Test too whether their accuracies are equivalent: within so much of each other, such as 0.002.
+    """
     from toile import api
     from toile.reports.terminal.figures import print_comparison
 
-    found = api.compare(a, b, **vars(place))
+    found = api.compare(a, b, margin=margin, **vars(place))
     print_json(found) if json else print_comparison(found)
 
 
@@ -126,3 +149,4 @@ def check_gradients(trial: str, *, where: Where = HERE, epsilon: float = 1e-5, s
 
 
 app.command("toile.serving.command:serve", help="Serve an exported model over HTTP, with a page to try it on.")
+app.command("toile.viewer.command:open_", name="open", help="Show a store as a page that is live while studies run.")

@@ -103,7 +103,11 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
 
     made = planned(study, where)
     unobtainable = runs.unobtainable(one for one in made.matching(only or ()) if not made.run_of(one))
-    warnings = [*made.store.audit(made.dataset)["warnings"], *unobtainable, *committees.notes(made)]
+    audits = [
+        made.store.audit(made.dataset, spec) for spec in dict.fromkeys(one.trial.split for one in made.matching(only or ()))
+    ]
+    suspicious = dict.fromkeys(warning for found in audits for warning in found["warnings"])
+    warnings = [*suspicious, *unobtainable, *committees.notes(made)]
     found = show.planned(made, workers, only or ()) | {"warnings": warnings}
     for warning in found["warnings"]:
         say(f"warning: {warning}")
@@ -118,6 +122,7 @@ def run(
     workers: int | None = None,
     threads: int = 1,
     only: Only = None,
+    minutes: float | None = None,
     executor: Literal["local", "dask"] = "local",
     scheduler: str | None = None,
 ) -> None:
@@ -130,7 +135,9 @@ def run(
     threads
         Of each trial's process. They change the last bits of a result.
     only
-        Pattern of trial names, such as 'model-*'; may be given several times.
+        Pattern of trial names, such as 'model-*'; may be given several times. With any, a search is not gone on with.
+    minutes
+        For how long: nothing is begun that is likely to end later. The same command goes on.
     executor
         Where trials run: processes on this machine, or the workers of a Dask cluster.
     scheduler
@@ -138,17 +145,20 @@ def run(
     """
     from toile.runner import progress
     from toile.runner import run as runs
+    from toile.search.run import run as carry_out
+    from toile.search.searched import Searched
 
     at_least_1(workers=workers, threads=threads)
     made = planned(study, where)
-    pending = made.pending(only or ())
+    pending = (made.own if isinstance(made, Searched) and not only else made).pending(only or ())
     stored = {p.fingerprint for p in made.matching(only or ()) if made.run_of(p)}
-    say(f"{made.title}: {len(pending)} to train, {len(stored)} stored already, in {made.store.root}")
+    more = " and a search to go on with" if isinstance(made, Searched) and not only else ""
+    say(f"{made.title}: {len(pending)} to train{more}, {len(stored)} stored already, in {made.store.root}")
     with (
         runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place,
         progress.Show(made, pending, place.slots) as tell,
     ):
-        runs.run(made, only=only or (), executor=place, tell=tell)
+        carry_out(made, only=only or (), minutes=minutes, executor=place, tell=tell, told=tell.more)
     say(f"done; `toile report {study}` shows it")
 
 

@@ -8,24 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toile.arrays import ImageArray, Labels
+from toile.arrays import ImageArray
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.data.labels import numbered
 from toile.study.dataset import MAX_PIXELS
 
-MAX_CLASSES = 10_000  # more is a mistaken column, not a classification
 _CHUNK = 4096  # images converted at a time, so that no second full-size float array comes to be
+_BEYOND = 0.1  # share of the range by which fractions may lie outside of it: resizing with cubic splines overshoots
+_CHANNELS = (1, 3)
 
 
-def as_images(arrays: Sequence[NDArray[Any]], source: object) -> list[ImageArray]:
+def as_images(arrays: Sequence[NDArray[Any]], source: object, notes: list[str] | None = None) -> list[ImageArray]:
     """Brings arrays of images to uint8.
 
     Integers must lie in 0..255. Floats lie in 0..1, and become `round(x * 255)`, or in 0..255, and are rounded; which of
-    the two is decided once for all `arrays` together, so that train and test are treated alike.
+    the two is decided once for all arrays of floats together, so that train and test are treated alike. Floats that are no
+    whole numbers may lie outside by a tenth of the range, as resizing leaves them, and are cut.
 
     Args:
-        arrays: each `(n, h, w)`, `(n, h, w, 1 or 3)`, or `(n, h * h)` for flattened square images.
+        arrays: each `(n, h, w)`, `(n, h, w, 1 or 3)`, `(n, 1 or 3, h, w)`, or `(n, h * h)` for flattened square images.
         source: the file, for messages.
+        notes: what was decided that the owner of the images should know is added here, in sentences.
 
     Returns:
         For each array uint8 `(n, h, w, c)`.
@@ -34,20 +38,58 @@ def as_images(arrays: Sequence[NDArray[Any]], source: object) -> list[ImageArray
         DataError: another shape or dtype, a value out of range, NaN.
     """
     shaped = [_shaped(array, source) for array in arrays]
-    high = 0.0
+    fractions = [array for array in shaped if array.dtype.kind == "f"]
     for array in shaped:
-        if array.dtype == np.uint8 or array.dtype == np.bool_:
-            continue
-        if array.dtype.kind not in "iuf":
+        if array.dtype.kind not in "biuf":
             raise DataError(f"{source}: pixels are {array.dtype}; expected uint8, or numbers in 0..1 or 0..255")
-        least, most = float(array.min()), float(array.max())
-        if not (np.isfinite(least) and np.isfinite(most)):
-            raise DataError(f"{source}: pixels hold NaN or infinity; expected numbers in 0..1 or 0..255")
-        if least < 0 or most > 255:
-            raise DataError(f"{source}: pixels lie in {least:g}..{most:g}; expected 0..1 or 0..255")
-        high = max(high, most)
-    factor = 255.0 if high <= 1 else 1.0
+        if array.dtype.kind in "iu" and array.dtype != np.uint8:
+            _within(int(array.min()), int(array.max()), source)
+    factor = _factor(fractions, source, [] if notes is None else notes)
     return [_uint8(array, factor) for array in shaped]
+
+
+def _factor(arrays: list[NDArray[Any]], source: object, notes: list[str]) -> float:
+    """What floats are multiplied by to lie in 0..255.
+
+    Raises:
+        DataError: they lie in no range of pixels.
+    """
+    if not arrays:
+        return 1.0
+    least, most = min(float(array.min()) for array in arrays), max(float(array.max()) for array in arrays)
+    if not (np.isfinite(least) and np.isfinite(most)):
+        raise DataError(f"{source}: pixels hold NaN or infinity; expected numbers in 0..1 or 0..255")
+    if least >= 0 and most <= 1:
+        return 255.0
+    for top in (1.0, 255.0):
+        if -_BEYOND * top <= least and most <= (1 + _BEYOND) * top and (top > 1 or not all(map(_is_whole, arrays))):
+            if least < 0 or most > top:
+                said = f"pixels lie in {least:.4g}..{most:.4g}: taken for 0..{top:g}, and cut where they lie outside"
+                notes.append(f"{said}, as resizing with cubic splines leaves them")
+            return 255.0 / top
+    _within(least, most, source)
+    return 1.0
+
+
+def _within(least: float, most: float, source: object) -> None:
+    """Refuse what does not lie in 0..255, with the way out where it is known."""
+    if least >= 0 and most <= 255:
+        return
+    way = ""
+    if -1.5 <= least < 0 and most <= 1.5:
+        way = "; they seem to be brought to -1..1: (x + 1) / 2 takes that back"
+    elif least < 0 and most <= 127 and least >= -128:
+        way = "; they seem to be signed or standardised: add what was subtracted, and multiply by what they were divided by"
+    elif least >= 0 and most < 2**16:
+        bits = next(bits for bits in (10, 12, 14, 16) if most < 2**bits)
+        way = f"; they seem to have {bits} bits: x // {2 ** (bits - 8)} leaves the upper 8 of them"
+    raise DataError(f"{source}: pixels lie in {least:g}..{most:g}; expected 0..1 or 0..255{way}")
+
+
+def _is_whole(array: NDArray[Any]) -> bool:
+    return all(
+        bool((part == np.floor(part)).all()) for part in (array[at : at + _CHUNK] for at in range(0, len(array), _CHUNK))
+    )
 
 
 def _shaped(array: NDArray[Any], source: object) -> NDArray[Any]:
@@ -55,13 +97,20 @@ def _shaped(array: NDArray[Any], source: object) -> NDArray[Any]:
     if array.ndim == 2:
         side = round(shape[1] ** 0.5)
         if side * side != shape[1]:
-            raise DataError(f"{source}: flattened images of {shape[1]} pixels; expected a square number, such as 784")
+            raise DataError(
+                f"{source}: flattened images of {shape[1]} pixels; expected a square number, such as 784, or images as (n, "
+                "height, width) or (n, height, width, channels)"
+            )
         array = array.reshape(-1, side, side, 1)
     elif array.ndim == 3:
         array = array[..., None]
-    if array.ndim != 4 or array.shape[3] not in (1, 3):
+    elif array.ndim == 4 and shape[3] not in _CHANNELS and shape[1] in _CHANNELS:  # channels first, as PyTorch has them
+        array = array.transpose(0, 2, 3, 1)
+    if array.ndim != 4 or array.shape[3] not in _CHANNELS:
+        way = "; the last channel of pictures with transparency is left out by x[..., :-1]" if shape[-1] in (2, 4) else ""
         raise DataError(
-            f"{source}: images of shape {shape}; expected (n, height, width), (n, height, width, 1 or 3) or (n, pixels)"
+            f"{source}: images of shape {shape}; expected (n, height, width), (n, height, width, 1 or 3), (n, 1 or 3, height, "
+            f"width) or (n, pixels){way}"
         )
     if array.shape[0] == 0 or array[0].size == 0:
         raise DataError(f"{source}: images of shape {shape}; expected at least one image with at least one pixel")
@@ -80,41 +129,8 @@ def _uint8(array: NDArray[Any], factor: float) -> ImageArray:
     out = np.empty(array.shape, np.uint8)
     for start in range(0, len(array), _CHUNK):
         part = slice(start, start + _CHUNK)
-        out[part] = np.rint(array[part].astype(np.float64) * factor)
+        out[part] = np.clip(np.rint(array[part].astype(np.float64) * factor), 0, 255)
     return out
-
-
-def as_labels(array: NDArray[Any], source: object, first: int = 0) -> Labels:
-    """Brings labels to int64 `(n,)`, counted from 0.
-
-    Args:
-        array: `(n,)` or `(n, 1)`, integers or floats that hold integers, `first` or more.
-        source: the file, for messages.
-        first: the lowest label of the format, which becomes 0.
-
-    Raises:
-        DataError: another shape, no integers, NaN, a label below `first`, absurdly many classes.
-    """
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise DataError(f"{source}: labels of shape {array.shape}; expected (n,): one integer an image")
-    if array.dtype.kind == "f":
-        wrong = ~np.isfinite(array) | (array != np.floor(array))
-        if wrong.any():
-            at = int(np.argmax(wrong))
-            raise DataError(f"{source}: label {array[at]:g} of image {at}; expected an integer")
-    elif array.dtype.kind not in "iu":
-        raise DataError(f"{source}: labels are {array.dtype}; expected integers")
-    if len(array):
-        least, most = array.min(), array.max()
-        if least < first:
-            at = int(np.argmin(array))
-            raise DataError(f"{source}: label {least:g} of image {at}; expected {first} or more")
-        if most >= MAX_CLASSES + first:
-            at = int(np.argmax(array))
-            raise DataError(f"{source}: label {most:g} of image {at}; expected less than {MAX_CLASSES:,}")
-    return array.astype(np.int64) - first
 
 
 def as_ids(array: np.ndarray, source: object) -> np.ndarray:
@@ -143,7 +159,7 @@ def as_dataset(
     train: tuple[NDArray[Any], NDArray[Any]],
     test: tuple[NDArray[Any], NDArray[Any]] | None,
     class_names: tuple[str, ...] | None,
-    first: int = 0,
+    first: int | None = None,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Dataset:
     """Puts a data set together from arrays, and checks that they fit each other.
@@ -151,22 +167,22 @@ def as_dataset(
     Args:
         name: for display.
         source: the file or folder, for messages.
-        train: images and labels, as `as_images` and `as_labels` take them.
+        train: images and labels, as `as_images` and `toile.data.labels.numbered` take them.
         test: likewise, or None.
         class_names: one a class; None for the labels themselves.
-        first: the lowest label in the arrays.
+        first: the lowest label, where the format says so; see `toile.data.labels.numbered`.
         validation: as `test`.
 
     Raises:
-        DataError: see `as_images` and `as_labels`; mismatched counts, image sizes that differ between the parts, labels beyond
-            `class_names`.
+        DataError: see `as_images` and `numbered`; mismatched counts, image sizes that differ between the parts.
     """
     given = {"train": train, "validation": validation, "test": test}
     splits = {name: pair for name, pair in given.items() if pair is not None}
-    images = as_images([pair[0] for pair in splits.values()], source)
+    notes: list[str] = []
+    images = as_images([pair[0] for pair in splits.values()], source, notes)
+    found = numbered([pair[1] for pair in splits.values()], source, class_names, first)
     parts: dict[str, Images] = {}
-    for (split, pair), array in zip(splits.items(), images, strict=True):
-        labels = as_labels(pair[1], source, first)
+    for split, array, labels in zip(splits, images, found.labels, strict=True):
         if len(labels) != len(array):
             raise DataError(
                 f"{source}: {len(array):,} {split} images, {len(labels):,} labels; expected as many of one as of the other"
@@ -176,16 +192,10 @@ def as_dataset(
                 f"{source}: {split} images are {_size(array)}, train images are {_size(images[0])}; expected one size"
             )
         parts[split] = Images(array, labels)
-    classes = max(int(part.labels.max()) for part in parts.values()) + 1
-    if class_names is None:
-        class_names = tuple(str(label + first) for label in range(classes))
-    elif classes > len(class_names):
-        raise DataError(
-            f"{source}: label {classes - 1 + first}, but {len(class_names)} class names; "
-            f"expected labels {first}..{len(class_names) - 1 + first}"
-        )
-    names = tuple(map(_text, class_names))
-    return Dataset(_text(name), parts["train"], parts.get("test"), names, parts.get("validation"), first=first)
+    names = tuple(map(_text, found.class_names))
+    return Dataset(
+        _text(name), parts["train"], parts.get("test"), names, parts.get("validation"), first=found.first, notes=tuple(notes)
+    )
 
 
 def _text(name: str) -> str:

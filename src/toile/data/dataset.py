@@ -39,6 +39,7 @@ class Dataset:
         form: how its pictures became images; None for what is no data set of a study.
         first: the number that the data set's own files have for the first class.
         left_out: its files that could not be read, where the study says to leave them out.
+        notes: what was decided when it was read that its owner should know, in sentences.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Dataset:
     form: Form | None = None
     first: int = 0
     left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -132,6 +134,7 @@ class Dataset:
             "form": None if self.form is None else self.form.plain(),
             "first": self.first,
             "left_out": [[one.name, one.why] for one in self.left_out],
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
     def told(self, about: dict[str, Any]) -> Dataset:
@@ -149,6 +152,7 @@ class Dataset:
             form=Form.of(self.train.images) if form is None else Form.parse(form),
             first=int(about.get("first", 0)),
             left_out=tuple(LeftOut(str(name), str(why)) for name, why in about.get("left_out", ())),
+            notes=tuple(map(str, about.get("notes", ()))),
         )
         if "content" in self.__dict__:
             made.__dict__["content"] = self.content  # or it would be hashed once more

@@ -33,6 +33,8 @@ def contradictions(run: Run, store: Store) -> tuple[list[Damaged], str]:
         return [], f"its metrics were not computed again: {error}"
     found: list[Damaged] = []
     for name, stored in run.metrics.items():
+        if name not in run.splits():  # as the training images, of which only figures are kept
+            continue
         part = getattr(parts, name, None)
         try:
             again = evaluate(run.probabilities(name), part.labels) if part is not None else {}

@@ -13,6 +13,17 @@ from toile.models import stored
 _BATCH = 500
 
 
+def penalty(path: Path) -> float:
+    """What the regularisers of a stored model add to a loss, as Keras's `evaluate` adds it; 0 where there are none.
+
+    Raises:
+        ToileError: it cannot be loaded.
+    """
+    if path.suffix == ".skops":
+        return 0.0
+    return float(sum(float(loss) for loss in stored.load(path).losses))
+
+
 def load(path: Path) -> Callable[[ImageArray], Probabilities]:
     """A stored model as a function from uint8 images `(n, height, width, channels)` to probabilities `(n, classes)` float32.
 

@@ -28,7 +28,7 @@ try:
 except ImportError as error:
     raise ToileError(f"the executor 'dask' needs the extra 'cluster': {installing('cluster')} ({error})") from None
 
-# Of a training whose process is killed: one more than the failures that Dask allows a job's workers, if nobody says otherwise.
+# Of a training whose process dies: one more than the failures that Dask allows a job's workers, if nobody says otherwise.
 _TRIES = 4
 _SECONDS_TO_ANSWER = 10
 _SECONDS_TO_STOP = 10
@@ -43,7 +43,7 @@ class Cluster(Executor):
     """The workers of a Dask cluster, of which each carries out one job a thread.
 
     Dask gives a job whose worker died to another worker, as often as the scheduler's `allowed-failures` says (3); then the
-    job fails. One whose training process alone was killed is tried again as often, here or there. A worker that cannot train
+    job fails. One whose training process alone died is tried again as often, here or there. A worker that cannot train
     is left out as long as there are others that can. Events travel as Dask's structured logs, under a topic of this executor's
     own.
 
@@ -122,7 +122,7 @@ class Cluster(Executor):
     def submit(self, job: Job, needed: list[Need], workers: list[str]) -> Any:
         """A future of the worker's answer. Any worker may give it; one of `workers` if it can be."""
         # Paths of this machine mean nothing there.
-        portable = Job(tuple(replace(one, weights=None) for one in job.trials))
+        portable = Job(tuple(replace(one, weights=None) for one in job.trials), job.whole and replace(job.whole, weights=None))
         return self.client.submit(
             remote.carry_out, portable, needed, threads=self.threads, topic=self.topic, version=__version__,
             key=f"toile-{job.fingerprint}-{uuid.uuid4().hex}", workers=workers or None, allow_other_workers=bool(workers),
@@ -187,9 +187,9 @@ class Submitted:
                 answer = self._answer()
                 end = answer.end
                 assert end is not None  # `_answer` waits for one that did it
-                # Shorter trials that it passed before it was killed are runs.
+                # Shorter trials that it passed before it died are runs.
                 pack.unpack(answer.runs, self.store, held=[fingerprint])
-                if not answer.killed or self.stopped:
+                if not answer.died or self.stopped:
                     break
                 if attempt == _TRIES:
                     end.fields["error"] += f", at try {attempt} of {_TRIES}"

@@ -30,13 +30,14 @@ class Member:
 class Group:
     """One committee, or for `greedy` those among whom it is chosen. `name` is the committee's with seed and fold.
 
-    A trial that is calibrated is a committee of one.
+    A trial that is calibrated is a committee of one. `key` are the seed and fold of all members, where they have the same.
     """
 
     spec: CommitteeSpec
     name: str
     members: tuple[Member, ...]
     kind: Literal["committee", "trial"] = "committee"
+    key: tuple[int, int | None] | None = None
 
 
 def groups(plan: Plan) -> list[Group]:
@@ -82,7 +83,7 @@ def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
     for seed, fold in shared:
         said = ([f"seed {seed}"] if several else []) + ([f"fold {fold + 1}"] if fold is not None else [])
         suffix = f" ({', '.join(said)})" if said else ""
-        yield Group(spec, spec.name + suffix, tuple(line[seed, fold] for line in lines.values()))
+        yield Group(spec, spec.name + suffix, tuple(line[seed, fold] for line in lines.values()), key=(seed, fold))
 
 
 def test_of(plan: Plan, member: Member) -> Predictions:

@@ -13,9 +13,10 @@ class Event:
     """Something that happened to a trial.
 
     `kind`: `started`, `waiting` (another process trains it), `epoch` (fields of the history's row), `done`, `failed`
-    (field `error`, and `output`: the worker's last lines), `stopped` (Ctrl-C). On a cluster also `queued` (there is no
-    worker yet), `moved` (fields `worker` and `why` it cannot be there) and `again` (its process was killed; `worker` and
-    `error`), and all that happens on one has its address in the field `worker`.
+    (field `error`; `output`, the worker's last lines; and `diverged`, the epoch, where the loss became no number), `stopped`
+    (Ctrl-C, or the time is over). On a cluster also `queued` (there is no worker yet), `moved` (fields `worker` and `why` it
+    cannot be there) and `again` (its process died; `worker` and `error`), and all that happens on one has its address in
+    the field `worker`.
     """
 
     kind: Kind

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import queue
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, Self
 
 from toile.errors import refused
 from toile.runner.events import Event
 from toile.runner.jobs import Job
+from toile.runner.limit import TimeLimit
 from toile.store.store import Store
 
 
@@ -66,7 +67,15 @@ class Executor(ABC):
         self.close()
 
 
-def execute(jobs: Sequence[Job], store: Store, executor: Executor, tell: Callable[[Event], None]) -> dict[str, str]:
+def execute(
+    jobs: Sequence[Job],
+    store: Store,
+    executor: Executor,
+    tell: Callable[[Event], None],
+    *,
+    more: Callable[[], Iterable[Job]] = tuple,
+    limit: TimeLimit | None = None,
+) -> dict[str, str]:
     """Carry out `jobs` and wait for all of them.
 
     A worker that dies fails its own job; the others go on. A job that begins with another's run waits for it. On
@@ -74,6 +83,8 @@ def execute(jobs: Sequence[Job], store: Store, executor: Executor, tell: Callabl
 
     Args:
         tell: called in this thread with every event.
+        more: gives further jobs. It is asked at the beginning, and after every end of a job.
+        limit: no job is begun that cannot end in time, and what runs when the time is over is stopped.
 
     Returns:
         Error messages by the fingerprint of each trial that could not be made; empty if all went well.
@@ -85,7 +96,12 @@ def execute(jobs: Sequence[Job], store: Store, executor: Executor, tell: Callabl
     waiting, running, errors = list(jobs), {}, {}
     executor.prepare(jobs)
     try:
-        while waiting or running:
+        while True:
+            waiting += more()
+            if limit is not None:
+                waiting = [job for job in waiting if limit.fits(job)]
+            if not (waiting or running):
+                break
             if ready := [job for job in waiting if not job.after or store.get(job.after)]:
                 for job in ready[: max(executor.slots - len(running), 0)]:
                     waiting.remove(job)
@@ -102,23 +118,33 @@ def execute(jobs: Sequence[Job], store: Store, executor: Executor, tell: Callabl
                     errors |= dict.fromkeys(_missing(job, store), error)
                     tell(Event("failed", job.name, job.fingerprint, {"error": error}))
                 break
-            event = events.get()
+            try:
+                event = events.get(timeout=None if limit is None else max(limit.left, 0.0))
+            except queue.Empty:
+                _stop(running.values(), tell)
+                break
             if event.kind in ("done", "failed"):
                 handle = running.pop(event.fingerprint)
                 handle.close()
                 missing = _missing(handle.job, store)
                 if event.kind == "failed":
                     errors |= dict.fromkeys(missing, event.fields["error"])
-                elif shorter := tuple(one for one in handle.job.trials[:-1] if one.fingerprint in missing):
+                elif shorter := tuple(
+                    one for one in handle.job.trials if one.fingerprint in missing and one is not handle.job.longest
+                ):
                     # It went on from a checkpoint beyond their epochs, and so did not pass them.
                     waiting.append(Job(shorter))
             tell(event)
     except KeyboardInterrupt:
-        for handle in running.values():
-            handle.stop()
-            tell(handle.job.event("stopped"))
+        _stop(running.values(), tell)
         raise
     return errors
+
+
+def _stop(running: Iterable[RunningJob], tell: Callable[[Event], None]) -> None:
+    for handle in running:
+        handle.stop()
+        tell(handle.job.event("stopped"))
 
 
 def _missing(job: Job, store: Store) -> list[str]:

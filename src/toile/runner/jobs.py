@@ -16,14 +16,27 @@ from toile.runner.plan import Plan, PlannedTrial
 class Job:
     """Trials that differ in their number of epochs only, fewest first: the last is trained, the others are read on the way.
 
-    `after` is the fingerprint of the run that it begins with, if it begins with one.
+    `after` is the fingerprint of the run that it begins with, if it begins with one. `whole` is the longer trial that they are
+    the beginning of, where it may be gone on with: then its training ends after the last of them, and its checkpoint stays.
     """
 
     trials: tuple[PlannedTrial, ...]
+    whole: PlannedTrial | None = None
 
     @property
     def longest(self) -> PlannedTrial:
-        return self.trials[-1]
+        """What is trained, to its end or to the last of `trials`."""
+        return self.whole or self.trials[-1]
+
+    @property
+    def also(self) -> list[int]:
+        """Numbers of epochs after which a run is committed on the way."""
+        return [one.trial.recipe.epochs for one in self.trials if one is not self.longest]
+
+    @property
+    def until(self) -> int | None:
+        """After how many epochs the training ends, where that is before its end."""
+        return self.trials[-1].trial.recipe.epochs if self.whole else None
 
     @property
     def fingerprint(self) -> str:
@@ -45,8 +58,8 @@ class Job:
 def jobs(pending: Iterable[PlannedTrial]) -> list[Job]:
     """Trials joined into jobs, in the order of `pending`.
 
-    Two trainings share their first epochs if all is the same but `epochs`, and neither the schedule nor early stopping looks
-    at how many epochs there will be. Everything random depends on (seed, epoch), so the shared epochs have the same bits.
+    Two trainings share their first epochs if all is the same but `epochs`, their schedules are laid out for the same length
+    or look at none, and there is no early stopping. Everything random depends on (seed, epoch), so they have the same bits.
     """
     groups: dict[str, list[PlannedTrial]] = defaultdict(list)
     for planned in pending:
@@ -57,10 +70,12 @@ def jobs(pending: Iterable[PlannedTrial]) -> list[Job]:
 def _group_key(planned: PlannedTrial) -> str:
     """The same for trials of which the shorter is the beginning of the longer."""
     recipe = planned.trial.recipe
-    if recipe.schedule.name not in ("constant", "hold-then-decay", "exponential", "reduce-on-plateau") or recipe.early_stopping:
+    if recipe.early_stopping:
         return planned.fingerprint
     content = json.loads(planned.trial.canonical())
-    content["recipe"].pop("epochs")
+    epochs = content["recipe"].pop("epochs")
+    if recipe.schedule.by_epochs:
+        content["recipe"].setdefault("schedule_epochs", epochs)
     return json.dumps(content, sort_keys=True)
 
 

@@ -56,22 +56,22 @@ class Local(Executor):
 class Worker:
     """A process that carries out one job, and the thread that reads what it says.
 
-    Workers return fingerprints: a run travels through the store and never through a pipe. `killed` says, after the end,
-    whether the process was ended by a signal, which is not the trial's fault.
+    Workers return fingerprints: a run travels through the store and never through a pipe. `died` says, after the end,
+    whether the process ended without a word (by a signal, or inside a library), which need not be the trial's fault.
     """
 
     def __init__(self, job: Job, store: Store, events: queue.Queue[Event], starter: Starter) -> None:
-        self.job, self.store, self.events, self.killed = job, store, events, False
+        self.job, self.store, self.events, self.died = job, store, events, False
         folder = store.work(job.fingerprint)
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / "trial.json"
         atomic.write(trial, job.longest.trial.canonical())
-        also = [str(shorter.trial.recipe.epochs) for shorter in job.trials[:-1]]
+        also = ",".join(map(str, job.also))
         self.output = folder / "output.log"
         with self.output.open("wb") as log:
             self.process = starter.start(
                 [str(trial.absolute()), str(store.root.absolute()), "--attached", "--threads", str(starter.threads),
-                 *(["--also", ",".join(also)] if also else [])],
+                 *(["--also", also] if also else []), *(["--until", str(job.until)] if job.until else [])],
                 job.longest.trial.learner, log,
             )  # fmt: skip
         events.put(job.event("started"))
@@ -93,8 +93,8 @@ class Worker:
                 self.events.put(self.job.event(kind, **fields))
         code = self.process.wait()
         if end is None:  # it died without a word; a run that was committed is a run however its process ended
-            stored = self.store.get(self.job.fingerprint)
-            self.killed = stored is None and code < 0
+            stored = self.store.get(self.job.trials[-1].fingerprint)
+            self.died = stored is None
             kind, fields = (
                 ("done", {"fingerprint": stored.fingerprint}) if stored else ("failed", {"error": _exit_reason(code)})
             )

@@ -45,6 +45,7 @@ class PlannedTrial:
 
     `line` is the name in the study file; `name` adds seed and fold where there are several. `weights` is the file whose
     content the trial's architecture begins with, if it names one. `calibration` is done after the training, to what it says.
+    `proposed` says that a search did.
     """
 
     name: str
@@ -53,6 +54,7 @@ class PlannedTrial:
     published: Published | None
     weights: Path | None = None
     calibration: Calibration = None
+    proposed: bool = False
 
     @cached_property
     def fingerprint(self) -> str:
@@ -164,10 +166,14 @@ class Plan:
                 raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {listed(names)}")
         return [p for p in self.trials if not patterns or any(_matches(p, pattern) for pattern in patterns)]
 
-    def seconds(self, planned: PlannedTrial) -> float:
-        """About how long the trial takes, in seconds on one core: by stored runs of its like, else by its arithmetic."""
+    def seconds(self, planned: PlannedTrial, after: int = 0) -> float:
+        """About how long the trial takes, in seconds on one core: by stored runs of its like, else by its arithmetic.
+
+        Args:
+            after: epochs of it that are trained already.
+        """
         trial = planned.trial
-        total = self.counts[trial.split]["train"] * trial.recipe.epochs
+        total = self.counts[trial.split]["train"] * (trial.recipe.epochs - after)
         if speed := self._speeds.get(kind(trial.model_dump(mode="json"))):
             return _SECONDS_TO_START + total / speed
         work = architectures.multiply_adds(

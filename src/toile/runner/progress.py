@@ -37,11 +37,15 @@ class TimeLeft:
 
     def __init__(self, plan: Plan, work: list[Job], workers: int) -> None:
         self.workers = max(workers, 1)
-        self.images = {one.fingerprint: plan.counts[one.trial.split]["train"] for job in work for one in job.trials}
-        self.seconds = {job.fingerprint: plan.seconds(job.longest) for job in work}
-        longest = [job.longest for job in work]
-        self.kinds = {one.fingerprint: kind(one.trial.model_dump(mode="json")) for one in longest}
-        self.not_started = {one.fingerprint: one.trial.recipe.epochs for one in longest}
+        self.plan, self.images, self.seconds, self.kinds, self.not_started = plan, {}, {}, {}, {}
+        self.add(work)
+
+    def add(self, work: list[Job]) -> None:
+        """There is more to do."""
+        self.images |= {job.fingerprint: self.plan.counts[job.longest.trial.split]["train"] for job in work}
+        self.seconds |= {job.fingerprint: self.plan.seconds(job.trials[-1]) for job in work}
+        self.kinds |= {job.fingerprint: kind(job.longest.trial.model_dump(mode="json")) for job in work}
+        self.not_started |= {job.fingerprint: job.trials[-1].trial.recipe.epochs for job in work}
 
     def note(self, event: Event) -> None:
         if event.kind == "epoch":
@@ -71,12 +75,20 @@ class Show:
         self.width = max((len(job.name) for job in work), default=0)
         self.tasks: dict[str, TaskID] = {}
         self.bars = None
-        if self.console.is_terminal and pending:
+        if self.console.is_terminal and (pending or plan.study.search):
             self.bars = Progress(
                 TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
                 TextColumn("{task.fields[status]}", markup=False), TimeElapsedColumn(), console=self.console,
             )  # fmt: skip
             self.all = self.bars.add_task("all trials", total=self.total, status="")
+
+    def more(self, work: list[Job]) -> None:
+        """There is more to do, as in a search."""
+        self.left.add(work)
+        self.total += len(work)
+        self.width = max([self.width, *(len(job.name) for job in work)])
+        if self.bars:
+            self.bars.update(self.all, total=self.total)
 
     def __enter__(self) -> Self:
         if self.bars:

@@ -38,7 +38,7 @@ class Answer:
         unfit: why it cannot carry out any job of this kind.
         lacks: what it has to be sent before it can.
         end: the job's `done` or `failed`.
-        killed: whether it failed because its process was ended by a signal, as when memory runs out.
+        died: whether it failed because its process ended without a word, as when memory runs out.
         runs: an archive of the runs that were made, also those that a job made before it failed.
     """
 
@@ -46,7 +46,7 @@ class Answer:
     unfit: str = ""
     lacks: tuple[Need, ...] = ()
     end: Event | None = None
-    killed: bool = False
+    died: bool = False
     runs: bytes = b""
 
 
@@ -98,7 +98,7 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     archive = pack.packed(runs)
     for run in runs:
         garbage.discard(store, run)
-    return Answer(worker.address, end=event, killed=process.killed, runs=archive)
+    return Answer(worker.address, end=event, died=process.died, runs=archive)
 
 
 async def receive(need: Need, content: Dataset | bytes, dask_worker: Worker) -> None:

@@ -45,9 +45,9 @@ class Request:
         def tell(kind: Kind, **fields: object) -> None:
             self.events.put(self.job.event(kind, **fields))
 
-        also = [shorter.trial.recipe.epochs for shorter in self.job.trials[:-1]]
+        job = self.job
         try:
-            made = self.session.train(self.job.longest.trial, self.store, also=also, tell=tell)
+            made = self.session.train(job.longest.trial, self.store, also=job.also, until=job.until, tell=tell)
             end = self.job.event("done", fingerprint=made)
         except ToileError as error:
             end = self.job.event("failed", error=str(error))

@@ -11,6 +11,7 @@ from toile.models import architectures
 from toile.runner.events import Event
 from toile.runner.executor import Executor, execute
 from toile.runner.jobs import jobs
+from toile.runner.limit import TimeLimit
 from toile.runner.local import Local
 from toile.runner.plan import Plan, PlannedTrial
 
@@ -67,6 +68,7 @@ def run(
     only: Iterable[str] = (),
     executor: Executor | None = None,
     tell: Callable[[Event], None] = lambda event: None,
+    minutes: float | None = None,
 ) -> list[str]:
     """Train every trial of the plan that is not stored. The same call again goes on where this one ended.
 
@@ -75,6 +77,7 @@ def run(
         executor: where the trials run; as `executor_named` gives it; the caller closes it. Left out: local processes, one a
             core.
         tell: told of every event.
+        minutes: no trial is begun that is likely to end later, and what runs then is stopped; None for as long as it takes.
 
     Returns:
         Fingerprints of the runs that were made, those that were read on the way of longer ones too.
@@ -96,8 +99,9 @@ def run(
                 plan.store.keep_weights(planned.weights, content)
         plan.store.keep(plan.dataset, plan.requested)
         with nullcontext(executor) if executor else Local() as place:
-            errors |= execute(jobs(pending), plan.store, place, tell)
-    return _ended(pending, errors, plan)
+            limit = TimeLimit(minutes, lambda job: plan.seconds(job.longest)) if minutes is not None else None
+            errors |= execute(jobs(pending), plan.store, place, tell, limit=limit)
+    return _ended([one for one in pending if minutes is None or plan.store.get(one.fingerprint)], errors, plan)
 
 
 def _damaged(plan: Plan, only: Iterable[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from toile.data.dataset import PARTS
 from toile.runner import local
 from toile.runner.jobs import jobs, seconds_left
 from toile.runner.plan import Plan
@@ -14,6 +15,7 @@ from toile.runner.progress import duration
 from toile.terminal import Terminal
 
 STATES = ("stored", "damaged", "begun", "missing")
+_CLASSES = 30  # that are shown one by one
 # Nothing is trained for these.
 DONE = ("stored", "damaged")
 
@@ -33,10 +35,11 @@ def planned(plan: Plan, workers: int | None = None, only: Iterable[str] = ()) ->
         state = plan.state(one)
         seconds = 0.0 if state in DONE else round(plan.seconds(one), 1)
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": state, "seconds": seconds})
+    dataset = {"name": plan.dataset.name, "content": plan.dataset.content, "images": next(iter(plan.counts.values()))}
     return {
         "study": plan.reference,
         "title": plan.title,
-        "dataset": {"name": plan.dataset.name, "content": plan.dataset.content, "images": next(iter(plan.counts.values()))},
+        "dataset": dataset | {"classes": list(plan.dataset.class_names), "counts": _counts(plan)},
         "store": str(plan.store.root),
         "trials": trials,
         "distinct": len({one["fingerprint"] for one in trials}),
@@ -46,6 +49,12 @@ def planned(plan: Plan, workers: int | None = None, only: Iterable[str] = ()) ->
         "workers": workers,
         "seconds_left": round(seconds_left(plan, pending, workers), 1),
     }
+
+
+def _counts(plan: Plan) -> dict[str, list[int]]:
+    """Part -> images of each class, of the first split."""
+    audit = plan.store.audit(plan.dataset, next(iter(plan.counts)))
+    return {part: audit[part]["counts"] for part in PARTS if audit[part] is not None}
 
 
 def status(plan: Plan, only: Iterable[str] = ()) -> dict[str, Any]:
@@ -73,6 +82,7 @@ def print_plan(found: dict[str, Any]) -> None:
         about = "" if one["state"] in DONE else duration(one["seconds"])
         table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
     console = Terminal()
+    console.print(_classes(found["dataset"]))
     console.print(table)
     left = f", about {duration(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
     console.print(f"{found['to_train']} to train{left}")
@@ -81,6 +91,21 @@ def print_plan(found: dict[str, Any]) -> None:
     if read := found["to_train"] - found["trainings"]:
         saved = duration(found["seconds_saved"])
         console.print(f"{read} are the first epochs of longer ones and are read on their way; saves {saved}")
+
+
+def _classes(dataset: dict[str, Any]) -> Table | str:
+    """Images of each class and part; of many classes the fewest and the most."""
+    names, counts = dataset["classes"], dataset["counts"]
+    if len(names) > _CLASSES:
+        spans = (f"{min(of):,} to {max(of):,} {part}" for part, of in counts.items())
+        return f"images of each of {len(names):,} classes: {', '.join(spans)}"
+    table = Table()
+    table.add_column("class", overflow="fold")
+    for part in counts:
+        table.add_column(part, justify="right")
+    for name, row in zip(names, zip(*counts.values(), strict=True), strict=True):
+        table.add_row(name, *(f"{count:,}" for count in row))
+    return table
 
 
 def print_status(found: dict[str, Any]) -> None:

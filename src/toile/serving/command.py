@@ -8,6 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from toile.text import printable
+
 Names = Annotated[tuple[str, ...], Parameter(negative="")]
 
 
@@ -54,4 +56,4 @@ def serve(
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)

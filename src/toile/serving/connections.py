@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from uvicorn.server import ServerState
 
 from toile.errors import ToileError
-
-if TYPE_CHECKING:
-    from toile.serving.protocol import Protocol
 
 BURST = 16  # connections that are accepted before those that made room for them are closed
 UNREAD = 64 * 2**20  # bytes of answers that all clients together have not taken yet
@@ -26,6 +24,12 @@ class Doing(Enum):
     WAITING = "waiting"  # for an answer: never closed
 
 
+class Connection(Protocol):
+    """What is asked of one connection here."""
+
+    transport: asyncio.Transport
+
+
 class Connections(ServerState):
     """uvicorn's state of a server, which knows of each connection what it is doing, and since when.
 
@@ -37,12 +41,12 @@ class Connections(ServerState):
         super().__init__()
         self.most = most
         self.draining = False
-        self._doing: dict[Protocol, Doing] = {}
+        self._doing: dict[Connection, Doing] = {}
         # Dictionaries as ordered sets: who has been so for the longest is first.
-        self._by: dict[Doing, dict[Protocol, None]] = {doing: {} for doing in Doing}
-        self._unread: dict[Protocol, None] = {}
+        self._by: dict[Doing, dict[Connection, None]] = {doing: {} for doing in Doing}
+        self._unread: dict[Connection, None] = {}
 
-    def note(self, connection: Protocol, doing: Doing) -> None:
+    def note(self, connection: Connection, doing: Doing) -> None:
         """Say what a connection is doing now. A new one takes the place of another when there is none left."""
         before = self._doing.get(connection)
         if before is doing or connection.transport.is_closing():
@@ -54,7 +58,7 @@ class Connections(ServerState):
         self._by[doing][connection] = None
         return None
 
-    def reads_not(self, connection: Protocol) -> None:
+    def reads_not(self, connection: Connection) -> None:
         """Say that a client does not take its answer. Those that have not done so for the longest make room for the others."""
         self._unread[connection] = None
         sizes = {one: one.transport.get_write_buffer_size() for one in self._unread}
@@ -65,16 +69,16 @@ class Connections(ServerState):
             total -= size
             one.transport.abort()
 
-    def reads(self, connection: Protocol) -> None:
+    def reads(self, connection: Connection) -> None:
         """Say that it does again."""
         self._unread.pop(connection, None)
 
-    def gone(self, connection: Protocol) -> None:
+    def gone(self, connection: Connection) -> None:
         """Say that a connection is closed."""
         self._forget(connection)
         self.reads(connection)
 
-    def _forget(self, connection: Protocol) -> None:
+    def _forget(self, connection: Connection) -> None:
         if (doing := self._doing.pop(connection, None)) is not None:
             del self._by[doing][connection]
 

@@ -16,7 +16,7 @@ from filelock import Timeout
 from toile.errors import said
 from toile.store import checked, datasets, sealed
 from toile.store.checked import Damaged
-from toile.store.run import Run, write_manifest
+from toile.store.run import LATER, Run, write_manifest
 
 if TYPE_CHECKING:
     from toile.store.store import Store
@@ -30,7 +30,8 @@ class Checked:
     """One thing of a store, as it was found.
 
     Args:
-        kind: `run`, `data set`, `weights`, `features`, `work` or `record` (of what words mean a data set).
+        kind: `run`, `later figures` (of a run), `data set`, `weights`, `features`, `work` or `record` (of what words mean a
+            data set).
         path: what is set aside if it is damaged.
         damages: what is wrong, file by file.
         unchecked: why it cannot be told whether it is what was written, where that is so.
@@ -60,7 +61,7 @@ def check(store: Store, contradictions: Contradictions, *, repair: bool = False)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for found in threads.map(partial(_run, contradictions), store.runs()):
             yield _repaired(store, found) if repair else found
-    for look in (_data, _weights, _features, _work):
+    for look in (_later, _data, _weights, _features, _work):
         for found in look(store):
             yield _repaired(store, found) if repair else found
 
@@ -98,6 +99,13 @@ def _run(contradictions: Contradictions, run: Run) -> Checked:
             damages, left = [error], ""
         unchecked = f"it is of before manifests; {left or 'its metrics are those of its probabilities'}"
     return Checked("run", run.folder, tuple(damages), unchecked)
+
+
+def _later(store: Store) -> Iterator[Checked]:
+    """Figures that runs got later. Damaged ones are set aside alone: the run itself is whole, and gets them again."""
+    for run in store.runs():
+        if (path := run.folder / LATER).exists():
+            yield Checked("later figures", path, _raised(run.check_later))
 
 
 def _check_zip(path: Path) -> None:

@@ -5,16 +5,19 @@ A data set is believed after its arrays were hashed again: by every process once
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from toile.data import near
 from toile.data.audit import REVISION, audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DamagedSnapshot
+from toile.data.splits import split
 from toile.store import checked
 from toile.store.checked import Damaged
-from toile.study.spec import DatasetSpec
+from toile.study.spec import DatasetSpec, SplitSpec
 from toile.study.strict import is_table
 
 ASKED = "asked.json"
@@ -99,15 +102,23 @@ def kept(folder: Path, spec: DatasetSpec, listing: str | None = None) -> Dataset
     return None
 
 
-def audited(folder: Path, dataset: Dataset) -> dict[str, Any]:
-    """What `toile.data.audit.audit` finds: looked for once, and kept beside the images if they are kept."""
-    path = folder / dataset.content / "audit.json"
-    wanted = {"revision": REVISION, **dataset.about()}
+def audited(folder: Path, dataset: Dataset, spec: SplitSpec | None = None, *, keep: bool = True) -> dict[str, Any]:
+    """What `toile.data.audit.audit` finds in the parts that a split makes, the first of several folds: looked for once, and
+    kept beside the images if they are kept.
+
+    Args:
+        keep: whether what is found may be written.
+    """
+    words = "" if spec is None else "-" + hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:12]
+    path = folder / dataset.content / f"audit{words}.json"
+    wanted = {"revision": [REVISION, near.REVISION], **dataset.about()}
     with suppress(Damaged):  # then it is looked for again
         kept, own = checked.read_json(path)
         if own and kept.get("asked") == wanted:
             return kept["found"]
-    found = audit(dataset)
+    found = audit(dataset, None if spec is None else split(dataset, spec, None if spec.folds is None else 0))
+    if not keep:
+        return found
     with suppress(OSError):  # not kept here, or a store that may only be read
         checked.write_json(path, {"asked": wanted, "found": found})
     return found

@@ -28,6 +28,8 @@ SMALL = ("trial.json", "history.csv", "metrics.json", "provenance.json")
 # The model is Keras's or, of classical models, skops's: scikit-learn without a pickle. A run has one of the two.
 MODELS = ("model.keras", "model.skops")
 MANIFEST = "manifest.json"
+# Figures that were computed from the model after it became a run. The file carries its own hash; the manifest stays as it was.
+LATER = "later.json"
 
 
 def lacking(names: Collection[str]) -> list[str]:
@@ -104,8 +106,43 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """Split -> metric -> value, as `toile.evaluation.metrics.evaluate` gives them."""
-        return self._json("metrics.json", shape.metrics)
+        """Split -> metric -> value, as `toile.evaluation.metrics.evaluate` gives them.
+
+        `train` is of the training images, after the training, without dropout; its `penalty`, where there is one, is what the
+        model's regularisers add to a loss. A run may have got both later; what was stored with it goes before.
+        """
+        own = self._json("metrics.json", shape.metrics)
+        return {split: self.later.get(split, {}) | own.get(split, {}) for split in dict.fromkeys((*self.later, *own))}
+
+    @cached_property
+    def later(self) -> dict[str, dict[str, Any]]:
+        """Figures that were computed after the run was stored. Those that are not what was written are named, and not used:
+        `toile evaluate` computes them again."""
+        try:
+            return self.check_later()
+        except Damaged as error:
+            checked.say(f"{error}; `toile evaluate` computes it again")
+            return {}
+
+    def check_later(self) -> dict[str, dict[str, Any]]:
+        """The same.
+
+        Raises:
+            Damaged: they are not what was written.
+        """
+        path = self.folder / LATER
+        if not path.exists():
+            return {}
+        found, own = checked.read_json(path)
+        if not own or found.get("fingerprint") != self.fingerprint:
+            raise Damaged(path, "it is not of this run")
+        return self._shaped(LATER, shape.metrics, found.get("metrics"))
+
+    def add_later(self, metrics: dict[str, dict[str, Any]]) -> None:
+        """Keep figures beside the run, in one step. Its own files and its manifest stay as they are."""
+        checked.write_json(self.folder / LATER, {"fingerprint": self.fingerprint, "metrics": metrics})
+        for name in ("later", "metrics"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

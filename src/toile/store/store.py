@@ -21,7 +21,7 @@ import shutil
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from toile.data.dataset import Dataset
 from toile.errors import Misuse, ToileError
@@ -30,7 +30,7 @@ from toile.store.aside import set_aside
 from toile.store.checked import Damaged
 from toile.store.claims import Claims
 from toile.store.run import FILES, MODELS, Run, lacking, write_manifest
-from toile.study.spec import DatasetSpec
+from toile.study.spec import DatasetSpec, SplitSpec
 from toile.study.trial import Trial
 
 DEFAULT = "toile-runs"
@@ -58,7 +58,7 @@ class Store:
         self._left_out: dict[str, Damaged] = {}
 
     @classmethod
-    def at(cls, path: Path | str | None = None) -> Store:
+    def at(cls, path: Path | str | None = None) -> Self:
         """The store at `path`, else at `$TOILE_STORE`, else `./toile-runs`.
 
         Raises:
@@ -222,9 +222,9 @@ class Store:
         with self.claims.short():
             datasets.remember(self.data_folder, spec, dataset, listing)
 
-    def audit(self, dataset: Dataset) -> dict[str, Any]:
-        """What `toile.data.audit.audit` finds in a data set: looked for once, and kept beside the images if they are kept."""
-        return datasets.audited(self.data_folder, dataset)
+    def audit(self, dataset: Dataset, spec: SplitSpec | None = None) -> dict[str, Any]:
+        """What `toile.data.audit.audit` finds in a data set's parts: those that it brings, or those that a split makes."""
+        return datasets.audited(self.data_folder, dataset, spec)
 
     def dataset(self, content: str) -> Dataset:
         """The kept data set, memory-mapped, after its arrays were hashed again, once in a process.

@@ -11,6 +11,7 @@ from toile.data import formats, sources
 from toile.data.limits import anchored
 from toile.errors import Misuse, nearest
 from toile.models import architectures, backbones
+from toile.search import samplers
 from toile.study import file
 from toile.study.spec import DatasetSpec, StudySpec, SweepSpec, TrialSpec
 from toile.text import cut, printable
@@ -79,6 +80,7 @@ def catalogue() -> file.Catalogue:
         formats=formats.names(),
         rules=tuple(RULES),
         architectures={name: architectures.options_model(name) for name in architectures.names()},
+        lacking=samplers.lacking(),
     )
 
 

@@ -32,14 +32,22 @@ def mistakes(content: dict[str, Any], names: Sequence[str], broken: tuple[str, .
 
 
 def _named(content: dict[str, Any], names: Sequence[str], broken: tuple[str, ...]) -> Iterator[Mistake]:
-    """Committees and comparisons of trials that are not there, or that are named twice."""
+    """Committees, comparisons and close-ups of trials that are not there, or that are named twice."""
+    close_up = content.get("close_up")
+    shown = [name for name in close_up if isinstance(name, str)] if is_array(close_up) else []
+    for name, count in Counter(shown).items():
+        place: Location = ("close_up", shown.index(name))
+        if name not in names and not name.startswith(broken):
+            yield place, unknown("trial", name, names)
+        if count > 1:
+            yield place, f"{name!r} is named {count} times; once is enough"
     hints = {"members": "`weights` says that one member counts more than another", "trials": "once is enough"}
     for kind, key in (("committee", "members"), ("comparison", "trials")):
         for i, table in tables(content, kind):
             members = table.get(key)
             members = [name for name in members if isinstance(name, str)] if is_array(members) else []
             for name, count in Counter(members).items():
-                place: Location = (kind, i, key, members.index(name))
+                place = (kind, i, key, members.index(name))
                 known = matching(names, name) if kind == "committee" else name in names
                 if not known and not name.startswith(broken):
                     yield place, unknown("trial", name, names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from toile.errors import Misuse, said
-from toile.study import committees, limits, lines
+from toile.study import committees, limits, lines, spaces
 from toile.study.expand import combinations, leaves, merge
 from toile.study.lines import Location
 from toile.study.mistakes import Mistake, explain, spell, unknown
@@ -35,6 +35,8 @@ class Catalogue:
     formats: tuple[str, ...]
     rules: tuple[str, ...]
     architectures: Mapping[str, type[BaseModel]]
+    # Why a sampler of searches cannot be used here, by name.
+    lacking: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class StudyError(Misuse):
@@ -92,7 +94,7 @@ def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
 def mistakes(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
     """Everything that is wrong with a study's content, as `tomllib` gives it, each with its place there."""
     # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
-    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _committees, _parents)
+    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _committees, _parents, _search)
     found = limits.oversize(content) or (mistake for check in checks for mistake in check(content, catalogue))
     return list(islice(found, _MISTAKES))
 
@@ -103,8 +105,8 @@ def _shape(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
         StudySpec.model_validate(content)
     except ValidationError as error:
         yield from explain(error, (), StudySpec)
-    if not content.get("trial") and not content.get("sweep"):
-        yield (), "a study has at least one [[trial]] or [[sweep]]"
+    if not any(content.get(kind) for kind in ("trial", "sweep", "search")):
+        yield (), "a study has at least one [[trial]] or [[sweep]], or a [search]"
 
 
 def _recipes(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
@@ -220,6 +222,11 @@ def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
             sound |= passed
         elif parent == name:
             yield place, "a trial cannot begin with the weights that it ends with itself, nor can several in a circle"
+
+
+def _search(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
+    """What a search gets wrong about its space."""
+    yield from spaces.mistakes(content, catalogue.architectures, catalogue.lacking)
 
 
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:

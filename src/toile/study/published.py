@@ -25,4 +25,10 @@ class Published(Spec):
     parameters: int | None = Field(default=None, description="how many weights the model has")
     trainable_parameters: int | None = Field(default=None, description="how many of them training changes")
     epochs_run: int | None = Field(default=None, description="epochs until training ended")
+    penalty: bool = Field(
+        default=False, description="whether its losses hold the model's L2 penalty, as those of Keras's `evaluate` do"
+    )
+    differs: str | None = Field(
+        default=None, description="a reason, tested, for which measured figures are others; said where they are"
+    )
     source: str | None = Field(default=None, description="where it is published")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toile.errors import Misuse
+from toile.study.spec import RecipeSpec
 
 if TYPE_CHECKING:
     from toile.study.expand import Variant
@@ -41,9 +42,16 @@ class Reduction:
 
     def of(self, line: Variant) -> Variant:
         """The line as it is after the reduction."""
-        epochs = max(1, round(line.recipe.epochs * self.epochs_scale))
+        length = line.recipe.schedule_epochs
+        scaled = {"epochs": self.epochs(line.recipe.epochs)}
+        if length is not None:
+            scaled["schedule_epochs"] = self.epochs(length)
         return replace(
             line,
-            recipe=line.recipe.model_copy(update={"epochs": epochs}),
+            recipe=RecipeSpec.model_validate({**line.recipe.model_dump(), **scaled}),
             split=line.split.model_copy(update={"fraction": line.split.fraction * self.fraction}),
         )
+
+    def epochs(self, epochs: int) -> int:
+        """How many are left of so many."""
+        return max(1, round(epochs * self.epochs_scale))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +17,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 class _Schedule(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    # Whether the factors depend on how many epochs there will be.
+    by_epochs: ClassVar[bool] = False
 
     def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         """Factor on the learning rate at each position.
@@ -73,6 +75,7 @@ class Exponential(_Schedule):
 class Cosine(_Schedule):
     """Half a cosine from 1 to `minimum` over all epochs, after a linear warm-up (Loshchilov & Hutter 2017)."""
 
+    by_epochs: ClassVar[bool] = True
     name: Literal["cosine"] = Field(description="which schedule")
     minimum: Share = Field(default=0.0, description="factor at the end of the last epoch")
     warmup: Annotated[float, Field(ge=0)] = Field(default=0.0, description="epochs of linear rise from 0, before the cosine")
@@ -106,6 +109,7 @@ class CosineRestarts(_Schedule):
 class OneCycle(_Schedule):
     """Up from `start` to 1 over the first `rise` of all epochs, then down to `end`; both linear (Smith & Topin 2018)."""
 
+    by_epochs: ClassVar[bool] = True
     name: Literal["one-cycle"] = Field(description="which schedule")
     rise: Share = Field(default=0.3, description="fraction of all epochs")
     start: Share = Field(default=0.04, description="factor at the first step")
@@ -150,3 +154,8 @@ class ReduceOnPlateau(_Schedule):
 Schedule = Annotated[
     Constant | HoldThenDecay | Exponential | Cosine | CosineRestarts | OneCycle | ReduceOnPlateau, Field(discriminator="name")
 ]
+# Each by its name.
+SCHEDULES: dict[str, type[_Schedule]] = {
+    get_args(kind.model_fields["name"].annotation)[0]: kind
+    for kind in (Constant, HoldThenDecay, Exponential, Cosine, CosineRestarts, OneCycle, ReduceOnPlateau)
+}

@@ -18,6 +18,7 @@ from toile.study.names import Name, Sayable
 from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.published import Published
 from toile.study.schedules import Constant, Schedule
+from toile.study.search import SearchSpec
 from toile.study.strict import Fraction, Spec, Strings, is_table, listed, off
 from toile.text import brief
 
@@ -170,6 +171,27 @@ class RecipeSpec(Spec):
         description="predict the mean of what the model says of an image and of its mirror image",
     )  # fmt: skip
 
+    schedule_epochs: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, exclude_if=lambda value: value is None,
+        description="epochs that the schedule is laid out for, where a training is to end before its schedule does; `epochs` "
+        "where left out",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _laid_out(self) -> Self:
+        length = self.schedule_epochs
+        if length is not None and length < self.epochs:
+            raise ValueError(f"`schedule_epochs` is at least `epochs`, got {length} and {self.epochs}")
+        if length == self.epochs or not self.schedule.by_epochs:
+            # It plays no part, and one training has one fingerprint.
+            object.__setattr__(self, "schedule_epochs", None)
+        return self
+
+    def first(self, epochs: int) -> RecipeSpec:
+        """The first epochs of this training as one of their own: the schedule is as long as it was."""
+        length = (self.schedule_epochs or self.epochs) if self.schedule.by_epochs else None
+        return self.model_copy(update={"epochs": epochs, "schedule_epochs": None if length == epochs else length})
+
     def current(self) -> RecipeSpec:
         """As it is carried out today; see `Augmentation.current`."""
         return self.model_copy(update={"augmentation": self.augmentation.current()}) if self.augmentation else self
@@ -245,10 +267,16 @@ class StudySpec(Spec):
     recipe: RecipeSpec = Field(default=RecipeSpec(), description="how models are trained, where a trial does not say otherwise")
     trial: Annotated[tuple[TrialSpec, ...], BeforeValidator(_tables)] = Field(default=(), description="trainings, one by one")
     sweep: Annotated[tuple[SweepSpec, ...], BeforeValidator(_tables)] = Field(default=(), description="trainings, by grids")
+    search: SearchSpec | None = Field(default=None, description="trainings, proposed within a budget")
     committee: Annotated[
         tuple[CommitteeSpec, ...],
         BeforeValidator(_committees, json_schema_input_type=tuple[CommitteeSpec, ...] | Literal["k-fold"]),
     ] = Field(default=(), description='trials to be combined, nothing trains for them; `"k-fold"`: one of all folds')
+    close_up: Strings = Field(
+        default=(),
+        description="names of trials whose mistakes, classes and calibration the report shows singly; without any, all of "
+        "a few, the best and the worst of many",
+    )
     comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
         default=(), description="trials to be shown side by side; each sweep is one by itself"
     )

@@ -52,6 +52,13 @@ class Trial(Spec):
         """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
+    def first(self, epochs: int) -> Trial:
+        """The first epochs of this training as a trial of their own."""
+        # Not `model_copy`, which would copy the cached fingerprint too.
+        fields: dict[str, Any] = {name: getattr(self, name) for name in Trial.model_fields}
+        fields["recipe"] = self.recipe.first(epochs)
+        return Trial(**fields)
+
     def canonical(self) -> str:
         """The trial as JSON: keys sorted, no spaces, every default written out, nothing that plays no part.
 

@@ -27,6 +27,10 @@ class Learner(Protocol):
     @property
     def engine(self) -> Asked: ...
 
+    def penalty(self) -> float:
+        """What the model's regularisers add to a loss; 0 where there are none."""
+        ...
+
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the model there, and say what is to be known of it: its numbers of parameters at least."""
         ...
@@ -114,6 +118,9 @@ class KerasLearner:
     def finalize(self) -> None:
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
+    def penalty(self) -> float:
+        return float(sum(float(loss) for loss in self.whole.losses))
+
     def save(self, folder: Path) -> dict[str, Any]:
         return _save_keras(self.whole, folder)
 
@@ -144,6 +151,9 @@ class ScratchLearner:
     def finalize(self) -> None:
         pass
 
+    def penalty(self) -> float:
+        return 0.0  # its penalty is in the loss of its own training alone, and no document publishes such a figure
+
     def save(self, folder: Path) -> dict[str, Any]:
         return _save_keras(self.engine.to_keras(), folder)
 
@@ -161,6 +171,9 @@ class ClassicalLearner:
 
         parts = self.parts
         self.engine = Classical.fit(self.pipeline, parts.train, self.classes, self.seed, parts.validation)
+
+    def penalty(self) -> float:
+        return 0.0
 
     def save(self, folder: Path) -> dict[str, Any]:
         self.engine.save(folder / "model.skops")

@@ -40,7 +40,7 @@ def learning_rates(recipe: RecipeSpec, epoch: int, steps: int, history: Sequence
         `(steps,)` float32.
     """
     position = epoch + np.arange(steps) / steps
-    factors = recipe.schedule.factors(position, recipe.epochs) * recipe.schedule.learned(history)
+    factors = recipe.schedule.factors(position, recipe.schedule_epochs or recipe.epochs) * recipe.schedule.learned(history)
     return (recipe.optimizer.options["learning_rate"] * factors).astype(np.float32)
 
 

@@ -41,7 +41,8 @@ def _write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thr
     if trial.learner != "classical":
         # As Keras's `evaluate` after a training has it: without dropout, and without what augmentation made of the images. Of
         # classical models it is left out: a support vector machine takes minutes to answer for what it was fitted to.
-        metrics = {"train": evaluate(learner.engine.predict(parts.train.images), parts.train.labels), **metrics}
+        train = evaluate(learner.engine.predict(parts.train.images), parts.train.labels)
+        metrics = {"train": train | ({"penalty": learner.penalty()} if learner.penalty() else {}), **metrics}
     train_seconds = sum(row["seconds"] for row in progress.history)
     (folder / "trial.json").write_text(trial.canonical() + "\n", "utf-8")
     columns = list(progress.history[0])

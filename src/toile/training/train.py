@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,19 +17,42 @@ from toile.training import checkpoint, recipe, record
 from toile.training.learner import ClassicalLearner, EpochLearner, make_learner
 
 
-def train(trial: Trial, store: Store, *, threads: int, say: Callable[..., None], also: Sequence[int] = ()) -> str:
+class Diverged(ToileError):
+    """The loss is not a number. It will not be one however often the trial is trained.
+
+    Args:
+        epoch: the first in which it is none, from 1.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        super().__init__(f"the loss is not a number in epoch {epoch}: try a smaller learning rate")
+
+
+def train(
+    trial: Trial,
+    store: Store,
+    *,
+    threads: int,
+    say: Callable[..., None],
+    also: Sequence[int] = (),
+    until: int | None = None,
+) -> str:
     """Train what `trial` says, from the last checkpoint if there is one, and commit the run to `store`.
 
     Args:
         threads: how many this process was started with; recorded.
         say: called with an event's name and its fields.
-        also: smaller numbers of epochs. The same trial with so many is committed as a run of its own on the way.
+        also: smaller numbers of epochs. The same trial with so many is committed as a run of its own on the way. (One that
+            early stopping ends before it comes to so many is that run too.)
+        until: end after so many epochs. The checkpoint stays, and another call goes on from there.
 
     Returns:
         The fingerprint.
 
     Raises:
-        ToileError: the loss is not a number, or the store has not the data set or the run that the trial begins with.
+        Diverged: the loss is not a number.
+        ToileError: the store has not the data set or the run that the trial begins with.
     """
     fingerprint = trial.fingerprint
     with store.claim(fingerprint, waiting=lambda: say("waiting")) as work:
@@ -49,7 +71,8 @@ def train(trial: Trial, store: Store, *, threads: int, say: Callable[..., None],
         progress.sessions.append({"started": started, "from_epoch": progress.epochs, "threads": threads})
 
         images, steps = len(parts.train), recipe.steps_per_epoch(len(parts.train), trial.recipe.batch_size)
-        while progress.epochs < trial.recipe.epochs and not progress.patience.exhausted:
+        last = trial.recipe.epochs if until is None else min(until, trial.recipe.epochs)
+        while progress.epochs < last and not progress.patience.exhausted:
             epoch = progress.epochs
             learner.begin(epoch)
             learning_rates = recipe.learning_rates(trial.recipe, epoch, steps, progress.history)
@@ -59,7 +82,7 @@ def train(trial: Trial, store: Store, *, threads: int, say: Callable[..., None],
             figures = {"epoch": epoch + 1, "learning_rate": float(learning_rates[0]), **sums.figures(images)}
             # The loss is of before each step; the last step of an epoch shows only in the weights.
             if not all(np.isfinite(values).all() for values in (figures["loss"], *model.get_weights())):
-                raise ToileError(f"the loss is not a number in epoch {epoch + 1}: try a smaller learning rate")
+                raise Diverged(epoch + 1)
             if parts.validation is not None:
                 validation = progress_metrics(learner.engine.predict(parts.validation.images), parts.validation.labels)
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
@@ -68,8 +91,9 @@ def train(trial: Trial, store: Store, *, threads: int, say: Callable[..., None],
             stopping = trial.recipe.early_stopping
             if progress.patience.improved(epoch + 1, figures) and stopping is not None and stopping.restore_best:
                 progress.best = model.get_weights()
-            if progress.epochs in also:
-                shorter = _with_epochs(trial, progress.epochs)
+            ended = progress.patience.exhausted
+            for epochs in (one for one in also if one == progress.epochs or (ended and one > progress.epochs)):
+                shorter = trial.first(epochs)
                 with store.claim(shorter.fingerprint, waiting=lambda: say("waiting")) as beside:
                     if not store.get(shorter.fingerprint):
                         atomic.write(beside / "trial.json", shorter.canonical())
@@ -78,8 +102,9 @@ def train(trial: Trial, store: Store, *, threads: int, say: Callable[..., None],
             checkpoint.save(work / "checkpoint.npz", model, learner.optimizer, progress)
             say("epoch", epochs=trial.recipe.epochs, images_per_second=images / seconds, **figures)
 
-        _finish(work / "run", trial, learner, progress, threads)
-        store.commit(fingerprint)
+        if progress.epochs == trial.recipe.epochs or progress.patience.exhausted:
+            _finish(work / "run", trial, learner, progress, threads)
+            store.commit(fingerprint)
     return fingerprint
 
 
@@ -104,11 +129,3 @@ def _finish(folder: Path, trial: Trial, learner: EpochLearner, progress: checkpo
         learner.model.set_weights(progress.best)
     record.write(folder, trial, learner, progress, threads)
     learner.model.set_weights(kept)
-
-
-def _with_epochs(trial: Trial, epochs: int) -> Trial:
-    recipe_too = trial.recipe.model_copy(update={"epochs": epochs})
-    # Not `model_copy` of the trial, which would copy its cached fingerprint too.
-    fields: dict[str, Any] = {name: getattr(trial, name) for name in Trial.model_fields}
-    fields["recipe"] = recipe_too
-    return Trial(**fields)

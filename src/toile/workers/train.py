@@ -19,7 +19,7 @@ from typing import Any
 from toile.errors import ToileError, refused
 from toile.store.store import Store
 from toile.study.trial import Trial
-from toile.training.train import train
+from toile.training.train import Diverged, train
 from toile.workers.process import end_with_parent
 
 
@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("store", type=Path)
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     parser.add_argument("--also", default="", help="smaller numbers of epochs to commit on the way, as 25,50")
+    parser.add_argument("--until", type=int, help="end after so many epochs and keep the checkpoint")
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     if options.attached:
@@ -45,7 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
             trial = Trial.parse(options.trial.read_text("utf-8"))
             os.environ.setdefault("KERAS_BACKEND", trial.backend)
             also = [int(epochs) for epochs in options.also.split(",") if epochs]
-            say("done", fingerprint=train(trial, Store(options.store), threads=options.threads, say=say, also=also))
+            store, threads = Store(options.store), options.threads
+            say("done", fingerprint=train(trial, store, threads=threads, say=say, also=also, until=options.until))
+        except Diverged as error:
+            say("failed", error=str(error), diverged=error.epoch)
+            return 1
         except ToileError as error:
             say("failed", error=str(error))
             return 1

@@ -12,6 +12,7 @@ import numpy as np
 from toile.arrays import DecisionValues, ImageArray, Probabilities
 from toile.data.dataset import Images
 from toile.errors import Misuse, ToileError, said
+from toile.models import bounded
 from toile.models.classical.decisions import Calibration
 
 # Share of the training images that a calibration takes where there is no validation split.
@@ -159,11 +160,12 @@ def load(path: Path) -> Classical:
     """The model that `Classical.save` wrote.
 
     Raises:
-        ToileError: it is no such file, or holds what no such file needs to hold.
+        ToileError: it is no such file, or holds what no such file needs to hold, or would fill the memory.
     """
     from skops import io
 
     try:
+        bounded.check(path)
         content = _with_current_names(path.read_bytes())
         if untrusted := sorted(set(io.get_untrusted_types(data=content)) - _TRUSTED):
             raise ToileError(f"{path} holds what no model of toile has: {', '.join(untrusted)}")

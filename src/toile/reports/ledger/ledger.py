@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import sqrt
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
 
-from toile.reports.ledger import pairings
-from toile.reports.ledger.published import Figure, figures, of_members, tables
+from toile.reports.ledger.published import Figure, figures, of_members, values
 from toile.reports.ledger.results import Measured
+from toile.reports.ledger.verdict import JUDGED, Pooled, allowed, images_variance, pooled, rounding, same_images
 from toile.study.expand import Variant, variants
 from toile.study.published import Figures, Published
 from toile.study.spec import CommitteeSpec, StudySpec
 
-# Accuracies of one recipe over seeds spread by some 0.3 points on these images, and a document shows one seed, sometimes
-# stopped by hand: within a point counts as the same.
-CLOSE = 0.01
 REPRODUCED, DIFFERS, REDUCED, MISSING = "reproduced", "differs", "reduced", "not measured"
 ALONE = "measured"  # and nothing published to lay it beside
+NO_REASON = "no reason was found"
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Row:
 
     `split` is what both figures speak of: `test`, or `validation` (means over folds too). `own` says that no document publishes
     anything about the line. `seconds` is the mean duration of a training, None where nothing was measured. `figures` are all
-    that is published of it, of every part of the data.
+    that is published of it, of every part of the data. `allowed` says, by metric, how far the published figure may lie from
+    ours (`toile.reports.ledger.verdict`).
     """
 
     study: str
@@ -50,11 +50,21 @@ class Row:
     own: bool = False
     seconds: float | None = None
     figures: tuple[Figure, ...] = ()
+    allowed: dict[str, float] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
-        """`reproduced`, `differs: why`, `measured: …`, `reduced: how` or `not measured: why`."""
-        return f"{self.kind}: {self.note}" if self.note and self.kind != REPRODUCED else self.kind
+        """`reproduced`, `differs in loss: why`, `measured: …`, `reduced: how` or `not measured: why`."""
+        kind = f"{self.kind} in {' and '.join(self.outside)}" if self.kind == DIFFERS else self.kind
+        return f"{kind}: {self.note}" if self.note and self.kind != REPRODUCED else kind
+
+    @property
+    def outside(self) -> list[str]:
+        """The metrics in which the published figure lies farther off than is allowed."""
+        return [
+            metric for metric in JUDGED
+            if metric in self.allowed and abs(self.measured[metric] - self.published[metric]) > self.allowed[metric]
+        ]  # fmt: skip
 
 
 def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row]:
@@ -67,33 +77,40 @@ def rows(studies: dict[str, StudySpec], results: Sequence[Measured]) -> list[Row
     by_line = defaultdict(list)
     for one in results:
         by_line[one.study, one.line].append(one)
+    lines = [
+        (name, line, [one for one in by_line[name, line.name] if _is_of(one, line)])
+        for name, study in studies.items()
+        for line in variants(study)
+    ]
+    spread = pooled([one for one in measured if not one.reduced] for _, line, measured in lines if line.published)
     found = []
     for name, study in studies.items():
-        notes = {trial.name: trial.note or "" for trial in study.trial}
-        for line in variants(study):
-            note = " ".join(notes.get(line.name, "").split())
-            row = _row(name, line, [m for m in by_line[name, line.name] if _is_of(m, line)], note)
-            found.append(replace(row, own=line.published is None))
-        found += [_means(name, spec, found) for spec in study.committee if spec.published]
+        own = [_row(name, line, measured, spread, study.dataset.pool is True) for of, line, measured in lines if of == name]
+        found += own
+        found += [_means(name, spec, own) for spec in study.committee if spec.published]
     return found
 
 
 def _means(study: str, spec: CommitteeSpec, found: Sequence[Row]) -> Row:
     """What a document publishes of a committee: the means of its members' figures, laid beside the same means here."""
-    members = [row for row in found if row.study == study and row.line in spec.members and row.n]
+    members = [row for row in found if row.line in spec.members and row.n]
     published = spec.published.mean_of_members if spec.published else {}
     whole = len(members) == len(spec.members)
     measured = {metric: mean(row.measured[metric] for row in members) for metric in published} if whole else {}
     name = f"{spec.name}: the mean of its members' figures, which no committee has"
-    if not whole:
-        return Row(
-            study, name, None, "test", published, 0, {}, {}, MISSING, "", figures=tuple(of_members(study, name, published, {}))
-        )
-    close = abs(measured["accuracy"] - published["accuracy"]) <= CLOSE
-    other = [row.line for row in members if row.kind == DIFFERS]
-    kind, note = (REPRODUCED, "") if close else (DIFFERS, f"{', '.join(other)} differs" if other else "why is not known")
     every = tuple(of_members(study, name, published, measured))
-    return Row(study, name, None, "test", published, 1, measured, {}, kind, note, figures=every)
+    row = Row(study, name, None, "test", published, int(whole), measured, {}, MISSING, "", figures=every)
+    if not whole:
+        return row
+    # Trainings of different members have nothing to do with each other.
+    may = {
+        metric: sqrt(sum(row.allowed[metric] ** 2 for row in members)) / len(members)
+        for metric in JUDGED
+        if metric in published and all(metric in row.allowed for row in members)
+    }
+    row = replace(row, kind=REPRODUCED, allowed=may)
+    other = [member.line for member in members if member.kind == DIFFERS]
+    return replace(row, kind=DIFFERS, note=f"{', '.join(other)} differs" if other else NO_REASON) if row.outside else row
 
 
 def _is_of(measured: Measured, line: Variant) -> bool:
@@ -123,36 +140,47 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _row(study: str, line: Variant, found: list[Measured], note: str) -> Row:
+def _row(study: str, line: Variant, found: list[Measured], pool: Mapping[str, Pooled], pooled_images: bool) -> Row:
     published = line.published or Published()
     split, published_figures = _published_figures(published, "validation" if line.split.folds else "test")
     full = [one for one in found if not one.reduced]
-    used = full or found
-    values: dict[str, list[float]] = defaultdict(list)
-    for one in used:
-        for metric, value in one.metrics.get(split, {}).items():
-            values[metric].append(value)
-    measured = {metric: mean(all_) for metric, all_ in values.items()}
-    spread = {metric: stdev(all_) for metric, all_ in values.items() if len(all_) > 1}
+    used, folds = full or found, line.split.folds or 1
+    every = {
+        metric: values(used, published, split, metric)
+        for metric in dict.fromkeys(metric for one in used for metric in one.metrics.get(split, {}))
+    }
+    measured = {metric: mean(all_) for metric, all_ in every.items() if all_}
     parameters = used[0].facts.get("parameters") if used else published.parameters
-    folds = line.split.folds or 1
-    if not used:
-        kind, note = MISSING, _why_missing(line)
-    elif not full:
-        kind, note = REDUCED, used[0].reduced.removeprefix("reduced ")
-    elif len(full) < folds:
-        kind, note = REDUCED, f"{len(full)} of {folds} folds"
-    elif "accuracy" not in published_figures:
-        kind, note = ALONE, "no figure is published"
-    elif abs(measured["accuracy"] - published_figures["accuracy"]) > CLOSE:
-        kind, note = DIFFERS, note or "why is not known"
-    else:
-        kind = REPRODUCED
-    seconds = mean(one.facts["seconds"]["train"] for one in used) if used else None
-    return Row(
-        study, line.name, parameters, split, published_figures, len(used), measured, spread, kind, note, seconds=seconds,
+    row = Row(
+        study, line.name, parameters, split, published_figures, len(used), measured,
+        {metric: stdev(all_) for metric, all_ in every.items() if len(all_) > 1}, REPRODUCED, "",
+        own=line.published is None, seconds=mean(one.facts["seconds"]["train"] for one in used) if used else None,
         figures=tuple(figures(study, line.name, published, full if len(full) >= folds else [])),
     )  # fmt: skip
+    if not used:
+        return replace(row, kind=MISSING, note=_why_missing(line))
+    if not full:
+        return replace(row, kind=REDUCED, note=used[0].reduced.removeprefix("reduced "))
+    if len(full) < folds:
+        return replace(row, kind=REDUCED, note=f"{len(full)} of {folds} folds")
+    if "accuracy" not in published_figures:
+        return replace(row, kind=ALONE, note="no figure is published")
+    same = same_images(line, split, pooled_images)
+    may = {
+        metric: allowed(
+            metric, every[metric], pool.get(metric), trainings=folds,
+            images_variance=0.0 if same else images_variance(metric, full, split),
+        )
+        + rounding(published_figures[metric])
+        for metric in JUDGED
+        if metric in published_figures and every.get(metric)
+    }  # fmt: skip
+    row = replace(row, allowed=may)
+    return replace(row, kind=DIFFERS, note=_one_line(published.differs) or NO_REASON) if row.outside else row
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _why_missing(line: Variant) -> str:
@@ -169,61 +197,6 @@ def _published_figures(published: Published, otherwise: str) -> tuple[str, Figur
     return ("validation", published.validation) if published.validation else (otherwise, {})
 
 
-def render(found: Sequence[Row], confusions: Sequence[tuple[str, np.ndarray]] = ()) -> str:
-    """The ledger as Markdown.
-
-    Args:
-        confusions: name and confusion matrix of ten-class models, for what their pairs of classes would come to.
-    """
-    count = {
-        kind: sum(row.kind == kind and not row.own for row in found) for kind in (REPRODUCED, DIFFERS, ALONE, REDUCED, MISSING)
-    }
-    own = sum(row.own for row in found)
-    every = [one for row in found for one in row.figures]
-    count_of_figures = len(every)
-    kinds = {kind: sum(row.kind == kind and row.own for row in found) for kind in (ALONE, REDUCED, MISSING)}
-    unpublished = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    lines = [
-        "# The ledger",
-        "",
-        f"Every figure that the five documents publish ({count_of_figures} of them), beside what toile measured with the same",
-        "architecture and protocol; then what the same studies measured without a published figure, and studies of our own.",
-        "Made by `toile ledger` from `results/`; never edited by hand.",
-        "",
-        f"{sum(one.measured is not None for one in every)} of the {count_of_figures} figures have a measured one beside them.",
-        "Those on the training images are of after the training, without dropout, as the documents have them; older runs here",
-        "did not measure them.",
-        "",
-        f"{len(found) - own} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
-        *([f"{own} lines that no document publishes anything about: {unpublished}."] if own else []),
-        f"An accuracy within {CLOSE:.2f} of the published one counts as reproduced. Of several seeds or folds the mean is",
-        "given, ± the standard deviation. Losses are in nats. Seconds are those of one thread on a machine in use.",
-    ]
-    asked_for = {row.study for row in found if not row.own}
-    for study in sorted(dict.fromkeys(row.study for row in found), key=lambda study: study not in asked_for):
-        theirs = [row for row in found if row.study == study and not row.own]
-        ours = [row for row in found if row.study == study and row.own]
-        lines += ["", f"## {study}"]
-        if theirs:
-            lines += [
-                "",
-                "| trial | parameters | of | accuracy published | measured | loss published | measured | n | verdict |",
-                "| --- | --: | --- | --: | --: | --: | --: | --: | --- |",
-                *map(_beside, theirs),
-                "",
-                "All that is published of them, part by part:",
-                *tables([one for one in every if one.study == study]),
-            ]
-        if ours:
-            lines += [
-                "",
-                "| of our own | parameters | of | accuracy | loss | seconds to train | n | verdict |",
-                "| --- | --: | --- | --: | --: | --: | --: | --- |",
-                *map(_alone, ours),
-            ]
-    return "\n".join([*lines, *pairings.section(confusions)]) + "\n"
-
-
 def ten_classes(results: Sequence[Measured], data: str = "committee") -> list[tuple[str, np.ndarray]]:
     """Confusion matrices of Keras models at full protocol on the ten classes, one a line, for `render`.
 
@@ -237,37 +210,3 @@ def ten_classes(results: Sequence[Measured], data: str = "committee") -> list[tu
         if whole and len(one.confusion_matrix) == 10 and one.trial.dataset.content in contents:
             found.setdefault(f"{one.study}/{one.line}", np.array(one.confusion_matrix))
     return list(found.items())
-
-
-def _beside(row: Row) -> str:
-    """A line of Markdown with the published figures."""
-
-    def published(metric: str) -> str:
-        return f"{row.published[metric]:.4f}" if metric in row.published else "–"
-
-    return _cells(
-        row.line, _count(row), row.split, published("accuracy"), _figure(row, "accuracy"), published("loss"),
-        _figure(row, "loss"), str(row.n or "–"), row.verdict,
-    )  # fmt: skip
-
-
-def _alone(row: Row) -> str:
-    """A line of Markdown of what has no published figures."""
-    seconds = "–" if row.seconds is None else f"{row.seconds:,.0f}"
-    verdict = row.kind if row.kind == ALONE else row.verdict
-    return _cells(
-        row.line, _count(row), row.split, _figure(row, "accuracy"), _figure(row, "loss"), seconds, str(row.n or "–"), verdict
-    )
-
-
-def _count(row: Row) -> str:
-    return f"{row.parameters:,}" if row.parameters else "–"
-
-
-def _figure(row: Row, metric: str) -> str:
-    spread = f" ± {row.spread[metric]:.4f}" if metric in row.spread else ""
-    return f"{row.measured[metric]:.4f}{spread}" if metric in row.measured else "–"
-
-
-def _cells(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

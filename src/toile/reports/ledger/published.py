@@ -26,7 +26,8 @@ class Figure:
         part: "train", "validation", "test", "cross_validation", or "mean of members" (a committee's).
         metric: as in `toile.evaluation.metrics`.
         published: what the document has.
-        measured: mean over the full trainings here, None where none has it.
+        measured: mean over the full trainings here, None where none has it. Of a loss that is published with the model's L2
+            penalty, it holds the penalty too, if that is known.
         spread: their standard deviation, None for fewer than two.
         class_index: of a figure of one class, from 0; else None.
     """
@@ -39,6 +40,22 @@ class Figure:
     measured: float | None
     spread: float | None = None
     class_index: int | None = None
+    without_penalty: float | None = None
+
+
+def values(full: Sequence[Measured], published: Published, part: str, metric: str) -> list[float]:
+    """The figures of trainings that a published one is to be laid beside; of a part as it is called in a run's metrics.
+
+    A loss that is published with the L2 penalty is taken with it, from the trainings whose penalty is known.
+    """
+    found = []
+    for one in full:
+        value = one.metrics.get(part, {}).get(metric)
+        if metric == "loss" and published.penalty and value is not None:
+            penalty = one.metrics.get("train", {}).get("penalty")
+            value = None if penalty is None else value + penalty
+        found += [] if value is None else [value]
+    return found
 
 
 def figures(study: str, line: str, published: Published, full: Sequence[Measured]) -> list[Figure]:
@@ -50,12 +67,14 @@ def figures(study: str, line: str, published: Published, full: Sequence[Measured
     found = []
     for part, key in PARTS.items():
         for metric, value in getattr(published, part).items():
-            values = [one.metrics[key][metric] for one in full if metric in one.metrics.get(key, {})]
-            found.append(Figure(study, line, part, metric, value, *_summed_up(values)))
+            plain = [one.metrics[key][metric] for one in full if metric in one.metrics.get(key, {})]
+            without = mean(plain) if published.penalty and metric == "loss" and plain else None
+            summed_up = _summed_up(values(full, published, key, metric))
+            found.append(Figure(study, line, part, metric, value, *summed_up, without_penalty=without))
     for metric, of_classes in published.per_class.items():
         for index, value in enumerate(of_classes):
-            values = [one.per_class[metric][index] for one in full if metric in one.per_class]
-            found.append(Figure(study, line, "test", metric, value, *_summed_up(values), class_index=index))
+            of_class = [one.per_class[metric][index] for one in full if metric in one.per_class]
+            found.append(Figure(study, line, "test", metric, value, *_summed_up(of_class), class_index=index))
     return found
 
 
@@ -64,8 +83,8 @@ def of_members(study: str, line: str, published: Mapping[str, float], measured: 
     return [Figure(study, line, "mean of members", metric, value, measured.get(metric)) for metric, value in published.items()]
 
 
-def _summed_up(values: Sequence[float]) -> tuple[float | None, float | None]:
-    return (mean(values) if values else None), (stdev(values) if len(values) > 1 else None)
+def _summed_up(found: Sequence[float]) -> tuple[float | None, float | None]:
+    return (mean(found) if found else None), (stdev(found) if len(found) > 1 else None)
 
 
 def tables(found: Sequence[Figure]) -> list[str]:
@@ -95,8 +114,10 @@ def _cells(one: Figure | None) -> tuple[str, str]:
         return "", ""
     # As many digits as the document has, and at least as many of ours.
     shown = f"{one.published:,.0f}" if one.metric == "support" else f"{one.published:.4f}".rstrip("0").ljust(4, "0")
+    without = "" if one.without_penalty is None else f"{one.without_penalty:.4f} without L2"
     if one.measured is None:
-        return shown, "–"
+        return shown, without or "–"
     if one.metric == "support":
         return shown, f"{one.measured:,.0f}"
-    return shown, f"{one.measured:.4f}" + (f" ± {one.spread:.4f}" if one.spread is not None else "")
+    measured = f"{one.measured:.4f}" + (f" ± {one.spread:.4f}" if one.spread is not None else "")
+    return shown, f"{measured} ({without})" if without else measured

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from toile.errors import ToileError, said
-from toile.runner.plan import Plan
+from toile.runner.plan import Plan, PlannedTrial
 from toile.store import atomic, checked, shape
 from toile.store.checked import Damaged
 from toile.store.run import Run
@@ -26,8 +28,9 @@ class Measured:
     """One result file.
 
     `metrics` has numbers only, by part of the data. `per_class` has lists of them, one a class, and `confusion_matrix` counts
-    with a row a label, both on the test images (files of before have neither). `last` are the training figures of the last
-    epoch. `reduced` says how the study was made smaller, empty at full protocol.
+    with a row a label, both on the test images (files of before have neither). `loss_deviations` are, by part, how far the
+    losses of single images lie apart. `last` are the training figures of the last epoch. `reduced` says how the study was
+    made smaller, empty at full protocol.
     """
 
     study: str
@@ -40,6 +43,7 @@ class Measured:
     facts: dict[str, Any]
     per_class: dict[str, list[float]] = field(default_factory=dict)
     confusion_matrix: list[list[int]] = field(default_factory=list)
+    loss_deviations: dict[str, float] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -51,7 +55,7 @@ def write(plan: Plan, folder: Path) -> int:
     written = 0
     for planned in plan.trials:
         run, path = plan.run_of(planned), folder / plan.reference / f"{_slug(planned.name)}-{planned.fingerprint[:12]}.json"
-        if run is None or (path.exists() and _finished(path) >= run.provenance.get("finished", "")):
+        if run is None or (path.exists() and _knows(path, run)):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
@@ -64,6 +68,7 @@ def write(plan: Plan, folder: Path) -> int:
             "metrics": {split: _numbers(metrics) for split, metrics in run.metrics.items()},
             "per_class": _per_class(run.metrics.get("test", {})),
             "confusion_matrix": run.metrics.get("test", {}).get("confusion_matrix", []),
+            "loss_deviations": _loss_deviations(plan, planned, run),
             "last": _last(run),
             "facts": {key: run.provenance[key] for key in FACTS if key in run.provenance},
         }
@@ -92,6 +97,7 @@ def _read(path: Path) -> Measured:
         return Measured(
             study, line, name, reduced, trial, shape.metrics(content["metrics"]), shape.numbers(content["last"], "last"),
             shape.provenance(content["facts"]), per_class, shape.confusion_matrix(content.get("confusion_matrix", [])),
+            shape.numbers(content.get("loss_deviations", {}), "loss_deviations"),
         )  # fmt: skip
     except Damaged as error:
         raise ToileError(f"{path} is no result: {error.why}") from None
@@ -104,14 +110,30 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
 
 
-def _finished(path: Path) -> str:
-    """When the training of a result file ended, as provenance has it."""
-    return _read(path).facts.get("finished", "")
+def _knows(path: Path, run: Run) -> bool:
+    """Whether a result file has all that the run has, or is of a later training."""
+    known, finished = _read(path), run.provenance.get("finished", "")
+    if (before := known.facts.get("finished", "")) != finished:
+        return before > finished
+    whole = bool(known.loss_deviations) and (bool(known.per_class) or not run.metrics.get("test", {}).get("per_class"))
+    return whole and all(
+        _numbers(figures).keys() <= known.metrics.get(part, {}).keys() for part, figures in run.metrics.items()
+    )
 
 
 def _per_class(metrics: dict[str, Any]) -> dict[str, list[float]]:
     rows = metrics.get("per_class") or []
     return {name: [row[name] for row in rows] for name in ("precision", "recall", "f1", "support") if rows and name in rows[0]}
+
+
+def _loss_deviations(plan: Plan, planned: PlannedTrial, run: Run) -> dict[str, float]:
+    """Standard deviation of the losses of single images, of each part whose probabilities the run has."""
+    parts, found = plan.parts(planned), {}
+    for split in run.splits():
+        if (part := getattr(parts, split)) is not None:
+            of_truth = run.probabilities(split)[np.arange(len(part)), part.labels]
+            found[split] = float(np.std(-np.log(np.clip(of_truth, np.finfo(np.float32).tiny, None))))
+    return found
 
 
 def _last(run: Run) -> dict[str, float]:

@@ -20,26 +20,46 @@ WORDS = {
     "duplicates: images": "images that repeat another",
     "duplicates: label disagrees": "… under another label",
     "duplicates: pairs": "… first pairs (index = index)",
+    "duplicates: names": "… first pairs by file",
+    "near duplicates: images": "images that are near-duplicates of another",
+    "near duplicates: label disagrees": "… under another label",
+    "near duplicates: pairs": "… first pairs (index = index)",
+    "near duplicates: names": "… first pairs by file",
+    "near duplicates": "images that are near-duplicates of another",  # where they were not looked for
 }
-SPLITS = {"train": "training images", "test": "test images", "train_and_test": "test images also in train"}
+SPLITS = {
+    "train": "training images",
+    "validation": "validation images",
+    "test": "test images",
+    "train_and_validation": "validation images also in train",
+    "train_and_test": "test images also in train",
+    "validation_and_test": "test images also in validation",
+}
 
 
 def audit_table(results: StudyResults) -> Table:
     """One row a fact, one column a split; a fact of the whole data set stands in the column of each split."""
     audit = results.audit
     splits = {key: label for key, label in SPLITS.items() if isinstance(audit.get(key), dict)}
-    whole = {key: value for key, value in audit.items() if key not in SHOWN_ELSEWHERE and key not in SPLITS}
+    between = {key for key in splits if "_and_" in key}
+    whole = {key: value for key, value in audit.items() if key not in (*SHOWN_ELSEWHERE, *SPLITS)}
     if not splits:
         rows = [[name, text] for name, text in _flat(whole).items()]
         return Table("What the audit of the images found", [Column("fact", TEXT), Column("value", "wide")], rows)
-    facts = {key: _flat(audit[key] if key != "train_and_test" else {"duplicates": audit[key]}) for key in splits}
+    facts = {key: _flat(_between(audit[key]) if key in between else audit[key]) for key in splits}
     names = dict.fromkeys(name for column in facts.values() for name in column)
     common = _flat(whole)
-    rows = [[name, *(text if key != "train_and_test" else "" for key in splits)] for name, text in common.items()]
+    rows = [[name, *("" if key in between else text for key in splits)] for name, text in common.items()]
     rows += [[name, *(column.get(name, "") for column in facts.values())] for name in names]
     rows = [[WORDS.get(name, name), *cells] for name, *cells in rows]
     columns = [Column("fact", TEXT), *(Column(label) for label in splits.values())]
     return Table("What the audit of the images found", columns, rows)
+
+
+def _between(found: dict[str, Any]) -> dict[str, Any]:
+    """What two parts have in common, as facts of one part are called."""
+    near = {"near_duplicates": found["near_duplicates"]} if "near_duplicates" in found else {}
+    return {"duplicates": {key: value for key, value in found.items() if key != "near_duplicates"}, **near}
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, str]:

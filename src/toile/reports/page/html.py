@@ -78,6 +78,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "members": members,
         "committee": committee,
         "close_up": close_up_note(results),
+        "parts": _parts(results),
         "split": _split(results),
         "warnings": results.audit.get("warnings", []),
         "tables": {
@@ -101,6 +102,15 @@ def _content(results: StudyResults) -> dict[str, Any]:
     }
 
 
+def _parts(results: StudyResults) -> str:
+    """How many images are trained on, held out and tested on."""
+    audit = results.audit
+    fold = ", if the first fold is held out," if results.study.split.folds else ""
+    held = f"{audit['validation']['images']:,} validation images" if audit.get("validation") else "no validation images"
+    test = f"{len(results.test):,} test images" if results.test is not None else "no test images"
+    return f"{audit['train']['images']:,} training images, {held}{fold} and {test}"
+
+
 def _split(results: StudyResults) -> str:
     """How the images were divided, in a sentence."""
     split = results.study.split
@@ -114,8 +124,9 @@ def _split(results: StudyResults) -> str:
     if split.validation == "given":
         return "The data set’s own validation images are used: all training images are trained on."
     if not split.validation:
-        return "All training images are trained on; there are no validation images."
-    return f"{100 * split.validation:g} % of the training images are held out for validation: {how}."
+        return "Nothing is held out for validation."
+    of = "all images" if split.test else "the images that are no test images"
+    return f"{100 * split.validation:g} % of {of} are held out for validation: {how}."
 
 
 def _commands(results: StudyResults) -> list[tuple[str, str]]:

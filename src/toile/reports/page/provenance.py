@@ -41,7 +41,7 @@ def runs_table(results: StudyResults) -> Table:
     rows = []
     for trial in results.trials:
         facts = facts_of(trial.run.provenance) if trial.run else {}
-        dates = [facts.get(name, NOTHING if trial.run else "not run yet") for name in OWN]
+        dates = [facts.get(name, NOTHING if trial.run else trial.absent) for name in OWN]
         rows.append([trial.name, trial.fingerprint[:12], *dates, *(facts.get(name, NOTHING) for name in names)])
     columns = [Column("model", TEXT), Column("fingerprint", "code"), *(Column(name, TEXT) for name in (*OWN, *names))]
     return Table("Runs (the first twelve digits of each fingerprint are enough to name a run)", columns, rows)

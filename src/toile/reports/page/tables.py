@@ -31,7 +31,7 @@ def figures_table(results: StudyResults) -> Table:
     for trial in results.trials:
         if trial.run is None:
             quiet.add(len(rows))
-        row = [trial.name if trial.run else f"{trial.name} (not run yet)"]
+        row = [trial.name if trial.run else f"{trial.name} ({trial.absent})"]
         published = (trial.published or {}).get("test", {})
         for name in FIGURES:
             row.append(figure(trial.test.get(name)))
@@ -182,6 +182,12 @@ def recipe_table(results: StudyResults) -> Table:
         [[row[i] for i in kept] for row in rows],
         note=note,
     )
+
+
+def notes(results: StudyResults) -> list[tuple[str, str]]:
+    """What the study says of its trials, sweeps and committees: `(name, note)`, each note one line of text."""
+    of = [(one.name, one.note) for one in (*results.study.trial, *results.study.sweep, *results.study.committee)]
+    return [(name, " ".join(note.split())) for name, note in of if note and note.strip()]
 
 
 def _augmentation(spec: dict[str, Any] | None) -> str:

@@ -19,18 +19,18 @@ MEASURE_LABELS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def class_histograms(results: StudyResults) -> list[dict[str, Any]]:
-    """Images a class: one panel for the training images, one for the test images.
+    """Images a class: one panel for the images that are trained on, one for those held out for validation, one for the test
+    images.
 
     Returns:
         For each panel `title`, `description`, `split`, `classes` (names), `counts` (`(classes,)` int), `series`.
     """
     panels = []
-    named = {"training images": results.dataset.train, "test images": results.test}
-    for index, (split, images) in enumerate(named.items()):
-        if images is None:
-            continue
-        labels = images.labels
-        counts = np.bincount(labels, minlength=results.dataset.classes)
+    shown = {"training images": results.audit.get("train"), "validation images": results.audit.get("validation")}
+    named = {split: np.array(part["counts"], np.int64) for split, part in shown.items() if part}
+    if results.test is not None:
+        named["test images"] = np.bincount(results.test.labels, minlength=results.dataset.classes)
+    for index, (split, counts) in enumerate(named.items()):
         title = f"{split} ({counts.sum():,})"
         description = f"{title}: from {counts.min():,} to {counts.max():,} in a class"
         panels.append(

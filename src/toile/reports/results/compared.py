@@ -101,11 +101,15 @@ def before_and_after(results: StudyResults, item: Evaluated) -> list[tuple[str, 
 
 
 def close_up(results: StudyResults) -> list[Evaluated]:
-    """Those that are looked at one by one: everything in a small study; in a large one the best two models on the test
-    images, the worst, and of more than four committees the best. They are shown, and nothing is chosen by them.
+    """Those that are looked at one by one: the models that the study names (`close_up`). Where it names none, everything in a
+    small study; in a large one the best two models on the test images and the worst. Of more than four committees, the best.
+    They are shown, and nothing is chosen by them.
     """
     models, committees = evaluated_models(results), evaluated_committees(results)
-    if len(models) > ALL:
+    if named := results.study.close_up:
+        lines = {trial.name: trial.line or trial.name for trial in results.trials}
+        models = [one for one in models if lines[one.name] in named]
+    elif len(models) > ALL:
         ranked = sorted(models, key=lambda one: -one.metrics["accuracy"])
         kept = {one.name for one in (*ranked[:2], ranked[-1])}
         models = [one for one in models if one.name in kept]
@@ -117,8 +121,13 @@ def close_up(results: StudyResults) -> list[Evaluated]:
 def close_up_note(results: StudyResults) -> str:
     """Which models `close_up` shows of how many, and why; empty where it shows all."""
     shown = [one for one in close_up(results) if one.kind == "model"]
-    if len(shown) == len(evaluated_models(results)) == len(results.stored):
+    if len(shown) == len(evaluated_models(results)) == len(results.stored) or not shown:
         return ""
+    if results.study.close_up:
+        several = "; of each line one training, the first" if len(evaluated_models(results)) < len(results.stored) else ""
+        return (
+            f"The study names the models that are shown: {joined([one.name for one in shown])}{several}. The tables have all."
+        )
     ranked = [one.name for one in sorted(shown, key=lambda one: -one.metrics["accuracy"])]
     if len(shown) == len(evaluated_models(results)):
         return f"Of each line one training is shown, the first: {joined(ranked)}."

@@ -38,6 +38,7 @@ def gather(plan: Plan) -> StudyResults:
             trial=json.loads(planned.trial.canonical()),
             published=_published(planned.published),
             run=plan.run_of(planned),
+            state=plan.state(planned),
             line=planned.line,
             calibrated=calibrated(plan, planned),
         )
@@ -48,7 +49,7 @@ def gather(plan: Plan) -> StudyResults:
         study=plan.study,
         reference=plan.reference,
         dataset=plan.dataset,
-        audit=plan.store.audit(plan.dataset),
+        audit=plan.store.audit(plan.dataset, plan.trials[0].trial.split),
         test=_test(plan),
         trials=trials,
         committees=tuple(one for one in found if one is not None),
@@ -67,6 +68,13 @@ def named(plan: Plan, name: str | None = None) -> CommitteeResult | None:
         if name in (group.name, None):
             return _committee(plan, group)
     return None
+
+
+def of_line(plan: Plan, name: str) -> list[CommitteeResult]:
+    """The committees of that name, or of all seeds and folds of the one that the study file calls so; those that are stored."""
+    all_groups = committees.groups(plan)
+    wanted = [group for group in all_groups if group.name == name] or [group for group in all_groups if group.spec.name == name]
+    return [found for group in wanted if (found := _committee(plan, group)) is not None]
 
 
 def calibrated(plan: Plan, planned: PlannedTrial) -> CalibratedResult | None:
@@ -96,6 +104,8 @@ def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
         uncalibrated=None if made.settled.calibration is None else made.joint.probabilities,
         fitted_on=fitted_on,
         choice=_choice(made, test),
+        line=group.spec.name,
+        key=group.key,
     )
 
 

@@ -35,6 +35,7 @@ class TrialResult:
 
     `name` is unique in the study: the trial's name, with " (seed 1)" or " (fold 2)" behind it where there are several;
     `line` is the name without that. `calibrated` is there where the study asks for it: the other figures are the run's own.
+    `state` is what a plan says of it.
     """
 
     name: str
@@ -44,6 +45,12 @@ class TrialResult:
     run: Run | None
     line: str = ""
     calibrated: CalibratedResult | None = None
+    state: str = "missing"
+
+    @property
+    def absent(self) -> str:
+        """Why there are no figures, of a trial that has no run."""
+        return "damaged" if self.state == "damaged" else "not run yet"
 
     @property
     def stored_run(self) -> Run:
@@ -120,7 +127,8 @@ class CommitteeResult:
 
     `test` are the metrics of the joint probabilities, after the calibration if there is one; `uncalibrated` are they before.
     `mean_of_members` are the means of the members' own figures, which is another thing: no set of probabilities has them.
-    `fitted_on` says on which images it was fitted, in words, if anything was.
+    `fitted_on` says on which images it was fitted, in words, if anything was. `line` is its name in the study file, `key` the
+    seed and fold of all its members, where they have the same.
     """
 
     name: str
@@ -135,6 +143,8 @@ class CommitteeResult:
     uncalibrated: Probabilities | None = None
     fitted_on: str = ""
     choice: ChoiceResult | None = None
+    line: str = ""
+    key: tuple[int, int | None] | None = None
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def _trial(trial: TrialResult) -> dict[str, Any]:
     return {
         "name": trial.name,
         "fingerprint": trial.fingerprint,
-        "status": "stored" if trial.run else "missing",
+        "status": "stored" if trial.run else "damaged" if trial.state == "damaged" else "missing",
         "seed": trial.trial.get("seed"),
         "fold": trial.trial.get("fold"),
         "parameters": provenance.get("parameters"),

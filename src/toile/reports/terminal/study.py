@@ -35,10 +35,11 @@ def print_summary(results: StudyResults, console: Terminal) -> None:
         table.add_row(label, *cells, *(rest if wide else ()), style=style)
 
     planned = Counter(trial.line or trial.name for trial in results.trials)
+    absent = {trial.line or trial.name: trial.absent for trial in results.trials}
     lines = {line.name: line for line in study_lines(results)}
     for name, number in planned.items():
         if name not in lines:
-            table.add_row(name, "not run yet", style="dim")
+            table.add_row(name, absent[name], style="dim")
             continue
         line = lines[name]
         several = f": mean of {len(line.trials)}" + (f" of {number}" if len(line.trials) < number else "") if number > 1 else ""

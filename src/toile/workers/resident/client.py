@@ -59,14 +59,23 @@ class Session:
         self._log: BinaryIO | None = None
         self._trainings = 0
 
-    def train(self, trial: Trial, store: Store, *, also: Sequence[int] = (), tell: Tell = lambda event, **fields: None) -> str:
+    def train(
+        self,
+        trial: Trial,
+        store: Store,
+        *,
+        also: Sequence[int] = (),
+        until: int | None = None,
+        tell: Tell = lambda event, **fields: None,
+    ) -> str:
         """Train a trial whose data set `store` keeps; arguments, result and errors as `toile.training.train.train`."""
         with self._lock:
             if self._trainings >= TRAININGS:
                 self.kill()
                 self._trainings = 0
             self._trainings += 1
-            return self._request("train", trial.canonical(), store.root.absolute(), self.threads, tuple(also), tell=tell)
+            asked = trial.canonical(), store.root.absolute(), self.threads, tuple(also), until
+            return self._request("train", *asked, tell=tell)
 
     def predict(self, model: StoredModel, images: ImageArray) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images `(n, height, width, channels)`.

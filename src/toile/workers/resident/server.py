@@ -32,11 +32,11 @@ from toile.workers.resident.client import StoredModel, Tell, send
 _OPEN_MODELS = 8
 
 
-def _train(say: Tell, canonical: str, store: Path, threads: int, also: Sequence[int]) -> str:
+def _train(say: Tell, canonical: str, store: Path, threads: int, also: Sequence[int], until: int | None) -> str:
     trial = Trial.parse(canonical)
     keras = None if trial.learner == "classical" else _keras()
     try:
-        return train(trial, Store(store), threads=threads, say=say, also=also)
+        return train(trial, Store(store), threads=threads, say=say, also=also, until=until)
     finally:
         if keras is not None:
             keras.backend.clear_session()  # which forgets the precision too, for one

@@ -1,0 +1,103 @@
+"""Comparisons over several trainings: what is said is of architectures and recipes, and not of two trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from toile.errors import Misuse
+
+
+@dataclass(frozen=True)
+class PairedT:
+    """A paired t-test: the same seeds, or the same folds, of both.
+
+    Args:
+        difference: the mean of metric(a) - metric(b).
+        spread: the standard error of that mean, as the test has it; 0 if all differences are the same.
+        trainings: pairs, at least 2.
+    """
+
+    difference: float
+    spread: float
+    trainings: int
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, of "no difference". Where all differences are the same, nothing is known of their spread: it is 1."""
+        if self.spread == 0:
+            return 1.0
+        return 2 * self._tail(abs(self.difference) / self.spread)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Of the difference, at a level between 0 and 1."""
+        from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
+
+        half = float(stdtrit(self.trainings - 1, (1 + level) / 2)) * self.spread
+        return self.difference - half, self.difference + half
+
+    def equivalence(self, margin: float) -> float:
+        """The p-value of "they differ by `margin` or more", by two one-sided tests.
+
+        Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power Approach for Assessing the Equivalence of
+        Average Bioavailability", Journal of Pharmacokinetics and Biopharmaceutics 15, 1987.
+        """
+        if self.spread == 0:
+            return 1.0
+        return self._tail((positive(margin) - abs(self.difference)) / self.spread)
+
+    def _tail(self, t: float) -> float:
+        from scipy.special import stdtr  # pyright: ignore[reportMissingTypeStubs]: as above
+
+        return float(stdtr(self.trainings - 1, -t))
+
+
+def across_seeds(a: Sequence[float], b: Sequence[float]) -> PairedT:
+    """A metric of two lines, trained with the same seeds and judged on the same images: the paired t-test.
+
+    It speaks of other seeds, and of these test images.
+
+    Raises:
+        Misuse: not equally many values, or fewer than two.
+    """
+    return _paired(a, b, 0.0)
+
+
+def across_folds(a: Sequence[float], b: Sequence[float], held_out: float) -> PairedT:
+    """A metric of two lines on the images that each fold held out: the corrected resampled t-test.
+
+    The trainings of k folds share most of their images, so that a plain t-test calls far too much a difference. The variance is
+    corrected by the share that is held out: Nadeau & Bengio, "Inference for the Generalization Error", Machine Learning 52,
+    2003; of folds of several seeds, Bouckaert & Frank, PAKDD 2004.
+
+    Args:
+        held_out: images held out, divided by images trained on; 1 / (k - 1) of k folds.
+
+    Raises:
+        Misuse: not equally many values, or fewer than two; `held_out` is not above 0.
+    """
+    if not held_out > 0:
+        raise Misuse(f"held_out is {held_out}; images held out, divided by images trained on, is above 0")
+    return _paired(a, b, held_out)
+
+
+def positive(margin: float) -> float:
+    """The margin, which has to be one.
+
+    Raises:
+        Misuse: it is not above 0.
+    """
+    if not margin > 0:
+        raise Misuse(f"a margin is above 0, as 0.002, got {margin}")
+    return margin
+
+
+def _paired(a: Sequence[float], b: Sequence[float], more: float) -> PairedT:
+    if len(a) != len(b) or len(a) < 2:
+        raise Misuse(f"got {len(a)} and {len(b)} trainings; a paired test wants equally many of both, two at least")
+    differences = np.asarray(a, np.float64) - np.asarray(b, np.float64)
+    # Rounding makes a spread of 1e-17 where there is none, and a difference of no spread would be infinitely sure.
+    variance = 0.0 if np.ptp(differences) < 1e-12 else float(differences.var(ddof=1))
+    return PairedT(float(differences.mean()), float(np.sqrt(variance * (1 / len(differences) + more))), len(differences))

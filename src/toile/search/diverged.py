@@ -1,0 +1,30 @@
+"""Trainings whose loss became no number. They leave no run, and would fail again: a note beside the checkpoint says so.
+
+Who deletes the note, as `toile gc` does, has the last epoch trained once more.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+from toile.store import atomic
+from toile.store.store import Store
+
+_NOTE = "diverged.json"
+
+
+def note(store: Store, fingerprint: str, epoch: int) -> None:
+    """Note that the trial's loss is no number in this epoch, from 1."""
+    folder = store.work(fingerprint)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_json(folder / _NOTE, {"epoch": epoch})
+
+
+def epoch(store: Store, fingerprint: str) -> float:
+    """In which epoch it was none for the first time; infinite where that is not known."""
+    try:
+        found = json.loads((store.work(fingerprint) / _NOTE).read_text("utf-8"))
+        return int(found["epoch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return math.inf

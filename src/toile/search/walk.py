@@ -1,0 +1,184 @@
+"""A search worked out anew from its runs: every step that was taken, what came of it, and those that come next.
+
+Nothing of a search is kept but its runs. What it did is found by doing it again: the first proposals depend on the seed alone,
+their runs are in the store or not, and so on. Step n is decided when all steps but the last `width` - 1 before it are known,
+and by what is known of those alone, whatever else is done already. So the same steps come in the same order with any number of
+workers, and after a kill at any moment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from toile.runner import plan as plans
+from toile.runner.plan import Plan, PlannedTrial
+from toile.search import diverged
+from toile.search.pruning import FAILED, NEW, Step, Values, decide, rungs
+from toile.search.samplers import Asked, Known, ask
+from toile.search.space import Space
+
+# After so many proposals in a row that were made before, the space is taken to have no others.
+_SAME = 50
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A point of the space.
+
+    Args:
+        number: from 0.
+        values: by path of the parameter.
+        asked: what Optuna is told of it.
+        whole: its trainings to their end, one for each seed and fold.
+        rungs: numbers of epochs, the fewest first.
+    """
+
+    number: int
+    values: dict[tuple[str, ...], Any]
+    asked: Asked
+    whole: tuple[PlannedTrial, ...]
+    rungs: tuple[int, ...]
+
+    @cached_property
+    def said(self) -> str:
+        """Its values as text, the same for the same."""
+        return json.dumps([[".".join(path), value] for path, value in self.values.items()], sort_keys=True)
+
+    def at(self, epochs: int) -> tuple[PlannedTrial, ...]:
+        """Its trainings for so many epochs."""
+        return tuple(one if epochs == self.rungs[-1] else _first(one, epochs) for one in self.whole)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of a step: its figure on the validation images, of which more is better, or `FAILED`; and what it cost."""
+
+    value: float
+    seconds: float
+
+
+class Walk:
+    """The steps of a plan's search, as far as the store knows what came of them.
+
+    Args:
+        plan: of a study with a search; its own trials, without those of the search.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        assert plan.study.search is not None
+        self.plan, self.spec = plan, plan.study.search
+        self.space = Space(plan.study, self.spec)
+        self.proposals: list[Proposal] = []
+        self.steps: list[Step] = []
+        self.outcomes: list[Outcome | None] = []
+        self.ended = False
+        self._same = 0
+
+    @cached_property
+    def levels(self) -> int:
+        """How many rungs a trial of the study's own recipe has."""
+        return len(rungs(self.plan.reduction.epochs(self.plan.study.recipe.epochs), self.spec))
+
+    def advance(self) -> list[int]:
+        """Look what became of open steps, and decide all that can be decided. The indices of steps that are open."""
+        for i, outcome in enumerate(self.outcomes):
+            if outcome is None:
+                self.outcomes[i] = self._outcome(i)
+        while not self.ended:
+            known = max(0, len(self.steps) - self.spec.width + 1)
+            if None in self.outcomes[:known]:
+                break
+            values: list[float | None] = [one.value if one else None for one in self.outcomes[:known]]
+            values += [None] * (len(self.steps) - known)
+            if self._spent(known):
+                self.ended = True
+                break
+            step = decide(self.spec, self.levels, self.steps, values)
+            if step == "wait":
+                if None in self.outcomes:
+                    break
+                values = [one.value if one else None for one in self.outcomes]
+                step = decide(self.spec, self.levels, self.steps, values)
+            if isinstance(step, str):
+                self.ended = True
+                break
+            if step.proposal == NEW:
+                step = self._propose(step, values)
+                if step is None:
+                    break
+            self.steps.append(step)
+            self.outcomes.append(self._outcome(len(self.steps) - 1))
+        return [i for i, outcome in enumerate(self.outcomes) if outcome is None]
+
+    def trials(self, i: int) -> tuple[PlannedTrial, ...]:
+        """The trainings of a step."""
+        return self.proposals[self.steps[i].proposal].at(self.epochs(i))
+
+    def epochs(self, i: int) -> int:
+        """How many epochs a step has."""
+        found = self.proposals[self.steps[i].proposal].rungs
+        return found[len(found) - self.levels + self.steps[i].rung]
+
+    def before(self, i: int) -> int:
+        """After how many epochs it goes on."""
+        step = self.steps[i]
+        return max((self.epochs(j) for j in range(i) if self.steps[j].proposal == step.proposal), default=0)
+
+    def _propose(self, step: Step, values: Values) -> Step | None:
+        told = [(one.asked, known) for one, known in zip(self.proposals, self._known(values), strict=True)]
+        asked, chosen = ask(self.spec, told, self.space.propose)
+        number = len(self.proposals)
+        line = self.space.line(f"search {number + 1}", chosen)
+        study = self.plan.study.model_copy(
+            update={"trial": (line,), "sweep": (), "committee": (), "comparison": (), "search": None}
+        )
+        plan = self.plan
+        made = plans.make(study, plan.reference, plan.requested, plan.dataset, plan.store, plan.reduction)
+        epochs = made.trials[0].trial.recipe.epochs
+        whole = tuple(replace(one, proposed=True) for one in made.trials)
+        proposal = Proposal(number, chosen, asked, whole, rungs(epochs, self.spec))
+        self._same = self._same + 1 if proposal.said in {one.said for one in self.proposals} else 0
+        if self._same > _SAME:
+            self.ended = True
+            return None
+        self.proposals.append(proposal)
+        # What has no epochs, as classical models, is trained to its end at once.
+        return Step(number, step.rung if len(proposal.rungs) == self.levels else self.levels - 1)
+
+    def _known(self, values: Values) -> Iterator[Known]:
+        """What is known of each proposal: of its last step that is known."""
+        found: dict[int, Known] = defaultdict(Known)
+        for i, value in enumerate(values):
+            if value is not None:
+                step = self.steps[i]
+                found[step.proposal] = Known(value, self.epochs(i), step.rung == self.levels - 1)
+        return (found[i] for i in range(len(self.proposals)))
+
+    def _outcome(self, i: int) -> Outcome | None:
+        store, figures, seconds = self.plan.store, [], 0.0
+        for one, whole in zip(self.trials(i), self.proposals[self.steps[i].proposal].whole, strict=True):
+            if diverged.epoch(store, whole.fingerprint) <= self.epochs(i):
+                return Outcome(FAILED, 0.0)
+            if (run := store.sound(one.fingerprint)) is None:
+                return None
+            figure = run.metrics["validation"][self.spec.metric]
+            figures.append(figure if self.spec.metric == "accuracy" else -figure)
+            seconds += sum(row["seconds"] for row in run.history[self.before(i) :]) + run.provenance["seconds"]["evaluate"]
+        return Outcome(fmean(figures), seconds)
+
+    def _spent(self, known: int) -> bool:
+        """Whether the budget of core seconds is used up by the steps that are known."""
+        spent = sum(one.seconds for one in self.outcomes[:known] if one)
+        return self.spec.core_seconds is not None and spent >= self.spec.core_seconds
+
+
+def _first(one: PlannedTrial, epochs: int) -> PlannedTrial:
+    said = f"{epochs} epoch{'s' if epochs > 1 else ''}"
+    line = f"{one.line}, {said}"
+    return replace(one, name=line + one.name.removeprefix(one.line), line=line, trial=one.trial.first(epochs))

@@ -1,0 +1,206 @@
+"""What the search of a study gets wrong, and which of its parameters a choice of architecture and optimizer has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from toile.study.lines import Location
+from toile.study.mistakes import Mistake, explain, unknown
+from toile.study.optimizers import OPTIMIZERS
+from toile.study.schedules import SCHEDULES
+from toile.study.search import TABLES, Path, Range, entries, is_range
+from toile.study.spec import RecipeSpec, StudySpec
+from toile.study.strict import is_array, is_table
+from toile.text import brief
+
+_KEYS = f"keys are architecture.KEY, recipe.KEY and recipe.TABLE.KEY, where TABLE is one of {', '.join(TABLES)}"
+# Tables of a recipe whose `name` says what else is in them.
+NAMED: dict[str, Mapping[str, Any]] = {
+    "optimizer": {name: set(options) for name, options in OPTIMIZERS.items()},
+    "schedule": {name: set(kind.model_fields) - {"name"} for name, kind in SCHEDULES.items()},
+}
+
+
+def mistakes(
+    content: dict[str, Any], architectures: Mapping[str, type[BaseModel]], lacking: Mapping[str, str]
+) -> Iterator[Mistake]:
+    """Everything that can be told without the data.
+
+    Args:
+        content: the study's, as `tomllib` gives it.
+        architectures: the options of each.
+        lacking: why a sampler cannot be used here, by name.
+    """
+    search = content.get("search")
+    if not is_table(search):
+        return
+    if isinstance(sampler := search.get("sampler", "tpe"), str) and sampler in lacking:
+        yield ("search", "sampler") if "sampler" in search else ("search",), lacking[sampler]
+    yield from _held_out(content)
+    yield from _names(content)
+    space, when = (table if is_table(table := search.get(key)) else {} for key in ("space", "when"))
+    known = _architectures(space, architectures)
+    if isinstance(known, tuple):
+        yield known
+        return
+    optimizer = _base(content)
+    pruned = search.get("pruning", "asha") is not False
+    for path, value in entries(space):
+        yield from _entry(
+            ("search", "space", *path), path, value, {n: architectures[n] for n in known}, (space,), optimizer, pruned
+        )
+    for name, table in when.items():
+        if name not in known:
+            yield ("search", "when", name), unknown("architecture of the space", name, known)
+            continue
+        for path, value in entries(table) if is_table(table) else ():
+            place = ("search", "when", name, *path)
+            if path == ("architecture", "name"):
+                yield place, "the architectures are listed in search.space"
+            else:
+                yield from _entry(place, path, value, {name: architectures[name]}, (table, space), optimizer, pruned)
+
+
+def names_of(tables: tuple[dict[str, Any], ...], table: str, base: str) -> list[str]:
+    """The names that `recipe.TABLE.name` may have: those of the first space that lists some, else the study's own."""
+    for space in tables:
+        for path, value in entries(space):
+            if path == ("recipe", table, "name") and is_array(value):
+                return [name for name in value if isinstance(name, str)]
+    return [base]
+
+
+def _architectures(space: dict[str, Any], known: Mapping[str, type[BaseModel]]) -> list[str] | Mistake:
+    listed = dict(entries(space)).get(("architecture", "name"))
+    place: Location = ("search", "space", "architecture", "name")
+    if listed is None:
+        return ("search", "space"), "the architectures are missing: architecture.name = [names]"
+    if not is_array(listed) or not listed or not all(isinstance(name, str) for name in listed):
+        return place, f"a list of names of architectures is wanted, got {brief(listed)}"
+    for name in listed:
+        if name not in known:
+            return place, unknown("architecture", name, known)
+    return listed
+
+
+def _base(content: dict[str, Any]) -> dict[str, str]:
+    """The names of the optimizer and the schedule of the study's own recipe."""
+    try:
+        recipe = RecipeSpec.model_validate(content.get("recipe", {}))
+    except ValidationError:
+        recipe = RecipeSpec()
+    return {"optimizer": recipe.optimizer.name, "schedule": recipe.schedule.name}
+
+
+def _entry(
+    place: Location,
+    path: Path,
+    value: Any,
+    models: Mapping[str, type[BaseModel]],
+    spaces: tuple[dict[str, Any], ...],
+    base: dict[str, str],
+    pruned: bool,
+) -> Iterator[Mistake]:
+    """What is wrong with one parameter."""
+    deep = len(path) == 3 and path[0] == "recipe" and path[1] in TABLES
+    if not (deep or (len(path) == 2 and path[0] in ("architecture", "recipe"))):
+        yield place, f"a space's {_KEYS}"
+        return
+    if path == ("architecture", "name"):
+        return
+    if path == ("recipe", "epochs") and pruned:
+        yield place, "pruning decides how many epochs a trial is trained; leave it out, or say `pruning = false`"
+        return
+    if is_range(value):
+        try:
+            found = Range.model_validate(value)
+        except ValidationError as error:
+            yield from explain(error, place, Range)
+            return
+        values: list[Any] = [found.low, found.high]
+    elif is_array(value) and value:
+        values = list(value)
+    else:
+        yield place, f"a list of values or a range {{ low = …, high = … }} is wanted, got {brief(value)}"
+        return
+    if path[0] == "architecture":
+        yield from _option(place, path[1], values, models)
+    elif len(path) == 2:
+        yield from _recipe(place[:-1], [{path[1]: one} for one in values])
+    else:
+        yield from _of_table(place, path, values, spaces, base)
+
+
+def _option(place: Location, key: str, values: list[Any], models: Mapping[str, type[BaseModel]]) -> Iterator[Mistake]:
+    having = {name: model for name, model in models.items() if key in model.model_fields}
+    if not having:
+        options = sorted({option for model in models.values() for option in model.model_fields})
+        yield place, f"no architecture of the space has it: {unknown('option', key, options)}"
+    for name, model in having.items():
+        for value in values:
+            try:
+                model.model_validate({key: value})
+            except ValidationError as error:
+                # Options without a default are given by other parameters.
+                wrong = [one for one in explain(error, place[:-1], model) if one[0][: len(place)] == place]
+                yield from ((where, f"{name}: {what}") for where, what in wrong)
+
+
+def _recipe(place: Location, recipes: list[dict[str, Any]]) -> Iterator[Mistake]:
+    for recipe in recipes:
+        try:
+            RecipeSpec.model_validate(recipe)
+        except ValidationError as error:
+            yield from explain(error, place, RecipeSpec)
+
+
+def _of_table(
+    place: Location, path: Path, values: list[Any], spaces: tuple[dict[str, Any], ...], base: dict[str, str]
+) -> Iterator[Mistake]:
+    """A key of a recipe's table: one that none of its kinds has, or a value that one of them refuses."""
+    _, table, key = path
+    if table not in NAMED or key == "name":
+        yield from _recipe(place[:-2], [{table: {key: value}} for value in values])
+        return
+    known = NAMED[table]
+    names = [name for name in names_of(spaces, table, base[table]) if name in known]
+    having = [name for name in names if key in known[name]]
+    if names and not having:
+        yield place, f"no {table} of the space has it: {unknown('option', key, sorted({o for n in names for o in known[n]}))}"
+    for name in having:
+        yield from _recipe(place[:-2], [{table: {"name": name, key: value}} for value in values])
+
+
+def _held_out(content: dict[str, Any]) -> Iterator[Mistake]:
+    split = content.get("split")
+    if is_table(split) and split.get("validation") == 0 and not split.get("folds"):
+        yield (
+            ("search",),
+            "a search picks by the validation images, and the study has none (split.validation = 0)",
+        )
+
+
+def _names(content: dict[str, Any]) -> Iterator[Mistake]:
+    trials = content.get("trial")
+    for i, table in enumerate(trials if is_array(trials) else ()):
+        if is_table(table) and re.fullmatch(r"search \d+(, .*)?", str(table.get("name"))):
+            yield ("trial", i, "name"), "the trials of the search are called so"
+
+
+def belongs(path: Path, recipe: dict[str, Any], study: StudySpec, options: set[str]) -> bool:
+    """Whether a parameter is of any account for an architecture with these options and what the recipe says so far.
+
+    Args:
+        recipe: names that were chosen, as `{"optimizer": {"name": "sgd"}}`.
+    """
+    if path[0] == "architecture":
+        return path[1] in options
+    if len(path) == 3 and path[1] in NAMED and path[2] != "name":
+        chosen = recipe.get(path[1])
+        base = study.recipe.optimizer if path[1] == "optimizer" else study.recipe.schedule
+        return path[2] in NAMED[path[1]][chosen["name"] if is_table(chosen) and "name" in chosen else base.name]
+    return True

@@ -1,0 +1,196 @@
+"""Many comparisons and several trainings: against SciPy, published examples, and what must hold."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.optimize import minimize_scalar
+
+from toile.errors import Misuse
+from toile.evaluation.comparison import compare, compare_lines
+from toile.evaluation.multiplicity import holm, not_told_apart
+from toile.evaluation.predictions import Predictions
+from toile.evaluation.repeated import across_folds, across_seeds
+from toile.evaluation.significance import McNemar
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
+
+
+# Holm
+
+
+def test_holm_by_hand():
+    """The smallest times four, the next times three; and never below the one before."""
+    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.6]).tolist() == [1.0, 1.0]
+    assert holm([]).tolist() == []
+    with pytest.raises(Misuse, match="from 0 to 1"):
+        holm([0.1, float("nan")])
+
+
+@given(P_VALUES, st.floats(0.001, 0.999))
+def test_holm_rejects_what_its_steps_reject(p_values, level):
+    """The procedure as Holm gives it: from the smallest p on, as long as p is at most the level divided by those left."""
+    rejected = set()
+    for step, i in enumerate(np.argsort(p_values, kind="stable")):
+        if p_values[i] * (len(p_values) - step) > level:
+            break
+        rejected.add(int(i))
+    assert {i for i, p in enumerate(holm(p_values)) if p <= level} == rejected
+
+
+@given(P_VALUES)
+def test_holm_is_between_nothing_and_bonferroni(p_values):
+    given_, corrected = np.array(p_values), holm(p_values)
+    assert (corrected >= given_).all() and (corrected <= np.minimum(given_ * len(given_), 1) + 1e-12).all()
+
+
+# Groups
+
+
+def test_one_may_be_in_two_groups():
+    assert not_told_apart(3, [(0, 2)]) == [[0, 1], [1, 2]]
+    assert not_told_apart(3, []) == [[0, 1, 2]]
+    assert not_told_apart(2, [(0, 1)]) == [[0], [1]]
+    assert not_told_apart(0, []) == []
+
+
+@given(st.integers(1, 6), st.data())
+@settings(max_examples=60)
+def test_groups_are_the_largest_in_which_no_two_differ(count, data):
+    every = list(itertools.combinations(range(count), 2))
+    differ = set(data.draw(st.lists(st.sampled_from(every), unique=True))) if every else set()
+    kept = [
+        set(some)
+        for size in range(1, count + 1)
+        for some in itertools.combinations(range(count), size)
+        if not differ & set(itertools.combinations(some, 2))
+    ]
+    largest = sorted(sorted(some) for some in kept if not any(some < other for other in kept))
+    assert not_told_apart(count, sorted(differ)) == largest
+
+
+# Seeds and folds
+
+
+def test_seeds_are_scipys_paired_t_test():
+    a, b = [0.90, 0.91, 0.905, 0.92, 0.899], [0.89, 0.905, 0.90, 0.90, 0.891]
+    test, scipys = across_seeds(a, b), stats.ttest_rel(a, b)
+    assert test.p_value == pytest.approx(scipys.pvalue)
+    assert test.interval() == pytest.approx(tuple(scipys.confidence_interval(0.95)))
+    margin = 0.02
+    above = stats.ttest_1samp(np.subtract(a, b), -margin, alternative="greater").pvalue
+    below = stats.ttest_1samp(np.subtract(a, b), margin, alternative="less").pvalue
+    assert test.equivalence(margin) == pytest.approx(max(above, below))
+
+
+def test_folds_have_the_variance_of_nadeau_and_bengio():
+    """(1/k + held out/trained on) in the place of 1/k, and k - 1 degrees of freedom."""
+    a, b, k = np.array([0.80, 0.83, 0.81, 0.85, 0.84]), np.array([0.79, 0.80, 0.81, 0.82, 0.80]), 5
+    test, differences = across_folds(a, b, 1 / (k - 1)), a - b
+    t = differences.mean() / np.sqrt((1 / k + 1 / (k - 1)) * differences.var(ddof=1))
+    assert test.p_value == pytest.approx(2 * stats.t.sf(t, k - 1))
+    assert test.p_value > stats.ttest_rel(a, b).pvalue
+
+
+def test_no_spread_is_no_certainty():
+    test = across_seeds([0.8, 0.7], [0.7, 0.6])
+    assert (test.p_value, test.equivalence(0.2)) == (1.0, 1.0)
+    for wrong in (([0.8], [0.7]), ([0.8, 0.7], [0.7])):
+        with pytest.raises(Misuse, match="two at least"):
+            across_seeds(*wrong)
+    with pytest.raises(Misuse, match="is above 0"):
+        across_folds([0.8, 0.7], [0.7, 0.6], 0)
+    with pytest.raises(Misuse, match="a margin is above 0"):
+        across_seeds([0.8, 0.7], [0.7, 0.5]).equivalence(-1)
+
+
+# Equivalence on images
+
+
+def test_score_interval_of_a_published_example():
+    """Bentur et al. 2009, 1 + 1 + 7 + 12 children: -0.517 to -0.026 by Tango's method (Fagerland et al., "Statistical
+    Analysis of Contingency Tables", 2017, ch. 8)."""
+    assert McNemar(1, 1, 7, 12, 0.07).interval() == pytest.approx((-0.517, -0.026), abs=0.0005)
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 200), st.floats(-0.3, 0.3))
+@settings(max_examples=60, deadline=None)
+def test_score_is_that_of_the_most_likely_share(only_a, only_b, others, at):
+    """Tango's closed form against a search for the share of images on which b alone is right."""
+    test, n = McNemar(others, only_a, only_b, 0, 1.0), others + only_a + only_b
+
+    def unlikely(share: float) -> float:
+        given_, left = share + at, 1 - 2 * share - at
+        counted = ((only_a, given_), (only_b, share), (others, left))
+        return -sum(count * np.log(max(of, 1e-300)) for count, of in counted if count)
+
+    low, high = max(0.0, -at), (1 - at) / 2
+    found = minimize_scalar(unlikely, bounds=(low, high), method="bounded", options={"xatol": 1e-12})
+    share = min((found.x, low, high), key=unlikely)
+    variance = n * (2 * share + at - at * at)
+    if variance > 1e-6:
+        assert test._score(at) == pytest.approx((only_a - only_b - n * at) / np.sqrt(variance), rel=1e-3, abs=1e-3)
+
+
+def test_equivalence_needs_images_and_not_only_agreement():
+    """Two that are right on the same few images are not shown to be equivalent; on many they are."""
+    assert McNemar(20, 0, 0, 0, 1.0).equivalence(0.02) > 0.2
+    assert McNemar(9000, 30, 30, 940, 1.0).equivalence(0.002) < 0.01
+    assert McNemar(9000, 200, 30, 770, 0.0).equivalence(0.002) > 0.999
+    assert McNemar(10, 5, 5, 0, 1.0).equivalence(1) == 0
+    with pytest.raises(Misuse, match="above 0"):
+        McNemar(10, 5, 5, 0, 1.0).equivalence(0)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 100))
+@settings(max_examples=50, deadline=None)
+def test_interval_mirrors_and_holds_the_difference(only_a, only_b, others):
+    if only_a + only_b + others == 0:
+        return
+    test, other = McNemar(others, only_a, only_b, 0, 1.0), McNemar(others, only_b, only_a, 0, 1.0)
+    low, high = test.interval()
+    assert -1 <= low <= test.difference <= high <= 1
+    assert other.interval() == pytest.approx((-high, -low), abs=1e-6)
+
+
+# In words
+
+
+def lines(skill: float, seeds: int = 4) -> list[Predictions]:
+    labels = np.random.default_rng(99).integers(0, 3, 300)
+    found = []
+    for seed in range(seeds):
+        scores = np.random.default_rng([seed, int(skill * 10)]).normal(size=(300, 3))
+        scores[np.arange(300), labels] += skill
+        exponentials = np.exp(scores)
+        found.append(Predictions("test", exponentials / exponentials.sum(axis=1, keepdims=True), labels))
+    return found
+
+
+def test_lines_are_compared_over_their_pairs():
+    a, b = lines(3.0), lines(1.0)
+    found = compare_lines(a, b, ("strong", "weak"), margin=0.01)
+    assert (found["over"], found["trainings"], found["differ"]) == ("seeds", 4, True)
+    accuracies = [[float((one.predicted == one.labels).mean()) for one in line] for line in (a, b)]
+    assert found["accuracies"] == pytest.approx([np.mean(of) for of in accuracies])
+    assert found["p_value"] == pytest.approx(stats.ttest_rel(*accuracies).pvalue)
+    assert found["verdict"].startswith("strong and weak differ over 4 pairs of trainings (p")
+    assert found["verdict"].endswith("not shown to be equivalent within 0.01 (p = 1)")
+    folds = compare_lines(a, b, held_out=1 / 3)
+    assert folds["over"] == "folds" and folds["p_value"] > found["p_value"]
+    with pytest.raises(Misuse, match="equally many"):
+        compare_lines(a, b[:2])
+
+
+def test_equivalence_is_said_of_two_models():
+    a, b = lines(2.0, 2)
+    found = compare(a, b, margin=0.5)
+    assert found["equivalence"]["equivalent"] is True
+    assert found["verdict"].endswith("; shown to be equivalent within 0.5 (p < 0.0001)")
+    assert "equivalence" not in compare(a, b)
