@@ -47,12 +47,13 @@ def test_what_is_seen_is_said(tmp_path: Path, capsys: pytest.CaptureFixture, mon
     (root / "b" / "5.png").write_text("no picture")
     main(["new", "my pictures"])
     out = capsys.readouterr().out
-    assert "pictures    23\n" in out
-    assert "classes     2: a (12), b (11)\n" in out
-    assert "sizes       22 of 16 x 20, 1 of 300 x 200; brought to 96 x 96\n" in out
-    assert "colour      in colour\n" in out
-    assert "duplicates  1 of train (a/2.png = a/3.png)\n" in out
-    assert "broken      1, left out: b/5.png (not a picture, or of another format" in out
+    assert "pictures     23\n" in out
+    assert "classes      2: a (12), b (11)\n" in out
+    assert "sizes        22 of 16 x 20, 1 of 300 x 200; brought to 96 x 96\n" in out
+    assert "colour       in colour\n" in out
+    assert "duplicates   1 of train (a/2.png = a/3.png)\n" in out
+    assert "look-alikes  none\n" in out
+    assert "broken       1, left out: b/5.png (not a picture, or of another format" in out
     assert (
         "13 train, 5 validation, 5 test" in " ".join(out.split())
         and "my-pictures.toml: `toile run my-pictures.toml` trains it" in out
