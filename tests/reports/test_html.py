@@ -158,8 +158,10 @@ def test_runs_without_test_images(results):
 
 
 def test_findings_name_the_kind_of_each_figure(results):
-    models, committee = findings(results)
+    models, committee, compared = findings(results)
     assert "shown, not selected on" in models and "95 % interval" in models
+    assert compared.startswith("6 tests are made here, and each p is corrected for all of them (Holm).")
+    assert "nothing is said of other seeds" in compared
     assert "another kind of number" in committee and f"{results.committees[0].test['accuracy']:.4f}" in committee
 
 

@@ -56,6 +56,6 @@ def _repeats(seen: Seen, kind: str) -> str:
         if found is None:
             return "not looked for among so many"
         if found["images"]:
-            pairs = listed((" = ".join(pair) for pair in found["names"]), _NAMED)
+            pairs = listed((" = ".join(pair) for pair in found.get("names", ())), _NAMED)
             said.append(f"{found['images']:,} of {name}" + (f" ({pairs})" if pairs else ""))
     return ", ".join(said) or "none"

@@ -6,7 +6,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
-from toile.reports.page import audit, calibration, galleries, palette, provenance, tables
+from toile.reports.page import audit, calibration, comparisons, galleries, palette, provenance, tables
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import lines
@@ -83,6 +83,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "warnings": results.audit.get("warnings", []),
         "tables": {
             "audit": audit.audit_table(results),
+            "comparisons": comparisons.comparison_table(results),
             "figures": tables.figures_table(results),
             "lines": lines.lines_table(results),
             "measures": tables.measures_table(results),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
-from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, selection, sizes, sweeps
+from toile.reports.plots import accuracy, against, bars, classes, curves, groups, matrices, selection, sizes, sweeps
 from toile.reports.plots.svg import svg
 from toile.reports.results.study import StudyResults
 
@@ -69,6 +69,13 @@ PLOTS = {
         "Accuracy of each model. The line of a single training is its 95 % Wilson interval: it tells how far the figure "
         "depends on which images were drawn, and nothing about another seed. Of several trainings the mean is shown, and the "
         "line goes from the lowest to the highest. The axis does not begin at 0.",
+        340,
+    ),
+    "told-apart": Plot(
+        groups.told_apart,
+        groups.draw_told_apart,
+        "Who cannot be told apart. A bar joins models and committees of which no two were shown to differ; squares mark who "
+        "belongs to it. Those that share no bar differ, at a level of 0.05 over all comparisons of this report together.",
         340,
     ),
     "measures": Plot(

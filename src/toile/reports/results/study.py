@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from toile.errors import ToileError
 from toile.evaluation.calibrators import Calibration
 from toile.store.run import Run
 from toile.study.spec import StudySpec
+
+if TYPE_CHECKING:
+    from toile.reports.results.claims import Claims
 
 
 @dataclass(frozen=True)
@@ -189,3 +192,10 @@ class StudyResults:
     @property
     def stored(self) -> tuple[TrialResult, ...]:
         return tuple(trial for trial in self.trials if trial.run)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Every comparison that a report makes of them, corrected for how many there are."""
+        from toile.reports.results import claims  # which reads these results
+
+        return claims.make(self)
