@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from toile.arrays import ImageArray, PerImage, Probabilities
@@ -32,7 +34,8 @@ def said_and_rounding(model: KerasModel, images: ImageArray, batch: int) -> tupl
         return said, np.zeros(len(said))
     dense = inner.get_layer("logits")
     kernel, bias = (np.abs(weights.astype(np.float64)) for weights in dense.get_weights())
-    added = keras.Model(inner.inputs, dense.input).predict(images, batch_size=batch, verbose=0)
+    to_logits: Any = keras.Model(inner.inputs, dense.input)
+    added = to_logits.predict(images, batch_size=batch, verbose=0)
     size = (np.abs(added.astype(np.float64)) @ kernel + bias).max(axis=1)
     return said, size * (_STEPS / 2 * _layers(model) * float(np.finfo(np.float32).eps))
 
@@ -42,9 +45,16 @@ def _with_logits(model: KerasModel) -> KerasModel | None:
     names = {layer.name for layer in model.layers}
     if "logits" in names:
         return model
-    return next((found for one in model.layers if hasattr(one, "layers") and (found := _with_logits(one)) is not None), None)
+    return next((found for one in _inside(model) if (found := _with_logits(one)) is not None), None)
 
 
 def _layers(model: KerasModel) -> int:
-    """How many layers one after another multiply by a kernel, at most: all that have one."""
-    return sum(_layers(one) if hasattr(one, "layers") else any(w.ndim > 1 for w in one.get_weights()) for one in model.layers)
+    """How many layers multiply by a kernel, those of models inside too."""
+    inside = _inside(model)
+    own = (layer for layer in model.layers if layer not in inside)
+    return sum(map(_layers, inside)) + sum(any(weights.ndim > 1 for weights in layer.get_weights()) for layer in own)
+
+
+def _inside(model: KerasModel) -> list[Any]:
+    """The models among the layers."""
+    return [layer for layer in model.layers if hasattr(layer, "layers")]
