@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -166,8 +167,9 @@ class StudyResults:
 
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
-    `probabilities` of the runs speak of; None in cross-validation of a data set without test images. `previews` are some
-    training images as augmentations change them: names of the lines, the images, and each of them several times.
+    `probabilities` of the runs speak of; None in cross-validation of a data set without test images; `baselines` what
+    `toile.runner.baselines` made of a trial's split, by its name, where it was made. `previews` are some training images as
+    augmentations change them: names of the lines, the images, and each of them several times.
     """
 
     study: StudySpec
@@ -178,6 +180,7 @@ class StudyResults:
     trials: tuple[TrialResult, ...]
     committees: tuple[CommitteeResult, ...]
     reduced: str = ""
+    baselines: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     previews: tuple[tuple[str, ImageArray, np.ndarray], ...] = ()
 
     @property
