@@ -32,7 +32,7 @@ def test_a_preview_is_what_a_training_sees_and_is_made_once(tmp_path: Path, monk
     monkeypatch.setattr(previews, "preview", lambda *arguments: calls.append(arguments) or changed)
     np.testing.assert_array_equal(previews.augmented(store, data, FLIPPED, "tensorflow")[1], changed)
     assert calls == []
-    (kept,) = store.previews_folder.iterdir()
+    (kept,) = (store.reports_folder / previews.FOLDER).iterdir()
     kept.write_bytes(kept.read_bytes()[:-1])
     previews.augmented(store, data, FLIPPED, "tensorflow")
     assert len(calls) == 1

@@ -18,6 +18,7 @@ from toile.workers.preview import preview
 
 # The first training images: nobody chose them.
 IMAGES = 10
+FOLDER = "previews"  # in that of the reports
 
 
 def augmented(store: Store, data: Dataset, augmentation: Augmentation, backend: str) -> tuple[ImageArray, np.ndarray]:
@@ -36,7 +37,7 @@ def augmented(store: Store, data: Dataset, augmentation: Augmentation, backend: 
     images = data.train.images[:IMAGES]
     spec = augmentation.current()
     said = json.dumps([data.content, spec.model_dump(mode="json"), backend, len(images)], sort_keys=True)
-    path = store.previews_folder / f"{hashlib.sha256(said.encode()).hexdigest()}.npy"
+    path = store.reports_folder / FOLDER / f"{hashlib.sha256(said.encode()).hexdigest()}.npy"
     if path.exists():
         try:
             found, hashed = sealed.array(path)
