@@ -100,8 +100,8 @@ class SplitSpec(Spec):
     # It came later: left out of the canonical trial at its default, so that fingerprints of before hold.
     groups: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, exclude_if=lambda value: value is None,
-        description="images that stay in one part: `near-duplicates`; a column of the data set's list; or a regular expression on "
-        "the names of its files, whose first brackets match the name of the group",
+        description="images that stay in one part: `near-duplicates`; a column of the data set's list; or a regular expression "
+        "on the names of its files, whose first brackets match the name of the group",
     )  # fmt: skip
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="share of the training part that is trained on: the first of each class; for a first look"
