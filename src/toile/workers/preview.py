@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def main(arguments: list[str]) -> int:
     for layer in augmenting(Augmentation.model_validate_json(spec)):
         changed = layer(changed)
     model = keras.Model(inputs, changed)
-    drawn = [keras.ops.convert_to_numpy(model(images, training=True)) for _ in range(TIMES)]
+    drawn: Any = [keras.ops.convert_to_numpy(model(images, training=True)) for _ in range(TIMES)]
     np.save(output_file, np.stack(drawn).astype(np.uint8), allow_pickle=False)
     return 0
 
