@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
-from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, selection, sizes, sweeps
+from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, search, selection, sizes, sweeps
 from toile.reports.plots.svg import svg
 from toile.reports.results.study import StudyResults
 
@@ -109,6 +109,18 @@ PLOTS = {
         "chose nothing.",
         340,
         legend=selection.selection_paths_legend,
+    ),
+    "search-course": Plot(
+        search.search_course,
+        search.draw_search_course,
+        "The best validation figure so far, over the core seconds of all trainings so far.",
+        380,
+    ),
+    "search-fronts": Plot(
+        search.search_fronts,
+        search.draw_search_front,
+        "Every proposal by its validation figure and what it costs. On the line: nothing is as good and cheaper.",
+        300,
     ),
     "learning-curves": Plot(
         curves.learning_curves,

@@ -12,6 +12,7 @@ from toile.committee.rules import combine
 from toile.data.dataset import Images
 from toile.evaluation.metrics import METRICS, evaluate
 from toile.evaluation.predictions import Predictions
+from toile.reports.results.search import search_result
 from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
 from toile.runner import committees
 from toile.runner.committees import Group, Member
@@ -29,7 +30,11 @@ def gather(plan: Plan) -> StudyResults:
     Raises:
         Misuse: a committee cannot be, see `toile.runner.committees.check_group`.
     """
-    for planned in plan.trials:
+    search = search_result(plan)
+    # Of a search the test images are looked at for what was picked, and for nothing else.
+    picked = search.pick if search else ()
+    shown = [one for one in plan.trials if not one.proposed or one.name in picked]
+    for planned in shown:
         plan.store.sound(planned.fingerprint, probabilities=True)
     trials = tuple(
         TrialResult(
@@ -42,7 +47,7 @@ def gather(plan: Plan) -> StudyResults:
             line=planned.line,
             calibrated=calibrated(plan, planned),
         )
-        for planned in plan.trials
+        for planned in shown
     )
     found = (_committee(plan, group) for group in committees.groups(plan))
     return StudyResults(
@@ -54,6 +59,7 @@ def gather(plan: Plan) -> StudyResults:
         trials=trials,
         committees=tuple(one for one in found if one is not None),
         reduced=str(plan.reduction),
+        search=search,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from toile.errors import ToileError
 from toile.evaluation.calibrators import Calibration
 from toile.store.run import Run
 from toile.study.spec import StudySpec
+
+if TYPE_CHECKING:
+    from toile.reports.results.search import SearchResult
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,11 @@ class MemberResult:
         facts = [run.provenance for run in self.trainings.values()]
         return {
             "parameters": sum(math.inf if one.get("parameters") is None else one["parameters"] for one in facts),
-            "milliseconds": sum(_milliseconds(one) for one in facts),
+            "milliseconds": sum(milliseconds(one) for one in facts),
         }
 
 
-def _milliseconds(facts: dict[str, Any]) -> float:
+def milliseconds(facts: dict[str, Any]) -> float:
     """For an image, as a run was evaluated."""
     seconds, images = facts.get("seconds", {}).get("evaluate"), facts.get("images", {}).get("test")
     return 1000 * seconds / images if seconds and images else math.inf
@@ -158,7 +161,8 @@ class StudyResults:
 
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
-    `probabilities` of the runs speak of; None in cross-validation of a data set without test images.
+    `probabilities` of the runs speak of; None in cross-validation of a data set without test images. Of a `search`, `trials`
+    has what was picked, and nothing else.
     """
 
     study: StudySpec
@@ -169,6 +173,7 @@ class StudyResults:
     trials: tuple[TrialResult, ...]
     committees: tuple[CommitteeResult, ...]
     reduced: str = ""
+    search: SearchResult | None = None
 
     @property
     def title(self) -> str:
