@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.runner.fixture import in_process_cluster
 from tests.search.fixture import make_search, make_study
 from tests.training.fixture import train_elsewhere
 from toile.runner import limit
+from toile.runner.cluster import Cluster
 from toile.runner.events import Event
 from toile.runner.local import Local
 from toile.search import run
@@ -96,7 +98,7 @@ def test_ten_kills_make_no_difference(uninterrupted, tmp_path):
     kills, context = 0, multiprocessing.get_context("spawn")
     while kills < KILLS:
         # Another moment each time: after the first event, in the middle of trainings, between two decisions.
-        process = context.Process(target=_search_until, args=(tmp_path, 1 + kills % 5))
+        process = context.Process(target=_search_until, args=(tmp_path, 1 + kills % 3))
         process.start()
         process.join()
         if process.exitcode == 0:
@@ -142,3 +144,28 @@ def test_early_stopping_ends_all_rungs_at_once(tmp_path):
     plan = make_search(store, study)
     assert plan.walk.ended and max(plan.walk.epochs(i) for i in range(len(plan.walk.steps))) == 8
     assert {len(one.history) for one in store.runs()} == {1, 2}
+
+
+def test_on_a_cluster_as_here(tmp_path):
+    """What goes on there goes on from its checkpoint, which comes back with its runs, and goes wherever it is gone on with."""
+    space = {"architecture": {"name": ["mlp"], "hidden": [[4], [8]]}}
+    study = make_study(epochs=2, space=space, trials=2, width=1, factor=2)
+    here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
+    with Local(1) as place:
+        run.search(make_search(here, study), executor=place)
+    # Two clusters, which share nothing: the second has to be sent what the first began.
+    for number in (1, 2):
+        with in_process_cluster(tmp_path / f"scratch{number}") as address, Cluster(address, workers=1) as place:
+            told = []
+
+            def tell(event: Event, told: list[Event] = told, number: int = number) -> None:
+                told.append(event)
+                if number == 1 and sum(one.kind == "done" for one in told) == 2:
+                    raise KeyboardInterrupt
+
+            with contextlib.suppress(KeyboardInterrupt):
+                run.search(make_search(there, study), executor=place, tell=tell)
+    assert figures(there) == figures(here)
+    for store in (here, there):
+        (whole,) = [one for one in store.runs() if len(one.history) == 2]
+        assert [session["from_epoch"] for session in whole.provenance["sessions"]] == [0, 1]
