@@ -16,11 +16,12 @@ from toile.store.run import MANIFEST
 TINY = Path(__file__).parents[1] / "studies" / "tiny.toml"
 
 
-def stored_tiny(root: Path, *, manifests: bool = True) -> Plan:
+def stored_tiny(root: Path, *, manifests: bool = True, skill: float = 1.0) -> Plan:
     """The plan of the tiny study, all of whose trials are in the store at `root`.
 
     Args:
         manifests: whether runs have them; those that toile wrote before they were invented have none.
+        skill: from 1 on every image is right; of 0.5 some are wrong.
     """
     plan = api.plan(TINY, store=root)
     plan.store.prepare()
@@ -29,7 +30,7 @@ def stored_tiny(root: Path, *, manifests: bool = True) -> Plan:
         parts = split(plan.dataset, planned.trial.split)
         random, said, metrics = np.random.default_rng(len(planned.name)), {}, {}
         for name, part in (("validation", parts.validation), ("test", parts.test)):
-            scores = random.random((len(part), 10)) + np.eye(10)[part.labels]
+            scores = random.random((len(part), 10)) + skill * np.eye(10)[part.labels]
             said[name] = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
             metrics[name] = evaluate(said[name], part.labels)
         with plan.store.claim(planned.fingerprint) as work:

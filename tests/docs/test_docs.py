@@ -60,6 +60,7 @@ NOT_RUN = {
     "python3 -m venv .venv": ENVIRONMENT,
     ".venv/bin/pip install --constraint constraints.txt --editable .": ENVIRONMENT,
     "pip install 'toile-workbench[serve]'": ENVIRONMENT,
+    "toile open": "never ends; tests/viewer/test_page.py opens it",
     "pip install 'toile-workbench[search]'": ENVIRONMENT,
     "dask scheduler": "never ends; `toile run` is given a cluster in this process",
     "dask worker tcp://first:8786": "never ends",

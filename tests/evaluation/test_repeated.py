@@ -44,6 +44,12 @@ def test_holm_rejects_what_its_steps_reject(p_values, level):
     assert {i for i, p in enumerate(holm(p_values)) if p <= level} == rejected
 
 
+def test_what_cannot_all_be_true_counts_once():
+    """Of two pairs with two hypotheses each, two can be true at most, until both of a pair are rejected."""
+    assert holm([0.01, 0.04, 0.9, 0.8], [0, 1, 0, 1]).tolist() == pytest.approx([0.02, 0.08, 1.0, 1.0])
+    assert holm([0.01, 0.04, 0.02, 0.8], [0, 1, 0, 1]).tolist() == pytest.approx([0.02, 0.04, 0.04, 0.8])
+
+
 @given(P_VALUES)
 def test_holm_is_between_nothing_and_bonferroni(p_values):
     given_, corrected = np.array(p_values), holm(p_values)

@@ -26,7 +26,7 @@ from toile.reports.terminal.study import print_summary
 from toile.reports.text import brief, count, duration, figure, joined, options
 from toile.study.committee import CommitteeSpec
 
-FIGURES = {*PLOTS, "samples", "disputed-images"}
+FIGURES = {*PLOTS, "samples", "random-samples", "predictions", "disputed-images"}
 VOID = {"meta", "link", "img", "path", "use", "circle", "rect", "br", "hr", "input"}
 
 
@@ -153,13 +153,16 @@ def test_nothing_run_and_no_test_images(tmp_path):
 def test_runs_without_test_images(results):
     page = render(replace(results, test=None, committees=()))
     assert set(re.findall(r'data-figure="([^"]+)"', page)) == {
-        "samples", "class-histograms", "accuracies", "measures", "accuracy-against", "learning-curves",
+        "samples", "random-samples", "class-histograms", "accuracies", "measures", "accuracy-against", "learning-curves",
+            "accuracy-over-loss", "layers",
     }  # fmt: skip
 
 
 def test_findings_name_the_kind_of_each_figure(results):
-    models, committee = findings(results)
+    models, committee, compared = findings(results)
     assert "shown, not selected on" in models and "95 % interval" in models
+    assert compared.startswith("6 tests are made here, and each p is corrected for all of them (Holm).")
+    assert "nothing is said of other seeds" in compared
     assert "another kind of number" in committee and f"{results.committees[0].test['accuracy']:.4f}" in committee
 
 

@@ -10,7 +10,7 @@ from toile.arrays import Numbers
 from toile.errors import Misuse
 
 
-def holm(p_values: Sequence[float]) -> Numbers:
+def holm(p_values: Sequence[float], exclusive: Sequence[int] | None = None) -> Numbers:
     """p-values corrected for how many there are: each may be compared with the level as if it were the only one.
 
     The step-down method of Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics
@@ -18,6 +18,9 @@ def holm(p_values: Sequence[float]) -> Numbers:
 
     Args:
         p_values: one a comparison, 0..1, all that are made.
+        exclusive: one number a comparison: of those with the same, at most one hypothesis can be true. Then fewer can be true
+            than are left, which is what counts: Shaffer, "Modified Sequentially Rejective Multiple Test Procedures", JASA 81,
+            1986. Left out: all can be true.
 
     Returns:
         `(comparisons,)` float64, in the same order; none is below what was given, or above 1.
@@ -29,8 +32,11 @@ def holm(p_values: Sequence[float]) -> Numbers:
     if not ((given >= 0) & (given <= 1)).all():  # of nan too
         raise Misuse(f"p-values are {given.tolist()}; allowed are numbers from 0 to 1")
     order = np.argsort(given, kind="stable")
+    group = np.arange(len(given)) if exclusive is None else np.asarray(exclusive)
+    # How many can still be true at each step: the different groups from there on.
+    left = np.array([len(np.unique(group[order[step:]])) for step in range(len(given))], np.float64)
     corrected = np.empty(len(given))
-    corrected[order] = np.minimum(np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1)), 1)
+    corrected[order] = np.minimum(np.maximum.accumulate(given[order] * left), 1)
     return corrected
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -18,11 +19,17 @@ class PairedT:
         difference: the mean of metric(a) - metric(b).
         spread: the standard error of that mean, as the test has it; 0 if all differences are the same.
         trainings: pairs, at least 2.
+        over: what the pairs are of.
     """
 
     difference: float
     spread: float
     trainings: int
+    over: Literal["seeds", "folds"] = "seeds"
+
+    def turned(self) -> PairedT:
+        """The same test of b - a."""
+        return replace(self, difference=-self.difference)
 
     @property
     def p_value(self) -> float:
@@ -100,4 +107,5 @@ def _paired(a: Sequence[float], b: Sequence[float], more: float) -> PairedT:
     differences = np.asarray(a, np.float64) - np.asarray(b, np.float64)
     # Rounding makes a spread of 1e-17 where there is none, and a difference of no spread would be infinitely sure.
     variance = 0.0 if np.ptp(differences) < 1e-12 else float(differences.var(ddof=1))
-    return PairedT(float(differences.mean()), float(np.sqrt(variance * (1 / len(differences) + more))), len(differences))
+    error = float(np.sqrt(variance * (1 / len(differences) + more)))
+    return PairedT(float(differences.mean()), error, len(differences), "folds" if more else "seeds")

@@ -44,6 +44,10 @@ class McNemar:
         """Accuracy of a - accuracy of b."""
         return (self.only_a - self.only_b) / self.images
 
+    def turned(self) -> McNemar:
+        """The same test of b - a."""
+        return McNemar(self.both_right, self.only_b, self.only_a, self.both_wrong, self.p_value)
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Of the difference, at a level between 0 and 1: the score interval of Tango (see `equivalence`)."""
         from scipy.special import ndtri  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
@@ -81,7 +85,7 @@ class McNemar:
     def _score(self, at: float) -> float:
         """Tango's statistic, standard normal if the difference is `at` (-1 < at < 1); falls as `at` rises."""
         if at < 0:
-            return -McNemar(self.both_right, self.only_b, self.only_a, self.both_wrong, self.p_value)._score(-at)
+            return -self.turned()._score(-at)
         n, a, b = self.images, self.only_a, self.only_b
         # The most likely share of images on which b alone is right, if a alone is right on `at` more.
         linear = (2 * n - a + b) * at - a - b

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import fmean, stdev
 from typing import Any
 
 NOTHING = "–"
@@ -21,6 +22,20 @@ def figure(value: Any, digits: int = 4) -> str:
 def count(value: Any) -> str:
     """`298,058`; a dash where there is none."""
     return NOTHING if value is None else f"{value:,.0f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """`0.9017`; of several the mean and the standard deviation, `0.9017 ± 0.0012`; a dash for none."""
+    if not values:
+        return NOTHING
+    return figure(fmean(values)) + (f" ± {figure(stdev(values))}" if len(values) > 1 else "")
+
+
+def p_value(value: float, *, relation: bool = False) -> str:
+    """`0.032`, `< 0.0001`; with a relation in a sentence, `= 0.032`."""
+    if value < 0.0001:
+        return "< 0.0001"
+    return f"{'= ' * relation}{value:.2g}"
 
 
 def shares(rule: str, weights: Sequence[Any] | None, members: int) -> list[str]:

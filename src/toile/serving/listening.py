@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -20,10 +21,15 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class Server(uvicorn.Server):
-    """A server of so many connections at most."""
+    """A server of so many connections at most.
 
-    def __init__(self, config: uvicorn.Config, most: int) -> None:
+    Args:
+        ending: called when it is told to end.
+    """
+
+    def __init__(self, config: uvicorn.Config, most: int, ending: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
+        self._ending = ending
         self.server_state: Connections = Connections(most)
         self._told: float | None = None
 
@@ -40,6 +46,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.server_state.draining = True  # from now on, answers say that they are the last
+        self._ending()
         super().handle_exit(sig, frame)
 
     def _tell(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

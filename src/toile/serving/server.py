@@ -9,13 +9,18 @@ import socket
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toile.errors import Misuse, ToileError
 from toile.serving.hosts import Hosts
 from toile.serving.limits import Limits
 from toile.serving.predictor import NO_CHECKSUM, Predictor
 from toile.version import installing
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 
 def serve(
@@ -45,33 +50,64 @@ def serve(
     """
     hosts = Hosts(host_names, host)
     predictor = Predictor.from_file(export, threads)
-    try:
-        import uvicorn
+    needed()
+    from toile.serving import app
 
-        from toile.serving import app
-        from toile.serving.connections import BURST, allowed
-        from toile.serving.listening import Server
-        from toile.serving.protocol import Protocol
-    except ImportError as error:
-        raise ToileError(f"{error.name} is not installed; `{installing('serve')}` brings what a server needs") from None
-    _quiet()
+    quiet()
+    listening = listen(host, port)
+    answer(app.make(predictor, limits, hosts), listening, limits,
+           lambda at: tell(at + ("" if predictor.sealed else f" (it {NO_CHECKSUM})")))  # fmt: skip
+
+
+def needed() -> None:
+    """
+    Raises:
+        ToileError: what a server needs is not installed.
+    """
+    for name in ("fastapi", "starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client"):
+        if find_spec(name) is None:
+            raise ToileError(f"{name} is not installed; `{installing('serve')}` brings what a server needs")
+
+
+def answer(
+    application: ASGIApp,
+    listening: socket.socket,
+    limits: Limits,
+    tell: Callable[[str], None],
+    ending: Callable[[], None] = lambda: None,
+) -> None:
+    """Answer requests until SIGTERM or Ctrl-C.
+
+    Args:
+        listening: as `listen` gives it.
+        tell: called with the address once requests are accepted.
+        ending: called when the server is told to end, so that answers without an end have one.
+
+    Raises:
+        ToileError: the system allows next to no open files.
+    """
+    import uvicorn
+
+    from toile.serving.connections import BURST, allowed
+    from toile.serving.listening import Server
+    from toile.serving.protocol import Protocol
+
     most = allowed(limits.connections)
-    listening = _listen(host, port)
     config = uvicorn.Config(
-        app.make(predictor, limits, hosts),
+        application,
         http=partial(Protocol, seconds=limits.seconds),  # pyright: ignore[reportArgumentType]: uvicorn calls it like a class
         loop="asyncio", ws="none", lifespan="on", backlog=BURST,
         log_level="error", access_log=False, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=round(2 * limits.seconds),
     )  # fmt: skip
-    server = Server(config, most)
+    server = Server(config, most, ending)
     # All that was made so far stays. Looking through it for garbage again takes a tenth of a second, in which all wait.
     gc.collect()
     gc.freeze()
     # uvicorn raises the signal again when all is answered. SIGTERM is how a server ends; it is no failure.
     before = signal.signal(signal.SIGTERM, server.handle_exit)
     try:
-        tell(address(listening) + ("" if predictor.sealed else f" (it {NO_CHECKSUM})"))
+        tell(address(listening))
         server.run([listening])
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -83,13 +119,18 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """What is wrong with a client's body is told to the client, and counted. In a log it would be a way to fill a disk."""
     warnings.simplefilter("ignore")  # Pillow's, of damaged pictures
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at which requests may come.
+
+    Raises:
+        Misuse, ToileError: there is no such port, or it cannot be had.
+    """
     if not 0 <= port <= 65535:
         raise Misuse(f"--port is 0..65535, got {port}")
     try:

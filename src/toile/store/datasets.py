@@ -102,9 +102,13 @@ def kept(folder: Path, spec: DatasetSpec, listing: str | None = None) -> Dataset
     return None
 
 
-def audited(folder: Path, dataset: Dataset, spec: SplitSpec | None = None) -> dict[str, Any]:
+def audited(folder: Path, dataset: Dataset, spec: SplitSpec | None = None, *, keep: bool = True) -> dict[str, Any]:
     """What `toile.data.audit.audit` finds in the parts that a split makes, the first of several folds: looked for once, and
-    kept beside the images if they are kept."""
+    kept beside the images if they are kept.
+
+    Args:
+        keep: whether what is found may be written.
+    """
     words = "" if spec is None else "-" + hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:12]
     path = folder / dataset.content / f"audit{words}.json"
     wanted = {"revision": [REVISION, near.REVISION], **dataset.about()}
@@ -113,6 +117,8 @@ def audited(folder: Path, dataset: Dataset, spec: SplitSpec | None = None) -> di
         if own and kept.get("asked") == wanted:
             return kept["found"]
     found = audit(dataset, None if spec is None else split(dataset, spec, None if spec.folds is None else 0))
+    if not keep:
+        return found
     with suppress(OSError):  # not kept here, or a store that may only be read
         checked.write_json(path, {"asked": wanted, "found": found})
     return found

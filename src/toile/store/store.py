@@ -21,7 +21,7 @@ import shutil
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from toile.data.dataset import Dataset
 from toile.errors import Misuse, ToileError
@@ -58,7 +58,7 @@ class Store:
         self._left_out: dict[str, Damaged] = {}
 
     @classmethod
-    def at(cls, path: Path | str | None = None) -> Store:
+    def at(cls, path: Path | str | None = None) -> Self:
         """The store at `path`, else at `$TOILE_STORE`, else `./toile-runs`.
 
         Raises:

@@ -272,6 +272,11 @@ class StudySpec(Spec):
         tuple[CommitteeSpec, ...],
         BeforeValidator(_committees, json_schema_input_type=tuple[CommitteeSpec, ...] | Literal["k-fold"]),
     ] = Field(default=(), description='trials to be combined, nothing trains for them; `"k-fold"`: one of all folds')
+    equivalence_margin: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="a difference of accuracy that does not matter to you, such as 0.002: the report tests which models and "
+        "committees differ by less (nothing trains for it)",
+    )
     close_up: Strings = Field(
         default=(),
         description="names of trials whose mistakes, classes and calibration the report shows singly; without any, all of "

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from toile.evaluation.predictions import Predictions
-from toile.evaluation.significance import mcnemar
+from collections.abc import Sequence
+from statistics import fmean
+
+from toile.evaluation.significance import McNemar
+from toile.reports.page.comparisons import over
 from toile.reports.plots.accuracy import accuracies
+from toile.reports.results.claims import Claim, best_line, committee_lines
 from toile.reports.results.lines import study_lines
-from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults
-from toile.reports.text import figure, joined
+from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.text import count, figure, joined, p_value, spread
+from toile.study.expand import combinations
+from toile.study.spec import SweepSpec
 
 
 def findings(results: StudyResults) -> list[str]:
@@ -16,12 +22,12 @@ def findings(results: StudyResults) -> list[str]:
     if not results.stored:
         return [f"None of the {len(results.trials)} trials of this study has been run yet, so there is nothing to report."]
     paragraphs = [_models(results)]
-    paragraphs += [_committee(results, one, explained=one is results.committees[0]) for one in results.committees]
-    if (number := len(results.committees)) > 1:
-        paragraphs.append(
-            f"{number} committees are tested here, and one test of twenty says “more than chance” where there is nothing but "
-            f"chance: multiply a p by {number} before you believe it (Bonferroni)."
-        )
+    paragraphs += [_best_of(results, sweep) for sweep in results.study.sweep]
+    paragraphs += [
+        _committee(results, line, of, explained=number == 0)
+        for number, (line, of) in enumerate(committee_lines(results).items())
+    ]
+    paragraphs.append(_compared(results))
     if missing:
         paragraphs.append(f"Not run yet: {len(missing)} of {len(results.trials)} trials. Everything here is about the others.")
     return [paragraph for paragraph in paragraphs if paragraph]
@@ -55,35 +61,64 @@ def _models(results: StudyResults) -> str:
     return text
 
 
-def _committee(results: StudyResults, committee: CommitteeResult, *, explained: bool) -> str:
-    """A committee beside its members; `explained`, as the first is, with what kinds of figures these are."""
-    members, accuracy = _members(committee), figure(committee.test.get("accuracy"))
-    mean = committee.mean_of_members.get("accuracy")
+def _best_of(results: StudyResults, sweep: SweepSpec) -> str:
+    """Which point of a grid is the best on images that may choose: held-out folds, or the validation images."""
+    before, lines = f"{sweep.name}: ", {line.name: line for line in study_lines(results)}
+    points = [
+        (trial.name.removeprefix(before), accuracy, len(lines[trial.name].trials))
+        for trial in combinations(sweep)
+        if trial.name in lines and (accuracy := lines[trial.name].of("validation", "accuracy")) is not None
+    ]
+    if len(points) < 2:
+        return ""
+    name, accuracy, trainings = max(points, key=lambda point: point[1])
+    folds = any(trial.trial.get("fold") is not None for trial in lines[before + name].trials)
+    where = "held-out folds" if folds else "validation images"
+    several = f", the mean of {trainings} trainings" if trainings > 1 else ""
+    text = (
+        f"Of the {len(points)} points of “{sweep.name}”, {name} has the highest accuracy on the {where}: "
+        f"{figure(accuracy)}{several}."
+    )
+    # Of two axes, the best of the second for each value of the first: as the best penalty of each activation.
+    firsts = dict.fromkeys(point.partition(", ")[0] for point, _, _ in points if ", " in point)
+    if len(firsts) > 1:
+        best = [max((point for point in points if point[0].startswith(f"{first}, ")), key=lambda p: p[1]) for first in firsts]
+        text += f" For each {next(iter(firsts)).partition('=')[0].replace('_', ' ')} the best is: "
+        text += "; ".join(f"{point} ({figure(value)})" for point, value, _ in best) + "."
+    return text
+
+
+def _committee(results: StudyResults, line: str, committees: Sequence[CommitteeResult], *, explained: bool) -> str:
+    """The committees of a line beside their members; `explained`, as the first is, with what kinds of figures these are."""
+    accuracy, first = spread([one.test["accuracy"] for one in committees]), committees[0]
+    mean = [one.mean_of_members["accuracy"] for one in committees if "accuracy" in one.mean_of_members]
+    several = "" if len(committees) == 1 else f", {len(committees)} times, each time of other trainings,"
     if explained:
         text = (
-            f"The committee “{committee.name}” joins the probabilities of {members} by the rule “{committee.rule}” and is "
-            f"right on a share of {accuracy} of the test images."
+            f"The committee “{line}” joins the probabilities of {_members(committees)}{several} by the rule “{first.rule}” "
+            f"and is right on a share of {accuracy} of the test images."
         )
         average = (
             " The mean of its members’ accuracies is {}: another kind of number, which no set of probabilities has and which "
             "says nothing about the committee."
         )
     else:
-        text = f"“{committee.name}” joins {members} by the rule “{committee.rule}” and has {accuracy}."
+        text = f"“{line}” joins {_members(committees)}{several} by the rule “{first.rule}” and has {accuracy}."
         average = " The mean of its members’ accuracies is {}."
-    if mean is not None:
-        text += average.format(figure(mean))
-    return text + _beside_its_best(results, committee, explained=explained) + _fitted(committee)
+    if mean:
+        text += average.format(figure(fmean(mean)))
+    return text + _beside_its_best(results, line, committees) + _fitted(committees)
 
 
-def _fitted(committee: CommitteeResult) -> str:
+def _fitted(committees: Sequence[CommitteeResult]) -> str:
     """Sentences on what was fitted and chosen, and what it came to."""
+    committee = committees[0]
     if not committee.fitted_on:
         return ""
     after = f", and calibrated by “{committee.calibration.name}”" if committee.calibration else ""
-    loss, error = figure(committee.test.get("loss")), figure(committee.test.get("ece"))
+    loss, error = (spread([one.test[name] for one in committees]) for name in ("loss", "ece"))
     text = f" It was fitted on {committee.fitted_on}{after}: its log loss is {loss}, its calibration error {error}."
-    if (choice := committee.choice) is not None:
+    if (choice := committee.choice) is not None and len(committees) == 1:
         at = choice.path[choice.picks - 1]
         text += (
             f" {len(committee.joined)} of {choice.candidates} candidates were chosen; on the images that chose them the log "
@@ -93,37 +128,68 @@ def _fitted(committee: CommitteeResult) -> str:
     return text
 
 
-def _members(committee: CommitteeResult) -> str:
-    """The members in words, several trainings of a line together."""
+def _members(committees: Sequence[CommitteeResult]) -> str:
+    """The members in words, several trainings of a line together; of several committees, the lines."""
+    if len(committees) > 1:
+        return joined(list(dict.fromkeys(member.line for one in committees for member in one.joined)))
     lines: dict[str, list[str]] = {}
-    for member in committee.joined:
+    for member in committees[0].joined:
         lines.setdefault(member.line, []).append(member.name)
     return joined([names[0] if len(names) == 1 else f"{len(names)} trainings of “{line}”" for line, names in lines.items()])
 
 
-def _beside_its_best(results: StudyResults, committee: CommitteeResult, *, explained: bool) -> str:
+def _beside_its_best(results: StudyResults, line: str, committees: Sequence[CommitteeResult]) -> str:
     """A sentence on the committee and the best of its members."""
-    accuracy = committee.test.get("accuracy")
-    known = [member for member in committee.joined if member.test.get("accuracy") is not None]
-    if not known or accuracy is None:
+    claims = results.claims.beside.get(line, ())
+    if not claims:
         return ""
-    best = max(known, key=lambda member: member.test["accuracy"])
-    difference = accuracy - best.test["accuracy"]
-    side = "as often right as" if abs(difference) < 5e-5 else f"{abs(difference):.4f} {_side(difference)}"
-    tested = _tested(results, committee, best, explained=explained)
-    return f" The committee is {side} its best member, {best.name}{tested}."
+    if len(claims) == 1:
+        (claim,) = claims
+        ours = claim.test.difference * (1 if claim.a[0] == "committee" else -1)
+        best = (claim.b if claim.a[0] == "committee" else claim.a)[1]
+        side = "as often right as" if abs(ours) < 5e-5 else f"{abs(ours):.4f} {_side(ours)}"
+        return f" The committee is {side} its best member, {best}{_tested(results, claim)}."
+    better = sum(claim.differ and claim.a[0] == "committee" for claim in claims)
+    worse = sum(claim.differ and claim.b[0] == "committee" for claim in claims)
+    return (
+        f" Of the {len(claims)} committees, {better} are better and {worse} worse than their best members, mostly "
+        f"“{best_line(committees)}”, by more than chance (McNemar’s exact test, corrected)."
+    )
 
 
 def _side(difference: float) -> str:
     return "above" if difference > 0 else "below"
 
 
-def _tested(results: StudyResults, committee: CommitteeResult, member: MemberResult, *, explained: bool) -> str:
-    """Whether the committee and its best member differ by more than chance, by a paired test."""
-    labels = results.test_images.labels
-    test = mcnemar(Predictions("test", committee.probabilities, labels), Predictions("test", member.probabilities, labels))
-    verdict = "more than chance" if test.p_value < 0.05 else "no more than chance may do"
-    p = f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{test.p_value:.2g}"
-    note = f"McNemar’s exact test, {p}; one training each, so nothing is said of other seeds" if explained else p
-    alone = f"the committee alone is right on {test.only_a:,} images, {member.name} alone on {test.only_b:,}"
-    return f"; {alone}, which is {verdict} ({note})"
+def _tested(results: StudyResults, claim: Claim) -> str:
+    """What a comparison shows, by which test."""
+    verdict = "more than chance" if claim.differ else "no more than chance may do"
+    p = f"p\N{NO-BREAK SPACE}{p_value(claim.p_value, relation=True)}"
+    same = f", and equivalent within {results.claims.margin:g}" if claim.equivalent else ""
+    if isinstance(claim.test, McNemar):
+        alone = f"{claim.a[1]} alone is right on {count(claim.test.only_a)} images, {claim.b[1]} alone on "
+        return f"; {alone}{count(claim.test.only_b)}, which is {verdict} (McNemar’s exact test, {p}){same}"
+    return f", which is {verdict} (paired t-test over {over(claim)}, {p}){same}"
+
+
+def _compared(results: StudyResults) -> str:
+    """How many comparisons there are, who cannot be told from the best, and what the p-values mean."""
+    claims = results.claims
+    if not claims.pairs:
+        return ""
+    kinds = {claim.over for claim in claims.pairs.values()}
+    number = claims.tests
+    tests = f"{number:,} tests are made here" if number > 1 else "One test is made here"
+    text = f"{tests}, and each p is corrected for all of them (Holm)." if number > 1 else f"{tests}."
+    if "images" in kinds:
+        text += " Tests over images speak of these trainings, and nothing is said of other seeds."
+    if "seeds" in kinds:
+        text += " Tests over seeds speak of architectures and recipes, on these test images."
+    for part, where in (("test", "on the test images"), ("validation", "on the held-out folds")):
+        ranked = claims.ranked(part)
+        if len(ranked) > 2:
+            group = next(group for group in claims.groups(ranked) if 0 in group)
+            best, others = ranked[0].ref[1], [ranked[i].ref[1] for i in group[1:]]
+            same = f"{joined(others)} cannot be told from it" if others else "it is told apart from all others"
+            text += f" Of {len(ranked)} models and committees, {best} has the highest accuracy {where}, and {same}."
+    return text

@@ -6,7 +6,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
-from toile.reports.page import audit, calibration, galleries, palette, provenance, search, tables
+from toile.reports.page import audit, calibration, comparisons, galleries, palette, provenance, search, tables
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import lines
@@ -74,6 +74,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),
+        "random_strips": galleries.random_strips(results),
+        "predicted": galleries.predicted(results),
         "disputed": galleries.disputed(results),
         "members": members,
         "committee": committee,
@@ -82,7 +84,9 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "split": _split(results),
         "warnings": results.audit.get("warnings", []),
         "tables": {
+            "notes": tables.notes(results),
             "audit": audit.audit_table(results),
+            "comparisons": comparisons.comparison_table(results),
             "figures": tables.figures_table(results),
             "lines": lines.lines_table(results),
             "measures": tables.measures_table(results),

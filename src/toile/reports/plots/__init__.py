@@ -10,7 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
-from toile.reports.plots import accuracy, against, bars, classes, curves, matrices, search, selection, sizes, sweeps
+from toile.reports.plots import (
+    accuracy,
+    against,
+    bars,
+    classes,
+    curves,
+    groups,
+    layers,
+    matrices,
+    search,
+    selection,
+    sizes,
+    sweeps,
+)  # fmt: skip
 from toile.reports.plots.svg import svg
 from toile.reports.results.study import StudyResults
 
@@ -71,6 +84,13 @@ PLOTS = {
         "line goes from the lowest to the highest. The axis does not begin at 0.",
         340,
     ),
+    "told-apart": Plot(
+        groups.told_apart,
+        groups.draw_told_apart,
+        "Who cannot be told apart. A bar joins models and committees of which no two were shown to differ; squares mark who "
+        "belongs to it. Those that share no bar differ, at a level of 0.05 over all comparisons of this report together.",
+        340,
+    ),
     "measures": Plot(
         bars.measures,
         bars.draw_measure,
@@ -129,6 +149,21 @@ PLOTS = {
         "active); validation figures are taken at its end. The NumPy network's training loss holds its L2 penalty.",
         400,
         legend=curves.learning_curves_legend,
+    ),
+    "accuracy-over-loss": Plot(
+        curves.accuracy_over_loss,
+        curves.draw_accuracy_over_loss,
+        "Accuracy against loss along the epochs; the mark is the last one. Where a validation line turns right, its loss "
+        "grows again: the model becomes surer of its mistakes.",
+        400,
+        legend=curves.learning_curves_legend,
+    ),
+    "layers": Plot(
+        layers.layers,
+        layers.draw_layers,
+        "The layers of each different model, from the image down: what comes out of each (without the axis of images), and how "
+        "many parameters it has. Those in strong frames have some.",
+        400,
     ),
     "confusion-matrices": Plot(
         matrices.confusion_matrices,

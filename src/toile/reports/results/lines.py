@@ -6,12 +6,12 @@ Reports speak of lines and not of single trainings wherever there may be many: t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from toile.reports.results.study import StudyResults, TrialResult
 from toile.reports.table import TEXT, Column, Table, without_empty
-from toile.reports.text import NOTHING, figure
+from toile.reports.text import figure, spread
 from toile.study.expand import combinations, leaves
 
 # Said of a figure that is not of the test images.
@@ -57,8 +57,16 @@ class Line:
     @property
     def published(self) -> dict[str, float]:
         """What a document publishes of the same part."""
-        key = "cross_validation" if self.part == "validation" else self.part
-        return (self.trials[0].published or {}).get(key, {})
+        return self.published_of("cross_validation" if self.part == "validation" else self.part)
+
+    def published_of(self, part: str) -> dict[str, float]:
+        """What a document publishes of a part."""
+        return (self.trials[0].published or {}).get(part, {})
+
+    def of(self, part: str, metric: str) -> float | None:
+        """A metric of some part (`train`, `validation` or `test`), as a mean over the trainings that have it."""
+        found = (getattr(trial, part).get(metric) for trial in self.trials)
+        return _mean([value for value in found if value is not None])
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ def lines_table(results: StudyResults) -> Table:
     for line in study_lines(results):
         if len(line.trials) > 1:
             over = "folds" if any(trial.trial.get("fold") is not None for trial in line.trials) else "seeds"
-            measured = [_spread(line.values(metric)) for metric in FIGURES]
+            measured = [spread(line.values(metric)) for metric in FIGURES]
             published = [figure(line.published.get(metric)) for metric in FIGURES[:2]]
             rows.append([line.name, over, str(len(line.trials)), *measured, *published])
     columns = [
@@ -141,9 +149,3 @@ def _part(results: StudyResults, trials: list[TrialResult]) -> str:
 
 def _mean(values: list[float]) -> float | None:
     return fmean(values) if values else None
-
-
-def _spread(values: list[float]) -> str:
-    if not values:
-        return NOTHING
-    return figure(fmean(values)) + (f" ± {figure(stdev(values))}" if len(values) > 1 else "")

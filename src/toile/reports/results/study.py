@@ -18,6 +18,7 @@ from toile.store.run import Run
 from toile.study.spec import StudySpec
 
 if TYPE_CHECKING:
+    from toile.reports.results.claims import Claims
     from toile.reports.results.search import SearchResult
 
 
@@ -69,6 +70,11 @@ class TrialResult:
     @property
     def test(self) -> dict[str, Any]:
         return self.run.metrics.get("test", {}) if self.run else {}
+
+    @property
+    def train(self) -> dict[str, Any]:
+        """Of the training images, after the training; none where the run has got no such figures yet."""
+        return self.run.metrics.get("train", {}) if self.run else {}
 
     @property
     def validation(self) -> dict[str, Any]:
@@ -194,3 +200,10 @@ class StudyResults:
     @property
     def stored(self) -> tuple[TrialResult, ...]:
         return tuple(trial for trial in self.trials if trial.run)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Every comparison that a report makes of them, corrected for how many there are."""
+        from toile.reports.results import claims  # which reads these results
+
+        return claims.make(self)

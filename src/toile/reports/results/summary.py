@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from toile.evaluation.significance import McNemar
+from toile.reports.results.claims import Claim
 from toile.reports.results.study import CalibratedResult, StudyResults, TrialResult
 
 
@@ -16,7 +18,8 @@ def summary(results: StudyResults) -> dict[str, Any]:
         `study`, `title`, `dataset`, `test_images`, the lists `trials` and `committees`, and `search`, None without one. A trial
         that has not been run has `status` `missing` and None for every figure; its keys are the same. Figures that are not
         finite are None, because JSON has no word for them. A committee's `choice` and `calibration`, and a trial's
-        `calibrated`, are None where there is none; a committee's `test` are the figures after its calibration.
+        `calibrated`, are None where there is none; a committee's `test` are the figures after its calibration. `comparisons`
+        has every pair that was compared, the more accurate first, with p-values corrected for all of them together.
     """
     return plain(
         {
@@ -41,8 +44,24 @@ def summary(results: StudyResults) -> dict[str, Any]:
                 for committee in results.committees
             ],
             "search": asdict(results.search) if results.search else None,
+            "comparisons": [_comparison(claim) for claim in results.claims.pairs.values()],
         }
     )
+
+
+def _comparison(claim: Claim) -> dict[str, Any]:
+    return {
+        "kinds": [claim.a[0], claim.b[0]],
+        "names": [claim.a[1], claim.b[1]],
+        "over": claim.over,
+        "trainings": 1 if isinstance(claim.test, McNemar) else claim.test.trainings,
+        "difference": claim.test.difference,
+        "interval": claim.test.interval(),
+        "p_value": claim.p_value,
+        "differ": claim.differ,
+        "equivalence_p_value": claim.equivalence,
+        "equivalent": claim.equivalent,
+    }
 
 
 def _trial(trial: TrialResult) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""What was compared with what, and what may be believed of it."""
+
+from __future__ import annotations
+
+from toile.evaluation.significance import McNemar
+from toile.reports.results.claims import MOST, Claim, Claims, Ref
+from toile.reports.results.study import StudyResults
+from toile.reports.table import TEXT, WIDE, Column, Table
+from toile.reports.text import count, figure, joined, p_value
+
+# So many rows are read; of more pairs, the table has those that sentences speak of.
+ROWS = 66
+
+
+def comparison_table(results: StudyResults) -> Table:
+    """Every pair with its difference and what was shown; of very many, each committee beside the best of its members."""
+    claims = results.claims
+    shown = list(claims.pairs.values())
+    if len(shown) > ROWS:
+        shown = list(dict.fromkeys(claim for of in claims.beside.values() for claim in of))
+    shown.sort(key=lambda claim: (claim.p_value, -claim.test.difference))
+    kinds: dict[str, set[str]] = {}
+    for claim in claims.pairs.values():
+        for kind, name in (claim.a, claim.b):
+            kinds.setdefault(name, set()).add(kind)
+
+    def named(ref: Ref) -> str:
+        return ref[1] if len(kinds[ref[1]]) == 1 else f"{ref[1]} ({ref[0]})"
+
+    equivalence = [] if claims.margin is None else [Column("p of equivalence, corrected")]
+    columns = [
+        Column("more accurate", TEXT), Column("less accurate", TEXT), Column("compared over", TEXT), Column("difference"),
+        Column("95 % interval", TEXT), Column("p, corrected"), *equivalence, Column("shown", WIDE),
+    ]  # fmt: skip
+    rows = []
+    for claim in shown:
+        low, high = claim.test.interval()
+        rows.append([
+            named(claim.a), named(claim.b), over(claim), figure(claim.test.difference), f"{figure(low)} to {figure(high)}",
+            p_value(claim.p_value), *([p_value(claim.equivalence)] if claim.equivalence is not None else []),
+            shown_by(claim, claims),
+        ])  # fmt: skip
+    return Table("Differences of accuracy", columns, rows, note=_note(claims, len(shown)) if rows else "")
+
+
+def over(claim: Claim) -> str:
+    """What a test goes over: `5 seeds`, `10,000 images`."""
+    return f"{count(claim.test.images if isinstance(claim.test, McNemar) else claim.test.trainings)} {claim.over}"
+
+
+def shown_by(claim: Claim, claims: Claims) -> str:
+    """What is shown, in a word or two."""
+    found = ["different"] if claim.differ else []
+    found += [f"equivalent within {claims.margin:g}"] if claim.equivalent else []
+    return joined(found) or "nothing"
+
+
+def _note(claims: Claims, rows: int) -> str:
+    kinds = dict.fromkeys(claim.over for claim in claims.pairs.values())
+    said = {
+        "images": "over images, by McNemar’s exact test: of these trainings, on other images",
+        "seeds": "over seeds, by a paired t-test: of other seeds, on these test images",
+        "folds": "over folds, by the t-test of Nadeau and Bengio, as their trainings share images",
+    }
+    some = "" if rows == len(claims.pairs) else f" {rows} of {len(claims.pairs)} pairs are shown."
+    many = "" if claims.contenders else f" With more than {MOST} models and committees, not all are compared with all."
+    return (
+        f"{claims.tests:,} p-values are corrected together (Holm 1979): each may be compared with 0.05. Compared "
+        f"{'; '.join(said[kind] for kind in kinds)}.{some}{many}"
+    )

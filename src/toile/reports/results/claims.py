@@ -1,0 +1,251 @@
+"""What a report may claim: every comparison that it makes, its p-value corrected for how many there are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
+
+from toile.evaluation.multiplicity import holm, not_told_apart
+from toile.evaluation.predictions import Predictions
+from toile.evaluation.repeated import PairedT, across_folds, across_seeds
+from toile.evaluation.significance import LEVEL, McNemar, mcnemar
+from toile.reports.results.lines import Line, study_lines
+
+if TYPE_CHECKING:
+    from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults, TrialResult
+
+# Of so many models and committees all are compared with all. Of more, with thousands of tests, hardly any could be believed.
+MOST = 60
+# What a claim is about: a line of models or committees, or a single one of several; by its name.
+Ref = tuple[Literal["model", "committee"], str]
+Key = tuple[int, int | None] | None
+Test = McNemar | PairedT
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A line of models or committees, with all its trainings.
+
+    Args:
+        ref: what it is, and its name in the study file.
+        series: its place in the order of all, from 0: gives it the same colour in every picture.
+        part: the split that its figures are of: `validation`, the held-out folds, in a cross-validation; else `test`.
+        split: how its images were split, to know folds by.
+        accuracies: by seed and fold.
+        single: what it says of the test images, where it is one training or committee alone.
+        held_out: images held out by a fold, divided by those trained on; None without folds.
+    """
+
+    ref: Ref
+    series: int
+    part: str
+    split: Any
+    accuracies: dict[Key, float]
+    single: Predictions | None = None
+    held_out: float | None = None
+
+    @property
+    def accuracy(self) -> float:
+        """The mean over its trainings."""
+        return fmean(self.accuracies.values())
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One comparison; `a` is at least as accurate as `b`.
+
+    Args:
+        test: McNemar's of two trainings, or a paired t-test over several; of a - b.
+        over: what the test goes over.
+        p_value: of "no difference", after Holm's correction over all tests of the report.
+        equivalence: of "they differ by the margin or more", corrected likewise; None without a margin.
+    """
+
+    a: Ref
+    b: Ref
+    test: Test
+    over: Literal["images", "seeds", "folds"]
+    p_value: float
+    equivalence: float | None = None
+
+    @property
+    def differ(self) -> bool:
+        return self.p_value < LEVEL
+
+    @property
+    def equivalent(self) -> bool:
+        return self.equivalence is not None and self.equivalence < LEVEL
+
+
+@dataclass(frozen=True)
+class Claims:
+    """All claims of a report.
+
+    Args:
+        margin: of equivalence, as the study gives it.
+        contenders: what is compared all with all; none where there are too many.
+        pairs: the claims, by the two that they are about, in either order.
+        beside: the claims about each line of committees and the best of their members, by the line's name.
+    """
+
+    margin: float | None
+    contenders: tuple[Contender, ...] = ()
+    pairs: dict[frozenset[Ref], Claim] = field(default_factory=dict)
+    beside: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def tests(self) -> int:
+        """How many p-values were corrected together."""
+        return len(self.pairs) * (1 if self.margin is None else 2)
+
+    def of(self, a: Ref, b: Ref) -> Claim | None:
+        return self.pairs.get(frozenset((a, b)))
+
+    def ranked(self, part: str) -> list[Contender]:
+        """Those of a part that were compared with all others of it, the most accurate first."""
+        here = [one for one in self.contenders if one.part == part]
+        whole = [one for one in here if all(one is other or self.of(one.ref, other.ref) for other in here)]
+        return sorted(whole, key=lambda one: -one.accuracy)
+
+    def groups(self, ranked: Sequence[Contender]) -> list[list[int]]:
+        """The largest groups of which no two were shown to differ, as places in `ranked`."""
+        pairs = itertools.combinations(range(len(ranked)), 2)
+        claimed = ((i, j, self.of(ranked[i].ref, ranked[j].ref)) for i, j in pairs)
+        return not_told_apart(len(ranked), [(i, j) for i, j, claim in claimed if claim is not None and claim.differ])
+
+
+def make(results: StudyResults) -> Claims:
+    """Every comparison that the report of a study makes.
+
+    Compared are all lines of models and all committees with each other, and each committee with the best of its members. What
+    shares two seeds or folds or more is compared over these, by a paired t-test; what is single, over the test images.
+    """
+    found, tested = contenders(results), dict[frozenset[Ref], tuple[Ref, Ref, Test]]()
+    for a, b in itertools.combinations(found, 2) if len(found) <= MOST else ():
+        if (test := _test(a, b)) is not None:
+            tested[frozenset((a.ref, b.ref))] = (a.ref, b.ref, test)
+    beside: dict[str, list[frozenset[Ref]]] = {}
+    for line, committees in committee_lines(results).items():
+        best = best_line(committees)
+        pair = frozenset[Ref]((("committee", line), ("model", best or "")))
+        if pair in tested:
+            beside[line] = [pair]
+            continue
+        for a, b, test in _one_by_one(results, committees):
+            tested[frozenset((a, b))] = (a, b, test)
+            beside.setdefault(line, []).append(frozenset((a, b)))
+    pairs = _corrected(tested, results.study.equivalence_margin)
+    kept = tuple(found) if len(found) <= MOST else ()
+    return Claims(
+        results.study.equivalence_margin, kept, pairs, {line: tuple(map(pairs.__getitem__, of)) for line, of in beside.items()}
+    )
+
+
+def contenders(results: StudyResults) -> list[Contender]:
+    """All lines of models and of committees; a line that is another one under a second name once."""
+    found: dict[tuple[str, ...], Contender] = {}
+    lines = study_lines(results)
+    for line in lines:
+        if (one := _of_line(results, line)) is not None:
+            found.setdefault(tuple(trial.fingerprint for trial in line.trials), one)
+    series = len({trial.line or trial.name for trial in results.trials})
+    committees = []
+    for line, of in committee_lines(results).items():
+        if results.test is not None:
+            accuracies: dict[Key, float] = {one.key: one.test["accuracy"] for one in of}
+            single = Predictions("test", of[0].probabilities, results.test.labels) if len(of) == 1 else None
+            folds = [one.key[1] for one in of if one.key is not None and one.key[1] is not None]
+            held_out = 1 / (len(set(folds)) - 1) if len(set(folds)) > 1 else None
+            committees.append(Contender(("committee", line), series, "test", None, accuracies, single, held_out))
+        series += len(of)
+    return [*found.values(), *committees]
+
+
+def committee_lines(results: StudyResults) -> dict[str, list[CommitteeResult]]:
+    """The committees by their names in the study file: of several seeds or folds, those together; others by themselves."""
+    found: dict[str, list[CommitteeResult]] = {}
+    for one in results.committees:
+        found.setdefault(one.name if one.key is None else one.line or one.name, []).append(one)
+    return found
+
+
+def best_line(committees: Sequence[CommitteeResult]) -> str | None:
+    """The line whose trainings, as members, are the most accurate on the test images; of all committees of a line."""
+    lines: dict[str, list[float]] = {}
+    for member in (member for one in committees for member in one.joined):
+        if (accuracy := member.test.get("accuracy")) is not None:
+            lines.setdefault(member.line, []).append(accuracy)
+    return max(lines, key=lambda line: fmean(lines[line]), default=None)
+
+
+def best_member(committee: CommitteeResult) -> MemberResult | None:
+    """The member that is right on the most test images."""
+    known = [member for member in committee.joined if member.test.get("accuracy") is not None]
+    return max(known, key=lambda member: member.test["accuracy"], default=None)
+
+
+def _of_line(results: StudyResults, line: Line) -> Contender | None:
+    """A line, where its figures are of the study's own test images or of held-out folds."""
+    trials = [trial for trial in line.trials if getattr(trial, line.part).get("accuracy") is not None]
+    if line.part == "test":
+        trials = [trial for trial in trials if _of_test(results, trial)]
+    if not trials:
+        return None
+    split, (first, *others) = line.trials[0].trial["split"], trials
+    accuracies: dict[Key, float] = {
+        (one.trial.get("seed", 0), one.trial.get("fold")): getattr(one, line.part)["accuracy"] for one in trials
+    }
+    single = None
+    if line.part == "test" and not others:
+        single = Predictions("test", first.stored_run.probabilities("test"), results.test_images.labels)
+    held_out = 1 / (split["folds"] - 1) if first.trial.get("fold") is not None and split.get("folds") else None
+    return Contender(("model", line.name), line.series, line.part, split, accuracies, single, held_out)
+
+
+def _of_test(results: StudyResults, trial: TrialResult) -> bool:
+    """Whether a training was judged on the images that the study's others were."""
+    if results.test is None or trial.test.get("images") != len(results.test):
+        return False
+    return results.dataset.test is not None or trial.trial["split"] == results.trials[0].trial["split"]
+
+
+def _test(a: Contender, b: Contender) -> Test | None:
+    """The test that two can be compared by, if any."""
+    if a.part != b.part or (a.part == "validation" and a.split != b.split):
+        return None
+    shared = [key for key in a.accuracies if key is not None and key in b.accuracies]
+    if len(shared) > 1:
+        ours, its = ([one.accuracies[key] for key in shared] for one in (a, b))
+        held_out = a.held_out or b.held_out
+        return across_seeds(ours, its) if held_out is None else across_folds(ours, its, held_out)
+    return None if a.single is None or b.single is None else mcnemar(a.single, b.single)
+
+
+def _one_by_one(results: StudyResults, committees: Sequence[CommitteeResult]) -> Iterator[tuple[Ref, Ref, Test]]:
+    """Each of several committees beside its own best member."""
+    labels = results.test_images.labels
+    for one in committees:
+        if (best := best_member(one)) is not None:
+            both = (Predictions("test", said.probabilities, labels) for said in (one, best))
+            yield ("committee", one.name), ("model", best.name), mcnemar(*both)
+
+
+def _corrected(tested: dict[frozenset[Ref], tuple[Ref, Ref, Test]], margin: float | None) -> dict[frozenset[Ref], Claim]:
+    """The claims: all tests, of differences and of equivalence, corrected together."""
+    alone = [test.p_value for _, _, test in tested.values()]
+    if margin is not None:
+        alone += [test.equivalence(margin) for _, _, test in tested.values()]
+    # Of a pair, "no difference" and "a difference of the margin or more" cannot both be true.
+    p_values = holm(alone, [number % len(tested) for number in range(len(alone))]).tolist()
+    found: dict[frozenset[Ref], Claim] = {}
+    for number, (pair, (a, b, test)) in enumerate(tested.items()):
+        if test.difference < 0:
+            a, b, test = b, a, test.turned()
+        equivalence = None if margin is None else p_values[len(tested) + number]
+        over = "images" if isinstance(test, McNemar) else test.over
+        found[pair] = Claim(a, b, test, over, p_values[number], equivalence)
+    return found
