@@ -29,7 +29,7 @@ SPACE = {
     "recipe": {"optimizer": {"learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}}, "batch_size": [32, 64]},
 }
 # A cosine looks at how many epochs there will be: a rung has to keep it whole.
-STUDY = make_study(epochs=4, space=SPACE, recipe={"schedule": "cosine"}, trials=8, width=2, factor=2)
+STUDY = make_study(epochs=4, space=SPACE, recipe={"schedule": "cosine"}, trials=12, width=2, factor=2)
 KILLS = 10
 
 
@@ -55,7 +55,7 @@ def uninterrupted(tmp_path_factory) -> Searched:
 
 
 def test_it_ends_with_one_trained_to_its_end(uninterrupted):
-    assert uninterrupted.walk.ended and len(uninterrupted.walk.proposals) == 8
+    assert uninterrupted.walk.ended and len(uninterrupted.walk.proposals) == 12
     walk = uninterrupted.walk
     in_rungs = [i for i, step in enumerate(walk.steps) if len(walk.proposals[step.proposal].rungs) == 3]
     assert {walk.epochs(i) for i in in_rungs} == {1, 2, 4}

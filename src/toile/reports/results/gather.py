@@ -14,28 +14,31 @@ from toile.evaluation.metrics import METRICS, evaluate
 from toile.evaluation.predictions import Predictions
 from toile.reports.results.search import search_result
 from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
-from toile.runner import committees
+from toile.runner import baselines, committees
 from toile.runner.committees import Group, Member
 from toile.runner.plan import Plan, PlannedTrial
 from toile.study.spec import Published
 
 
-def gather(plan: Plan) -> StudyResults:
+def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
     """The results of a planned study, as far as they are stored.
 
     Committees with a member that is not stored are left out; with several seeds or folds there is one committee of each. A
     run whose files are not what was written is named on standard error, and left out: figures that its own probabilities may
     contradict are not shown.
 
+    Args:
+        joined: whether to read probabilities, for committees and calibrations; without, it is quick.
+
     Raises:
         Misuse: a committee cannot be, see `toile.runner.committees.check_group`.
     """
-    search = search_result(plan)
+    search = search_result(plan) if joined else None
     # Of a search the test images are looked at for what was picked, and for nothing else.
     picked = search.pick if search else ()
-    shown = [one for one in plan.trials if not one.proposed or one.name in picked]
+    shown = [one for one in plan.trials if not one.proposed or one.name in picked or not joined]
     for planned in shown:
-        plan.store.sound(planned.fingerprint, probabilities=True)
+        plan.store.sound(planned.fingerprint, probabilities=joined)
     trials = tuple(
         TrialResult(
             name=planned.name,
@@ -45,11 +48,12 @@ def gather(plan: Plan) -> StudyResults:
             run=plan.run_of(planned),
             state=plan.state(planned),
             line=planned.line,
-            calibrated=calibrated(plan, planned),
+            calibrated=calibrated(plan, planned) if joined else None,
         )
         for planned in shown
     )
-    found = (_committee(plan, group) for group in committees.groups(plan))
+    found = (_committee(plan, group) for group in (committees.groups(plan) if joined else ()))
+    simple = {one.name: baselines.kept(plan, one) for one in shown} if plan.study.baselines else {}
     return StudyResults(
         study=plan.study,
         reference=plan.reference,
@@ -59,6 +63,7 @@ def gather(plan: Plan) -> StudyResults:
         trials=trials,
         committees=tuple(one for one in found if one is not None),
         reduced=str(plan.reduction),
+        baselines={name: of for name, of in simple.items() if of is not None},
         search=search,
     )
 
