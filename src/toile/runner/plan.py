@@ -19,6 +19,7 @@ from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
 from toile.runner.parents import parent_of, parents_first
+from toile.runner.teachers import lines_before, teacher_of
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
@@ -148,13 +149,13 @@ class Plan:
         """
         by_fingerprint = {p.fingerprint: p for p in reversed(self.trials)}
         chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.store.get(p.fingerprint)}
-        # What a trial begins with is trained too, whether it was asked for or not.
-        needed = [p.trial.warm_start for p in chosen.values() if p.trial.warm_start]
+        # What a trial begins with or learns from is trained too, whether it was asked for or not.
+        needed = [parent for planned in chosen.values() for parent in planned.trial.parents]
         while needed:
             parent = by_fingerprint[needed.pop()]
             if parent.fingerprint not in chosen and not self.store.get(parent.fingerprint):
                 chosen[parent.fingerprint] = parent
-                needed += [parent.trial.warm_start] if parent.trial.warm_start else []
+                needed += parent.trial.parents
         return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
 
     def matching(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
@@ -218,10 +219,12 @@ def make(
     study = study.model_copy(update={"split": resolved(study.split, dataset)})
     lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
     trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
-    for line in parents_first(lines):
+    every = [line.name for line in lines]
+    for line in parents_first(lines, lambda line: lines_before(study, line, every)):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
+        so_far = [planned for of_line in trials.values() for planned in of_line.values()] if line.recipe.teacher else []
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
             parent = parent_of(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
             trial = Trial(
@@ -235,6 +238,7 @@ def make(
                 seed=seed,
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
+                teacher=teacher_of(study, line, seed, fold, so_far),
             )
             names = _name(line, seed, fold), line.name
             planned = PlannedTrial(*names, trial, line.published, weights, line.calibration)

@@ -6,7 +6,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
-from toile.reports.page import audit, calibration, comparisons, galleries, palette, provenance, tables
+from toile.reports.page import audit, calibration, comparisons, galleries, palette, provenance, students, tables
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import lines
@@ -91,6 +91,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "recipes": tables.recipe_table(results),
             "committees": tables.committee_table(results),
             "members": tables.members_table(results),
+            "students": students.student_table(results),
             "calibration": calibration.calibration_table(results),
             "class_report": tables.class_report(results),
             "classes": tables.class_table(results),

@@ -99,11 +99,11 @@ class MemberResult:
         facts = [run.provenance for run in self.trainings.values()]
         return {
             "parameters": sum(math.inf if one.get("parameters") is None else one["parameters"] for one in facts),
-            "milliseconds": sum(_milliseconds(one) for one in facts),
+            "milliseconds": sum(milliseconds(one) for one in facts),
         }
 
 
-def _milliseconds(facts: dict[str, Any]) -> float:
+def milliseconds(facts: dict[str, Any]) -> float:
     """For an image, as a run was evaluated."""
     seconds, images = facts.get("seconds", {}).get("evaluate"), facts.get("images", {}).get("test")
     return 1000 * seconds / images if seconds and images else math.inf
