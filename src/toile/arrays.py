@@ -43,6 +43,7 @@ Confusion = Annotated[NDArray[np.int64], "labelled labelled"]  # label, decision
 
 # Several models
 MemberProbabilities = Annotated[NDArray[np.floating[Any]], "members images classes"]
+ByMember = Annotated[NDArray[np.float64], "members images"]
 ByImage = Annotated[NDArray[np.float32], "images members classes"]
 Votes = Annotated[NDArray[np.int64], "members images"]
 Pairwise = Annotated[NDArray[np.float64], "members members"]

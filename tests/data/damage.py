@@ -131,6 +131,24 @@ def _pictures(folder: Path, ending: str, colour: bool = True, **options: object)
     return folder / "pictures" / "a" / f"0.{ending}"
 
 
+def _list(folder: Path) -> Path:
+    _pictures(folder, "png")
+    files = sorted((folder / "pictures").rglob("*.png"))
+    lines = [f"{path.relative_to(folder)},{path.parent.name},train" for path in files]
+    (folder / "made.csv").write_text("\n".join(["filename,label,split", *lines, ""]))
+    return folder / "made.csv"
+
+
+def _parquet(folder: Path) -> Path:
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    file = _pictures(folder, "png")
+    pictures = [{"bytes": file.read_bytes(), "path": f"{number}.png"} for number in range(4)]
+    parquet.write_table(arrow.table({"image": pictures, "label": [0, 1, 0, 1]}), folder / "made.parquet")
+    return folder / "made.parquet"
+
+
 def _weights(folder: Path, ending: str) -> Path:
     """Weights that fit a backbone by their number: a big array of which nothing is stored makes it so."""
     import h5py
@@ -183,6 +201,8 @@ KINDS = {
     "npy, unlabelled": Kind(lambda folder: _npy(folder, features=IMAGES, id=np.arange(12)), _read_unlabelled),
     "csv": Kind(lambda folder: _csv(folder, "label"), _read_dataset),
     "csv, unlabelled": Kind(lambda folder: _csv(folder, "id"), _read_unlabelled),
+    "list": Kind(_list, _read_dataset),
+    "list, Parquet": Kind(_parquet, _read_dataset),
     "png": Kind(lambda folder: _pictures(folder, "png"), _READ_PICTURES),
     "jpeg": Kind(lambda folder: _pictures(folder, "jpg"), _READ_PICTURES),
     "gif": Kind(lambda folder: _pictures(folder, "gif", False), _READ_PICTURES),

@@ -183,7 +183,7 @@ def test_a_broken_first_file_decides_no_size(tmp_path):
 
 def test_what_a_format_knows_nothing_of(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 4, 4), np.uint8), y=np.arange(2))
-    with pytest.raises(DataError, match="a data set of the format 'npz' has no size, fit; folder has"):
+    with pytest.raises(DataError, match="a data set of the format 'npz' has no size, fit; folder and list has"):
         read(tmp_path / "a.npz", size=8, fit="crop")
     with pytest.raises(ValueError, match="`size` go with `path`"):
         DatasetSpec.model_validate({"name": "digits", "size": 8})

@@ -60,7 +60,18 @@ def write_folder(folder: Path, train=TRAIN, test=TEST) -> tuple[Path, None]:
     return folder / "images", None
 
 
-WRITERS = {"idx": write_idx, "npz": write_npz, "npy": write_npy, "csv": write_csv, "folder": write_folder}
+def write_list(folder: Path, train=TRAIN, test=TEST) -> tuple[Path, None]:
+    lines = ["filename,label,split"]
+    for name, (images, labels) in (("train", train), ("test", test)):
+        for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+            (folder / "images").mkdir(exist_ok=True)
+            Image.fromarray(image).save(folder / "images" / f"{name}{number}.png")
+            lines.append(f"images/{name}{number}.png,{label},{name}")
+    (folder / "made.csv").write_text("\n".join(lines))
+    return folder / "made.csv", None
+
+
+WRITERS = {"list": write_list, "idx": write_idx, "npz": write_npz, "npy": write_npy, "csv": write_csv, "folder": write_folder}
 
 
 def test_every_format_has_a_writer_here():
@@ -98,7 +109,7 @@ def test_unknown_format_and_no_guess(tmp_path):
     with pytest.raises(Misuse, match=r"unknown format 'npzz' \(did you mean 'npz'\?\); allowed: csv, folder, idx"):
         formats.load("npzz")
     with pytest.raises(Misuse, match="cannot be guessed"):
-        formats.guess(tmp_path / "data.parquet")
+        formats.guess(tmp_path / "data.feather")
 
 
 # IDX
@@ -159,7 +170,7 @@ def test_idx_half_a_test_set(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"x": TRAIN[0]}, "holds x; expected one of these sets"),
+        ({"x": TRAIN[0]}, "holds x; x has no labels beside it; expected"),
         ({"x": TRAIN[0], "y": TRAIN[1][:4]}, "6 train images, 4 labels"),
         ({"x": TRAIN[0], "y": TRAIN[1] - 1}, "label -1 of image 0; expected 0 or more"),
         ({"x": TRAIN[0], "y": TRAIN[1] + 0.5}, "label 0.5 of image 0; expected an integer"),
@@ -219,7 +230,7 @@ HEADER = "label," + ",".join(f"pixel{i}" for i in range(1, 5))
     ("text", "says"),
     [
         ("", "line 1 begins with ''"),
-        ("1,2,3,4,5\n", "line 1 begins with '1'; expected the header"),
+        ("1,2,3,4,5\n", "which column has the labels"),
         (HEADER + "\n", "no line after the header"),
         (HEADER.replace(",pixel3", "") + "\n0,1,2,4\n", "line 1: column 'pixel4' where pixel3 belongs"),
         (HEADER.replace(",pixel4", "") + "\n0,1,2,3\n", "3 pixel columns; expected a square number"),
@@ -231,8 +242,8 @@ HEADER = "label," + ",".join(f"pixel{i}" for i in range(1, 5))
         (HEADER + "\n0,1,-1,3,4\n", "pixel column 2 is '-1'"),
         (HEADER + "\n0,1,0.5,3,4\n", "pixel column 2 is '0.5'"),
         (HEADER + "\n0,nan,2,3,4\n", "pixel column 1 is 'nan'"),
-        (HEADER + "\n-1,1,2,3,4\n", "label is '-1'"),
-        (HEADER + "\n1.5,1,2,3,4\n", "label is '1.5'"),
+        (HEADER + "\n-1,1,2,3,4\n", "label -1 of image 0; expected 0"),
+        (HEADER + "\n1.5,1,2,3,4\n", "label 1.5 of image 0"),
         (HEADER + "\n0,1,2,3,4\n\n0,1,2,3,4\n", "line 3 is empty"),
     ],
 )

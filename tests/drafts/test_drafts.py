@@ -47,12 +47,13 @@ def test_what_is_seen_is_said(tmp_path: Path, capsys: pytest.CaptureFixture, mon
     (root / "b" / "5.png").write_text("no picture")
     main(["new", "my pictures"])
     out = capsys.readouterr().out
-    assert "pictures    23\n" in out
-    assert "classes     2: a (12), b (11)\n" in out
-    assert "sizes       22 of 16 x 20, 1 of 300 x 200; brought to 96 x 96\n" in out
-    assert "colour      in colour\n" in out
-    assert "duplicates  1 of train (a/2.png = a/3.png)\n" in out
-    assert "broken      1, left out: b/5.png (not a picture, or of another format" in out
+    assert "pictures     23\n" in out
+    assert "classes      2: a (12), b (11)\n" in out
+    assert "sizes        22 of 16 x 20, 1 of 300 x 200; brought to 96 x 96\n" in out
+    assert "colour       in colour\n" in out
+    assert "duplicates   1 of train (a/2.png = a/3.png)\n" in out
+    assert "look-alikes  none\n" in out
+    assert "broken       1, left out: b/5.png (not a picture, or of another format" in out
     assert (
         "13 train, 5 validation, 5 test" in " ".join(out.split())
         and "my-pictures.toml: `toile run my-pictures.toml` trains it" in out
@@ -66,7 +67,7 @@ def test_the_draft_is_planned_as_it_was_when_it_was_written(tmp_path: Path) -> N
     made = api.new(folder(tmp_path / "set"), output=tmp_path / "s.toml", store=tmp_path / "store")
     again = api.plan(tmp_path / "s.toml", store=tmp_path / "store")
     assert [one.fingerprint for one in again.trials] == [one.fingerprint for one in made.plan.trials]
-    assert [one.name for one in again.trials] == ["cnn (seed 0)", "cnn (seed 1)", "cnn (seed 2)"]
+    assert [one.name for one in again.trials] == [f"{line} (seed {seed})" for line in ("cnn", "resnet") for seed in range(3)]
     assert api.plan(tmp_path / "s.toml", fresh=False, store=tmp_path / "store").dataset.content == made.seen.dataset.content
 
 
@@ -90,11 +91,12 @@ def test_parts_that_are_there_are_not_drawn(tmp_path: Path, parts: tuple[str, ..
 
 def test_files_of_images_too(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    labels = np.arange(60) % 3
-    np.savez(tmp_path / "i.npz", x_train=random.integers(0, 256, (60, 8, 8), np.uint8), y_train=labels)
+    labels, images = np.arange(60) % 3, random.integers(0, 256, (60, 8, 8), np.uint8)
+    images[3] = images[0]
+    np.savez(tmp_path / "i.npz", x_train=images, y_train=labels)
     made = api.new(tmp_path / "i.npz", output=tmp_path / "s.toml", store=tmp_path / "store")
     assert told(made.seen)["sizes"] == "8 x 8"
-    assert told(made.seen)["duplicates"] == "none"
+    assert told(made.seen)["duplicates"] == "1 of train"
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_whatever_the_pictures_are_the_draft_can_be_planned(
     np.savez(tmp_path / "i.npz", x_train=images, y_train=np.arange(classes * each) % classes)
     made = api.new(tmp_path / "i.npz", output=tmp_path / "s.toml", force=True, store=tmp_path / "store")
     assert made.seen.dataset.image_shape == (height, width, channels)
-    assert len(made.plan.trials) == 3
+    assert len(made.plan.trials) == 6
 
 
 def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +163,8 @@ def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest
     absent = api.new(root, output=tmp_path / "absent.toml", store=tmp_path / "store")
     monkeypatch.setattr(backbone, "_obtainable", lambda name, *_: name == "mobilenet")
     there = api.new(root, output=tmp_path / "there.toml", store=tmp_path / "store")
-    assert {one.line for one in absent.plan.trials} == {"cnn"}
-    assert {one.line for one in there.plan.trials} == {"cnn", "mobilenet"}
+    assert {one.line for one in absent.plan.trials} == {"cnn", "resnet"}
+    assert {one.line for one in there.plan.trials} == {"cnn", "resnet", "mobilenet"}
     marks = (tmp_path / "absent.toml").read_text()
     assert "Its weights are not on this machine" in marks
     # The marks taken away, it is a study as before, with the backbone.
@@ -171,7 +173,11 @@ def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest
         for line in marks.split("\n")
     )
     (tmp_path / "absent.toml").write_text(plain)
-    assert {one.line for one in api.plan(tmp_path / "absent.toml", store=tmp_path / "store").trials} == {"cnn", "vgg16"}
+    assert {one.line for one in api.plan(tmp_path / "absent.toml", store=tmp_path / "store").trials} == {
+        "cnn",
+        "resnet",
+        "vgg16",
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import h5py
 import numpy as np
 
 from toile.committee.diversity import mean_of_members
@@ -74,6 +77,7 @@ def write_run(store: Path, trial: dict[str, Any], labels: dict[str, np.ndarray],
     probabilities = {split: make_probabilities(of, seed + len(of), skill, classes) for split, of in labels.items()}
     np.savez(folder / "probabilities.npz", **probabilities)
     metrics = {split: evaluate(probabilities[split], labels[split]) for split in labels}
+    metrics = {"train": {"accuracy": 0.95 + 0.01 * (seed % 3), "loss": 0.15, "images": 640}, **metrics}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "trial.json").write_text(json.dumps(trial, sort_keys=True))
     epochs = 6 + 4 * seed
@@ -109,7 +113,36 @@ def write_run(store: Path, trial: dict[str, Any], labels: dict[str, np.ndarray],
         "backend": "tensorflow",
     }
     (folder / "provenance.json").write_text(json.dumps(provenance))
+    write_model(folder / "model.keras", 32 >> seed % 3)
     return Run(folder)
+
+
+def write_model(path: Path, units: int) -> None:
+    """A `.keras` file of a small model, as Keras writes it: an image, a dense layer, and its softmax."""
+
+    def given(name: str, shape: list[int | None]) -> list[dict[str, Any]]:
+        tensor = {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": shape, "dtype": "float32", "keras_history": [name, 0, 0]},
+        }
+        return [{"args": [tensor], "kwargs": {}}]
+
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "images"}, "inbound_nodes": []},
+        {"class_name": "Flatten", "config": {"name": "flatten"}, "inbound_nodes": given("images", [None, 28, 28, 1])},
+        {
+            "class_name": "Dense",
+            "config": {"name": "logits", "units": units, "activation": "linear"},
+            "inbound_nodes": given("flatten", [None, 784]),
+        },
+        {"class_name": "Softmax", "config": {"name": "probabilities"}, "inbound_nodes": given("logits", [None, units])},
+    ]
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file["layers/dense/vars/0"], file["layers/dense/vars/1"] = np.zeros((784, units)), np.zeros(units)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("config.json", json.dumps({"class_name": "Functional", "config": {"layers": layers}}))
+        file.writestr("model.weights.h5", weights.getvalue())
 
 
 def make_results(

@@ -26,7 +26,7 @@ from toile.reports.terminal.study import print_summary
 from toile.reports.text import brief, count, duration, figure, joined, options
 from toile.study.committee import CommitteeSpec
 
-FIGURES = {*PLOTS, "samples", "disputed-images"}
+FIGURES = {*PLOTS, "samples", "random-samples", "predictions", "disputed-images"}
 VOID = {"meta", "link", "img", "path", "use", "circle", "rect", "br", "hr", "input"}
 
 
@@ -153,7 +153,8 @@ def test_nothing_run_and_no_test_images(tmp_path):
 def test_runs_without_test_images(results):
     page = render(replace(results, test=None, committees=()))
     assert set(re.findall(r'data-figure="([^"]+)"', page)) == {
-        "samples", "class-histograms", "accuracies", "measures", "accuracy-against", "learning-curves",
+        "samples", "random-samples", "class-histograms", "accuracies", "measures", "accuracy-against", "learning-curves",
+            "accuracy-over-loss", "layers",
     }  # fmt: skip
 
 

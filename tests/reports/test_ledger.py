@@ -11,8 +11,8 @@ import pytest
 from toile import studies
 from toile.errors import ToileError
 from toile.reports.ledger import results as measured
-from toile.reports.ledger.ledger import rows, ten_classes
-from toile.reports.ledger.render import render
+from toile.reports.ledger.ledger import rows
+from toile.reports.ledger.render import render, whole
 from toile.reports.ledger.results import Measured
 from toile.study.expand import variants
 from toile.study.reduction import Reduction
@@ -152,7 +152,7 @@ def test_a_result_file_that_was_edited_is_refused(tmp_path: Path) -> None:
 def test_the_ledger_in_the_docs_is_made_from_the_results_in_the_repository() -> None:
     specs = {name: studies.load(name).spec for name in studies.names()}
     known = measured.read(REPOSITORY / "results")
-    made = render(rows(specs, known), ten_classes(known))
+    made = whole(rows(specs, known), known, REPOSITORY / "results")
     assert made == (REPOSITORY / "docs" / "reproduction.md").read_text("utf-8"), "run `toile ledger`"
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from toile import studies
-from toile.reports.ledger import results
+from toile.errors import ToileError
+from toile.reports.ledger import claims, gradients, results
 from toile.reports.ledger.ledger import rows
 from toile.reports.ledger.published import Figure, figures, tables
 from toile.reports.ledger.render import render
@@ -80,3 +81,48 @@ def test_rows_without_a_result_still_show_what_is_published() -> None:
     row, _ = rows({"s": study()}, [])
     assert [(one.metric, one.published, one.measured) for one in row.figures] == [("accuracy", 0.9, None), ("loss", 0.3, None)]
     assert "| a | test | 0.90 | – | 0.30 | – |" in render([row])
+
+
+def test_every_claim_is_about_figures_of_the_ledger(every: list[Figure]) -> None:
+    lines = claims.section(claims.CLAIMS, every)
+    assert len(lines) == 5 + len(claims.CLAIMS)
+    assert claims.section((), every) == []
+    known = {(one.study, one.line, one.part, one.metric): one.published for one in every if one.class_index is None}
+    by_text = {claim.says.split(",")[0]: claim for claim in claims.CLAIMS}
+    assert len(by_text) == len(claims.CLAIMS)
+    # The two that count: published figures that say the opposite.
+    dropout = [
+        known["ann-cnn-study", *which]
+        for which in by_text["With a dropout rate from 0.0 to 0.3 the accuracy decreases."].figures
+    ]
+    assert max(dropout) == dropout[2] > dropout[0]
+    before, after, *_ = (
+        known["augmentation", *which]
+        for which in by_text[
+            "The elastic augmentation with Adamax improves the deeper model: up to 92.67 % and 92.45 %."
+        ].figures
+    )
+    assert after < before
+
+
+def test_a_claim_has_both_figures_beside_it() -> None:
+    claim = claims.Claim("s", "It rises.", "It falls.", (("a", "test", "accuracy"), ("a", "cross_validation", "loss")))
+    found = [Figure("s", "a", "test", "accuracy", 0.9, 0.85), Figure("s", "a", "cross_validation", "loss", 0.3, None)]
+    *_, row = claims.section([claim], found)
+    assert row == (
+        "| s | It rises. | It falls. | a, accuracy (test) 0.9000 → 0.8500; a, loss (cross-validation) 0.3000 → not measured |"
+    )
+
+
+def test_a_gradient_check_is_recorded_and_shown(tmp_path: Path) -> None:
+    row = {"layer": "logits", "array": "bias", "weights": 10, "checked": 10, "relative_error": 1e-6,
+           "largest_difference": 2e-8, "largest_gradient": 0.01}  # fmt: skip
+    assert gradients.read(tmp_path) is None and gradients.section(None) == []
+    gradients.write(tmp_path / gradients.NAME, "s/a", 0.01, [row])
+    assert results.read(tmp_path) == []  # it is no result of a training
+    text = "\n".join(gradients.section(gradients.read(tmp_path)))
+    assert '`toile check-gradients "s/a" --epsilon 0.01`' in text
+    assert "| logits bias | 10 | 10 | 1.0e-06 | 2.0e-08 | 1.0e-02 |" in text
+    (tmp_path / gradients.NAME).write_text('{"trial": "s/a"}')
+    with pytest.raises(ToileError, match="is no gradient check"):
+        gradients.read(tmp_path)

@@ -222,6 +222,23 @@ def test_another_class_is_an_error_unless_rounding_decides() -> None:
                 export.compare(model, other, other[:, None], itself)
 
 
+@pytest.mark.parametrize(("size", "passes"), [(1e-6, False), (1e-3, True)])
+def test_what_float32_cannot_tell_passes(size: float, passes: bool) -> None:
+    """Members may differ by what their logits say; the rule over them may not, nor a class that is clear."""
+    model = np.array([[[0.7, 0.2, 0.1], [0.40002, 0.4, 0.19998]]], np.float32)
+    other = model + np.array([1e-4, 0, -1e-4], np.float32)
+    other[0, 1] = other[0, 1, [1, 0, 2]]
+    sizes = np.full((1, 2), size)
+    if passes:
+        difference, undecided = export.compare(model, other[0], other.transpose(1, 0, 2), itself, None, sizes)
+        assert (difference == pytest.approx(1.2e-4, rel=0.1), undecided) == (True, 1)
+        with pytest.raises(ToileError, match=r"differ by up to 0\.01"):
+            export.compare(model, other[0] + 0.01, other.transpose(1, 0, 2), itself, None, sizes)
+    else:
+        with pytest.raises(ToileError, match=r"differ by up to 0\.00012, allowed is 1e-05"):
+            export.compare(model, other[0], other.transpose(1, 0, 2), itself, None, sizes)
+
+
 def test_a_vote_that_rounding_decides_moves_all_of_it() -> None:
     members = np.array([[[0.5, 0.5]], [[0.9, 0.1]], [[0.2, 0.8]]], np.float32)
     moved = members.copy()
@@ -239,8 +256,11 @@ def test_an_export_that_differs_is_not_kept(members: dict[str, Any], tmp_path: P
     """A graph that has lost its rule: onnxruntime loads and runs it, and it is thrown away."""
     images, _ = export._images(committee(members))
     probabilities = np.stack([np.full((len(images), 10), 0.1, np.float32), np.full((len(images), 10), 0.1, np.float32)])
+    none = np.zeros(probabilities.shape[:2])
     monkeypatch.setattr(export, "_as_stored", lambda *_: None)
-    monkeypatch.setattr(exporting, "write", lambda job, images: Path(job.output).write_text("a graph") and probabilities)
+    monkeypatch.setattr(
+        exporting, "write", lambda job, images: Path(job.output).write_text("a graph") and (probabilities, none)
+    )
     monkeypatch.setattr(export, "_ask", lambda made, to, images: (probabilities[0] + 0.01, probabilities.transpose(1, 0, 2)))
     (tmp_path / "model.onnx").write_text("an export that is good")
     for name in ("model.onnx", "new.onnx"):

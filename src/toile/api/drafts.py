@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drafted:
-    """A study that was written: where, what was seen of the pictures, and what it would train."""
+    """A study that was written: where, what was seen of the pictures, what it trains, and what is suspicious in its parts."""
 
     path: Path
     seen: Seen
     plan: Plan
+    warnings: tuple[str, ...]
 
 
 def new(
@@ -75,7 +76,7 @@ def new(
             place.keep(seen.dataset, loaded.dataset, before)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, text)
-    return Drafted(path, seen, planned)
+    return Drafted(path, seen, planned, tuple(place.audit(seen.dataset, planned.trials[0].trial.split)["warnings"]))
 
 
 def _name(source: Path) -> str:

@@ -123,7 +123,7 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
     """
     from toile.reports.ledger import ledger as ledgers
     from toile.reports.ledger import results as measured
-    from toile.reports.ledger.render import render
+    from toile.reports.ledger.render import whole
 
     specs = {name: studies.load(name) for name in studies.names()}
     place, added = Store.at(where.get("store")), 0
@@ -135,7 +135,7 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
     known = measured.read(results)
     found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, known)
     output.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(output, render(found, ledgers.ten_classes(known)))
+    atomic.write(output, whole(found, known, results))
     return added, found
 
 

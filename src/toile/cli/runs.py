@@ -14,12 +14,21 @@ AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
 
 
 @app.command
-def show(run: str, *, place: Place = THERE) -> None:
-    """Show one stored run as JSON. RUN is the first digits of its fingerprint, or STUDY/TRIAL."""
+def show(run: str, *, place: Place = THERE, layers: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Show one stored run as JSON. RUN is the first digits of its fingerprint, or STUDY/TRIAL.
+
+    Parameters
+    ----------
+    layers
+        A table of the model's layers instead: what comes out of each, and how many parameters it has.
+    """
     from toile import api
+    from toile.reports.terminal.figures import print_layers
 
     found = api.find_run(run, **vars(place))
-    print_json({
+    if layers:
+        return print_layers(run, found.model)
+    return print_json({
         "fingerprint": found.fingerprint, "folder": str(found.folder), "trial": found.trial, "metrics": found.metrics,
         "provenance": found.provenance,
     })  # fmt: skip
@@ -136,15 +145,32 @@ def export(run: str, /, *, to: str = "onnx", output: Path | None = None, samples
 
 
 @app.command
-def check_gradients(trial: str, *, where: Where = HERE, epsilon: float = 1e-5, samples: int = 100, json: Json = False) -> None:
-    """Check the gradients of a NumPy network, STUDY/TRIAL, against central differences, on one image of each class."""
+def check_gradients(
+    trial: str,
+    *,
+    where: Where = HERE,
+    epsilon: float = 1e-5,
+    samples: int = 100,
+    json: Json = False,
+    output: Path | None = None,
+) -> None:
+    """Check the gradients of a NumPy network, STUDY/TRIAL, against central differences, on one image of each class.
+
+    Parameters
+    ----------
+    output
+        A file to record the check in; the ledger shows that of results/check-gradients.json.
+    """
     from toile import api
+    from toile.reports.ledger import gradients
     from toile.reports.terminal.figures import print_gradient_check
 
     at_least_1(samples=samples)
     if epsilon <= 0:
         raise Misuse(f"--epsilon is above 0, got {epsilon:g}")
     found = api.check_gradients(trial, epsilon=epsilon, samples=samples, **vars(where))
+    if output is not None:
+        gradients.write(output, trial, epsilon, found)
     print_json(found) if json else print_gradient_check(found)
 
 

@@ -82,8 +82,8 @@ def new(
 
     made = api.new(source, output=output, force=force, size=size, nested=nested, store=store)
     for topic, said in told(made.seen).items():
-        print_text(f"{topic:<11} {said}")
-    for warning in made.seen.audit["warnings"]:
+        print_text(f"{topic:<12} {said}")
+    for warning in made.warnings:
         say(f"warning: {warning}")
     show.print_plan(show.planned(made.plan))
     print_text(f"{made.path}: `toile run {made.path}` trains it, `toile report {made.path}` shows it")

@@ -61,7 +61,8 @@ def _factor(arrays: list[NDArray[Any]], source: object, notes: list[str]) -> flo
         raise DataError(f"{source}: pixels hold NaN or infinity; expected numbers in 0..1 or 0..255")
     if least >= 0 and most <= 1:
         return 255.0
-    for top in (1.0, 255.0):
+    # Below 0 only a tenth of what is there above: -1..1 is no overshoot of 0..255.
+    for top in (1.0, 255.0) if least >= 0 or -least <= _BEYOND * most else ():
         if -_BEYOND * top <= least and most <= (1 + _BEYOND) * top and (top > 1 or not all(map(_is_whole, arrays))):
             if least < 0 or most > top:
                 said = f"pixels lie in {least:.4g}..{most:.4g}: taken for 0..{top:g}, and cut where they lie outside"

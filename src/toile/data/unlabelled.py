@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArr
     if (name := formats.guess(path)) not in able:
         raise DataError(f"{path}: images without labels are read from {' and '.join(able)} files; this looks like {name}")
     ids, pixels = formats.load(name).unlabelled(path)
+    if pixels.ndim == 2 and pixels.shape[1] == math.prod(image_shape):
+        pixels = pixels.reshape(-1, *image_shape)
     [images] = as_images([pixels], path)
     if images.shape[1:] != image_shape:
         raise DataError(f"{path}: images of {images.shape[1:]}; the model was trained on {image_shape}")

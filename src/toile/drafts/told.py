@@ -17,7 +17,8 @@ def told(seen: Seen) -> dict[str, str]:
         "classes": f"{dataset.classes}: {_counts(seen)}",
         "sizes": sizes(seen),
         "colour": "grey" if dataset.image_shape[2] == 1 else "in colour",
-        "duplicates": _duplicates(seen),
+        "duplicates": _repeats(seen, "duplicates"),
+        "look-alikes": _repeats(seen, "near_duplicates"),
     }
     if dataset.left_out:
         few = listed((f"{one.name} ({one.why})" for one in dataset.left_out), _NAMED)
@@ -47,12 +48,14 @@ def _counts(seen: Seen) -> str:
     return f"{cut(fewest, 40)} has fewest ({counts[fewest]:,}), {cut(most, 40)} most ({counts[most]:,})"
 
 
-def _duplicates(seen: Seen) -> str:
-    """Pictures that are the same, pixel by pixel, as another one of their part."""
+def _repeats(seen: Seen, kind: str) -> str:
+    """Pictures that are the same as another of their part, or that look like it."""
     said = []
-    for name, part in seen.dataset.parts.items():
-        repeats = (seen.audit.get(name) or {}).get("duplicates", {})
-        if repeats.get("images"):
-            pairs = [f"{part.names[i]} = {part.names[j]}" for i, j in repeats["pairs"]] if part.names is not None else []
-            said.append(f"{repeats['images']:,} of {name}" + (f" ({listed(pairs, _NAMED)})" if pairs else ""))
+    for name in seen.dataset.parts:
+        found = seen.audit[name][kind]
+        if found is None:
+            return "not looked for among so many"
+        if found["images"]:
+            pairs = listed((" = ".join(pair) for pair in found.get("names", ())), _NAMED)
+            said.append(f"{found['images']:,} of {name}" + (f" ({pairs})" if pairs else ""))
     return ", ".join(said) or "none"

@@ -28,6 +28,7 @@ def _onnx(model: KerasModel, path: Path, about: dict[str, str]) -> None:
     made, _ = tf2onnx.convert.from_function(
         function, input_signature=signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
     )
+    _only_images(made.graph)
     try:
         # tf2onnx logs what it has no ONNX operator for, and returns a graph that nothing can load.
         onnx.checker.check_model(made)
@@ -41,6 +42,19 @@ def _onnx(model: KerasModel, path: Path, about: dict[str, str]) -> None:
     made.graph.output.extend(outputs)
     onnx.helper.set_model_props(made, about | {checksum.KEY: checksum.EMPTY})
     path.write_bytes(checksum.seal(made.SerializeToString()))
+
+
+def _only_images(graph: Any) -> None:
+    """tf2onnx also calls the constants of a normalisation inputs, which EfficientNet has: they are in the graph already.
+
+    Raises:
+        ToileError: one of them is not.
+    """
+    used = {name for node in graph.node for name in node.input}
+    for value in [value for value in graph.input if value.name != "images"]:
+        if value.name in used:
+            raise ToileError(f"tf2onnx made a graph that asks for {value.name!r} besides images")
+        graph.input.remove(value)
 
 
 def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:

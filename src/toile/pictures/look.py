@@ -9,7 +9,7 @@ from pathlib import Path
 from toile.arrays import Pixels
 from toile.pictures.decode import ImageError, Opened, opened
 from toile.pictures.fit import fitted, place
-from toile.pictures.read import array, contents
+from toile.pictures.read import Blob, array, contents
 from toile.study.pictures import Fit, Ground
 
 # Pixels from which on a picture is decoded alone, after the others: as many at once as there are cores would fill the memory.
@@ -60,7 +60,7 @@ class Look:
     whole: bool = True
 
 
-def sound(path: Path, wanted: Wanted, most: int) -> tuple[int, int] | None:
+def sound(path: Path | Blob, wanted: Wanted, most: int) -> tuple[int, int] | None:
     """(height, width) of a picture of at most so many pixels; None where it has more, or is broken."""
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -72,7 +72,7 @@ def sound(path: Path, wanted: Wanted, most: int) -> tuple[int, int] | None:
     return size
 
 
-def look(path: Path, wanted: Wanted, *, last: bool = False) -> Look:
+def look(path: Path | Blob, wanted: Wanted, *, last: bool = False) -> Look:
     """Read a picture file.
 
     Args:

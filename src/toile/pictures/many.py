@@ -20,8 +20,9 @@ from toile.arrays import ImageArray, Pixels, Positions
 from toile.pictures.decode import ImageError
 from toile.pictures.form import Form
 from toile.pictures.look import Look, Wanted, look, sound
-from toile.pictures.read import Prepared, read
+from toile.pictures.read import Blob, Prepared, read
 
+F = TypeVar("F")
 T = TypeVar("T")
 
 _CHUNK = 64  # files of one task
@@ -50,7 +51,9 @@ class Many:
     form: Form | None
 
 
-def read_many(files: Sequence[Path], wanted: Wanted, most: int, take: Callable[[int], None] = lambda count: None) -> Many:
+def read_many(
+    files: Sequence[Path | Blob], wanted: Wanted, most: int, take: Callable[[int], None] = lambda count: None
+) -> Many:
     """Read picture files.
 
     Args:
@@ -104,7 +107,7 @@ def _prepared(file: Path, form: Form, as_is: bool) -> Prepared | str:
         return str(error)
 
 
-def _each(task: Callable[[Path], T], files: Sequence[Path]) -> Iterator[T]:
+def _each(task: Callable[[F], T], files: Sequence[F]) -> Iterator[T]:
     """What a task makes of each file, in their order; on all cores where they are many."""
     if len(files) <= _FEW:
         yield from map(task, files)
@@ -119,7 +122,7 @@ def _each(task: Callable[[Path], T], files: Sequence[Path]) -> Iterator[T]:
         yield from found
 
 
-def _chunk(task: Callable[[Path], T], files: Sequence[Path]) -> list[T]:
+def _chunk(task: Callable[[F], T], files: Sequence[F]) -> list[T]:
     return [task(file) for file in files]
 
 

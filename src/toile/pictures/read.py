@@ -27,6 +27,17 @@ _SEEN = 1024  # pixels of the longer side, in which an object is looked for
 
 
 @dataclass(frozen=True)
+class Blob:
+    """A picture that is in no file of its own: its content, and what it is called."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class Prepared:
     """`pixels` are uint8 `(height, width, channels)`; `steps` say in plain English what was done, in order."""
 
@@ -72,12 +83,14 @@ def array(picture: Decoded, channels: int) -> Pixels:
     return pixels if pixels.shape[2] == channels else np.repeat(pixels, channels, axis=2)
 
 
-def contents(path: Path) -> bytes:
+def contents(path: Path | Blob) -> bytes:
     """What is in a file.
 
     Raises:
         ImageError: it cannot be read, is absurdly large, or is no file: a pipe or a device would be read for ever.
     """
+    if isinstance(path, Blob):
+        return path.content
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):

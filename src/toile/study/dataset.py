@@ -11,7 +11,7 @@ from toile.study.pictures import Fit, Ground
 from toile.study.strict import Integers, Spec, Strings, listed
 
 # Keys that say how files are read: each is for the formats that know of it.
-READING = ("size", "fit", "transparency", "upright", "parts", "nested", "on_error")
+READING = ("size", "fit", "transparency", "upright", "parts", "nested", "on_error", "transpose", "label")
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Side = Annotated[int, Field(ge=1, lt=2**31)]
@@ -40,7 +40,8 @@ class DatasetSpec(Spec):
     # How files of pictures are read.
     size: Annotated[Side | Size, BeforeValidator(listed)] | None = Field(
         default=None,
-        description="of a folder of pictures: bring all to this size, `64` or `[height, width]`; needed where they differ",
+        description="of pictures: bring all to this size, `64` or `[height, width]`; needed where they differ. Of pixels in a "
+        "CSV file: the size that they have, where they are no square",
     )
     fit: Fit = Field(
         default="pad",
@@ -59,6 +60,15 @@ class DatasetSpec(Spec):
         default="stop",
         description="of a folder of pictures: what to do about files that cannot be read; `skip` leaves them out",
     )
+
+    transpose: bool | None = Field(
+        default=None, exclude_if=lambda value: value is None,
+        description="of IDX files: exchange height and width, as EMNIST's images need it",
+    )  # fmt: skip
+    label: Name | None = Field(
+        default=None, exclude_if=lambda value: value is None,
+        description="of CSV, TSV and Parquet: the column of labels; guessed from its name where left out",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _small(self) -> Self:

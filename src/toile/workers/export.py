@@ -1,4 +1,4 @@
-"""The process that writes stored models as one file: `python -m toile.workers.export job.json images.npy probabilities.npy`."""
+"""The process that writes stored models as one file: `python -m toile.workers.export job.json images.npy said.npz`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from toile.arrays import ByImage, ImageArray, MemberProbabilities, Probabilities
+from toile.arrays import ByImage, ByMember, ImageArray, MemberProbabilities, Probabilities
 from toile.committee.rules import Fitted
 from toile.errors import ToileError
 from toile.inference import standalone
 from toile.inference.combined import combined, in_float32
 from toile.inference.export import WRITERS
+from toile.inference.rounding import said_and_rounding
 from toile.models import stored
 from toile.workers.process import finish, say
 
@@ -48,27 +49,29 @@ class Job:
     calibration: tuple[str, dict[str, Any]] | None = None
 
 
-def write(job: Job, images: ImageArray) -> MemberProbabilities:
+def write(job: Job, images: ImageArray) -> tuple[MemberProbabilities, ByMember]:
     """Do the job in a fresh process: the calling one never imports Keras.
 
     Args:
         images: uint8 `(n, height, width, channels)`.
 
     Returns:
-        `(models, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow.
+        `(models, n, classes)` float32: what the stored models themselves say of the images, in float32 under TensorFlow; and
+        `(models, n)`: by how much a probability may differ from that for want of digits, see `toile.inference.rounding`.
 
     Raises:
         ToileError: a model cannot be loaded or written; with the last lines of its output.
     """
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
-        job_file, images_file, output_file = (Path(folder, name) for name in ("job.json", "images.npy", "probabilities.npy"))
+        job_file, images_file, output_file = (Path(folder, name) for name in ("job.json", "images.npy", "said.npz"))
         job_file.write_text(json.dumps(asdict(job)), "utf-8")
         np.save(images_file, images, allow_pickle=False)
         # The weights are the same on every backend of Keras; TensorFlow is the one that all formats can be written from.
         finish(
             ["-m", "toile.workers.export", job_file, images_file, output_file], "tensorflow", f"cannot be exported to {job.to}"
         )
-        return np.load(output_file, allow_pickle=False)
+        with np.load(output_file, allow_pickle=False) as output:
+            return output["probabilities"], output["rounding"]
 
 
 def without_toile(model: Path, images: ImageArray) -> tuple[Probabilities, ByImage]:
@@ -95,7 +98,8 @@ def main(arguments: Sequence[str]) -> int:
     job, images = json.loads(job_file.read_text("utf-8")), np.load(images_file, allow_pickle=False)
     try:
         models = [in_float32(stored.load(path)) for path in job["models"]]
-        np.save(output_file, np.stack([model.predict(images, batch_size=BATCH, verbose=0) for model in models]))
+        said, rounding = zip(*(said_and_rounding(model, images, BATCH) for model in models), strict=True)
+        np.savez(output_file, probabilities=np.stack(said), rounding=np.stack(rounding))
         whole = combined(models, job["rule"], job["weights"], job["counts"], job["calibration"])
         WRITERS[job["to"]](whole, Path(job["output"]), job["about"])
     except ToileError as error:

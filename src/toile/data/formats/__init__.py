@@ -25,7 +25,7 @@ from toile.data import registry
 from toile.errors import Misuse, nearest
 
 # From the most to the least particular: a folder of IDX files is also a folder. What is not named here is asked last.
-_ORDER = ("idx", "npz", "npy", "csv", "folder")
+_ORDER = ("idx", "npz", "npy", "list", "csv", "folder")
 
 
 def names() -> tuple[str, ...]:

@@ -1,128 +1,259 @@
-"""CSV in Kaggle's form: a header label,pixel1..pixel784, then one image a line; square images, pixels 0..255"""
+"""CSV or TSV of pixels, plain or .gz: an image a line with its label, as label,pixel1..pixel784; the label may be last"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
-from itertools import chain
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toile.data import tables
 from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
 from toile.data.limits import Budget, plain
+from toile.text import cut, listed
 
-_CHUNK = 4096  # lines read at a time
-_LONGEST = 1 << 24  # characters read at a time: a file without line ends must not fill the memory
+_CHUNK = 4096  # lines read at a time: as floats, all 60,000 would take half a gigabyte
 _MOST = 1 << 20  # pixel columns
-_FIRST = ("pixel0", "pixel1")  # the first of them, as some count
+_PIXEL = re.compile(r"([a-z _.\-]*)(\d+)(?:x(\d+))?")  # pixel1, px_001, 28x28, 0
+_OVER = 1.1  # fractions that resizing has left above 1
+_MANY = 1000  # classes that a column may have which nobody calls a label
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns are what.
+
+    Args:
+        count: of all.
+        pixels: their positions, in order.
+        size: (height, width), where their names tell it.
+        label, ids: positions, or None.
+        header: whether the first line is one.
+        between: the character between cells.
+    """
+
+    count: int
+    pixels: tuple[int, ...]
+    size: tuple[int, int] | None
+    label: int | None
+    ids: int | None
+    header: bool
+    between: str
 
 
 def matches(path: Path) -> bool:
-    return path.suffix.lower() == ".csv"
+    return tables.is_table(path)
 
 
-def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset:
+def read(
+    path: Path,
+    test_path: Path | None,
+    class_names: tuple[str, ...] | None,
+    *,
+    size: int | tuple[int, int] | None = None,
+    label: str | None = None,
+) -> Dataset:
     budget = Budget()
-    _, train = _arrays(path, ("label",), budget)
-    test = _arrays(test_path, ("label",), budget)[1] if test_path is not None else None
-    return as_dataset(path.stem, path, train, test, class_names)
+    train, test = (None if one is None else _labelled(one, size, label, budget) for one in (path, test_path))
+    assert train is not None
+    return as_dataset(path.name.partition(".")[0], path, train, test, class_names)
 
 
 def unlabelled(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
-    """Ids and pixels of a file with `id` where the label would be, or with nothing there, as Kaggle hands digits out. (The test
-    file of Fashion-MNIST there has labels; they are ignored.)"""
-    first, (pixels, ids) = _arrays(path, ("id", "label", *_FIRST), Budget())
-    return ids if first == "id" else None, pixels
+    """Ids, where there are some, and pixels `(n, pixels)`, as Kaggle hands digits out. (The test file of Fashion-MNIST has
+    labels; they are ignored.)"""
+    columns, pixels, _, ids = _arrays(path, None, Budget(), labelled=False)
+    return _numbers(ids) if columns.ids is not None else None, pixels
 
 
-def _arrays(path: Path, wanted: tuple[str, ...], budget: Budget) -> tuple[str, tuple[np.ndarray, np.ndarray]]:
-    """What the first column is called, one of the wanted; the pixels `(n, side, side, 1)`; and the first column's numbers,
-    which are pixels too where it is called so."""
+def _labelled(
+    path: Path, size: int | tuple[int, int] | None, label: str | None, budget: Budget
+) -> tuple[np.ndarray, np.ndarray]:
+    columns, pixels, labels, _ = _arrays(path, label, budget, labelled=True)
+    return pixels.reshape(-1, *_shape(pixels.shape[1], size or columns.size, path)), _numbers(labels)
+
+
+def _arrays(path: Path, label: str | None, budget: Budget, labelled: bool) -> tuple[_Columns, np.ndarray, list[str], list[str]]:
+    """The columns; pixels `(n, pixels)`, uint8 or, if they are fractions, float32; the texts of the labels, and of the ids."""
     plain(path)
-    with reading(path, "cannot be read as UTF-8 text"), path.open(encoding="utf-8-sig") as file:
-        first, columns = _columns(file.readline(_LONGEST), path, wanted)
-        parts = list(_parts(file, columns, path, budget, before=int(first not in _FIRST)))
+    labels: list[str] = []
+    ids: list[str] = []
+    parts: list[np.ndarray] = []
+    with reading(path, "cannot be read as UTF-8 text"), tables.opened(path) as file:
+        first = file.readline(tables.LONGEST)
+        columns, start = _columns(first, path, label, labelled), 1
+        some = ([] if columns.header else [first]) + tables.lines(file, _CHUNK)
+        start += int(columns.header)
+        if labelled and columns.label is None:
+            columns = _unnamed(columns, some, path)
+        for pixels, of_lines in _parts(file, some, start, columns, path, budget):
+            parts.append(pixels)
+            for texts, at in ((labels, columns.label), (ids, columns.ids)):
+                texts += [cells[at].strip() for cells in of_lines] if at is not None else []
     if not parts:
         raise DataError(f"{path}: no line after the header; expected one image a line")
-    side = math.isqrt(columns - int(first not in _FIRST))
-    pixels = np.concatenate([pixels for pixels, _ in parts]).reshape(-1, side, side, 1)
-    return first, (pixels, np.concatenate([labels for _, labels in parts]))
+    fractions = [part for part in parts if part.dtype != np.uint8]
+    if fractions and max(float(part.max()) for part in parts) > _OVER:
+        raise DataError(f"{path}: some lines have fractions, others whole numbers above 1; expected 0..255, or 0..1 in all")
+    return columns, np.concatenate(parts), labels, ids
 
 
-def _columns(header: str, path: Path, wanted: tuple[str, ...]) -> tuple[str, int]:
-    """What the first column is called, the label's or the id's if there is such a one, and how many columns there are."""
-    if header.count(",") > _MOST:
-        raise DataError(f"{path}: line 1: {header.count(','):,} pixel columns; expected at most {_MOST:,}")
-    names = [name.strip().strip('"').lower() for name in header.split(",")]
-    if names[0] not in wanted:
-        raise DataError(f"{path}: line 1 begins with {names[0][:40]!r}; expected the header {wanted[0]},pixel1,pixel2,…")
-    before = int(names[0] not in _FIRST)
-    first = 0 if names[before : before + 1] == ["pixel0"] else 1
-    for number, name in enumerate(names[before:], first):
-        if name != f"pixel{number}":
-            raise DataError(f"{path}: line 1: column {name[:40]!r} where pixel{number} belongs; a column is missing or extra")
-    count = len(names) - before
-    if count == 0 or math.isqrt(count) ** 2 != count:
-        raise DataError(f"{path}: line 1: {count} pixel columns; expected a square number, such as 784")
-    return names[0], len(names)
+def _columns(first: str, path: Path, label: str | None, labelled: bool) -> _Columns:
+    """What the first line tells."""
+    between = tables.delimiter(first)
+    if first.count(between) > _MOST:
+        raise DataError(f"{path}: line 1: {first.count(between):,} columns; expected at most {_MOST:,} of pixels")
+    names = [name.strip().strip('"').lower() for name in tables.cells(first, between, path, 1)]
+    numbers = [at for at, name in enumerate(names) if _is_number(name)]
+    words = len(names) - len(numbers)
+    if len(names) == 1:
+        raise DataError(f"{path}: line 1 begins with {cut(names[0], 40)!r}; expected several columns: label,pixel1,pixel2,…")
+    counted = [float(names[at]) for at in numbers]
+    if words <= 2 and counted not in ([float(at) for at in range(len(counted))], [at + 1.0 for at in range(len(counted))]):
+        return _Columns(len(names), tuple(range(len(names))), None, None, None, False, between)
+    at = tables.column(names, tables.LABELS, "label", path, label)
+    ids = tables.column(names, tables.IDS, "id", path)
+    pixels = [place for place in range(len(names)) if place not in (at, ids)]
+    size = _in_order([names[place] for place in pixels], path, labelled and at is None)
+    return _Columns(len(names), tuple(pixels), size, at, ids, True, between)
 
 
-def _some(file: TextIO) -> list[str]:
-    """The next lines, some thousand of them or fewer long ones; nothing at the end."""
-    lines, characters = [], 0
-    while len(lines) < _CHUNK and characters < _LONGEST and (line := file.readline(_LONGEST)):
-        lines.append(line)
-        characters += len(line)
-    return lines
+def _in_order(names: list[str], path: Path, unsure: bool) -> tuple[int, int] | None:
+    """(height, width), where names such as 1x1 tell it.
+
+    Raises:
+        DataError: these are not the columns of all pixels in their order.
+    """
+    found = [_PIXEL.fullmatch(name) for name in names]
+    if odd := [name for name, match in zip(names, found, strict=True) if match is None]:
+        way = f'; if it has the labels, write `label = "{odd[0]}"` in the study\'s data set' if unsure else ""
+        raise DataError(
+            f"{path}: line 1: column {cut(odd[0], 40)!r} is neither a label ({listed(tables.LABELS, 4)}), an id "
+            f"({listed(tables.IDS[:4])}) nor a pixel (pixel1, 1x1, 0){way}"
+        )
+    pixels = [(int(match[2]), None if match[3] is None else int(match[3])) for match in found if match]
+    if pixels and pixels[0][1] is not None:
+        begin = pixels[0][0]
+        high, wide = pixels[-1][0] - begin + 1, (pixels[-1][1] or 0) - begin + 1
+        if pixels != [(begin + row, begin + column) for row in range(high) for column in range(wide)]:
+            raise DataError(f"{path}: line 1: the columns {names[0]} to {names[-1]} are not all pixels, row by row")
+        return high, wide
+    begin = pixels[0][0] if pixels and pixels[0][0] in (0, 1) else 1
+    prefix = found[0][1] if found and found[0] else ""
+    for number, (name, match) in enumerate(zip(names, found, strict=True), begin):
+        if match is not None and (int(match[2]) != number or match[3] is not None or match[1] != prefix):
+            wanted = f"{prefix}{number}"
+            raise DataError(f"{path}: line 1: column {cut(name, 40)!r} where {wanted} belongs; a column is missing or extra")
+    return None
 
 
-def _parts(file: TextIO, columns: int, path: Path, budget: Budget, before: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pixels and the first column, some thousand lines at a time: as floats, all 60,000 would take half a gigabyte. There are
-    `before` columns before the pixels."""
-    start = 2
-    while lines := _some(file):
-        if (at := next((at for at, line in enumerate(lines) if not line.strip()), None)) is not None:
-            rest = iter(lambda: file.readline(_LONGEST), "")
-            if any(line.strip() for line in chain(lines[at:], rest)):
-                raise DataError(f"{path}: line {start + at} is empty; expected {columns} numbers")
-            lines = lines[:at]
-            if not lines:
-                return
-        budget.take(len(lines) * columns, path)
-        try:
-            table = np.loadtxt(lines, delimiter=",", dtype=np.float32, ndmin=2, comments=None)
-        except ValueError:
-            table = None
-        if table is None or table.shape[1] != columns or not _sound(table, before):
-            raise _blame(lines, start, columns, path, before)
-        yield table[:, before:].astype(np.uint8), table[:, 0].astype(np.int64)
-        start += len(lines)
+def _unnamed(columns: _Columns, lines: list[str], path: Path) -> _Columns:
+    """Which column has the labels where none is called so: the first or the last, if one of them looks like labels."""
+    names = "first and last" if not columns.header else "named ones"
+    rows = [tables.cells(line, columns.between, path, 1) for line in lines if line.strip()]
+    ends = [at for at in (columns.pixels[0], columns.pixels[-1]) if rows and all(_like_label(rows, at))]
+    if len(set(ends)) != 1 or columns.header:
+        said = "both look like labels" if len(set(ends)) > 1 else "none looks like labels"
+        raise DataError(
+            f"{path}: which column has the labels? Of the {names} {said}; expected a header such as label,pixel1,pixel2,…, "
+            f"with the label called {listed(tables.LABELS, 4)}"
+        )
+    pixels = tuple(at for at in columns.pixels if at != ends[0])
+    return replace(columns, label=ends[0], pixels=pixels)
 
 
-def _sound(table: np.ndarray, before: int) -> bool:
-    """Whether all is whole, no label negative, no pixel beyond 0..255 (NaN fails every comparison)."""
-    return bool(np.all(table == np.floor(table)) and np.all(table >= 0) and np.all(table[:, before:] <= 255)) and bool(
-        np.all(table[:, 0] < 2**24)
+def _like_label(rows: list[list[str]], at: int) -> Iterator[bool]:
+    texts = [row[at].strip() if len(row) > at else "" for row in rows]
+    found = {text for text in texts if text}
+    yield len(found) > 1 or len(rows) == 1
+    if all(map(_is_number, found)):
+        numbers = sorted(float(text) for text in found)
+        yield len(numbers) <= _MANY and numbers in (
+            [float(n) for n in range(len(numbers))],
+            [n + 1.0 for n in range(len(numbers))],
+        )
+    else:
+        yield not any(map(_is_number, found))
+
+
+def _shape(count: int, size: int | tuple[int, int] | None, path: Path) -> tuple[int, int, int]:
+    """(height, width, channels) of so many columns; colours are next to each other, as in red1,green1,blue1,red2,…"""
+    if size is not None:
+        high, wide = (size, size) if isinstance(size, int) else size
+        channels = {high * wide: 1, 3 * high * wide: 3}.get(count)
+        if channels is None:
+            raise DataError(
+                f"{path}: {count} pixel columns are no images of {high} x {wide}; expected {high * wide}, or three times"
+            )
+        return high, wide, channels
+    for channels in (1, 3):
+        side = math.isqrt(count // channels)
+        if side * side * channels == count and side >= channels:
+            return side, side, channels
+    raise DataError(
+        f"{path}: {count} pixel columns; expected a square number, such as 784, or three times one for colours; for "
+        "other images write `size = [height, width]` in the study's data set"
     )
 
 
-def _blame(lines: list[str], start: int, columns: int, path: Path, before: int) -> DataError:
-    """The error for the first line that is wrong."""
-    for number, line in enumerate(lines, start):
-        cells = line.strip().split(",")
-        if len(cells) != columns:
-            return DataError(f"{path}: line {number} has {len(cells)} columns; expected {columns}, as the header")
-        for column, cell in enumerate(cells):
-            pixel = column + 1 - before
-            name, most = (f"pixel column {pixel}", 255) if pixel > 0 else ("label", 2**24 - 1)
-            try:
-                value = float(cell)
-            except ValueError:
-                value = math.nan
-            if not (value == math.floor(value) if math.isfinite(value) else False) or not 0 <= value <= most:
-                return DataError(f"{path}: line {number}: {name} is {cell.strip()[:40]!r}; expected an integer in 0..{most:,}")
-    return DataError(f"{path}: lines {start} to {start + len(lines) - 1} cannot be read; expected {columns} plain integers")
+def _parts(
+    file: TextIO, some: list[str], start: int, columns: _Columns, path: Path, budget: Budget
+) -> Iterator[tuple[NDArray[Any], list[list[str]]]]:
+    """Pixels and cells of some thousand lines at a time."""
+    while some := tables.until_empty(file, some, start, path):
+        budget.take(len(some) * columns.count, path)
+        rows = [tables.cells(line, columns.between, path, number) for number, line in enumerate(some, start)]
+        for number, row in enumerate(rows, start):
+            if len(row) != columns.count:
+                raise DataError(f"{path}: line {number} has {len(row)} columns; expected {columns.count}, as the first line")
+        wanted: list[int] = list(columns.pixels)
+        try:
+            table = np.loadtxt(
+                some, delimiter=columns.between, usecols=wanted, dtype=np.float32, ndmin=2, comments=None, quotechar='"'
+            )
+        except ValueError:
+            table = None
+        if table is None or table.shape != (len(rows), len(wanted)) or not _sound(table):
+            raise _blame(rows, start, columns, path)
+        whole = bool((table == np.floor(table)).all())
+        yield (table.astype(np.uint8) if whole else table), rows
+        start += len(some)
+        some = tables.lines(file, _CHUNK)
+
+
+def _sound(table: np.ndarray) -> bool:
+    """Whether all is whole and in 0..255, or about 0..1 (NaN fails every comparison)."""
+    least, most = table.min(), table.max()
+    return bool(least >= 0 and most <= 255 and np.all(table == np.floor(table))) or bool(least >= 1 - _OVER and most <= _OVER)
+
+
+def _blame(rows: list[list[str]], start: int, columns: _Columns, path: Path) -> DataError:
+    """The error for the first number that is wrong."""
+    for number, row in enumerate(rows, start):
+        for pixel, at in enumerate(columns.pixels, 1):
+            value = float(row[at]) if _is_number(row[at].strip()) else math.nan
+            if not (value == math.floor(value) if math.isfinite(value) else False) or not 0 <= value <= 255:
+                said = f"pixel column {pixel} is {cut(row[at].strip(), 40)!r}"
+                return DataError(
+                    f"{path}: line {number}: {said}; expected an integer in 0..255, or fractions 0..1 in all columns"
+                )
+    return DataError(f"{path}: lines {start} to {start + len(rows) - 1} cannot be read; expected {columns.count} plain numbers")
+
+
+def _numbers(texts: list[str]) -> np.ndarray:
+    """Numbers, where all are; else the texts."""
+    return np.array([float(text) for text in texts]) if all(map(_is_number, texts)) else np.array(texts)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return len(text) < 400 and math.isfinite(float(text))
+    except ValueError:
+        return False

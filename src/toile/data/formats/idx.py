@@ -1,4 +1,4 @@
-"""IDX files as MNIST and Fashion-MNIST come in, plain or .gz: a folder with the four official names, or an images file"""
+"""IDX files as MNIST and Fashion-MNIST come in, plain or .gz: a folder with MNIST's or EMNIST's names, or an images file"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import math
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -24,27 +25,78 @@ _TRAIN, _TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
 
 def matches(path: Path) -> bool:
     if path.is_dir():
-        return _find(path, _TRAIN) is not None
+        return bool(_images_in(path))
     return _IMAGES_NAME.fullmatch(path.name) is not None
 
 
-def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset:
-    if path.is_dir():
-        images = _find(path, _TRAIN)
-        if images is None:
-            raise DataError(f"{path}: no {_TRAIN}[.gz]; expected the four official IDX files")
-        test_images = _find(test_path or path, _TEST) if (test_path or path).is_dir() else test_path
-        if test_path is None and test_images is None and _find(path, _labels_name(_TEST)) is not None:
-            raise DataError(f"{path}: {_labels_name(_TEST)} without {_TEST}; expected both or neither")
-    else:
-        images = path
-        test_images = _find(test_path, _TEST) if test_path is not None and test_path.is_dir() else test_path
+def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None, *, transpose: bool | None = None) -> Dataset:
+    images = _chosen(path, "train")
+    test_images = None if test_path is None and not path.is_dir() else _chosen(test_path or path, "test", images)
+    if images is None:
+        raise DataError(f"{path}: no {_TRAIN}[.gz]; expected the four official IDX files")
+    if path.is_dir() and test_path is None and test_images is None:
+        alone = [one.name for one in path.iterdir() if re.fullmatch(r"(.*)(t10k|test)-labels([.-])idx1-ubyte(\.gz)?", one.name)]
+        if alone:
+            raise DataError(f"{path}: {alone[0]} without the images beside it; expected both or neither")
     if test_path is not None and test_images is None:
         raise DataError(f"{test_path}: no {_TEST}[.gz]; expected the test images and labels")
     budget = Budget()
     train = _pair(images, budget)
     test = _pair(test_images, budget) if test_images is not None else None
-    return as_dataset(path.name, path, train, test, class_names)
+    if transpose:
+        train, test = ((pair[0].swapaxes(1, 2), pair[1]) if pair is not None else None for pair in (train, test))
+        assert train is not None
+    mapping = None if class_names is not None else _mapping(images)
+    dataset = as_dataset(path.name, path, train, test, class_names)
+    if mapping is not None and all(name in mapping for name in dataset.class_names):
+        dataset = replace(dataset, class_names=tuple(mapping[name] for name in dataset.class_names))
+    if transpose is None and images.name.lower().startswith("emnist"):
+        note = "EMNIST's files hold their images transposed; `transpose = true` in the study's data set turns them upright"
+        dataset = replace(dataset, notes=(*dataset.notes, note))
+    return dataset
+
+
+def _images_in(folder: Path, part: str = "train") -> list[Path]:
+    """The images files of a part in a folder: of MNIST, or of EMNIST, whose names begin with that of the set."""
+    spelt = "train" if part == "train" else "(t10k|test)"
+    name = re.compile(rf"(.*-)?{spelt}-images([.-])idx3-ubyte(\.gz)?", re.DOTALL)
+    found = {
+        one.name.removesuffix(".gz"): one for one in sorted(folder.iterdir()) if name.fullmatch(one.name) and one.is_file()
+    }
+    return list(found.values())
+
+
+def _chosen(path: Path, part: str, beside: Path | None = None) -> Path | None:
+    """The images of a part: a file, or the one of a folder; of several those of the same set as `beside`."""
+    if not path.is_dir():
+        return path
+    found = _images_in(path, part)
+    if beside is not None:
+        begins = _begins(beside)
+        found = [one for one in found if _begins(one) == begins]
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found)
+        raise DataError(
+            f"{path}: several data sets: {names}; expected one: set path to one of these files, and test_path to its test "
+            "images"
+        )
+    return found[0] if found else None
+
+
+def _begins(images: Path) -> str:
+    """The name of the set: `emnist-letters-`, or nothing."""
+    return re.split(r"(?:train|t10k|test)-images", images.name)[0]
+
+
+def _mapping(images: Path) -> dict[str, str] | None:
+    """What EMNIST's labels mean, from the file `emnist-letters-mapping.txt` beside the images: a label and the codes of its
+    characters in each line."""
+    path = images.with_name(f"{_begins(images)}mapping.txt")
+    if not _begins(images) or not path.is_file() or plain(path) > 1 << 16:
+        return None
+    with reading(path, "not a list of labels and codes of characters"):
+        lines = [line.split() for line in path.read_text("ascii").splitlines() if line.strip()]
+        return {label: " / ".join(dict.fromkeys(chr(int(code)) for code in codes)) for label, *codes in lines}
 
 
 def parse(file: BinaryIO, size: int, source: object, dimensions: int | None = None, budget: Budget | None = None) -> np.ndarray:
@@ -94,7 +146,7 @@ def _pair(images: Path, budget: Budget) -> tuple[np.ndarray, np.ndarray]:
     match = _IMAGES_NAME.fullmatch(images.name)
     if match is None:
         raise DataError(f"{images}: not the name of an IDX images file; expected …-images-idx3-ubyte[.gz]")
-    wanted = _labels_name(images.name.removesuffix(".gz"))
+    wanted = images.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
     labels = _find(images.parent, wanted)
     if labels is None:
         raise DataError(f"{images}: no labels beside it; expected {wanted}[.gz]")
@@ -102,10 +154,6 @@ def _pair(images: Path, budget: Budget) -> tuple[np.ndarray, np.ndarray]:
     if len(arrays[0]) != len(arrays[1]):
         raise DataError(f"{images}: {len(arrays[0]):,} images, but {len(arrays[1]):,} labels in {labels.name}")
     return arrays
-
-
-def _labels_name(images_name: str) -> str:
-    return images_name.replace("images", "labels").replace("idx3", "idx1")
 
 
 def _find(folder: Path, name: str) -> Path | None:

@@ -1,9 +1,11 @@
-"""NumPy .npz: x_train, y_train, x_test, y_test (Keras), or train_images …, also x_val or val_images; x, y; images, labels"""
+"""NumPy .npz: x_train, y_train, x_test … (Keras), train_images …, X and y, images and labels; also val_… and class_names"""
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -16,18 +18,23 @@ from toile.data.errors import DataError, reading
 from toile.data.limits import Budget, plain
 from toile.text import listed
 
-# Part -> what its images and labels are called, as people call them. The first is the part that must be there.
-_SETS = (
-    {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "test": ("x_test", "y_test")},
-    {
-        "train": ("train_images", "train_labels"),
-        "validation": ("val_images", "val_labels"),
-        "test": ("test_images", "test_labels"),
-    },
-    {"train": ("x", "y")},
-    {"train": ("images", "labels")},
-)
+# What arrays are called, word by word and in any case: `x_train`, `TrainImages`, `test_data`.
+_PARTS = {
+    "train": {"train", "training", "tr"}, "validation": {"val", "valid", "validation", "dev"}, "test": {"test", "testing"},
+}  # fmt: skip
+_IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "pixels", "pictures"}
+_LABELS = {"y", "label", "labels", "target", "targets", "class", "classes", "category", "categories"}
+_EXPECTED = "x_train, y_train, x_test, y_test; or train_images, train_labels, …; or x, y; or images, labels"
 Pair = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass
+class _Found:
+    """Arrays by what they are: of each part the names of its images and labels; and of the classes' names, if it has some."""
+
+    images: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    names: str | None = None
 
 
 def matches(path: Path) -> bool:
@@ -36,31 +43,41 @@ def matches(path: Path) -> bool:
 
 def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset:
     budget = Budget()
-    parts = _parts(path, budget)
+    parts, names = _parts(path, budget)
     if test_path is not None:
         if "test" in parts:
             raise DataError(f"{path}: brings test images of its own; leave out test_path ({test_path})")
-        apart = _parts(test_path, budget)
+        apart, _ = _parts(test_path, budget)
         if len(apart) > 1:
             raise DataError(f"{test_path}: holds {' and '.join(apart)}; expected one set: x and y, or images and labels")
-        parts["test"] = apart["train"]
-    return as_dataset(path.stem, path, parts["train"], parts.get("test"), class_names, validation=parts.get("validation"))
+        parts["test"] = next(iter(apart.values()))
+    if "train" not in parts:
+        raise DataError(f"{path}: holds {' and '.join(parts)} images, and none to train on; expected {_EXPECTED}")
+    called = class_names if class_names is not None else names
+    return as_dataset(path.stem, path, parts["train"], parts.get("test"), called, validation=parts.get("validation"))
 
 
-def _parts(path: Path, budget: Budget) -> dict[str, Pair]:
-    """Images and labels of the parts that there are."""
+def _parts(path: Path, budget: Budget) -> tuple[dict[str, Pair], tuple[str, ...] | None]:
+    """Images and labels of the parts that there are; and what the classes are called, if it says so."""
     plain(path)
     with reading(path, "cannot be read as .npz"):
         if not zipfile.is_zipfile(path):  # np.load would take a bare .npy, or a pickle, for what it is
             raise DataError(f"{path}: not a .npz file (a zip of .npy files), or a truncated one")
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            chosen = _chosen(members, path)
-            for pair in chosen.values():  # no member unpacks to more than the archive's directory says
-                for name in pair:
-                    budget.take(members[name].file_size, f"{path}, {name}")
-            return {part: (_member(archive, members[x], path), _member(archive, members[y], path))
-                    for part, (x, y) in chosen.items()}  # fmt: skip
+            found = _chosen(members, path)
+            chosen = {part: (images, found.labels[part]) for part, images in found.images.items()}
+            wanted = [name for pair in chosen.values() for name in pair] + ([found.names] if found.names else [])
+            for name in wanted:  # no member unpacks to more than the archive's directory says
+                budget.take(members[name].file_size, f"{path}, {name}")
+            parts = {part: (_member(archive, members[x], path), _member(archive, members[y], path))
+                     for part, (x, y) in chosen.items()}  # fmt: skip
+            names = _member(archive, members[found.names], path) if found.names else None
+    if names is not None and (names.ndim != 1 or names.dtype.kind not in "US"):
+        raise DataError(f"{path}, {found.names}: {names.dtype} of shape {names.shape}; expected text, one name a class")
+    if names is not None and names.dtype.kind == "S":
+        names = np.char.decode(names, "utf-8", "backslashreplace")
+    return parts, None if names is None else tuple(names.tolist())
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
@@ -69,15 +86,42 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.n
         return numpy_files.read(cast("numpy_files.Stream", file), info.file_size, source)
 
 
-def _chosen(keys: Iterable[str], path: Path) -> dict[str, tuple[str, str]]:
-    """Part -> the names of the arrays to be read, images and labels."""
-    there = set(keys)
-    for names in _SETS:
-        if not there.issuperset(names["train"]):
+def _chosen(keys: Iterable[str], path: Path) -> _Found:
+    """Which arrays are read. Others, such as indices, are left alone."""
+    found, there = _Found(), sorted(keys)
+    if set(there) == {"arr_0", "arr_1"}:  # `np.savez(path, images, labels)`
+        return _Found({"train": "arr_0"}, {"train": "arr_1"})
+    labelled = {key for key in there if _words(key) & _LABELS and not _is_names(key)}
+    for key in there:
+        words = _words(key)
+        part = next((part for part, names in _PARTS.items() if words & names), "train")
+        # `classes` are labels where there are no others, and else the names of the classes.
+        if _is_names(key) or ("_".join(_split(key)) in ("classes", "categories") and len(labelled) > 1):
+            found.names = key
             continue
-        for pair in names.values():
-            if len(there.intersection(pair)) == 1:
-                raise DataError(f"{path}: holds only one of {pair[0]} and {pair[1]}; expected both or neither")
-        return {part: pair for part, pair in names.items() if there.issuperset(pair)}
-    allowed = "; ".join(", ".join(name for pair in names.values() for name in pair) for names in _SETS)
-    raise DataError(f"{path}: holds {listed(sorted(there)) or 'nothing'}; expected one of these sets: {allowed}")
+        kind = found.labels if words & _LABELS else found.images if words & _IMAGES else None
+        if kind is None:
+            continue
+        if part in kind:
+            raise DataError(f"{path}: {kind[part]} and {key} could both be the same of the {part} part; leave one of them out")
+        kind[part] = key
+    for part, key in {**found.labels, **found.images}.items():
+        if (part in found.images) != (part in found.labels):
+            other = "labels" if part in found.images else "images"
+            raise DataError(f"{path}: holds {listed(there)}; {key} has no {other} beside it; expected {_EXPECTED}")
+    if not found.images:
+        raise DataError(f"{path}: holds {listed(there) or 'nothing'}; expected {_EXPECTED}")
+    return found
+
+
+def _split(key: str) -> list[str]:
+    """`xTrain`, `X_train`, `train-images` as words in lower case."""
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower())
+
+
+def _words(key: str) -> set[str]:
+    return set(_split(key))
+
+
+def _is_names(key: str) -> bool:
+    return "names" in _words(key)

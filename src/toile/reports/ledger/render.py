@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from toile.reports.ledger import pairings
-from toile.reports.ledger.ledger import ALONE, DIFFERS, MISSING, REDUCED, REPRODUCED, Row
+from toile.reports.ledger import gradients, pairings
+from toile.reports.ledger.claims import CLAIMS, Claim, section
+from toile.reports.ledger.ledger import ALONE, DIFFERS, MISSING, REDUCED, REPRODUCED, Row, ten_classes
 from toile.reports.ledger.published import tables
+from toile.reports.ledger.results import Measured
 from toile.reports.ledger.verdict import RULE
 
 
-def render(found: Sequence[Row], confusions: Sequence[tuple[str, np.ndarray]] = ()) -> str:
+def render(
+    found: Sequence[Row],
+    confusions: Sequence[tuple[str, np.ndarray]] = (),
+    checked: dict[str, Any] | None = None,
+    claims: Sequence[Claim] = (),
+) -> str:
     """The ledger as Markdown.
 
     Args:
         confusions: name and confusion matrix of ten-class models, for what their pairs of classes would come to.
+        checked: the recorded gradient check, if there is one.
+        claims: of the documents, against their own figures.
     """
     count = {
         kind: sum(row.kind == kind and not row.own for row in found) for kind in (REPRODUCED, DIFFERS, ALONE, REDUCED, MISSING)
@@ -34,8 +45,8 @@ def render(found: Sequence[Row], confusions: Sequence[tuple[str, np.ndarray]] = 
         "Made by `toile ledger` from `results/`; never edited by hand.",
         "",
         f"{sum(one.measured is not None for one in every)} of the {count_of_figures} figures have a measured one beside them.",
-        "Those on the training images are of after the training, without dropout, as the documents have them; older runs here",
-        "did not measure them.",
+        "Those on the training images are of after the training, without dropout, as the documents have them; runs that were",
+        "stored without them get them from their models, by `toile evaluate`.",
         "",
         f"{len(found) - own} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
         *([f"{own} lines that no document publishes anything about: {unpublished}."] if own else []),
@@ -69,7 +80,18 @@ def render(found: Sequence[Row], confusions: Sequence[tuple[str, np.ndarray]] = 
                 "| --- | --: | --- | --: | --: | --: | --: | --- |",
                 *map(_alone, ours),
             ]
-    return "\n".join([*lines, *pairings.section(confusions)]) + "\n"
+    sections = (pairings.section(confusions), gradients.section(checked), section(claims, every))
+    return "\n".join([*lines, *(line for one in sections for line in one)]) + "\n"
+
+
+def whole(found: Sequence[Row], known: Sequence[Measured], results: Path) -> str:
+    """The ledger of the packaged studies, with all that is said in it beside the rows.
+
+    Args:
+        known: all result files.
+        results: their folder, which has the recorded gradient check.
+    """
+    return render(found, ten_classes(known), gradients.read(results), CLAIMS)
 
 
 def _beside(row: Row) -> str:

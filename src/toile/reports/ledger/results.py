@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toile.errors import ToileError, said
+from toile.reports.ledger import gradients
 from toile.runner.plan import Plan, PlannedTrial
 from toile.store import atomic, checked, shape
 from toile.store.checked import Damaged
@@ -83,7 +84,7 @@ def read(folder: Path) -> list[Measured]:
     Raises:
         ToileError: a file that is no result, or whose trial has another fingerprint than it says: it was edited.
     """
-    return [_read(path) for path in sorted(folder.rglob("*.json"))]
+    return [_read(path) for path in sorted(folder.rglob("*.json")) if path != folder / gradients.NAME]
 
 
 def _read(path: Path) -> Measured:

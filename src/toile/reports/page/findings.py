@@ -13,6 +13,8 @@ from toile.reports.results.claims import Claim, best_line, committee_lines
 from toile.reports.results.lines import study_lines
 from toile.reports.results.study import CommitteeResult, StudyResults
 from toile.reports.text import count, figure, joined, p_value, spread
+from toile.study.expand import combinations
+from toile.study.spec import SweepSpec
 
 
 def findings(results: StudyResults) -> list[str]:
@@ -21,6 +23,7 @@ def findings(results: StudyResults) -> list[str]:
     if not results.stored:
         return [f"None of the {len(results.trials)} trials of this study has been run yet, so there is nothing to report."]
     paragraphs = [_models(results)]
+    paragraphs += [_best_of(results, sweep) for sweep in results.study.sweep]
     paragraphs += [
         _committee(results, line, of, explained=number == 0)
         for number, (line, of) in enumerate(committee_lines(results).items())
@@ -56,6 +59,33 @@ def _models(results: StudyResults) -> str:
         if (pick.line or pick.name) != best["name"] and pick.test.get("accuracy") is not None:
             text += f" ({figure(pick.test['accuracy'])} on test)"
         text += "."
+    return text
+
+
+def _best_of(results: StudyResults, sweep: SweepSpec) -> str:
+    """Which point of a grid is the best on images that may choose: held-out folds, or the validation images."""
+    before, lines = f"{sweep.name}: ", {line.name: line for line in study_lines(results)}
+    points = [
+        (trial.name.removeprefix(before), accuracy, len(lines[trial.name].trials))
+        for trial in combinations(sweep)
+        if trial.name in lines and (accuracy := lines[trial.name].of("validation", "accuracy")) is not None
+    ]
+    if len(points) < 2:
+        return ""
+    name, accuracy, trainings = max(points, key=lambda point: point[1])
+    folds = any(trial.trial.get("fold") is not None for trial in lines[before + name].trials)
+    where = "held-out folds" if folds else "validation images"
+    several = f", the mean of {trainings} trainings" if trainings > 1 else ""
+    text = (
+        f"Of the {len(points)} points of “{sweep.name}”, {name} has the highest accuracy on the {where}: "
+        f"{figure(accuracy)}{several}."
+    )
+    # Of two axes, the best of the second for each value of the first: as the best penalty of each activation.
+    firsts = dict.fromkeys(point.partition(", ")[0] for point, _, _ in points if ", " in point)
+    if len(firsts) > 1:
+        best = [max((point for point in points if point[0].startswith(f"{first}, ")), key=lambda p: p[1]) for first in firsts]
+        text += f" For each {next(iter(firsts)).partition('=')[0].replace('_', ' ')} the best is: "
+        text += "; ".join(f"{point} ({figure(value)})" for point, value, _ in best) + "."
     return text
 
 

@@ -81,6 +81,15 @@ def strips(results: StudyResults, samples: int = SAMPLES) -> list[Strip]:
     return made
 
 
+def random_strips(results: StudyResults, samples: int = SAMPLES) -> list[Strip]:
+    """Training images drawn at random, the same ones in every report (seed 0), in rows; no name: their classes are mixed."""
+    train = results.dataset.train
+    drawn = np.random.default_rng(0).permutation(len(train.labels))[: 3 * samples]
+    rows = [train.images[np.sort(drawn[at : at + samples])] for at in range(0, len(drawn), samples)]
+    made = [(_row(images, samples), len(images)) for images in rows]
+    return [Strip("", count, png(row), row.shape[1], row.shape[0]) for row, count in made]
+
+
 def _row(images: np.ndarray, places: int) -> np.ndarray:
     """RGBA `(height, width, 4)`: the images from left to right, with clear gaps and clear empty places."""
     _, height, width, channels = images.shape
@@ -111,14 +120,25 @@ def disputed(results: StudyResults, count: int = 12) -> list[DisputedImage]:
     members, committee = voters(results)
     if len(members) < 2:
         return []
+    indices = most_disputed(np.stack([member.probabilities for member in members]), results.test_images.labels, count)
+    return _judged(results, [*members, *([committee] if committee else [])], np.asarray(indices, dtype=int).tolist())
+
+
+def predicted(results: StudyResults, count: int = 12) -> list[DisputedImage]:
+    """The first test images, in the order of the data set, with what the models that are looked at closely say of each."""
+    models = [one for one in close_up(results) if one.kind == "model"]
+    return _judged(results, models, list(range(min(count, len(results.test_images))))) if models else []
+
+
+def _judged(results: StudyResults, voters: list[Evaluated], indices: list[int]) -> list[DisputedImage]:
     labels, names = results.test_images.labels, results.dataset.class_names
-    indices = most_disputed(np.stack([member.probabilities for member in members]), labels, count)
+    said = [(voter, voter.probabilities) for voter in voters]
     shown = []
-    for index in np.asarray(indices, dtype=int).tolist():
+    for index in indices:
         truth = int(labels[index])
         votes = []
-        for voter in [*members, *([committee] if committee else [])]:
-            row = voter.probabilities[index]
+        for voter, probabilities in said:
+            row = probabilities[index]
             choice = int(row.argmax())
             votes.append(
                 Vote(

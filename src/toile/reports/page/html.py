@@ -74,6 +74,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),
+        "random_strips": galleries.random_strips(results),
+        "predicted": galleries.predicted(results),
         "disputed": galleries.disputed(results),
         "members": members,
         "committee": committee,
@@ -82,6 +84,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "split": _split(results),
         "warnings": results.audit.get("warnings", []),
         "tables": {
+            "notes": tables.notes(results),
             "audit": audit.audit_table(results),
             "comparisons": comparisons.comparison_table(results),
             "figures": tables.figures_table(results),

@@ -8,7 +8,7 @@ from typing import Any
 from toile.evaluation.metrics import METRICS
 from toile.reports.results.compared import close_up
 from toile.reports.results.lines import OF_PART, study_lines
-from toile.reports.results.study import StudyResults
+from toile.reports.results.study import StudyResults, TrialResult
 from toile.reports.table import NUMBER, TEXT, WIDE, Column, Table, without_empty
 from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options, shares
 from toile.study.augmentation import Augmentation
@@ -26,7 +26,14 @@ def figures_table(results: StudyResults) -> Table:
         columns.append(Column("measured" if show else "test", group=name))
         if show:
             columns.append(Column("published", group=name))
-    columns.append(Column("accuracy", group="validation"))
+    parts = [
+        (part, name, published)
+        for part in ("train", "validation")
+        for name in FIGURES[:2]
+        for published in (False, True)
+        if any(_figure_of(trial, part, name, published) is not None for trial in results.trials)
+    ]
+    columns += [Column(f"{name}, published" if published else name, group=part) for part, name, published in parts]
     rows, quiet = [], set()
     for trial in results.trials:
         if trial.run is None:
@@ -37,13 +44,37 @@ def figures_table(results: StudyResults) -> Table:
             row.append(figure(trial.test.get(name)))
             if show:
                 row.append(figure(published.get(name)))
-        rows.append([*row, figure(trial.validation.get("accuracy"))])
+        rows.append([*row, *(figure(_figure_of(trial, *part)) for part in parts)])
     return Table(
         "Models on the test images. Precision and recall are Keras’s: micro-averaged over the one-hot labels at threshold 0.5",
         columns,
         rows,
         quiet=quiet,
+        note=_about_losses(results),
     )
+
+
+def _figure_of(trial: TrialResult, part: str, name: str, published: bool) -> float | None:
+    if published:
+        return (trial.published or {}).get(part, {}).get(name)
+    return getattr(trial, part).get(name)
+
+
+def _about_losses(results: StudyResults) -> str:
+    """What is to be known of the figures on training images, and of losses that are published with an L2 penalty."""
+    words = []
+    if any(trial.train for trial in results.trials):
+        words.append("Figures on the training images are of after the training, without dropout.")
+    penalties = [
+        f"{trial.name} {figure(trial.train['penalty'])}"
+        for trial in results.trials
+        if (trial.published or {}).get("penalty") and trial.train.get("penalty") is not None
+    ]
+    if any((trial.published or {}).get("penalty") for trial in results.trials):
+        words.append("Published losses hold the L2 penalty of the model, and those measured here do not.")
+    if penalties:
+        words.append(f"With it, these are to be added: {'; '.join(penalties)}.")
+    return " ".join(words)
 
 
 def measures_table(results: StudyResults) -> Table:
@@ -184,10 +215,11 @@ def recipe_table(results: StudyResults) -> Table:
     )
 
 
-def notes(results: StudyResults) -> list[tuple[str, str]]:
-    """What the study says of its trials, sweeps and committees: `(name, note)`, each note one line of text."""
+def notes(results: StudyResults) -> Table:
+    """What the study says of its trials, sweeps and committees."""
     of = [(one.name, one.note) for one in (*results.study.trial, *results.study.sweep, *results.study.committee)]
-    return [(name, " ".join(note.split())) for name, note in of if note and note.strip()]
+    rows = [[name, " ".join(note.split())] for name, note in of if note and note.strip()]
+    return Table("Notes of the study", [Column("on", TEXT), Column("note", WIDE)], rows)
 
 
 def _augmentation(spec: dict[str, Any] | None) -> str:

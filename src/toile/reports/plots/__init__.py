@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toile.errors import Misuse, nearest
-from toile.reports.plots import accuracy, against, bars, classes, curves, groups, matrices, selection, sizes, sweeps
+from toile.reports.plots import (
+    accuracy,
+    against,
+    bars,
+    classes,
+    curves,
+    groups,
+    layers,
+    matrices,
+    selection,
+    sizes,
+    sweeps,
+)  # fmt: skip
 from toile.reports.plots.svg import svg
 from toile.reports.results.study import StudyResults
 
@@ -124,6 +136,21 @@ PLOTS = {
         "active); validation figures are taken at its end. The NumPy network's training loss holds its L2 penalty.",
         400,
         legend=curves.learning_curves_legend,
+    ),
+    "accuracy-over-loss": Plot(
+        curves.accuracy_over_loss,
+        curves.draw_accuracy_over_loss,
+        "Accuracy against loss along the epochs; the mark is the last one. Where a validation line turns right, its loss "
+        "grows again: the model becomes surer of its mistakes.",
+        400,
+        legend=curves.learning_curves_legend,
+    ),
+    "layers": Plot(
+        layers.layers,
+        layers.draw_layers,
+        "The layers of each different model, from the image down: what comes out of each (without the axis of images), and how "
+        "many parameters it has. Those in strong frames have some.",
+        400,
     ),
     "confusion-matrices": Plot(
         matrices.confusion_matrices,

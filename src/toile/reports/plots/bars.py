@@ -22,17 +22,20 @@ MOST = 12
 
 @dataclass(frozen=True)
 class Measure:
-    """What a panel shows: its title, the value of a line, the key of the published figure, and how a value is written."""
+    """What a panel shows: its title, the value of a line, the key of the published figure, how a value is written, and of which
+    part the published figure is, if not of the line's."""
 
     title: str
     value: Callable[[Line], float | None]
     key: str
     written: Callable[[float], str]
+    part: str = ""
 
 
 MEASURES = (
     # One label and one decision an image: every wrong decision is one false positive and one false negative.
     Measure("accuracy (the same as micro F1)", lambda line: line.mean("accuracy"), "accuracy", figure),
+    Measure("accuracy on the training images", lambda line: line.of("train", "accuracy"), "accuracy", figure, part="train"),
     Measure("ROC AUC, one-vs-one", lambda line: line.mean("roc_auc_ovo"), "roc_auc_ovo", figure),
     Measure("log loss", lambda line: line.mean("loss"), "loss", figure),
     # Published times are of other machines and stand beside nothing.
@@ -73,11 +76,15 @@ def measures(results: StudyResults) -> list[dict[str, Any]]:
 def _group(comparison: Comparison, shown: list[tuple[str, Line]], measure: Measure) -> dict[str, Any]:
     few = f" ({len(shown)} of {len(comparison.lines):,})" if len(shown) < len(comparison.lines) else ""
     rows = [
-        {"label": label, "value": value, "published": line.published.get(measure.key)}
+        {"label": label, "value": value, "published": _published(line, measure)}
         for label, line in shown
         if (value := measure.value(line)) is not None
     ]
     return {"name": comparison.name + few, "rows": rows}
+
+
+def _published(line: Line, measure: Measure) -> float | None:
+    return (line.published_of(measure.part) if measure.part else line.published).get(measure.key)
 
 
 def draw_measure(data: dict[str, Any]) -> Figure:

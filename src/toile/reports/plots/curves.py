@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from toile.reports.page.palette import MARKERS, SERIES, series
 from toile.reports.plots.accuracy import extremes
 from toile.reports.plots.svg import logarithmic, panel, spans_magnitudes
-from toile.reports.results.lines import Comparison, Line, comparisons
+from toile.reports.results.lines import Comparison, Line, comparisons, study_lines
 from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def learning_curves(results: StudyResults) -> list[dict[str, Any]]:
     A line of several seeds or folds is the mean of its trainings, as long as all of them go on. Of more than eight
     lines in a comparison, six of the highest and two of the lowest accuracies are shown.
 
+    A line of cross-validation that is no point of a sweep is shown fold by fold too.
+
     Returns:
         For each comparison and metric that some history has: `title`, `description`, `group` (the comparison's name),
         `lines`, each with `name`, `series` (within the panel), `split` (`train` or `validation`), `epochs` and `values`
@@ -34,7 +37,20 @@ def learning_curves(results: StudyResults) -> list[dict[str, Any]]:
     """
     found = comparisons(results)
     metrics = METRICS if len(found) == 1 else METRICS[:2]
-    return [made for one in found for metric in metrics if (made := _panel(one, metric)) is not None]
+    panels = [made for one in found for metric in metrics if (made := _panel(one, metric)) is not None]
+    folds = [one for line in study_lines(results) if (one := _folds(results, line)) is not None]
+    return panels + [made for one in folds for metric in METRICS[:2] if (made := _panel(one, metric)) is not None]
+
+
+def _folds(results: StudyResults, line: Line) -> Comparison | None:
+    """The folds of a line side by side, at most as many as there are colours; None where it has none, or a sweep has it."""
+    swept = any(line.name.startswith(f"{sweep.name}: ") for sweep in results.study.sweep)
+    if swept or len(line.trials) < 2 or any(trial.trial.get("fold") is None for trial in line.trials):
+        return None
+    shown = line.trials[:MOST]
+    few = f" (the first {MOST} of {len(line.trials)})" if len(shown) < len(line.trials) else ""
+    each = tuple((f"fold {trial.trial['fold'] + 1}", replace(line, trials=(trial,))) for trial in shown)
+    return Comparison(f"{line.name}, fold by fold{few}", each)
 
 
 def _panel(comparison: Comparison, metric: str) -> dict[str, Any] | None:
@@ -61,6 +77,59 @@ def _mean_curve(line: Line, key: str) -> tuple[np.ndarray, np.ndarray] | None:
     length = min(map(len, histories))
     epochs = np.array([row["epoch"] for row in histories[0][:length]])
     return epochs, np.mean([[row[key] for row in history[:length]] for history in histories], axis=0)
+
+
+def accuracy_over_loss(results: StudyResults) -> list[dict[str, Any]]:
+    """Accuracy against loss, epoch by epoch, for each comparison of the study: lines as in `learning_curves`.
+
+    Returns:
+        For each comparison: `title`, `description`, `group`, `lines`, each with `name`, `series`, `split`, and `losses` and
+        `accuracies` (arrays of equal length, an epoch each).
+    """
+    panels = []
+    for one in comparisons(results):
+        losses, accuracies = (_panel(one, metric) for metric in METRICS[:2])
+        if losses is None or accuracies is None:
+            continue
+        by_name = {(line["name"], line["split"]): line["values"] for line in losses["lines"]}
+        lines = [
+            {"name": line["name"], "series": line["series"], "split": line["split"], "losses": by_name[key],
+             "accuracies": line["values"]}
+            for line in accuracies["lines"]
+            if (key := (line["name"], line["split"])) in by_name
+        ]  # fmt: skip
+        if lines:
+            ends = "; ".join(
+                f"{line['name']} {line['split']} {line['losses'][-1]:.4f}, {line['accuracies'][-1]:.4f}" for line in lines
+            )
+            title = accuracies["title"].replace("accuracy", "accuracy over loss", 1)
+            panels.append(
+                {"title": title, "description": f"at the end, loss and accuracy: {ends}", "group": one.name, "lines": lines}
+            )
+    return panels
+
+
+def draw_accuracy_over_loss(data: dict[str, Any]) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = panel(360, 260, left=44, right=14, bottom=36)
+    for line in data["lines"]:
+        colour, train = series(line["series"]), line["split"] == "train"
+        style = {"color": colour, "linewidth": 1.0 if train else 1.5, "linestyle": (0, (3.5, 2.2)) if train else "solid"}
+        axes.plot(line["losses"], line["accuracies"], **style)
+        # A mark where it ends.
+        face = "none" if train else colour
+        marker = MARKERS[line["series"] % len(MARKERS)]
+        axes.plot(line["losses"][-1], line["accuracies"][-1], marker=marker, color=colour, markerfacecolor=face, markersize=6)
+    if spans_magnitudes(losses := [value for line in data["lines"] for value in line["losses"]]):
+        logarithmic(axes, "x", losses)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(True)
+    axes.set_xlabel("loss")
+    axes.set_title(data["title"])
+    return figure
 
 
 def draw_learning_curves(data: dict[str, Any]) -> Figure:

@@ -57,8 +57,16 @@ class Line:
     @property
     def published(self) -> dict[str, float]:
         """What a document publishes of the same part."""
-        key = "cross_validation" if self.part == "validation" else self.part
-        return (self.trials[0].published or {}).get(key, {})
+        return self.published_of("cross_validation" if self.part == "validation" else self.part)
+
+    def published_of(self, part: str) -> dict[str, float]:
+        """What a document publishes of a part."""
+        return (self.trials[0].published or {}).get(part, {})
+
+    def of(self, part: str, metric: str) -> float | None:
+        """A metric of some part (`train`, `validation` or `test`), as a mean over the trainings that have it."""
+        found = (getattr(trial, part).get(metric) for trial in self.trials)
+        return _mean([value for value in found if value is not None])
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,11 @@ class TrialResult:
         return self.run.metrics.get("test", {}) if self.run else {}
 
     @property
+    def train(self) -> dict[str, Any]:
+        """Of the training images, after the training; none where the run has got no such figures yet."""
+        return self.run.metrics.get("train", {}) if self.run else {}
+
+    @property
     def validation(self) -> dict[str, Any]:
         return self.run.metrics.get("validation", {}) if self.run else {}
 

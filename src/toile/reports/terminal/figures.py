@@ -1,14 +1,16 @@
-"""What the smaller verbs print: committees, comparisons, gradient checks."""
+"""What the smaller verbs print: committees, comparisons, gradient checks, layers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
 
 from toile.errors import ToileError
+from toile.models.outline import outline
 from toile.reports.text import MEAN_OF_MEMBERS, figure, shares
 from toile.terminal import Terminal
 
@@ -75,3 +77,21 @@ def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_plain, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def print_layers(name: str, path: Path) -> None:
+    """The layers of a stored model, as Keras's `model.summary` shows them.
+
+    Raises:
+        ToileError: it is a classical model, which has none, or no model at all.
+    """
+    rows = outline(path)
+    table = Table(title=f"The layers of {name}", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("layer", "kind", "options", "comes out"):
+        table.add_column(column, overflow="fold")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(row.name, row.kind, row.says, row.shape, f"{row.parameters:,}")
+    console = Terminal()
+    console.print(table)
+    console.print(f"{len(rows)} layers, {sum(row.parameters for row in rows):,} parameters")

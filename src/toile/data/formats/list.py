@@ -1,0 +1,216 @@
+"""A list of pictures, CSV, TSV or Parquet: filename,label and perhaps split; Hugging Face's metadata.csv and Parquet"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from toile.data import tables
+from toile.data.dataset import Dataset
+from toile.data.errors import DataError, reading
+from toile.data.layout import PARTS
+from toile.data.limits import Budget, plain
+from toile.data.picture_files import Listed, Reading, read_files
+from toile.errors import ToileError
+from toile.pictures.files import ENDINGS, folders, shown, walk
+from toile.pictures.read import Blob
+from toile.study.pictures import Fit, Ground
+from toile.text import cut, listed
+from toile.version import DISTRIBUTION
+
+_METADATA = ("metadata.csv", "metadata.tsv", "metadata.parquet")
+_MOST = 5_000_000  # lines
+_PIXELS = 4  # columns whose names end with numbers: as many are pixels, not a list
+
+
+@dataclass
+class _Table:
+    """Columns by name, in lower case; a picture in Parquet is a dictionary of `bytes` and `path`. `names`: of the classes."""
+
+    path: Path
+    columns: dict[str, list[Any]]
+    names: tuple[str, ...] | None = None
+
+
+def matches(path: Path) -> bool:
+    if path.is_dir():
+        return bool(_tables_in(path))
+    if path.suffix.lower() == ".parquet":
+        return True
+    if not tables.is_table(path):
+        return False
+    names = tables.header(path)
+    return bool(set(names) & {*tables.FILES, *tables.IDS}) and sum(name[-1:].isdigit() for name in names) < _PIXELS
+
+
+def read(
+    path: Path,
+    test_path: Path | None,
+    class_names: tuple[str, ...] | None,
+    *,
+    size: int | tuple[int, int] | None = None,
+    fit: Fit = "pad",
+    transparency: Ground | None = None,
+    upright: bool = True,
+    on_error: Literal["stop", "skip"] = "stop",
+    label: str | None = None,
+) -> Dataset:
+    """Files are looked for beside the list, and where that has no such file by their names in the folders beside it."""
+    sources = _tables_in(path) if path.is_dir() else [("train", path)]
+    if test_path is not None:
+        if any(part == "test" for part, _ in sources):
+            raise DataError(f"{path}: holds test images already; leave out test_path ({test_path})")
+        apart = _tables_in(test_path) if test_path.is_dir() else [("test", test_path)]
+        sources += [("test", one) for _, one in apart]
+    files: list[Listed] = []
+    names, budget = class_names, Budget()
+    for part, source in sources:
+        table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
+        names = names if names is not None else table.names
+        files += _listed(table, part, path if path.is_dir() else path.parent, label)
+    return read_files(path, files, names, Reading(size, fit, transparency, upright, on_error))
+
+
+def _tables_in(folder: Path) -> list[tuple[str, Path]]:
+    """(part, table) of a folder as Hugging Face has them: metadata.csv in it or in train/ and test/; or Parquet files, called
+    train-00000-of-00001.parquet and the like, in it or in data/."""
+    inside = [(_part_of(one.name), one) for one in folders(folder)]
+    places = [("train", folder), *((part, one) for part, one in inside if part is not None)]
+    found = [(part, place / name) for part, place in places for name in _METADATA if (place / name).is_file()]
+    if found:
+        return found
+    for place in (folder, folder / "data"):
+        files = sorted(place.glob("*.parquet")) if place.is_dir() else []
+        if files:
+            return [(_part_of(one.name.partition("-")[0].removesuffix(".parquet")) or "train", one) for one in files]
+    return []
+
+
+def _part_of(name: str) -> str | None:
+    return next((part for part, names in PARTS.items() if name.lower() in names), None)
+
+
+def _text(path: Path) -> _Table:
+    lines = tables.rows(path, _MOST)
+    _, names = next(lines)
+    columns: dict[str, list[Any]] = {name.lower(): [] for name in names}
+    if len(columns) < len(names):
+        raise DataError(f"{path}: line 1: two columns of one name, in {listed(names, 8)}")
+    for number, cells in lines:
+        if len(cells) != len(names):
+            raise DataError(f"{path}: line {number} has {len(cells)} cells; expected {len(names)}: {listed(names, 8)}")
+        for name, cell in zip(columns, cells, strict=True):
+            columns[name].append(cell)
+    return _Table(path, columns)
+
+
+def _parquet(path: Path, budget: Budget) -> _Table:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError:
+        said = "Parquet is read by the extra `parquet`"
+        raise ToileError(f"{path}: {said}; `pip install '{DISTRIBUTION}[parquet]'` installs it") from None
+    plain(path)
+    with reading(path, "not a whole Parquet file"):
+        file = parquet.ParquetFile(path)
+        budget.take(sum(file.metadata.row_group(at).total_byte_size for at in range(file.metadata.num_row_groups)), path)
+        table = file.read()
+        columns = {name.lower(): table.column(name).to_pylist() for name in table.column_names}
+        return _Table(path, columns, _hugging_names((table.schema.metadata or {}).get(b"huggingface")))
+
+
+def _hugging_names(metadata: bytes | None) -> tuple[str, ...] | None:
+    """What Hugging Face's ClassLabel calls the classes, from the metadata of a Parquet file."""
+    import json
+
+    features = json.loads(metadata).get("info", {}).get("features", {}) if metadata else {}
+    found = [one["names"] for one in features.values() if isinstance(one, dict) and one.get("_type") == "ClassLabel"]
+    return tuple(map(str, found[0])) if len(found) == 1 else None
+
+
+def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator[Listed]:
+    names, path = list(table.columns), table.path
+    files = tables.column(names, tables.FILES, "file", path)
+    if files is None:
+        files = tables.column(names, tables.IDS, "file", path)
+    labels = tables.column(names, tables.LABELS, "label", path, label)
+    splits = tables.column(names, tables.SPLITS, "split", path)
+    if files is None or labels is None:
+        what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
+        way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
+        raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
+    found = _Files(path, root)
+    column = list(table.columns.values())
+    for row, (file, of) in enumerate(zip(column[files], column[labels], strict=True), 1):
+        if of is None or of == "":
+            raise DataError(f"{path}: row {row}: no label; expected the class of {_called(file)}")
+        said = part if splits is None else _said(column[splits][row - 1], path, row)
+        others = {
+            name: str(values[row - 1]) for name, values in table.columns.items() if name not in (names[files], names[labels])
+        }
+        source, name = found.of(file, row)
+        yield Listed(said, of, source, name, others)
+
+
+def _said(text: Any, path: Path, row: int) -> str:
+    part = _part_of(str(text).strip()) if text not in (None, "") else "train"
+    if part is None:
+        wanted = "; ".join(f"{part}: {', '.join(names)}" for part, names in PARTS.items())
+        raise DataError(f"{path}: row {row}: the split is {cut(str(text), 40)!r}; expected {wanted}")
+    return part
+
+
+def _called(file: Any) -> str:
+    return cut(str(file.get("path") if isinstance(file, dict) else file), 80)
+
+
+class _Files:
+    """Finds the files of a list: beside it, or by their names anywhere in the folder; with or without their ending."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path, self.root = path, root
+        self.known: dict[str, list[Path]] | None = None
+
+    def of(self, file: Any, row: int) -> tuple[Path | Blob, str]:
+        if isinstance(file, dict) and file.get("bytes") is not None:
+            name = str(file.get("path") or f"row {row}")
+            return Blob(f"{self.path}, {name}", file["bytes"]), name
+        if isinstance(file, bytes):
+            return Blob(f"{self.path}, row {row}", file), f"row {row}"
+        said = str(file.get("path") if isinstance(file, dict) else file).strip()
+        plainly = said.replace("\\", "/")
+        if not plainly or "\0" in plainly:
+            raise DataError(f"{self.path}: row {row}: {cut(said, 60)!r} is no name of a file")
+        for place in (self.path.parent / plainly, self.root / plainly):
+            if _is_file(place):
+                return place, _within(place, self.root)
+        found = self._by_name(plainly.rpartition("/")[2])
+        if len(found) != 1:
+            why = "no such file" if not found else f"several files: {listed((_within(one, self.root) for one in found), 3)}"
+            raise DataError(f"{self.path}: row {row}: {cut(said, 80)!r}: {why}, beside the list or in the folders there")
+        return found[0], _within(found[0], self.root)
+
+    def _by_name(self, name: str) -> list[Path]:
+        if self.known is None:
+            self.known = {}
+            for entry in walk(self.root):
+                if Path(entry.name).suffix.lower() in ENDINGS:
+                    for key in {entry.name, Path(entry.name).stem}:
+                        self.known.setdefault(key, []).append(Path(entry.path))
+        return self.known.get(name, [])
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long a name, or links in a circle
+        return False
+
+
+def _within(path: Path, root: Path) -> str:
+    try:
+        return shown(path, root)
+    except ValueError:  # it lies elsewhere
+        return path.as_posix()

@@ -1,0 +1,117 @@
+"""What the documents say in words and their own figures contradict, with ours beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from toile.reports.ledger.published import Figure
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a document beside its own figures.
+
+    Args:
+        study: whose document.
+        says: the sentence, in our words, or quoted.
+        but: what its own tables or logs say instead.
+        figures: `(line, part, metric)` of the figures that it is about; published and measured ones are laid side by side.
+    """
+
+    study: str
+    says: str
+    but: str
+    figures: tuple[tuple[str, str, str], ...]
+
+
+def section(claims: Sequence[Claim], found: Sequence[Figure]) -> list[str]:
+    """Lines of Markdown, a row a claim; none without claims.
+
+    Args:
+        found: all published figures with the measured ones.
+    """
+    if not claims:
+        return []
+    known = {(one.study, one.line, one.part, one.metric): one for one in found if one.class_index is None}
+    lines = [
+        "", "## Claims that the documents' own figures contradict", "",
+        "| study | the document says | its own figures | published → measured here |",
+        "| --- | --- | --- | --- |",
+    ]  # fmt: skip
+    for claim in claims:
+        beside = "; ".join(_beside(known[claim.study, *which]) for which in claim.figures)
+        lines.append(f"| {claim.study} | {claim.says} | {claim.but} | {beside} |")
+    return lines
+
+
+def _beside(one: Figure) -> str:
+    measured = "not measured" if one.measured is None else f"{one.measured:.4f}"
+    return f"{one.line}, {one.metric} ({one.part.replace('_', '-')}) {one.published:.4f} → {measured}"
+
+
+def _all(lines: Sequence[str], part: str, metric: str = "accuracy") -> tuple[tuple[str, str, str], ...]:
+    return tuple((line, part, metric) for line in lines)
+
+
+MEANS = "average of three: the mean of its members' figures, which no committee has"
+CLAIMS = (
+    Claim(
+        "committee", "The combined model is made by averaging the predicted probabilities, and is better than two members.",
+        "Its figures are the means of the members' figures; no averaged probability was ever evaluated.",
+        ((MEANS, "mean of members", "accuracy"),),
+    ),
+    Claim(
+        "five-classes", "Model 2 has reduced the overfitting, but the accuracy has reduced as well.",
+        "Its training accuracy is lower; its validation and test accuracies are higher than model 1's.",
+        (*_all(("model-1", "model-2"), "validation"), *_all(("model-1", "model-2"), "test")),
+    ),
+    Claim(
+        "five-classes", "For all models, the loss decreases as the accuracy increases.",
+        "From 30 to 70 epochs the validation accuracy of model 4 rises, and its validation loss too.",
+        (*_all(("model-4, 30 epochs", "model-4, 70 epochs"), "validation"),
+         *_all(("model-4, 30 epochs", "model-4, 70 epochs"), "validation", "loss")),
+    ),
+    Claim(
+        "ann-cnn-study", "The 25-epoch network is right on 88.25 % of the test images.", "The program printed 0.8885.",
+        _all(("ann, 25 epochs",), "test"),
+    ),
+    Claim(
+        "ann-cnn-study", "10-fold cross-validation has the highest test accuracy.",
+        "Its mean of 5 folds is higher than that of 10. Both are of held-out training images; the test images were not asked.",
+        _all(("ann, 25 epochs, 5 folds", "ann, 25 epochs, 10 folds"), "cross_validation"),
+    ),
+    Claim(
+        "ann-cnn-study", "With more epochs the test accuracy rises up to a threshold and then falls.",
+        "It goes 0.8885, 0.8895, 0.8868, 0.8906: the longest training is the best. It is the loss that rises throughout.",
+        (*_all(("ann, 50 epochs", "ann, 100 epochs", "ann, 200 epochs"), "test"),
+         *_all(("ann, 50 epochs", "ann, 100 epochs", "ann, 200 epochs"), "test", "loss")),
+    ),
+    Claim(
+        "ann-cnn-study", "With a dropout rate from 0.0 to 0.3 the accuracy decreases.",
+        "It rises to 0.8961 at 0.2, the best of the four, as the text says elsewhere; 0.3 too is above none.",
+        _all(("2 dense layers, 50 epochs", "2 dense layers, dropout 0.1, 50 epochs", "2 dense layers, dropout 0.2, 50 epochs",
+              "2 dense layers, dropout 0.3, 50 epochs"), "test"),
+    ),
+    Claim(
+        "augmentation", "80 epochs were chosen for the deeper model, because beyond them it overfit rapidly.",
+        "Its log runs to 100 epochs, and the published figures are those of epoch 100.",
+        _all(("deeper, 80 epochs",), "validation"),
+    ),
+    Claim(
+        "augmentation", "After the affine augmentation: 86.38 % on validation images and 86.43 % on test images.",
+        "The program printed 0.8657 and 0.8720.",
+        (*_all(("deeper, affine augmentation, 100 more epochs",), "validation"),
+         *_all(("deeper, affine augmentation, 100 more epochs",), "test")),
+    ),
+    Claim(
+        "augmentation", "The elastic augmentation with Adamax improves the deeper model: up to 92.67 % and 92.45 %.",
+        "The program printed 0.9133 and 0.9132, which is below the model without augmentation (0.9195 and 0.9177).",
+        (*_all(("deeper, 80 epochs", "deeper, elastic augmentation, Adamax, cosine restarts, 100 more epochs"), "validation"),
+         *_all(("deeper, 80 epochs", "deeper, elastic augmentation, Adamax, cosine restarts, 100 more epochs"), "test")),
+    ),
+    Claim(
+        "augmentation", "After VGG16: 86 % on validation images, 85 % on test images, 90 % on training images.",
+        "The program printed 0.9292 on training images.", _all(("vgg16, 100 epochs",), "train"),
+    ),
+)  # fmt: skip

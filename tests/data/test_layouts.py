@@ -1,0 +1,322 @@
+"""Data sets in the layouts that people have: each is read as it is meant, or refused in one line that says what to do."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from toile.data.audit import audit
+from toile.data.dataset import Dataset
+from toile.data.errors import DataError
+from toile.data.load import load
+from toile.errors import ToileError
+from toile.study.spec import DatasetSpec
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (12, 6, 6), dtype=np.uint8)
+COLOUR = RNG.integers(0, 256, (12, 6, 6, 3), dtype=np.uint8)
+LABELS = np.arange(12) % 3
+WORDS = np.array(["boot", "coat", "shirt"])[LABELS]
+
+
+def opened(path: Path, **said) -> Dataset:
+    return load(DatasetSpec(path=str(path), **said))
+
+
+def table(images: np.ndarray, labels, header: list[str] | None, *, between: str = ",", last: bool = False, ids=None) -> str:
+    """Pixels in a table; `header` has the label's name and that of the pixels with a place for their number."""
+    rows = [] if header is None else [header]
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        row = [*map(str, image.ravel()), str(label)] if last else [str(label), *map(str, image.ravel())]
+        rows.append(([str(ids[number])] if ids is not None else []) + row)
+    return "\n".join(between.join(row) for row in rows) + "\n"
+
+
+def header(count: int, pixel: str = "pixel{}", label: str = "label", last: bool = False, begin: int = 1) -> list[str]:
+    pixels = [pixel.format(number) for number in range(begin, begin + count)]
+    return [*pixels, label] if last else [label, *pixels]
+
+
+def by_side(side: int) -> list[str]:
+    return [f"{row}x{column}" for row in range(1, side + 1) for column in range(1, side + 1)]
+
+
+CSV = {
+    "label last": (table(GREY, LABELS, header(36, last=True), last=True), {}),
+    "target, 0-based": (table(GREY, LABELS, header(36, label="Target", begin=0)), {}),
+    "class and semicolons": (table(GREY, LABELS, header(36, label="class"), between=";"), {}),
+    "tabs": (table(GREY, LABELS, header(36), between="\t"), {}),
+    "1x1 to 6x6": (table(GREY, LABELS, ["label", *by_side(6)]), {}),
+    "padded numbers, label last": (table(GREY, LABELS, header(36, "pixel{:04}", last=True, begin=0), last=True), {}),
+    "pandas index": (table(GREY, LABELS, ["", *header(36)], ids=range(12)), {}),
+    "ids": (table(GREY, LABELS, ["ImageId", *header(36)], ids=range(100, 112)), {}),
+    "no header": (table(GREY, LABELS, None), {}),
+    "no header, label last": (table(GREY, LABELS, None, last=True), {}),
+    "byte order mark and quotes": (
+        "\ufeff" + table(GREY, LABELS, [f'"{name}"' for name in header(36)]).replace("\n", "\r\n"),
+        {},
+    ),
+    "another label": (table(GREY, LABELS, header(36, label="emotion")), {"label": "emotion"}),
+    "numbers as names": (table(GREY, LABELS, header(36, "{}", begin=0)), {}),
+    "fractions": (table(GREY / 255, LABELS, header(36)), {}),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", CSV)
+def test_pixels_in_a_table(tmp_path, name, packed):
+    text, said = CSV[name]
+    path = tmp_path / ("made.csv.gz" if packed else "made.csv")
+    path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    dataset = opened(path, **said)
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    assert dataset.train.labels.tolist() == LABELS.tolist() and dataset.class_names == ("0", "1", "2")
+
+
+def test_pixels_in_a_table_with_words_colours_and_other_sizes(tmp_path):
+    (tmp_path / "a.csv").write_text(table(COLOUR, WORDS, header(108)))
+    dataset = opened(tmp_path / "a.csv")
+    np.testing.assert_array_equal(dataset.train.images, COLOUR)
+    assert dataset.class_names == ("boot", "coat", "shirt") and dataset.train.labels.tolist() == LABELS.tolist()
+    (tmp_path / "b.csv").write_text(table(GREY.reshape(12, 4, 9), WORDS, None))
+    assert opened(tmp_path / "b.csv", size=[4, 9]).train.images.shape == (12, 4, 9, 1)
+    (tmp_path / "c.csv").write_text(table(COLOUR.reshape(12, 9, 4, 3), LABELS, header(108)))
+    assert opened(tmp_path / "c.csv", size=[9, 4]).train.images.shape == (12, 9, 4, 3)
+    (tmp_path / "d.csv").write_text(table(GREY, LABELS + 300, header(36)))
+    assert opened(tmp_path / "d.csv").class_names == ("300", "301", "302")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            table(GREY, LABELS, header(36, label="emotion")),
+            r'column \'emotion\' is neither a label .*write `label = "emotion"`',
+        ),
+        (table(GREY[:, :5], LABELS, header(30)), r"30 pixel columns; expected a square number.*`size = \[height, width\]`"),
+        (
+            table(GREY, LABELS, ["class", "label", *header(35)[1:]]),
+            'which column has the labels, class, label.*`label = "class"`',
+        ),
+        (table(GREY % 3, LABELS, None), "which column has the labels"),
+        (table(GREY, LABELS, header(36)) + "0,1\n", "line 14 has 2 columns; expected 37"),
+        (table(GREY, LABELS, ["label", *by_side(6)[::-1]]), "are not all pixels, row by row"),
+        (table(GREY, LABELS, header(36)) + ",".join(["1"] + ["0.5"] * 36) + "\n", "pixel column 1 is '0.5'"),
+    ],
+)
+def test_tables_that_are_refused_say_what_to_do(tmp_path, text, said):
+    (tmp_path / "bad.csv").write_text(text)
+    with pytest.raises(DataError, match=said) as caught:
+        opened(tmp_path / "bad.csv")
+    assert "bad.csv" in str(caught.value)
+
+
+FIRST = COLOUR.transpose(0, 3, 1, 2)
+
+
+def parts(x: str, y: str, images: np.ndarray, labels: np.ndarray = LABELS) -> dict[str, np.ndarray]:
+    """Two parts under names with a place for the part's."""
+    both = (("train", slice(0, 8)), ("test", slice(8, 12)))
+    return {name.format(part): array[at] for part, at in both for name, array in ((x, images), (y, labels))}
+
+
+NPZ = {
+    "X_train": (parts("X_{}", "Y_{}", COLOUR), COLOUR),
+    "train_data": (parts("{}_data", "{}_labels", COLOUR), COLOUR),
+    "channels first": (parts("images_{}", "labels_{}", FIRST), COLOUR),
+    "one-hot": (parts("x_{}", "y_{}", GREY, np.eye(3)[LABELS]), GREY),
+    "floats": (parts("x_{}", "y_{}", GREY / 255), GREY),
+    "floats to 255": (parts("x_{}", "y_{}", GREY * 1.0), GREY),
+    "floats and bytes": ({**parts("x_{}", "y_{}", GREY), "x_train": GREY[:8] / 255}, GREY),
+    "others beside": ({**parts("{}X", "{}Y", GREY), "ids": LABELS}, GREY),
+}
+
+
+@pytest.mark.parametrize("name", NPZ)
+def test_arrays_by_the_names_that_people_give(tmp_path, name):
+    arrays, images = NPZ[name]
+    np.savez_compressed(tmp_path / "made.npz", **arrays)
+    dataset = opened(tmp_path / "made.npz")
+    images = images.reshape(12, 6, 6, -1)
+    np.testing.assert_array_equal(dataset.train.images, images[:8])
+    np.testing.assert_array_equal(dataset.test.images, images[8:])
+    assert dataset.train.labels.tolist() == LABELS[:8].tolist() and dataset.classes == 3
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"data": GREY, "labels": WORDS},
+        {"X": GREY, "y": LABELS, "class_names": np.array(["boot", "coat", "shirt"])},
+        {"X": GREY, "y": LABELS + 1, "label_names": np.array([b"boot", b"coat", b"shirt"])},
+        {"images": GREY, "target": LABELS, "classes": np.array(["boot", "coat", "shirt"])},
+        {"arr_0": GREY, "arr_1": WORDS},
+    ],
+)
+def test_words_and_names_of_classes_inside(tmp_path, arrays):
+    np.savez(tmp_path / "made.npz", **arrays)
+    dataset = opened(tmp_path / "made.npz")
+    assert dataset.class_names == ("boot", "coat", "shirt") and dataset.train.labels.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (GREY / 127.5 - 1, r"pixels lie in -1..1; .* brought to -1..1: \(x \+ 1\) / 2 takes that back"),
+        (GREY.astype(np.uint16) * 16, "they seem to have 12 bits: x // 16 leaves the upper 8"),
+        (RNG.normal(0, 1, GREY.shape), "signed or standardised"),
+        (np.zeros((12, 6, 6, 4), np.uint8), r"left out by x\[..., :-1\]"),
+    ],
+)
+def test_arrays_that_are_refused_say_what_to_do(tmp_path, images, said):
+    np.savez(tmp_path / "bad.npz", x=images, y=LABELS)
+    with pytest.raises(DataError, match=said):
+        opened(tmp_path / "bad.npz")
+
+
+def test_fractions_a_little_above_1_are_no_black_images(tmp_path):
+    fractions = GREY / 255 * 1.008 - 0.004
+    np.savez(tmp_path / "made.npz", x=fractions, y=LABELS)
+    dataset = opened(tmp_path / "made.npz")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], np.clip(np.rint(fractions * 255), 0, 255))
+    assert any("pixels lie in -0.004..1.004: taken for 0..1" in one for one in audit(dataset)["warnings"])
+    dataset.save(tmp_path / "kept")
+    assert Dataset.open(tmp_path / "kept").notes == dataset.notes
+
+
+def write_idx(folder: Path, begin: str, images: np.ndarray, labels: np.ndarray) -> None:
+    for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+        head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+        (folder / f"{begin}-{kind}-ubyte.gz").write_bytes(gzip.compress(head + array.astype(np.uint8).tobytes()))
+
+
+def test_emnist(tmp_path):
+    """Letters are 1..26, and lie on their sides; what the labels mean stands in a file beside them."""
+    wide = RNG.integers(0, 256, (12, 4, 6), dtype=np.uint8)
+    for part, at in (("train", slice(0, 9)), ("test", slice(9, 12))):
+        write_idx(tmp_path, f"emnist-letters-{part}", wide[at], LABELS[at] + 1)
+    dataset = opened(tmp_path, transpose=True)
+    np.testing.assert_array_equal(dataset.train.images[..., 0], wide[:9].swapaxes(1, 2))
+    assert (dataset.class_names, dataset.first, len(dataset.test)) == (("1", "2", "3"), 1, 3)
+    assert audit(dataset)["warnings"] == []
+    (tmp_path / "emnist-letters-mapping.txt").write_text("1 65 97\n2 66 98\n3 67 99\n")
+    lying = opened(tmp_path)
+    assert lying.class_names == ("A / a", "B / b", "C / c") and lying.image_shape == (4, 6, 1)
+    assert "`transpose = true`" in lying.notes[0]
+    write_idx(tmp_path, "emnist-digits-train", wide, LABELS)
+    with pytest.raises(DataError, match="several data sets: emnist-digits-train-images-idx3-ubyte"):
+        opened(tmp_path)
+    both = opened(tmp_path / "emnist-letters-train-images-idx3-ubyte.gz", transpose=True, test_path=str(tmp_path))
+    assert (len(both.train), len(both.test)) == (9, 3)
+
+
+def png(image: np.ndarray) -> bytes:
+    held = io.BytesIO()
+    Image.fromarray(image).save(held, "PNG")
+    return held.getvalue()
+
+
+def write_pictures(folder: Path, images: np.ndarray, ending: str = ".png") -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"{number:02}{ending}" for number in range(len(images))]
+    for name, image in zip(names, images, strict=True):
+        (folder / name).write_bytes(png(image))
+    return names
+
+
+def lines(*columns, between: str = ",") -> str:
+    return "\n".join(between.join(map(str, row)) for row in zip(*columns, strict=True)) + "\n"
+
+
+def test_a_list_with_splits(tmp_path):
+    names = write_pictures(tmp_path / "pics", COLOUR)
+    parts = ["train"] * 6 + ["val"] * 3 + ["Test"] * 3
+    text = "Filename;Class;Split;patient\n" + lines([f"pics/{name}" for name in names], WORDS, parts, LABELS, between=";")
+    (tmp_path / "list.csv").write_text("\ufeff" + text)
+    dataset = opened(tmp_path / "list.csv")
+    assert {name: len(part) for name, part in dataset.parts.items()} == {"train": 6, "validation": 3, "test": 3}
+    np.testing.assert_array_equal(dataset.test.images, COLOUR[9:])
+    assert dataset.test.names.tolist() == ["pics/09.png", "pics/10.png", "pics/11.png"]
+    assert dataset.class_names == ("boot", "coat", "shirt")
+
+
+def test_a_list_of_ids_whose_pictures_lie_elsewhere(tmp_path):
+    """As on Kaggle: train.csv has ids without an ending, and a folder has the pictures."""
+    names = write_pictures(tmp_path / "train" / "images", GREY)
+    (tmp_path / "train.tsv").write_text(
+        "id\tlabel\n" + lines([name.removesuffix(".png") for name in names], LABELS, between="\t")
+    )
+    dataset = opened(tmp_path / "train.tsv")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    assert dataset.train.labels.tolist() == LABELS.tolist() and dataset.form is not None
+
+
+def test_metadata_beside_pictures(tmp_path):
+    for part, at in (("train", slice(0, 8)), ("test", slice(8, 12))):
+        names = write_pictures(tmp_path / "set" / part, GREY[at])
+        (tmp_path / "set" / part / "metadata.csv").write_text("file_name,label\n" + lines(names, WORDS[at]))
+    dataset = opened(tmp_path / "set")
+    np.testing.assert_array_equal(dataset.test.images[..., 0], GREY[8:])
+    assert dataset.test.names.tolist()[0] == "test/00.png" and dataset.test.labels.tolist() == LABELS[8:].tolist()
+
+
+def write_parquet(path: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [{"bytes": png(image), "path": f"{number}.png"} for number, image in enumerate(images)]
+    features = {"image": {"_type": "Image"}, "label": {"names": ["boot", "coat", "shirt"], "_type": "ClassLabel"}}
+    made = arrow.table({"image": pictures, "label": labels})
+    said = {"huggingface": json.dumps({"info": {"features": features}})}
+    parquet.write_table(made.replace_schema_metadata(said), path)
+
+
+def test_parquet_with_bytes_of_pictures(tmp_path):
+    write_parquet(tmp_path / "set" / "data" / "train-00000-of-00001.parquet", COLOUR[:8], LABELS[:8])
+    write_parquet(tmp_path / "set" / "data" / "test-00000-of-00001.parquet", COLOUR[8:], LABELS[8:])
+    dataset = opened(tmp_path / "set")
+    np.testing.assert_array_equal(dataset.train.images, COLOUR[:8])
+    np.testing.assert_array_equal(dataset.test.images, COLOUR[8:])
+    assert dataset.class_names == ("boot", "coat", "shirt") and dataset.test.labels.tolist() == LABELS[8:].tolist()
+    one = opened(tmp_path / "set" / "data" / "train-00000-of-00001.parquet", size=4)
+    assert one.image_shape == (4, 4, 3) and one.train.names[0] == "0.png"
+
+
+def test_parquet_names_the_extra_that_reads_it(tmp_path, monkeypatch):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ToileError, match=r"a\.parquet: .*`pip install 'toile-workbench\[parquet\]'`"):
+        opened(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("filename,label\nnone.png,a\n", "row 1: 'none.png': no such file, beside the list or in the folders there"),
+        ("filename,label\n00.png,\n", "row 1: no label; expected the class of 00.png"),
+        ("filename,kind\n00.png,a\n", r"no column of labels \(label, .*there are: filename, kind; say which it is: `label = "),
+        ("filename,label,split\n00.png,a,fold1\n", "row 1: the split is 'fold1'; expected train: train, training; validation"),
+        ("filename,label\n00.png,a,b\n", "line 2 has 3 cells; expected 2: filename, label"),
+        ("filename,label,split\n00.png,a,test\n", "no picture of the train part"),
+        ("filename,label\nsame.png,a\n", "several files: a/same.png, b/same.png"),
+        ("filename,label\nbroken.png,a\n00.png,a\n", r"1 file that cannot be used:\n  broken.png: "),
+    ],
+)
+def test_lists_that_are_refused_say_what_to_do(tmp_path, text, said):
+    write_pictures(tmp_path, GREY[:1])
+    (tmp_path / "broken.png").write_bytes(b"none")
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.png").write_bytes(png(GREY[0]))
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(DataError, match=said) as caught:
+        opened(tmp_path / "list.csv")
+    assert "list.csv" in str(caught.value)
