@@ -13,6 +13,7 @@ from toile.data.registry import about
 from toile.evaluation.calibrators import CALIBRATIONS
 from toile.evaluation.metrics import METRICS
 from toile.models import architectures
+from toile.reports.checks import CHECKS
 from toile.study import schedules
 from toile.study.optimizers import OPTIMIZERS
 
@@ -27,6 +28,7 @@ def everything() -> dict[str, dict[str, str]]:
         "rules": {name: _line(rule) for name, rule in RULES.items()},
         "calibrations": {name: kind.about for name, kind in CALIBRATIONS.items()},
         "metrics": {name: metric.title for name, metric in METRICS.items()},
+        "checks": {code: check.name for code, check in CHECKS.items()},
         "schedules": {name: _line(kind) for name, kind in schedule_types().items()},
         "optimizers": {name: f"learning rate {o['learning_rate']:g} unless given" for name, o in OPTIMIZERS.items()},
     }

@@ -98,6 +98,8 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
     only
         As for run: shows the trials that it would train or find stored.
     """
+    from toile.reports.checks import checks
+    from toile.reports.results.gather import gather
     from toile.runner import committees, show
     from toile.runner import run as runs
 
@@ -107,7 +109,8 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
         made.store.audit(made.dataset, spec) for spec in dict.fromkeys(one.trial.split for one in made.matching(only or ()))
     ]
     suspicious = dict.fromkeys(warning for found in audits for warning in found["warnings"])
-    warnings = [*suspicious, *unobtainable, *committees.notes(made)]
+    checked = [f"{one.code} {one.name}: {one.text}" for one in checks(gather(made, joined=False)) if not one.silenced]
+    warnings = [*suspicious, *unobtainable, *committees.notes(made), *checked]
     found = show.planned(made, workers, only or ()) | {"warnings": warnings}
     for warning in found["warnings"]:
         say(f"warning: {warning}")

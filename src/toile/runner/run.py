@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
+from toile.runner import baselines
 from toile.runner.events import Event
 from toile.runner.executor import Executor, execute
 from toile.runner.jobs import jobs
@@ -98,6 +99,8 @@ def run(
             if planned.weights and (content := planned.trial.architecture.weights):
                 plan.store.keep_weights(planned.weights, content)
         plan.store.keep(plan.dataset, plan.requested)
+        if plan.study.baselines:
+            baselines.make(plan)
         with nullcontext(executor) if executor else Local() as place:
             limit = TimeLimit(minutes, lambda job: plan.seconds(job.longest)) if minutes is not None else None
             errors |= execute(jobs(pending), plan.store, place, tell, limit=limit)

@@ -74,12 +74,14 @@ def parsed(text: str, path: Path) -> LoadedStudy:
 def catalogue() -> file.Catalogue:
     """Every name that a study may use."""
     from toile.committee.rules import RULES
+    from toile.reports.checks import CHECKS
 
     return file.Catalogue(
         datasets=sources.names(),
         formats=formats.names(),
         rules=tuple(RULES),
         architectures={name: architectures.options_model(name) for name in architectures.names()},
+        checks=tuple(CHECKS),
         lacking=samplers.lacking(),
     )
 

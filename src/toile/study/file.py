@@ -35,6 +35,7 @@ class Catalogue:
     formats: tuple[str, ...]
     rules: tuple[str, ...]
     architectures: Mapping[str, type[BaseModel]]
+    checks: tuple[str, ...] = ()
     # Why a sampler of searches cannot be used here, by name.
     lacking: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -152,6 +153,10 @@ def _names(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
         yield where, unknown("data set", name, catalogue.datasets) + hint
     if isinstance(form, str) and form not in catalogue.formats:
         yield ("dataset", "format"), unknown("format", form, catalogue.formats)
+    silence = content.get("silence")
+    for code in silence if is_table(silence) else ():
+        if code not in catalogue.checks:
+            yield ("silence", code), unknown("check", code, catalogue.checks)
     for i, table in _tables(content, "committee"):
         if isinstance(rule := table.get("rule"), str) and rule not in catalogue.rules:
             yield ("committee", i, "rule"), unknown("rule", rule, catalogue.rules)

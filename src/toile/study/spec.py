@@ -293,3 +293,11 @@ class StudySpec(Spec):
     comparison: Annotated[tuple[ComparisonSpec, ...], BeforeValidator(_tables)] = Field(
         default=(), description="trials to be shown side by side; each sweep is one by itself"
     )
+    baselines: bool = Field(
+        default=True,
+        description="whether the commonest class and a logistic regression are made too, in seconds, to be shown beside all",
+    )
+    silence: dict[str, Name] = Field(
+        default_factory=dict,
+        description='checks that are not to warn, each with the reason, which the report shows: `T004 = "…"`',
+    )

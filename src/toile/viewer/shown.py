@@ -13,6 +13,7 @@ from typing import Any
 from toile.data.errors import DataError
 from toile.errors import Misuse, ToileError
 from toile.models.backbones import WeightsMissing
+from toile.reports.checks import checks
 from toile.reports.page.findings import findings
 from toile.reports.results.gather import gather
 from toile.reports.results.study import StudyResults
@@ -127,6 +128,7 @@ class Studies:
         return plain({
             **_about(made, states),
             "findings": findings(results),
+            "checks": [asdict(one) for one in checks(results)],
             "classes": results.dataset.class_names,
             "trials": [
                 {

@@ -6,7 +6,8 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
-from toile.reports.page import audit, calibration, comparisons, galleries, palette, provenance, students, tables
+from toile.reports.checks import checks
+from toile.reports.page import audit, baselines, calibration, comparisons, galleries, palette, provenance, students, tables
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import lines
@@ -71,6 +72,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "stand_in": stand_in(results),
         "colours": Markup(palette.css()),
         "findings": findings(results),
+        "checks": checks(results),
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),
@@ -88,6 +90,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "audit": audit.audit_table(results),
             "comparisons": comparisons.comparison_table(results),
             "figures": tables.figures_table(results),
+            "baselines": baselines.baselines_table(results),
             "lines": lines.lines_table(results),
             "measures": tables.measures_table(results),
             "training": tables.training_table(results),

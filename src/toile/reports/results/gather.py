@@ -13,24 +13,27 @@ from toile.data.dataset import Images
 from toile.evaluation.metrics import METRICS, evaluate
 from toile.evaluation.predictions import Predictions
 from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
-from toile.runner import committees
+from toile.runner import baselines, committees
 from toile.runner.committees import Group, Member
 from toile.runner.plan import Plan, PlannedTrial
 from toile.study.spec import Published
 
 
-def gather(plan: Plan) -> StudyResults:
+def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
     """The results of a planned study, as far as they are stored.
 
     Committees with a member that is not stored are left out; with several seeds or folds there is one committee of each. A
     run whose files are not what was written is named on standard error, and left out: figures that its own probabilities may
     contradict are not shown.
 
+    Args:
+        joined: whether to read probabilities, for committees and calibrations; without, it is quick.
+
     Raises:
         Misuse: a committee cannot be, see `toile.runner.committees.check_group`.
     """
     for planned in plan.trials:
-        plan.store.sound(planned.fingerprint, probabilities=True)
+        plan.store.sound(planned.fingerprint, probabilities=joined)
     trials = tuple(
         TrialResult(
             name=planned.name,
@@ -40,11 +43,12 @@ def gather(plan: Plan) -> StudyResults:
             run=plan.run_of(planned),
             state=plan.state(planned),
             line=planned.line,
-            calibrated=calibrated(plan, planned),
+            calibrated=calibrated(plan, planned) if joined else None,
         )
         for planned in plan.trials
     )
-    found = (_committee(plan, group) for group in committees.groups(plan))
+    found = (_committee(plan, group) for group in (committees.groups(plan) if joined else ()))
+    simple = {one.name: baselines.kept(plan, one) for one in plan.trials} if plan.study.baselines else {}
     return StudyResults(
         study=plan.study,
         reference=plan.reference,
@@ -54,6 +58,7 @@ def gather(plan: Plan) -> StudyResults:
         trials=trials,
         committees=tuple(one for one in found if one is not None),
         reduced=str(plan.reduction),
+        baselines={name: of for name, of in simple.items() if of is not None},
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +167,8 @@ class StudyResults:
 
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
-    `probabilities` of the runs speak of; None in cross-validation of a data set without test images.
+    `probabilities` of the runs speak of; None in cross-validation of a data set without test images; `baselines` what
+    `toile.runner.baselines` made of a trial's split, by its name, where it was made.
     """
 
     study: StudySpec
@@ -177,6 +179,7 @@ class StudyResults:
     trials: tuple[TrialResult, ...]
     committees: tuple[CommitteeResult, ...]
     reduced: str = ""
+    baselines: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
