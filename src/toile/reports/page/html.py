@@ -10,6 +10,7 @@ from toile.reports.checks import checks
 from toile.reports.page import audit, baselines, calibration, comparisons, galleries, palette, provenance, students, tables
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
+from toile.reports.plots.sizes import size_table
 from toile.reports.results import lines
 from toile.reports.results.compared import close_up_note
 from toile.reports.results.study import StudyResults
@@ -98,6 +99,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "committees": tables.committee_table(results),
             "members": tables.members_table(results),
             "students": students.student_table(results),
+            "sizes": size_table(results),
             "calibration": calibration.calibration_table(results),
             "class_report": tables.class_report(results),
             "classes": tables.class_table(results),
