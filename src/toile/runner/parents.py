@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 _SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
 
-def parents_first(lines: list[Variant], before: Callable[[Variant], set[str]]) -> list[Variant]:
+def parents_first(lines: list[Variant], before: Callable[[Variant, Collection[str]], set[str]]) -> list[Variant]:
     """A line after those that have to be there before it.
 
     Args:
-        before: gives their names.
+        before: gives their names, of a line and the names of all.
 
     Raises:
         Misuse: they are not there, or wait for each other.
     """
     by_name = {line.name: line for line in lines}
-    sorter = TopologicalSorter({line.name: sorted(before(line)) for line in lines})
+    sorter = TopologicalSorter({line.name: sorted(before(line, by_name)) for line in lines})
     try:
         order = list(sorter.static_order())
     except CycleError as error:

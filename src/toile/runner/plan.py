@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -221,12 +221,10 @@ def make(
     lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
     dataset, lines = _grouped(dataset, lines)
     trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
-    every = [line.name for line in lines]
-    for line in parents_first(lines, lambda line: lines_before(study, line, every)):
+    for line in parents_first(lines, partial(lines_before, study)):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
-        so_far = [planned for of_line in trials.values() for planned in of_line.values()] if line.recipe.teacher else []
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
             parent = parent_of(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
             trial = Trial(
@@ -240,7 +238,7 @@ def make(
                 seed=seed,
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
-                teacher=teacher_of(study, line, seed, fold, so_far),
+                teacher=teacher_of(study, line, seed, fold, trials),
             )
             names = _name(line, seed, fold), line.name
             planned = PlannedTrial(*names, trial, line.published, weights, line.calibration)

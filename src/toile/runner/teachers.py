@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +32,7 @@ def committee_of(study: StudySpec, line: Variant) -> CommitteeSpec | None:
     return spec
 
 
-def lines_before(study: StudySpec, line: Variant, names: Sequence[str]) -> set[str]:
+def lines_before(study: StudySpec, line: Variant, names: Collection[str]) -> set[str]:
     """The lines that have to be there before a line can be planned: its warm start's and its teacher's members'."""
     spec = committee_of(study, line)
     members = [] if spec is None else [name for pattern in spec.members for name in matching(names, pattern)]
@@ -40,12 +40,16 @@ def lines_before(study: StudySpec, line: Variant, names: Sequence[str]) -> set[s
 
 
 def teacher_of(
-    study: StudySpec, line: Variant, seed: int, fold: int | None, trials: Sequence[PlannedTrial]
+    study: StudySpec,
+    line: Variant,
+    seed: int,
+    fold: int | None,
+    planned: Mapping[str, Mapping[tuple[int, int | None], PlannedTrial]],
 ) -> TrialTeacher | None:
     """What a line's trial learns from: of the same seed and fold, or of the committee's first seed.
 
     Args:
-        trials: those that are planned already.
+        planned: the trials that are planned already, by line, seed and fold.
 
     Raises:
         Misuse: there is no such committee, or it has no such fold.
@@ -53,7 +57,7 @@ def teacher_of(
     spec, taught = committee_of(study, line), line.recipe.teacher
     if spec is None or taught is None:
         return None
-    groups = list(of_members(trials, spec))
+    groups = list(of_members([one for of_line in planned.values() for one in of_line.values()], spec))
     same = [group for group in groups if group.key == (seed, fold)]
     of_fold = [group for group in groups if group.key is None or group.key[1] == fold]
     if not (found := same or of_fold):
