@@ -20,6 +20,7 @@ from toile.study.spec import StudySpec
 
 if TYPE_CHECKING:
     from toile.reports.results.claims import Claims
+    from toile.reports.results.search import SearchResult
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,8 @@ class StudyResults:
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
     `probabilities` of the runs speak of; None in cross-validation of a data set without test images; `baselines` what
-    `toile.runner.baselines` made of a trial's split, by its name, where it was made.
+    `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials` has what was
+    picked, and nothing else.
     """
 
     study: StudySpec
@@ -180,6 +182,7 @@ class StudyResults:
     committees: tuple[CommitteeResult, ...]
     reduced: str = ""
     baselines: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    search: SearchResult | None = None
 
     @property
     def title(self) -> str:
