@@ -13,7 +13,7 @@ from toile.api.mistakes import mistakes
 from toile.api.runs import check_gradients, evaluate, find_run, run
 from toile.api.shipping import export, predict, submit
 from toile.api.stores import check
-from toile.api.studies import combine, default_report, ledger, plan, report, results, write_report
+from toile.api.studies import combine, default_report, ledger, plan, report, results, with_previews, write_report
 
 __all__ = [
     "check",
@@ -33,5 +33,6 @@ __all__ = [
     "results",
     "run",
     "submit",
+    "with_previews",
     "write_report",
 ]

@@ -89,6 +89,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "plots": plots,
         "strips": galleries.strips(results),
         "random_strips": galleries.random_strips(results),
+        "augmented": galleries.augmented(results),
         "predicted": galleries.predicted(results),
         "disputed": galleries.disputed(results),
         "members": members,
