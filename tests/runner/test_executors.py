@@ -15,6 +15,7 @@ from tests.runner.fixture import by_name, four, in_process_cluster, keep_run, ki
 from tests.training.fixture import make_store
 from toile.errors import ToileError
 from toile.runner import local
+from toile.runner.cluster import Cluster
 from toile.runner.events import Event
 from toile.runner.executor import Executor, execute
 from toile.runner.jobs import jobs
@@ -92,10 +93,13 @@ def test_one_after_the_other_in_order(place, store, pretenders):
 def test_failed_worker_fails_its_job_and_the_others_go_on(place, store, pretenders, does, error, output):
     plan = four(store)
     pretenders.tell({by_name(plan)["b"]: does})
-    errors, told = carried_out(plan, place(workers=2))
+    executor = place(workers=2)
+    errors, told = carried_out(plan, executor)
+    if does == "exit" and isinstance(executor, Cluster):  # a process that ends without a word is tried again there
+        error += ", at try 4 of 4"
     assert errors == {"b": error}
     assert [plan.state(one) for one in plan.trials] == ["stored", "missing", "stored", "stored"]
-    assert kinds(told, "b") == ["started", "epoch", "failed"]
+    assert kinds(told, "b")[-3:] == ["started", "epoch", "failed"]
     (failed,) = [event for event in told if event.kind == "failed"]
     assert failed.fields.items() >= {"error": error, "output": output}.items()
 
