@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from toile.reports.checks import checks
-from toile.reports.page import audit, baselines, calibration, comparisons, galleries, palette, provenance, tables
+from toile.reports.page import audit, baselines, calibration, comparisons, galleries, mistaken, palette, provenance, tables
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import lines
@@ -17,7 +17,7 @@ from toile.text import printable
 
 
 def render(results: StudyResults) -> str:
-    """The report as one HTML document: no script, no request, the same text for the same results.
+    """The report as one HTML document: no request, complete without its script, the same text for the same results.
 
     Args:
         results: everything about the study that the store knows.
@@ -25,7 +25,7 @@ def render(results: StudyResults) -> str:
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     package = files("toile.reports.page")
-    sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css")}
+    sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css", "report.js")}
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=_shown,
@@ -73,6 +73,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "colours": Markup(palette.css()),
         "findings": findings(results),
         "checks": checks(results),
+        "mistaken": mistaken.mistaken(results),
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),
