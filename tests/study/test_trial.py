@@ -148,6 +148,7 @@ DIFFERENT = [
     {"dataset__content": "1" * 64},
     {"dataset__classes": 5},
     {"dataset__image_shape": (28, 28, 3)},
+    {"split__method": "random", "split__groups": "sha256:00"},
     {"split__method": "random"},
     {"split__validation": 0.1},
     {"split__validation": "given"},

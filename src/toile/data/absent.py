@@ -35,7 +35,10 @@ def absent(dataset: Dataset, spec: SplitSpec) -> str | None:
 def _told(dataset: Dataset, spec: SplitSpec, part: str, none: Positions) -> str:
     names = ", ".join(repr(dataset.class_names[label]) for label in none[:10]) + (" …" if len(none) > 10 else "")
     count = int(np.bincount(dataset.train.labels)[none].max())
+    start = f"data set {dataset.name!r}, {words(spec)}: the {part} part has no image of {names}"
     there = "there is 1 image" if count == 1 else f"there are {count:,} images"
+    if spec.groups is not None:
+        return f"{start}: there are too few groups with these classes; add some, or leave the classes out"
     if spec.method == "tail":
         why = "`tail` takes the last images, and these seem to be sorted by class"
     elif spec.method == "random":
@@ -44,4 +47,4 @@ def _told(dataset: Dataset, spec: SplitSpec, part: str, none: Positions) -> str:
         way = "add some, leave the class out, or join it with another by `class_map`"
         why = f"{there} of the commonest of these: {way}"
     hint = "" if spec.method == "stratified" else '; write method = "stratified" in the study\'s split'
-    return f"data set {dataset.name!r}, {words(spec)}: the {part} part has no image of {names}: {why}{hint}"
+    return f"{start}: {why}{hint}"

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from toile.arrays import Positions
 from toile.data.errors import DamagedSnapshot, DataError
 from toile.data.images import Images, LeftOut, as_names
 from toile.errors import said
@@ -40,6 +42,7 @@ class Dataset:
         first: the number that the data set's own files have for the first class.
         left_out: its files that could not be read, where the study says to leave them out.
         notes: what was decided when it was read that its owner should know, in sentences.
+        groupings: groups of its training images by `toile.data.groups.digest`; those that splits need are kept beside it.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Dataset:
     first: int = 0
     left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    groupings: Mapping[str, Positions] = field(default_factory=dict, repr=False)
 
     @property
     def classes(self) -> int:
@@ -93,7 +97,10 @@ class Dataset:
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         names = {name: part.names.tolist() for name, part in self.parts.items() if part.names is not None}
-        record = {**self.about(), "content": self.content, **({"names": names} if names else {})}
+        columns = {name: column.tolist() for name, column in (self.train.columns or {}).items()}
+        groupings = {name: groups.tolist() for name, groups in self.groupings.items()}
+        others = {"names": names, "columns": columns, "groupings": groupings}
+        record = {**self.about(), "content": self.content, **{key: value for key, value in others.items() if value}}
         if not folder.exists():
             part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
             try:
@@ -122,6 +129,8 @@ class Dataset:
                 f"{folder}: holds another data set ({stored['name']!r}, content {stored['content'][:12]}); "
                 f"expected content {self.content[:12]}, or no such folder"
             )
+        if groupings:
+            record["groupings"] = {**stored.get("groupings", {}), **groupings}
         if {**stored, **record} != stored:
             _write_record(folder / _RECORD, {**stored, **record})
         return folder
@@ -158,6 +167,18 @@ class Dataset:
             made.__dict__["content"] = self.content  # or it would be hashed once more
         return made
 
+    def _with(self, columns: dict[str, list[str]], groupings: dict[str, list[int]]) -> Dataset:
+        """With what was kept of its training images, one thing an image.
+
+        Raises:
+            ValueError: it is of other images.
+        """
+        named = {name: as_names(list(map(str, column))) for name, column in columns.items()}
+        grouped = {name: np.array(groups, np.int64) for name, groups in groupings.items()}
+        if any(len(one) != len(self.train) for one in (*named.values(), *grouped.values())):
+            raise ValueError("its columns or groups are of other images")
+        return replace(self, train=replace(self.train, columns=named or None), groupings=grouped)
+
     @classmethod
     def open(cls, folder: Path, mmap: bool = True, verify: bool = False) -> Dataset:
         """Opens what `save` kept.
@@ -189,6 +210,7 @@ class Dataset:
             splits[split] = Images(images, labels, names)
         dataset = cls(record["name"], splits["train"], splits.get("test"), (), splits.get("validation"))
         try:
+            dataset = dataset._with(record.get("columns", {}), record.get("groupings", {}))
             dataset = dataset.told(record)
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedSnapshot(folder / _RECORD, f"it does not say what a data set is: {error}") from error

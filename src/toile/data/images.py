@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,17 +19,20 @@ class Images:
         labels: int64 `(n,)`, 0..classes - 1.
         names: `(n,)` strings, by which their owner finds the pictures: paths of files within the data set, with /; None where
             they have none.
+        columns: what else a list of pictures says of each, `(n,)` strings by the name of the column.
     """
 
     images: ImageArray
     labels: Labels
     names: FileNames | None = None
+    columns: Mapping[str, FileNames] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: Index | slice) -> Images:
-        return Images(self.images[index], self.labels[index], None if self.names is None else self.names[index])
+        columns = None if self.columns is None else {name: column[index] for name, column in self.columns.items()}
+        return Images(self.images[index], self.labels[index], None if self.names is None else self.names[index], columns)
 
 
 @dataclass(frozen=True)

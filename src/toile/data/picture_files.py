@@ -89,7 +89,12 @@ def read_files(
     given = {part: (made.images[where[0] : where[-1] + 1], labels[where]) for part, where in of_part.items()}
     test, validation = given.get("test"), given.get("validation")
     dataset = as_dataset(path.name, path, given["train"], test, class_names, validation=validation)
-    named = {part: Images(one.images, one.labels, names[of_part[part]]) for part, one in dataset.parts.items()}
+    columns = {name: as_names([one.columns.get(name, "") for one in kept]) for name in (kept[0].columns if kept else ())}
+    named = {
+        part: Images(one.images, one.labels, names[at], {name: of[at] for name, of in columns.items()} or None)
+        for part, one in dataset.parts.items()
+        for at in [of_part[part]]
+    }
     return replace(dataset, form=made.form, left_out=tuple(left_out), **named)
 
 

@@ -6,12 +6,15 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from warnings import catch_warnings
 
 import numpy as np
 
 from toile.arrays import PositionLabels, Positions
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.data.groups import found as groups_of
+from toile.data.groups import shared_out
 from toile.data.stratified import Rare, stratified
 
 if TYPE_CHECKING:
@@ -97,6 +100,9 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
 
     Validation images that the data set brings are taken whole where `spec.validation` is "given"; then only `test` is cut.
 
+    With `spec.groups` all images of a group go to one part: see `toile.data.groups.shared_out`, and for folds scikit-learn's
+    `StratifiedGroupKFold` and `GroupKFold`.
+
     `spec.fraction` then keeps a share of each class of the training part, in its order, and nothing else is cut by it.
 
     Args:
@@ -128,7 +134,9 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
     everything = np.arange(len(labels))
     drawn = None
     try:
-        if fold is not None and folds is not None:
+        if spec.groups is not None:
+            train, validation, drawn = _whole(dataset, spec, share, fold)
+        elif fold is not None and folds is not None:
             kept = everything
             if spec.test > 0:
                 kept, drawn = _cut(everything, labels, spec, spec.test)
@@ -149,6 +157,32 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
             said = f"{words(spec)} of {len(labels):,} images leave none for the {name} part"
             raise DataError(f"data set {dataset.name!r}: {said}")
     return Parts(dataset, indices, given)
+
+
+def _whole(dataset: Dataset, spec: SplitSpec, share: float, fold: int | None) -> tuple[Positions, Positions, Positions | None]:
+    """Train, validation, test (None where none is drawn) of whole groups."""
+    labels, groups = dataset.train.labels, groups_of(dataset, spec.groups or "")
+    count, kept, drawn = len(np.unique(groups)), np.arange(len(labels)), None
+    held = [spec.test] * (spec.test > 0) + ([share] if fold is None and share > 0 else [])
+    try:
+        if held:
+            kept, *others = shared_out(labels, groups, [1 - sum(held), *held], spec.seed, spec.method == "stratified")
+            drawn = others[0] if spec.test > 0 else None
+            if fold is None and share > 0:
+                return kept, others[-1], drawn
+        if fold is None or spec.folds is None:
+            return kept, kept[:0], drawn
+        if len(np.unique(groups[kept])) < spec.folds:
+            raise ValueError(f"{len(np.unique(groups[kept]))} groups for {spec.folds} folds")
+    except ValueError as error:
+        raise DataError(f"data set {dataset.name!r}: {error}; expected one group a part at least, and it has {count}") from None
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    kind = StratifiedGroupKFold if spec.method == "stratified" else GroupKFold
+    cut = kind(spec.folds, shuffle=spec.shuffle, random_state=spec.seed if spec.shuffle else None)
+    with catch_warnings(action="ignore"):  # of a class in fewer groups than folds, which is told as a class that is absent
+        train, out = list(cut.split(kept, labels[kept], groups[kept]))[fold]
+    return kept[train], kept[out], drawn
 
 
 def _is_given(dataset: Dataset, spec: SplitSpec) -> bool:

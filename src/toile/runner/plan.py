@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from toile.data import groups
 from toile.data.absent import absent
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
@@ -217,6 +218,7 @@ def make(
     """
     study = study.model_copy(update={"split": resolved(study.split, dataset)})
     lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
+    dataset, lines = _grouped(dataset, lines)
     trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
     for line in parents_first(lines):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
@@ -241,6 +243,23 @@ def make(
             trials.setdefault(line.name, {})[seed, fold] = planned
     in_order = tuple(planned for line in lines for planned in trials[line.name].values())
     return Plan(study, reference, requested, reduction, dataset, in_order, store)
+
+
+def _grouped(dataset: Dataset, lines: list[Variant]) -> tuple[Dataset, list[Variant]]:
+    """With groups of images by their digest, in splits and beside the data set: names of files, which they may come from, are
+    not in a fingerprint."""
+    found = {said: groups.found(dataset, said) for line in lines if (said := line.split.groups) is not None}
+    names = {said: groups.digest(of) for said, of in found.items()}
+    known = {name: found[said] for said, name in names.items()}
+    if not known:
+        return dataset, lines
+    made = replace(dataset, groupings={**dataset.groupings, **known})
+    made.__dict__["content"] = dataset.content  # or it would be hashed once more
+    return made, [
+        line if line.split.groups is None
+        else replace(line, split=line.split.model_copy(update={"groups": names[line.split.groups]}))
+        for line in lines
+    ]  # fmt: skip
 
 
 def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:

@@ -19,6 +19,7 @@ from toile.study.optimizers import OPTIMIZERS, complete
 from toile.study.published import Published
 from toile.study.schedules import Constant, Schedule
 from toile.study.search import SearchSpec
+from toile.study.split import SplitSpec
 from toile.study.strict import Fraction, Spec, Strings, is_table, listed, off
 from toile.text import brief
 
@@ -76,41 +77,6 @@ def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
 
 
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_distinct)]
-
-
-class SplitSpec(Spec):
-    """How the images fall into train, validation and test, or into k folds."""
-
-    method: Literal["tail", "random", "stratified"] = Field(
-        default="stratified",
-        description="`stratified`: at random, the same share of each class; `random`; `tail`: the last fraction, unshuffled, "
-        "as Keras's validation_split",
-    )
-    validation: Fraction | Literal["given"] = Field(
-        default=0.2,
-        description='fraction of the training images (of all images where `test` is above 0); 0 for none; `"given"`: the data '
-        "set's own validation images, as it is where it has some",
-    )
-    test: Fraction = Field(default=0.0, description="fraction of all images, for a data set that has no test images of its own")
-    seed: Seed = Field(default=0, description="of `random` and `stratified`")
-    folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
-        default=None, description="k-fold cross-validation instead of `validation`: each trial becomes k, fold i held out"
-    )
-    shuffle: bool = Field(default=True, description="whether `random` and `stratified` shuffle before they cut folds")
-    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=1.0, description="share of the training part that is trained on: the first of each class; for a first look"
-    )
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        # Folds take the place of `validation`.
-        held = self.test if self.folds or self.validation == "given" else self.validation + self.test
-        if held >= 1:
-            raise ValueError(f"`validation` + `test` is {held:g}; nothing is left to train on")
-        if "method" not in self.model_fields_set and not self.folds and self.validation == self.test == 0:
-            # Nothing is cut by any. What was trained before the default changed keeps its fingerprint.
-            object.__setattr__(self, "method", "tail")
-        return self
 
 
 class OptimizerSpec(Spec):
