@@ -55,8 +55,9 @@ def renamed(results: StudyResults, name: str) -> StudyResults:
         )
         for one in results.committees
     ]  # fmt: skip
-    asked = SimpleNamespace(name=names[3], note=None)
-    study = results.study.model_copy(update={"title": name, "question": name, "committee": (asked,)})
+    study = results.study.model_copy(
+        update={"title": name, "question": name, "committee": (SimpleNamespace(name=names[3], note=name),)}
+    )
     return replace(
         results, dataset=dataset, trials=tuple(trials), committees=tuple(committees), study=study, reference=name,
         audit={**results.audit, "warnings": [name]},

@@ -17,10 +17,12 @@ from toile.reports.page import (
     palette,
     provenance,
     search,
+    students,
     tables,
 )
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
+from toile.reports.plots.sizes import size_table
 from toile.reports.results import lines
 from toile.reports.results.compared import close_up_note
 from toile.reports.results.study import StudyResults
@@ -89,6 +91,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "plots": plots,
         "strips": galleries.strips(results),
         "random_strips": galleries.random_strips(results),
+        "augmented": galleries.augmented(results),
         "predicted": galleries.predicted(results),
         "disputed": galleries.disputed(results),
         "members": members,
@@ -111,6 +114,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "recipes": tables.recipe_table(results),
             "committees": tables.committee_table(results),
             "members": tables.members_table(results),
+            "students": students.student_table(results),
+            "sizes": size_table(results),
             "calibration": calibration.calibration_table(results),
             "class_report": tables.class_report(results),
             "classes": tables.class_table(results),
