@@ -180,6 +180,18 @@ def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest
     }
 
 
+@pytest.mark.parametrize(("validation", "rule"), [(10, "greedy"), (1000, "log-pool")])
+def test_a_rule_is_fitted_where_there_are_pictures_enough(tmp_path: Path, validation: int, rule: str) -> None:
+    random = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", 40), ("val", validation), ("test", 20)):
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = random.integers(0, 256, (count, 4, 4), np.uint8), np.arange(count) % 2
+    np.savez(tmp_path / "i.npz", **arrays)
+    api.new(tmp_path / "i.npz", output=tmp_path / "s.toml", store=tmp_path / "store")
+    (committee,) = tomllib.loads((tmp_path / "s.toml").read_text())["committee"]
+    assert committee["rule"] == rule
+
+
 @pytest.mark.parametrize(
     ("images", "side", "wanted"), [(100, 64, "vgg16"), (2000, 64, "vgg16"), (60_000, 28, "mobilenet"), (10**7, 64, "mobilenet")]
 )

@@ -27,6 +27,8 @@ from toile.reports.text import brief, count, duration, figure, joined, options
 from toile.study.committee import CommitteeSpec
 
 FIGURES = {*PLOTS, "samples", "random-samples", "predictions", "disputed-images"}
+# What only some studies have.
+ELSEWHERE = {"sweeps", "selection-paths", "search-course", "search-fronts"}
 VOID = {"meta", "link", "img", "path", "use", "circle", "rect", "br", "hr", "input"}
 
 
@@ -81,7 +83,12 @@ def test_page_is_well_formed_and_the_same_twice(results, page):
 
 
 def test_every_figure_is_there(page, tmp_path):
-    assert set(re.findall(r'data-figure="([^"]+)"', page)) == FIGURES - {"sweeps", "selection-paths"}
+    assert set(re.findall(r'data-figure="([^"]+)"', page)) == FIGURES - {
+        "sweeps",
+        "selection-paths",
+        "search-course",
+        "search-fronts",
+    }
     other = render(make_results(tmp_path, models=SWEPT, train=100, test=60, chosen=True))
     assert 'data-figure="sweeps"' in other and 'data-figure="selection-paths"' in other
 

@@ -19,6 +19,7 @@ from toile.reports.plots.curves import learning_curves, learning_curves_legend
 from toile.reports.plots.matrices import confusion_matrices, disagreement
 from toile.reports.plots.svg import shortened
 from toile.reports.results.compared import evaluated
+from toile.reports.results.search import SearchResult
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,16 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def with_sweep(tmp_path_factory):
-    return make_results(tmp_path_factory.mktemp("store"), models=MODELS + SWEPT, chosen=True)
+    made = make_results(tmp_path_factory.mktemp("store"), models=MODELS + SWEPT, chosen=True)
+    rows = tuple(
+        {"name": f"search {n}", "figure": 0.9 - n / 100, "parameters": 1000.0 * n, "milliseconds": 0.1 * n, "seconds": 9.0 - n}
+        for n in range(1, 4)
+    )
+    search = SearchResult(
+        metric="accuracy", rows=rows, pick=("search 1",), elsewhere=0.88, test=0.87, course=((5.0, 0.8), (9.0, 0.89)),
+        importance={}, trainings=3, seconds=12.0, ended=True, shipped="search 1",
+    )  # fmt: skip
+    return replace(made, search=search)
 
 
 @pytest.mark.parametrize("name", PLOTS)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import warnings
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.training.fixture import elsewhere, python
+from tests.training.fixture import dataset, elsewhere, make_trial, python
 from toile.data.dataset import Dataset, Images
+from toile.data.splits import split
 from toile.errors import Misuse, ToileError
 from toile.models import architectures, backbones
 from toile.models.architectures import transfer
 from toile.store.store import Store
-from toile.study.spec import RecipeSpec
-from toile.training import features, recipe
+from toile.study.spec import RecipeSpec, SplitSpec
+from toile.training import features, recipe, record
+from toile.training.checkpoint import Progress
 from toile.training.engines import engine
 
 SHAPE, CLASSES = (28, 28, 1), 4
@@ -404,7 +408,29 @@ def test_features_are_computed_once(tmp_path):
     assert isinstance(first, np.memmap) and not first.flags.writeable
     again = features.cached(to_features, images, tmp_path / "features", progress=lambda *done: seen.append(done))
     assert np.array_equal(again, first) and len(seen) == 3
-    assert sorted(path.name for path in (tmp_path / "features").iterdir() if path.suffix != ".lock") == ["features.npy", "lock"]
+    assert sorted(path.name for path in (tmp_path / "features").iterdir() if path.suffix != ".lock") == [
+        "features.npy", "features.seconds", "lock",
+    ]  # fmt: skip
+    assert 0 < features.seconds(tmp_path / "features") < 600
+    assert features.seconds(tmp_path) == 0, "of features of before"
+
+
+def test_times_of_a_run_have_the_pass_through_the_backbone(tmp_path):
+    """Whoever did it: a tenth of a second for an image."""
+    parts = split(dataset(), SplitSpec(validation=0.25))
+    learner = SimpleNamespace(
+        parts=parts, engine=SimpleNamespace(predict=lambda images: np.full((len(images), 10), 0.1, np.float32)),
+        penalty=lambda: 0.0, save=lambda folder: {"parameters": 1, "trainable_parameters": 1}, backbone_seconds=0.1,
+    )  # fmt: skip
+    progress = Progress(recipe.Patience(None), [{"epoch": 1, "seconds": 2.0}], sessions=[{"started": "now"}])
+    record.write(tmp_path, make_trial("mlp"), learner, progress, 1)
+    found = json.loads((tmp_path / "provenance.json").read_text())
+    assert found["seconds"]["train"] == pytest.approx(2 + 0.1 * len(parts.train))
+    assert found["seconds"]["backbone"] == pytest.approx(0.1 * len(parts.train))
+    assert 0 < found["seconds"]["evaluate"] - 0.1 * len(parts.test) < 60
+    assert found["images_per_second"] == len(parts.train) / 2, (
+        "from which a plan tells how long the epochs of the next one take"
+    )
 
 
 def test_what_a_killed_process_left_is_no_cache(tmp_path):
@@ -443,7 +469,9 @@ def test_a_piece_that_was_done_is_not_done_again(tmp_path, monkeypatch):
     found = features.cached(to_features, images, tmp_path, batch=16, progress=lambda done, total: seen.append(done))
     assert seen == [16, 32, 48, 48, 64, 70]
     np.testing.assert_allclose(found, np.asarray(to_features(images)), atol=1e-5)
-    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == ["features.npy", "lock"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == [
+        "features.npy", "features.seconds", "lock",
+    ]  # fmt: skip
 
 
 def test_two_processes_at_once_share_the_work(tmp_path, monkeypatch):

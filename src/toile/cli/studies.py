@@ -195,6 +195,7 @@ def report(study: str, *, output: Path | None = None, where: Where = HERE, json:
     """Write a study's report: one HTML file that needs no network. --json prints its figures instead."""
     from toile import api
     from toile.reports.results.summary import summary
+    from toile.reports.terminal.search import print_search
     from toile.reports.terminal.study import print_summary
     from toile.store.store import Store
     from toile.terminal import Terminal
@@ -206,5 +207,7 @@ def report(study: str, *, output: Path | None = None, where: Where = HERE, json:
         return print_json(summary(found))
     written = api.write_report(found, output or api.default_report(found, Store.at(where.store)))
     print_summary(found, Terminal())
+    if found.search:
+        print_search(found.search, study, Terminal(soft_wrap=True))
     print_text(f"report: {written.resolve()}")
     return None

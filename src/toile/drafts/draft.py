@@ -13,6 +13,7 @@ from toile.drafts.told import sizes
 from toile.text import cut, listed, printable
 
 _SMALL = 1000  # pictures, below which a larger share of them is held out
+_FITTING = 1000  # validation pictures, from which on a committee's rule is fitted on them
 _ENOUGH = 20_000  # from which on one training of each model is enough
 _SHOWN = 60_000  # pictures that a model is shown in all its epochs, about
 _EPOCHS = (6, 100)  # at least and at most
@@ -50,6 +51,7 @@ def _content(seen: Seen, path: str, name: str) -> dict[str, Any]:
         "notes": _notes(seen),
         "dataset": ", ".join(_dataset(seen, path)),
         "shares": ", ".join(f"{name} = {_share(seen)}" for name in _drawn(seen)),
+        "fitted": _fitted(seen),
         "seeds": 1 if seen.images >= _ENOUGH else 3,
         "epochs": _epochs(len(dataset.train) * (1 - _share(seen) * len(_drawn(seen)))),
         "filters": list(_WIDTHS[: max(1, halvings)]),
@@ -87,6 +89,13 @@ def _notes(seen: Seen) -> list[str]:
         names = printable(listed((one.name for one in left_out), _NAMED), keep="")
         notes.append(f"Left out, because they cannot be read: {names}.")
     return notes
+
+
+def _fitted(seen: Seen) -> bool:
+    """Whether there are validation pictures enough to fit exponents on: where few are held out a good model makes no mistake
+    on them, and the exponents that fit them best have no bound."""
+    own = seen.dataset.validation
+    return (len(own) if own is not None else _share(seen) * len(seen.dataset.train)) >= _FITTING
 
 
 def _share(seen: Seen) -> float:

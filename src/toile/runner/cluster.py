@@ -16,7 +16,7 @@ from toile.errors import ToileError
 from toile.runner.events import Event
 from toile.runner.executor import Executor
 from toile.runner.jobs import Job
-from toile.runner.needs import Need, needs
+from toile.runner.needs import CHECKPOINT, Need, begun, needs
 from toile.store import atomic, pack
 from toile.store.store import Store
 from toile.version import DISTRIBUTION, __version__, installing
@@ -184,11 +184,13 @@ class Submitted:
                 return self.job.event("done", fingerprint=fingerprint)
             atomic.write(work / "trial.json", self.job.longest.trial.canonical())
             for attempt in range(1, _TRIES + 1):
-                answer = self._answer()
+                answer = self._answer(attempt)
                 end = answer.end
                 assert end is not None  # `_answer` waits for one that did it
                 # Shorter trials that it passed before it died are runs.
                 pack.unpack(answer.runs, self.store, held=[fingerprint])
+                if answer.checkpoint:  # wherever it is gone on with
+                    atomic.write(work / CHECKPOINT, answer.checkpoint)
                 if not answer.died or self.stopped:
                     break
                 if attempt == _TRIES:
@@ -197,9 +199,11 @@ class Submitted:
                 self.events.put(self.job.event("again", **end.fields, worker=answer.worker))
         return self.job.event(end.kind, **end.fields, worker=answer.worker)
 
-    def _answer(self) -> remote.Answer:
+    def _answer(self, attempt: int) -> remote.Answer:
         """The answer of the worker that did it in the end."""
         needed, supplied = needs(self.job.longest.trial), set()
+        if attempt == 1:  # or a worker may have a later one
+            needed += begun(self.store, self.job.fingerprint)
         while True:
             with suppress(queue.Empty):
                 while True:

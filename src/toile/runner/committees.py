@@ -151,7 +151,8 @@ def _candidates(plan: Plan, spec: CommitteeSpec) -> Iterator[Member]:
 
 def _matching(plan: Plan, spec: CommitteeSpec) -> list[PlannedTrial]:
     if spec.among == "study":
-        return plan.matching(spec.candidates)
+        # What a search proposed and nobody has trained is no candidate yet.
+        return [one for one in plan.matching(spec.candidates) if not one.proposed or plan.run_of(one)]
     found = [
         one
         for one in (*plan.trials, *library.others(plan))

@@ -102,7 +102,9 @@ def execute(
                 waiting = [job for job in waiting if limit.fits(job)]
             if not (waiting or running):
                 break
-            if ready := [job for job in waiting if not job.after or store.get(job.after)]:
+            # A run may be seen in the store before its job has ended, and be gone on with by another job of the same training.
+            free = [job for job in waiting if job.fingerprint not in running]
+            if ready := [job for job in free if not job.after or store.get(job.after)]:
                 for job in ready[: max(executor.slots - len(running), 0)]:
                     waiting.remove(job)
                     try:

@@ -10,10 +10,12 @@ from typing import Literal
 from toile.data.dataset import Dataset
 from toile.errors import ToileError
 from toile.models import architectures, backbones
-from toile.store import atomic, pack
+from toile.store import atomic, checked, pack
 from toile.store.checked import Damaged
 from toile.store.store import Store
 from toile.study.trial import Trial
+
+CHECKPOINT = "checkpoint.npz"
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,13 @@ class Need:
     """One thing that a trial needs.
 
     Args:
-        kind: the data set, the run that the trial begins with, the file of weights that its options name, or the one that
-            Keras downloaded for its backbone.
+        kind: the data set, the run that the trial begins with, the file of weights that its options name, the one that Keras
+            downloaded for its backbone, or the checkpoint that it goes on from.
         content: the data set's hash, the run's fingerprint, or the SHA-256 of the file.
-        file: the name that Keras's cache has for it.
+        file: the name that Keras's cache has for it; of a checkpoint, the trial's fingerprint.
     """
 
-    kind: Literal["dataset", "run", "weights", "backbone"]
+    kind: Literal["dataset", "run", "weights", "backbone", "checkpoint"]
     content: str
     file: str = ""
 
@@ -36,6 +38,8 @@ class Need:
 
     def is_in(self, store: Store) -> bool:
         """Whether a trial that uses `store` on this machine finds it."""
+        if self.kind == "checkpoint":
+            return (path := self._path(store)).is_file() and checked.sha256(path) == self.content
         if self.kind != "backbone":
             return self._sound(store)
         path = self._path(store)
@@ -63,7 +67,7 @@ class Need:
         Raises:
             ToileError: it is something else; nothing is kept.
         """
-        if self.kind != "backbone" and (there := self._path(store)).exists() and not self._sound(store):
+        if self.kind not in ("backbone", "checkpoint") and (there := self._path(store)).exists() and not self._sound(store):
             store.set_aside(there, Damaged(there, "it is not what was sent here"))
         if isinstance(content, Dataset):
             dataset = replace(content)  # which forgets the hash that was sent along, and so makes it anew
@@ -93,13 +97,19 @@ class Need:
     def _path(self, store: Store) -> Path:
         places = {
             "dataset": store.data_folder / self.content, "run": store.runs_folder / self.content,
-            "weights": store.weights_path(self.content),
+            "weights": store.weights_path(self.content), "checkpoint": store.work(self.file) / CHECKPOINT,
         }  # fmt: skip
         return places.get(self.kind) or backbones.keras_folder() / self.file
 
     def _verify(self, found: str) -> None:
         if found != self.content:
             raise ToileError(f"{self} arrived as something else: its hash is {found[:12]}")
+
+
+def begun(store: Store, fingerprint: str) -> list[Need]:
+    """The checkpoint that a trial goes on from, if it was begun in this store."""
+    path = store.work(fingerprint) / CHECKPOINT
+    return [Need("checkpoint", checked.sha256(path), fingerprint)] if path.is_file() else []
 
 
 def needs(trial: Trial) -> list[Need]:

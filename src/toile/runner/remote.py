@@ -20,7 +20,7 @@ from toile.data.dataset import Dataset
 from toile.runner import local
 from toile.runner.events import Event
 from toile.runner.jobs import Job
-from toile.runner.needs import Need
+from toile.runner.needs import CHECKPOINT, Need
 from toile.store import garbage, pack
 from toile.store.store import Store
 from toile.version import __version__
@@ -40,6 +40,7 @@ class Answer:
         end: the job's `done` or `failed`.
         died: whether it failed because its process ended without a word, as when memory runs out.
         runs: an archive of the runs that were made, also those that a job made before it failed.
+        checkpoint: of a training that may be gone on with, here or elsewhere.
     """
 
     worker: str
@@ -48,6 +49,7 @@ class Answer:
     end: Event | None = None
     died: bool = False
     runs: bytes = b""
+    checkpoint: bytes = b""
 
 
 def unfit(version: str, packages: Collection[str]) -> str:
@@ -98,7 +100,9 @@ def carry_out(job: Job, needs: list[Need], *, threads: int, topic: str, version:
     archive = pack.packed(runs)
     for run in runs:
         garbage.discard(store, run)
-    return Answer(worker.address, end=event, died=process.died, runs=archive)
+    left = store.work(job.fingerprint) / CHECKPOINT
+    checkpoint = left.read_bytes() if job.whole and left.is_file() else b""
+    return Answer(worker.address, end=event, died=process.died, runs=archive, checkpoint=checkpoint)
 
 
 async def receive(need: Need, content: Dataset | bytes, dask_worker: Worker) -> None:

@@ -14,7 +14,7 @@ from toile.search.walk import Walk
 from toile.study.committee import CommitteeSpec
 
 # The committee of all that was trained, and what its candidates are called.
-COMMITTEE, CANDIDATES = "best of the search", "search [0-9]*"
+COMMITTEE, CANDIDATES = "search-committee", "search [0-9]*"
 
 
 @dataclass(frozen=True)

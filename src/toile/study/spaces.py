@@ -43,9 +43,10 @@ def mistakes(
     yield from _held_out(content)
     yield from _names(content)
     space, when = (table if is_table(table := search.get(key)) else {} for key in ("space", "when"))
-    known = _architectures(space, architectures)
-    if isinstance(known, tuple):
-        yield known
+    yield from _architectures(space, architectures)
+    named = dict(entries(space)).get(("architecture", "name"))
+    known = [name for name in named if name in architectures] if is_array(named) else []
+    if not known:
         return
     optimizer = _base(content)
     pruned = search.get("pruning", "asha") is not False
@@ -74,17 +75,16 @@ def names_of(tables: tuple[dict[str, Any], ...], table: str, base: str) -> list[
     return [base]
 
 
-def _architectures(space: dict[str, Any], known: Mapping[str, type[BaseModel]]) -> list[str] | Mistake:
-    listed = dict(entries(space)).get(("architecture", "name"))
+def _architectures(space: dict[str, Any], known: Mapping[str, type[BaseModel]]) -> Iterator[Mistake]:
+    """What is wrong with the list of architectures."""
+    named = dict(entries(space)).get(("architecture", "name"))
     place: Location = ("search", "space", "architecture", "name")
-    if listed is None:
-        return ("search", "space"), "the architectures are missing: architecture.name = [names]"
-    if not is_array(listed) or not listed or not all(isinstance(name, str) for name in listed):
-        return place, f"a list of names of architectures is wanted, got {brief(listed)}"
-    for name in listed:
-        if name not in known:
-            return place, unknown("architecture", name, known)
-    return listed
+    if named is None:
+        yield ("search", "space"), "the architectures are missing: architecture.name = [names]"
+    elif not is_array(named) or not named or not all(isinstance(name, str) for name in named):
+        yield place, f"a list of names of architectures is wanted, got {brief(named)}"
+    else:
+        yield from ((place, unknown("architecture", name, known)) for name in named if name not in known)
 
 
 def _base(content: dict[str, Any]) -> dict[str, str]:

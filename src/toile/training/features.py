@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -20,13 +21,14 @@ from toile.arrays import Features, ImageArray
 from toile.data.dataset import Dataset, Images
 from toile.models.architectures import transfer
 from toile.models.protocols import KerasModel
-from toile.store import checked, sealed
+from toile.store import atomic, checked, sealed
 from toile.store.checked import Damaged
 
 # Raised when features are computed in another way, which changes their last bits.
 _REVISION = 2
 # Batches that one process computes before it looks what others have done: some seconds' work.
 _PIECE = 32
+_SECONDS = ".seconds"  # ending of the file that says how long a piece, or all, took
 
 
 def frozen(model: KerasModel) -> bool:
@@ -124,7 +126,9 @@ def cached(
             try:
                 with FileLock(folder / f"{start}.lock", timeout=-1 if wait else 0):
                     if _open(*piece) is None and _open(path, shape) is None:
+                        began = time.perf_counter()
                         _write(*piece, forward, some, batch, lambda done, start=start: progress(start + done, len(images)))
+                        atomic.write(piece[0].with_suffix(_SECONDS), repr(time.perf_counter() - began))
             except Timeout:
                 continue
     with FileLock(folder / "lock"):
@@ -133,6 +137,16 @@ def cached(
     if (found := _open(path, shape)) is None:
         raise OSError(f"{path} was written, and cannot be read")
     return found
+
+
+def seconds(folder: Path) -> float:
+    """How long the pass through the backbone took that made these features, whoever did it; 0 for features of before it was
+    written down."""
+    path = folder / f"features{_SECONDS}"
+    try:
+        return float(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return 0.0
 
 
 def dataset_of_features(
@@ -207,6 +221,8 @@ def _join(path: Path, shape: tuple[int, ...], pieces: list[Path]) -> None:
     """One file of all pieces."""
     for left in path.parent.glob("*.tmp"):
         left.unlink(missing_ok=True)  # of a process that was killed: all pieces are done, and nobody writes
+    took = [float(at.read_text("utf-8")) for piece in pieces if (at := piece.with_suffix(_SECONDS)).exists()]
+    atomic.write(path.with_suffix(_SECONDS), repr(sum(took)))
     # Written in a row and not through a memory map, in which a full disk is a SIGBUS and no exception.
     with sealed.writing(path) as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
@@ -214,6 +230,7 @@ def _join(path: Path, shape: tuple[int, ...], pieces: list[Path]) -> None:
             file.write(np.ascontiguousarray(np.load(piece)).data)
     for piece in pieces:
         piece.unlink()
+        piece.with_suffix(_SECONDS).unlink(missing_ok=True)
 
 
 def _forward(model: KerasModel) -> Callable[[ImageArray], Any]:

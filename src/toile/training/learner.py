@@ -31,6 +31,11 @@ class Learner(Protocol):
         """What the model's regularisers add to a loss; 0 where there are none."""
         ...
 
+    @property
+    def backbone_seconds(self) -> float:
+        """What a frozen backbone took for an image before the training began; 0 where there is none."""
+        ...
+
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the model there, and say what is to be known of it: its numbers of parameters at least."""
         ...
@@ -85,16 +90,24 @@ class KerasLearner:
         self.model = self.whole = _build(trial, store)
         if trial.warm_start:
             self.whole.set_weights(_weights(store, trial.warm_start))
+        self.backbone_seconds = 0.0
         if features.frozen(self.whole) and not (trial.recipe.augmentation or trial.recipe.flip_average):
             # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
+            folders: list[Path] = []
+
+            def place(key: str) -> Path:
+                folders.append(store.features(key, trial.fingerprint))
+                return folders[-1]
+
             self.model, data = features.dataset_of_features(
                 self.whole,
                 data,
-                lambda key: store.features(key, trial.fingerprint),
+                place,
                 options=trial.architecture.options,
                 backend=trial.backend,
                 precision=trial.recipe.precision,
             )
+            self.backbone_seconds = sum(map(features.seconds, folders)) / sum(map(len, data.parts.values()))
         self.parts = split(data, trial.split, trial.fold)
         scaling.fit(self.model, trial.recipe.scaling, self.parts.train.images)
         if trial.recipe.flip_average:
@@ -128,6 +141,8 @@ class KerasLearner:
 class ScratchLearner:
     """The NumPy network. It has no generator, so an epoch depends on the order of the images alone."""
 
+    backbone_seconds = 0.0
+
     def __init__(self, trial: Trial, store: Store) -> None:
         from toile.training.scratch.training import Training
 
@@ -160,6 +175,8 @@ class ScratchLearner:
 
 class ClassicalLearner:
     """A classical model: it is fitted in one piece, so there are no epochs, and nothing to go on from if that is cut off."""
+
+    backbone_seconds = 0.0
 
     def __init__(self, trial: Trial, store: Store) -> None:
         self.parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)

@@ -36,7 +36,7 @@ def _write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thr
         if part is not None and len(part):
             start = time.perf_counter()
             probabilities[name] = learner.engine.predict(part.images)
-            evaluate_seconds[name] = time.perf_counter() - start
+            evaluate_seconds[name] = time.perf_counter() - start + learner.backbone_seconds * len(part)
             metrics[name] = evaluate(probabilities[name], part.labels)
     if trial.learner != "classical":
         # As Keras's `evaluate` after a training has it: without dropout, and without what augmentation made of the images. Of
@@ -57,7 +57,12 @@ def _write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thr
         "best_epoch": progress.patience.best_epoch or None,
         "images": parts.counts(),
         "form": parts.dataset.form.plain() if parts.dataset.form else None,
-        "seconds": {"train": train_seconds, "evaluate": evaluate_seconds.get("test", sum(evaluate_seconds.values()))},
+        "seconds": {
+            # A frozen backbone sees the images once, before the epochs. It may have been for another trial: it counts for each.
+            "train": train_seconds + learner.backbone_seconds * len(parts.train),
+            "evaluate": evaluate_seconds.get("test", sum(evaluate_seconds.values())),
+            **({"backbone": learner.backbone_seconds * len(parts.train)} if learner.backbone_seconds else {}),
+        },
         "images_per_second": progress.epochs * len(parts.train) / train_seconds,
         "threads": threads,
         "sessions": progress.sessions,

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from toile.reports.checks import checks
-from toile.reports.page import audit, baselines, calibration, comparisons, galleries, palette, provenance, tables
+from toile.reports.page import audit, baselines, calibration, comparisons, galleries, palette, provenance, search, tables
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
 from toile.reports.results import lines
@@ -94,6 +94,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "lines": lines.lines_table(results),
             "measures": tables.measures_table(results),
             "training": tables.training_table(results),
+            "search": search.leaderboard(results),
+            "importance": search.importance_table(results),
             "recipes": tables.recipe_table(results),
             "committees": tables.committee_table(results),
             "members": tables.members_table(results),
@@ -103,6 +105,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "shared": provenance.shared_table(results),
             "runs": provenance.runs_table(results),
         },
+        "search": search.paragraphs(results),
         "commands": _commands(results),
         "sources": sorted({trial.published["source"] for trial in results.trials if (trial.published or {}).get("source")}),
         "image_shape": results.dataset.image_shape,

@@ -19,6 +19,7 @@ from toile.reports.plots import (
     groups,
     layers,
     matrices,
+    search,
     selection,
     sizes,
     sweeps,
@@ -128,6 +129,18 @@ PLOTS = {
         "chose nothing.",
         340,
         legend=selection.selection_paths_legend,
+    ),
+    "search-course": Plot(
+        search.search_course,
+        search.draw_search_course,
+        "The best validation figure so far, over the core seconds of all trainings so far.",
+        380,
+    ),
+    "search-fronts": Plot(
+        search.search_fronts,
+        search.draw_search_front,
+        "Every proposal by its validation figure and what it costs. On the line: nothing is as good and cheaper.",
+        300,
     ),
     "learning-curves": Plot(
         curves.learning_curves,

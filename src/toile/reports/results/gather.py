@@ -12,6 +12,7 @@ from toile.committee.rules import combine
 from toile.data.dataset import Images
 from toile.evaluation.metrics import METRICS, evaluate
 from toile.evaluation.predictions import Predictions
+from toile.reports.results.search import search_result
 from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
 from toile.runner import baselines, committees
 from toile.runner.committees import Group, Member
@@ -32,7 +33,11 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
     Raises:
         Misuse: a committee cannot be, see `toile.runner.committees.check_group`.
     """
-    for planned in plan.trials:
+    search = search_result(plan) if joined else None
+    # Of a search the test images are looked at for what was picked, and for nothing else.
+    picked = search.pick if search else ()
+    shown = [one for one in plan.trials if not one.proposed or one.name in picked or not joined]
+    for planned in shown:
         plan.store.sound(planned.fingerprint, probabilities=joined)
     trials = tuple(
         TrialResult(
@@ -45,10 +50,10 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
             line=planned.line,
             calibrated=calibrated(plan, planned) if joined else None,
         )
-        for planned in plan.trials
+        for planned in shown
     )
     found = (_committee(plan, group) for group in (committees.groups(plan) if joined else ()))
-    simple = {one.name: baselines.kept(plan, one) for one in plan.trials} if plan.study.baselines else {}
+    simple = {one.name: baselines.kept(plan, one) for one in shown} if plan.study.baselines else {}
     return StudyResults(
         study=plan.study,
         reference=plan.reference,
@@ -59,6 +64,7 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
         committees=tuple(one for one in found if one is not None),
         reduced=str(plan.reduction),
         baselines={name: of for name, of in simple.items() if of is not None},
+        search=search,
     )
 
 

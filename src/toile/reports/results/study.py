@@ -20,6 +20,7 @@ from toile.study.spec import StudySpec
 
 if TYPE_CHECKING:
     from toile.reports.results.claims import Claims
+    from toile.reports.results.search import SearchResult
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,11 @@ class MemberResult:
         facts = [run.provenance for run in self.trainings.values()]
         return {
             "parameters": sum(math.inf if one.get("parameters") is None else one["parameters"] for one in facts),
-            "milliseconds": sum(_milliseconds(one) for one in facts),
+            "milliseconds": sum(milliseconds(one) for one in facts),
         }
 
 
-def _milliseconds(facts: dict[str, Any]) -> float:
+def milliseconds(facts: dict[str, Any]) -> float:
     """For an image, as a run was evaluated."""
     seconds, images = facts.get("seconds", {}).get("evaluate"), facts.get("images", {}).get("test")
     return 1000 * seconds / images if seconds and images else math.inf
@@ -168,7 +169,8 @@ class StudyResults:
     `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
     `probabilities` of the runs speak of; None in cross-validation of a data set without test images; `baselines` what
-    `toile.runner.baselines` made of a trial's split, by its name, where it was made.
+    `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials` has what was
+    picked, and nothing else.
     """
 
     study: StudySpec
@@ -180,6 +182,7 @@ class StudyResults:
     committees: tuple[CommitteeResult, ...]
     reduced: str = ""
     baselines: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    search: SearchResult | None = None
 
     @property
     def title(self) -> str:

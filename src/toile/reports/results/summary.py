@@ -15,11 +15,11 @@ def summary(results: StudyResults) -> dict[str, Any]:
     """Everything measured and published, ready for `json.dumps`.
 
     Returns:
-        `study`, `title`, `dataset`, `test_images`, and the lists `trials` and `committees`. A trial that has not been run
-        has `status` `missing` and None for every figure; its keys are the same. Figures that are not finite are None,
-        because JSON has no word for them. A committee's `choice` and `calibration`, and a trial's `calibrated`, are None where
-        there is none; a committee's `test` are the figures after its calibration. `comparisons` has every pair that was
-        compared, the more accurate first, with p-values corrected for all of them together.
+        `study`, `title`, `dataset`, `test_images`, the lists `trials` and `committees`, and `search`, None without one. A trial
+        that has not been run has `status` `missing` and None for every figure; its keys are the same. Figures that are not
+        finite are None, because JSON has no word for them. A committee's `choice` and `calibration`, and a trial's
+        `calibrated`, are None where there is none; a committee's `test` are the figures after its calibration. `comparisons`
+        has every pair that was compared, the more accurate first, with p-values corrected for all of them together.
     """
     return plain(
         {
@@ -43,6 +43,7 @@ def summary(results: StudyResults) -> dict[str, Any]:
                 }
                 for committee in results.committees
             ],
+            "search": asdict(results.search) if results.search else None,
             "comparisons": [_comparison(claim) for claim in results.claims.pairs.values()],
         }
     )

@@ -1,0 +1,245 @@
+"""The best model in a given time: a search of toile beside KerasTuner's Hyperband and Optuna with a pruner over plain Keras.
+
+Fashion-MNIST: a fifth of its training images for validation, ten thousand of the others to train on, at most nine epochs a
+training. All three have the same space, ten parameters of a perceptron and a small convolutional network, build the same
+models, and have the same minutes on the same cores. KerasTuner has no budget of time: a callback stops it, and of its trials
+those count that ended before. Optuna's objective reports each epoch and is pruned by Hyperband, and proposes by TPE.
+
+`validation_accuracy` is that of each side's pick, by which it was picked. The second case of each seed lays what toile's
+committee and the three picks say of the test images side by side: the committee against each, by McNemar's test, corrected for
+three tests (Holm).
+
+It needs `pip install keras-tuner` beside what `make test` installs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness.measure import Case, Side
+
+SEEDS = range(5)
+IMAGES, EPOCHS, MINUTES = 10_000, 9, 8.0
+HIDDEN, FILTERS, DENSE = ([64], [128], [256], [256, 128]), ([8], [16], [16, 32]), ([32], [64], [128])
+KERNELS, BATCHES = (3, 5), (32, 64, 128)
+SIDES = ("toile", "KerasTuner", "Optuna")
+
+
+def cases(quick: bool) -> list[Case]:
+    """A search with each seed, and what its committee is worth on test."""
+    size = {"images": 1000, "epochs": 3, "minutes": 0.5} if quick else {"images": IMAGES, "epochs": EPOCHS, "minutes": MINUTES}
+    found = []
+    for seed in SEEDS:
+        work = {**size, "seed": seed, "folder": str(Path(tempfile.gettempdir(), f"toile-search-{size['images']}-{seed}"))}
+        sides = {"toile": Side(toile_search, work), "KerasTuner": Side(keras_tuner, work), "Optuna": Side(optuna_loops, work)}
+        what = f"{size['images']:,} images, {size['minutes']:g} minutes, seed {seed}"
+        found.append(Case(f"the pick, {what}", sides, figure="validation_accuracy", more_is_better=True, target=1.0))
+        committee = {"the committee": Side(tested, {"folder": work["folder"]})}
+        found.append(Case(f"on test, {what}", committee, figure="test_accuracy", more_is_better=True))
+    return found
+
+
+def toile_search(images: int, epochs: int, minutes: float, seed: int, folder: str) -> dict[str, float]:
+    """`toile run STUDY --minutes M`, then its committee."""
+    from toile import api
+
+    place = Path(folder)
+    place.mkdir(exist_ok=True)
+    fraction = images / 48_000
+    study = place / "study.toml"
+    study.write_text(_STUDY.format(epochs=epochs, seed=seed), "utf-8")
+    with tempfile.TemporaryDirectory(prefix="toile-benchmark-") as store:
+        where = {"store": Path(store), "fraction": fraction}
+        api.run(study, minutes=minutes, **where)
+        found = api.results(study, **where)
+        (committee,) = [one for one in found.committees if one.name == found.search.shipped]
+        np.savez(place / "toile.npz", test=found.trials[0].stored_run.probabilities("test"), committee=committee.probabilities)
+        return {
+            "validation_accuracy": found.search.figure,
+            "test_accuracy": found.search.test,
+            "trainings": found.search.trainings,
+            "proposals": len(found.search.rows),
+            "trained_core_seconds": found.search.seconds,
+        }
+
+
+def keras_tuner(images: int, epochs: int, minutes: float, seed: int, folder: str) -> dict[str, float]:
+    """https://keras.io/keras_tuner/api/tuners/hyperband/"""
+    import keras
+    import keras_tuner as kt
+
+    train, validation, test = _data(images)
+    end = time.monotonic() + 60 * minutes
+
+    class Deadline(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if time.monotonic() > end:
+                raise kt.errors.FatalError("the time is over")
+
+    class Model(kt.HyperModel):
+        def build(self, hp: Any) -> Any:
+            name = hp.Choice("architecture", ["mlp", "cnn"])
+            options: dict[str, Any] = {"dropout": hp.Float("dropout", 0.0, 0.5)}
+            with hp.conditional_scope("architecture", ["mlp"]):
+                if name == "mlp":
+                    options["hidden"] = HIDDEN[hp.Choice("hidden", list(range(len(HIDDEN))))]
+            with hp.conditional_scope("architecture", ["cnn"]):
+                if name == "cnn":
+                    options["filters"] = FILTERS[hp.Choice("filters", list(range(len(FILTERS))))]
+                    options["kernel"] = hp.Choice("kernel", list(KERNELS))
+                    options["dense"] = DENSE[hp.Choice("dense", list(range(len(DENSE))))]
+            optimizer = hp.Choice("optimizer", ["adam", "sgd"])
+            rate = hp.Float("learning_rate", 1e-4, 1e-1, sampling="log")
+            momentum = 0.0
+            with hp.conditional_scope("optimizer", ["sgd"]):
+                if optimizer == "sgd":
+                    momentum = hp.Choice("momentum", [0.0, 0.9])
+            return _compiled(name, options, optimizer, rate, momentum)
+
+        def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+            return model.fit(*args, batch_size=hp.Choice("batch_size", list(BATCHES)), **kwargs)
+
+    keras.utils.set_random_seed(seed)
+    with tempfile.TemporaryDirectory(prefix="toile-benchmark-") as place:
+        tuner = kt.Hyperband(
+            Model(), objective="val_accuracy", max_epochs=epochs, factor=3, hyperband_iterations=1000, seed=seed,
+            directory=place, project_name="search",
+        )  # fmt: skip
+        with contextlib.suppress(kt.errors.FatalError):
+            tuner.search(*train, validation_data=validation, callbacks=[Deadline()], verbose=0)
+        best = tuner.oracle.get_best_trials(1)[0]
+        model = tuner.get_best_models(1)[0]
+        ended = sum(trial.status == "COMPLETED" for trial in tuner.oracle.trials.values())
+        return _told("KerasTuner", folder, best.score, model, test, ended)
+
+
+def optuna_loops(images: int, epochs: int, minutes: float, seed: int, folder: str) -> dict[str, float]:
+    """https://optuna.readthedocs.io/en/stable/tutorial/10_key_features/003_efficient_optimization_algorithms.html"""
+    import keras
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    train, validation, test = _data(images)
+    best: dict[str, Any] = {"score": -1.0, "model": None}
+
+    def objective(trial: Any) -> float:
+        name = trial.suggest_categorical("architecture", ["mlp", "cnn"])
+        options: dict[str, Any] = {"dropout": trial.suggest_float("dropout", 0.0, 0.5)}
+        if name == "mlp":
+            options["hidden"] = HIDDEN[trial.suggest_categorical("hidden", list(range(len(HIDDEN))))]
+        else:
+            options["filters"] = FILTERS[trial.suggest_categorical("filters", list(range(len(FILTERS))))]
+            options["kernel"] = trial.suggest_categorical("kernel", list(KERNELS))
+            options["dense"] = DENSE[trial.suggest_categorical("dense", list(range(len(DENSE))))]
+        optimizer = trial.suggest_categorical("optimizer", ["adam", "sgd"])
+        rate = trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True)
+        momentum = trial.suggest_categorical("momentum", [0.0, 0.9]) if optimizer == "sgd" else 0.0
+        model = _compiled(name, options, optimizer, rate, momentum)
+        batch_size = trial.suggest_categorical("batch_size", list(BATCHES))
+        score = 0.0
+        for epoch in range(epochs):
+            history = model.fit(
+                *train, batch_size=batch_size, initial_epoch=epoch, epochs=epoch + 1, validation_data=validation, verbose=0
+            )
+            score = history.history["val_accuracy"][-1]
+            if score > best["score"]:
+                best.update(score=score, model=keras.models.clone_model(model))
+                best["model"].set_weights(model.get_weights())
+            trial.report(score, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return score
+
+    keras.utils.set_random_seed(seed)
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3),
+    )  # fmt: skip
+    study.optimize(objective, timeout=60 * minutes)
+    return _told("Optuna", folder, best["score"], best["model"], test, len(study.trials))
+
+
+def tested(folder: str) -> dict[str, float]:
+    """The committee against each side's pick on the test images."""
+    from toile.data import sources
+    from toile.evaluation.multiplicity import holm
+    from toile.evaluation.predictions import Predictions
+    from toile.evaluation.significance import mcnemar
+
+    labels = sources.load("fashion-mnist").test.labels
+    with np.load(Path(folder, "toile.npz")) as ours:
+        committee = Predictions("test", ours["committee"], labels)
+        said = {"toile": ours["test"]}
+    for name in SIDES[1:]:
+        with np.load(Path(folder, f"{name}.npz")) as theirs:
+            said[name] = theirs["test"]
+    picks = {name: Predictions("test", one, labels) for name, one in said.items()}
+    p_values = dict(zip(picks, holm([mcnemar(committee, one).p_value for one in picks.values()]), strict=True))
+    right = {name: float((one.predicted == labels).mean()) for name, one in picks.items()}
+    return {
+        "test_accuracy": float((committee.predicted == labels).mean()),
+        **{f"pick_of_{name}": value for name, value in right.items()},
+        **{f"p_against_{name}": float(value) for name, value in p_values.items()},
+    }
+
+
+def _data(images: int) -> tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any]]:
+    """Train, validation and test, as toile's study has them."""
+    from toile.data import sources
+    from toile.data.splits import split
+    from toile.study.spec import SplitSpec
+
+    data = sources.load("fashion-mnist")
+    parts = split(data, SplitSpec(fraction=images / 48_000), None)
+    assert parts.validation is not None and parts.test is not None
+    return tuple((part.images, part.labels) for part in (parts.train, parts.validation, parts.test))  # type: ignore
+
+
+def _compiled(name: str, options: dict[str, Any], optimizer: str, rate: float, momentum: float) -> Any:
+    """The model that toile builds of the same options, compiled as Keras's documentation does."""
+    import keras
+
+    from toile.models import architectures
+
+    model = architectures.build(name, (28, 28, 1), 10, architectures.complete(name, options))
+    made = keras.optimizers.Adam(rate) if optimizer == "adam" else keras.optimizers.SGD(rate, momentum=momentum)
+    model.compile(made, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _told(side: str, folder: str, score: float, model: Any, test: tuple[Any, Any], trainings: int) -> dict[str, float]:
+    said = model.predict(test[0], batch_size=1000, verbose=0)
+    np.savez(Path(folder, f"{side}.npz"), test=said)
+    right = float((said.argmax(axis=1) == test[1]).mean())
+    return {"validation_accuracy": float(score), "test_accuracy": right, "trainings": trainings}
+
+
+_STUDY = """
+title   = "The best model in a given time"
+dataset = "fashion-mnist"
+
+[recipe]
+epochs = {epochs}
+
+[search]
+seed    = {seed}
+minutes = 1440.0
+
+[search.space]
+architecture.name    = ["mlp", "cnn"]
+architecture.hidden  = [[64], [128], [256], [256, 128]]
+architecture.filters = [[8], [16], [16, 32]]
+architecture.kernel  = [3, 5]
+architecture.dense   = [[32], [64], [128]]
+architecture.dropout = {{ low = 0.0, high = 0.5 }}
+recipe.batch_size    = [32, 64, 128]
+recipe.optimizer.name          = ["adam", "sgd"]
+recipe.optimizer.learning_rate = {{ low = 1e-4, high = 1e-1, log = true }}
+recipe.optimizer.momentum      = [0.0, 0.9]
+"""

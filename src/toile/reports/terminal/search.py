@@ -1,0 +1,37 @@
+"""A search on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toile.reports.page.search import known, luck
+from toile.reports.results.search import SearchResult
+from toile.reports.text import duration, figure
+
+if TYPE_CHECKING:
+    from toile.terminal import Terminal
+
+# Rows of the leaderboard.
+_TOP = 8
+
+
+def print_search(search: SearchResult, study: str, console: Terminal) -> None:
+    """The best of the leaderboard on a terminal, what the pick is worth, and the command that exports."""
+    from rich.table import Table as Printed
+
+    table = Printed(title=f"The search: {len(search.rows)} proposals, the best by validation", title_justify="left")
+    for column in ("trial", "epochs", f"validation {search.metric}", "parameters", "core time"):
+        table.add_column(column, justify="left" if column == "trial" else "right")
+    for row in search.rows[:_TOP]:
+        mark = "" if row["apart"] else " ="
+        cells = (
+            f"{row['epochs']}/{row['whole']}",
+            figure(row["figure"]) + mark,
+            known(row["parameters"]),
+            duration(row["seconds"]),
+        )
+        table.add_row(row["name"], *cells)
+    console.print(table)
+    console.print("= cannot be told from the first")
+    console.print(luck(search))
+    console.print(f"to export the best: toile export '{study}/{search.shipped}'")

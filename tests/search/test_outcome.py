@@ -1,0 +1,108 @@
+"""What came of a search, as reports show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.search.fixture import imagine, make_search, make_study
+from toile.evaluation.metrics import accuracy
+from toile.evaluation.predictions import Predictions
+from toile.reports.page.html import render
+from toile.reports.results.gather import gather
+from toile.reports.results.search import front
+from toile.reports.results.summary import summary
+from toile.search.outcome import Entry, Outcome, outcome
+from toile.search.searched import COMMITTEE, Searched
+from toile.store.store import Store
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory) -> Searched:
+    """A search of 20 proposals that is over."""
+    store, study = Store(Path(tmp_path_factory.mktemp("store"))), make_study(trials=20, width=2)
+    made = make_search(store, study)
+    store.prepare()
+    store.keep(made.dataset, made.requested)
+    while open_ := made.walk.advance():
+        for i in open_:
+            for one in made.walk.trials(i):
+                imagine(store, one)
+    return make_search(store, study)
+
+
+def test_the_validation_images_pick(plan):
+    found = outcome(plan)
+    figures = [one.figure for one in found.entries]
+    assert figures == sorted(figures, reverse=True) and len({one.proposal.said for one in found.entries}) == len(figures)
+    assert found.pick.figure == max(one.value for one in plan.walk.outcomes)
+    for one in found.entries:
+        assert one.figure == accuracy(one.said[0].probabilities, one.said[0].labels)
+    seconds, best = zip(*found.course, strict=True)
+    assert list(seconds) == sorted(seconds) and list(best) == sorted(best) and best[-1] == found.pick.figure
+
+
+def test_a_pick_is_judged_on_images_that_it_was_not_picked_on():
+    """Sixty that guess: the best looks better than a guess, and on other images it is one."""
+    generator, labels = np.random.default_rng(0), np.tile([0, 1], 200)
+    entries = []
+    for _ in range(60):
+        said = Predictions("validation", np.eye(2, dtype=np.float32)[generator.integers(0, 2, len(labels))], labels)
+        entries.append(Entry(None, 1, accuracy(said.probabilities, labels), (), (), 1.0, (said,)))
+    found = Outcome("accuracy", tuple(sorted(entries, key=lambda one: -one.figure)), ())
+    assert found.pick.figure > 0.54 and abs(found.elsewhere - 0.5) < 0.05
+
+
+def test_those_that_cannot_be_told_apart(plan):
+    found = outcome(plan)
+    assert found.apart[0] is False and len(found.apart) == len(found.entries)
+    # The last is right on less than half of the images on which the first is.
+    assert found.apart[-1] is True and found.apart == tuple(sorted(found.apart))
+
+
+def test_test_figures_are_shown_of_the_pick_and_the_committee_alone(plan):
+    results = gather(plan)
+    assert [trial.name for trial in results.trials] == list(results.search.pick) == [outcome(plan).pick.name]
+    assert [one.name for one in results.committees] == [COMMITTEE] and results.search.shipped == COMMITTEE
+    said = summary(results)
+    assert "test" not in said["search"]["rows"][0] and said["search"]["test"] == results.trials[0].test["accuracy"]
+    assert len(said["search"]["rows"]) == len(outcome(plan).entries)
+
+
+def test_the_committee_is_chosen_from_all_rungs(plan):
+    (committee,) = gather(plan).committees
+    assert committee.choice.candidates == len(
+        {one.fingerprint for i in range(len(plan.walk.steps)) for one in plan.walk.trials(i)}
+    )
+    assert committee.rule == "greedy" and committee.fitted_on == "40 validation images"
+
+
+def test_the_report(plan):
+    page = render(gather(plan))
+    assert page.count('<section id="search">') == 1
+    for figure in ("search-course", "search-fronts"):
+        assert f'<figure id="{figure}"' in page
+    assert "McNemar, corrected for so many tests" in page
+    assert page == render(gather(plan))
+
+
+def test_what_mattered_are_shares(plan):
+    found = gather(plan).search.importance
+    assert found["all"].keys() == {"architecture.name"} and all(abs(sum(one.values()) - 1) < 1e-6 for one in found.values())
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_front(sign):
+    rows = [
+        {"cost": c, "figure": sign * f, "name": n}
+        for c, f, n in [(3, 0.9, "a"), (1, 0.5, "b"), (2, 0.4, "c"), (3, 0.8, "d"), (4, 0.9, "e")]
+    ]
+    rows.append({"cost": float("inf"), "figure": sign * 1.0, "name": "f"})
+    assert [row["name"] for row in front(rows, "cost", sign)] == ["b", "a"]
+
+
+def test_nothing_came_of_a_search_that_has_not_begun(tmp_path):
+    made = make_search(Store(tmp_path), make_study(trials=3))
+    assert outcome(made) is None and made.study.committee == ()

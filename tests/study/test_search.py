@@ -1,0 +1,111 @@
+"""What a search gets wrong is told at once, with its place, what is allowed and the nearest name."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+
+import pytest
+
+from toile import studies
+from toile.search import samplers
+from toile.study.file import StudyError, parse
+
+CATALOGUE = replace(studies.catalogue(), lacking={})
+HEAD = 'title = "a"\ndataset = "digits"\n'
+GOOD = (
+    HEAD
+    + """
+[search]
+trials = 5
+[search.space]
+architecture.name = ["cnn", "mlp"]
+recipe.batch_size = [32, 64]
+"""
+)
+NAMES = 'architecture.name = ["cnn", "mlp"]\n'
+
+
+def search(space: str = "", *, head: str = "trials = 5", before: str = HEAD, after: str = "") -> str:
+    return f"{before}[search]\n{head}\n[search.space]\n{NAMES}{space}\n{after}"
+
+
+WANTED = "a list of values or a range { low = …, high = … } is wanted"
+ONE_MISTAKE = {
+    search(head=""): "search: a budget is wanted: `trials`, `minutes` or `core_seconds`",
+    search(head="trials = 0"): "search.trials: at least 1 is wanted, got 0",
+    search(head="minutes = 0"): "search.minutes: above 0 is wanted, got 0",
+    search(head='trials = 5\nsampler = "tpee"'): "search.sampler: unknown sampler 'tpee'",
+    search(head='trials = 5\npruning = "median"'): "search.pruning: unknown pruning 'median'; known: asha, halving, hyperband",
+    search("recipe.batch_size = []"): f"search.space.recipe.batch_size: {WANTED}, got []",
+    search("recipe.batch_size = 32"): f"search.space.recipe.batch_size: {WANTED}, got 32",
+    search("recipe.label_smoothing = { low = 0.5, high = 0.1 }"): (
+        "search.space.recipe.label_smoothing: `low` is below `high`, got 0.5 and 0.1; one value alone is written [0.5]"
+    ),
+    search("recipe.optimizer.learning_rate = { low = 0.0, high = 0.1, log = true }"): (
+        "search.space.recipe.optimizer.learning_rate: a range with `log` is above 0, got low = 0.0"
+    ),
+    search("recipe.epochs = [3, 9]"): (
+        "search.space.recipe.epochs: pruning decides how many epochs a trial is trained; leave it out, or say `pruning = false`"
+    ),
+    search("split.validation = [0.1, 0.2]"): (
+        "search.space.split.validation: a space's keys are architecture.KEY, recipe.KEY and recipe.TABLE.KEY, where TABLE is "
+        "one of optimizer, schedule, augmentation, early_stopping"
+    ),
+    search("recipe.optimizer.momentum = [0.0, 0.9]"): (
+        "search.space.recipe.optimizer.momentum: no optimizer of the space has it: unknown option 'momentum'"
+    ),
+    search('[search.when.cnm]\nrecipe.batch_size = [8]'): (
+        "search.when.cnm: unknown architecture of the space 'cnm' (did you mean 'cnn'?); known: cnn, mlp"
+    ),
+    search('[search.when.cnn]\narchitecture.name = ["cnn"]'): (
+        "search.when.cnn.architecture.name: the architectures are listed in search.space"
+    ),
+    search(before=HEAD + "split = { validation = 0 }\n"): (
+        "search: a search picks by the validation images, and the study has none (split.validation = 0)"
+    ),
+    search(after='[[trial]]\nname = "search 3"\narchitecture = "mlp"'): "trial[0].name: the trials of the search are called so",
+    HEAD + "[search]\ntrials = 5\n[search.space]\nrecipe.batch_size = [32]": (
+        "search.space: the architectures are missing: architecture.name = [names]"
+    ),
+}  # fmt: skip
+
+
+def told(text: str) -> list[str]:
+    with pytest.raises(StudyError) as caught:
+        parse(text, CATALOGUE)
+    return [one.split(": ", 1)[1] if one.startswith("line ") else one for one in caught.value.mistakes]
+
+
+def test_a_search_alone_is_a_study():
+    search = parse(GOOD, CATALOGUE).search
+    assert search.trials == 5 and search.sampler == "tpe" and search.pruning == "asha"
+
+
+@pytest.mark.parametrize(("text", "message"), ONE_MISTAKE.items(), ids=ONE_MISTAKE.values())
+def test_one_mistake(text: str, message: str) -> None:
+    (found,) = told(text)
+    assert found.startswith(message)
+
+
+def test_all_at_once():
+    text = search(
+        "recipe.batch_size = [0]\narchitecture.filtres = [[8]]\nrecipe.label_smoothing = { low = 1.5, high = 2.0 }",
+        head='sampler = "x"\nwidth = 0',
+    )
+    places = list(dict.fromkeys(one.split(": ")[0] for one in told(text)))
+    assert places == [
+        "search.sampler", "search.width", "search.space.recipe.batch_size", "search.space.architecture.filtres",
+        "search.space.recipe.label_smoothing",
+    ]  # fmt: skip
+
+
+def test_a_sampler_whose_extra_is_not_there(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    found = samplers.lacking()
+    assert found.keys() == {"tpe", "random", "gp", "cma-es"}
+    assert found["tpe"] == "a search needs the extra 'search': pip install 'toile-workbench[search]'"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else object())
+    assert samplers.lacking() == {"gp": "the sampler 'gp' needs the extra 'torch': pip install 'toile-workbench[torch]'"}
+    with pytest.raises(StudyError, match="search: a search needs the extra 'search'"):
+        parse(GOOD, replace(CATALOGUE, lacking=found))
