@@ -117,7 +117,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
 
     def _pairs(self) -> list[tuple[str, Any]]:
         """(name, classifier), as they were given."""
-        members = [ImageClassifier() for _ in range(3)] if self.members is None else self.members
+        members: Any = [ImageClassifier() for _ in range(3)] if self.members is None else self.members
         pairs = members if self._named else [(f"member-{number}", member) for number, member in enumerate(members, 1)]
         return [(name, ImageClassifier(member) if isinstance(member, str) else member) for name, member in pairs]
 
