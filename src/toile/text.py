@@ -6,6 +6,8 @@ terminal, turn the direction of what stands beside it, or end a program for want
 
 from __future__ import annotations
 
+import csv
+import io
 import reprlib
 import unicodedata
 from collections.abc import Iterable
@@ -75,6 +77,13 @@ def brief(value: Any, length: int = 60) -> str:
     (Python's own `repr` of a number of thousands of digits is an error, and of tuples within tuples it may have no end.)
     """
     return cut(_SHORT.repr(value), length)
+
+
+def as_csv(rows: Iterable[Iterable[object]]) -> str:
+    """A table as CSV, with what has to be quoted quoted."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _spelt(character: str) -> str:

@@ -55,7 +55,9 @@ def renamed(results: StudyResults, name: str) -> StudyResults:
         )
         for one in results.committees
     ]  # fmt: skip
-    study = results.study.model_copy(update={"title": name, "question": name, "committee": (SimpleNamespace(name=names[3]),)})
+    study = results.study.model_copy(
+        update={"title": name, "question": name, "committee": (SimpleNamespace(name=names[3], note=name),)}
+    )
     return replace(
         results, dataset=dataset, trials=tuple(trials), committees=tuple(committees), study=study, reference=name,
         audit={**results.audit, "warnings": [name]},

@@ -153,7 +153,9 @@ def test_failed_parent_fails_its_children_and_the_others_go_on(place, store, pre
     names = by_name(plan)
     pretenders.tell({names["parent"]: "fail"})
     errors, told = carried_out(plan, place(workers=2))
-    without = {name: f"the run that it begins with, {names[name][:12]}, is not stored" for name in ("parent", "child")}
+    without = {
+        name: f"a run that it begins with or learns from is not stored: {names[name][:12]}" for name in ("parent", "child")
+    }
     assert errors == {
         "parent": "it would not learn", "child": without["parent"], "shorter child": without["parent"],
         "grandchild": without["child"],
@@ -243,7 +245,7 @@ def test_run_names_what_failed(place, store, pretenders):
     pretenders.tell({by_name(plan)["long"]: "fail"})
     with pytest.raises(TrialsFailed) as error, place(workers=2) as executor:
         run(plan, executor=executor)
-    first = f"the run that it begins with, {by_name(plan)['long'][:12]}, is not stored"
+    first = f"a run that it begins with or learns from is not stored: {by_name(plan)['long'][:12]}"
     assert str(error.value).splitlines() == ["2 trials failed:", "  long: it would not learn", f"  child: {first}"]
     assert isinstance(error.value, ToileError)
     with pytest.raises(TrialsFailed, match="1 trial failed:\n  long: it would not learn"), place(workers=2) as executor:

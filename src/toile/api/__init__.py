@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from toile.api.comparing import compare
 from toile.api.drafts import new
+from toile.api.mistakes import mistakes
 from toile.api.runs import check_gradients, evaluate, find_run, run
 from toile.api.shipping import export, predict, submit
 from toile.api.stores import check
-from toile.api.studies import combine, default_report, ledger, plan, report, results, write_report
+from toile.api.studies import combine, default_report, ledger, plan, report, results, with_previews, write_report
 
 __all__ = [
     "check",
@@ -24,6 +25,7 @@ __all__ = [
     "export",
     "find_run",
     "ledger",
+    "mistakes",
     "new",
     "plan",
     "predict",
@@ -31,5 +33,6 @@ __all__ = [
     "results",
     "run",
     "submit",
+    "with_previews",
     "write_report",
 ]

@@ -132,7 +132,7 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
     from toile.reports.results.gather import calibrated
     from toile.serving.chosen import Chosen
 
-    if (found := _committee(reference, **where)) is not None:
+    if (found := committee_of(reference, **where)) is not None:
         made, result = found
         members = {one.name: tuple(one.trainings.values()) for one in result.joined}
         return Chosen(
@@ -156,7 +156,7 @@ def _planned(reference: str, **where: Unpack[Where]) -> tuple[Plan, PlannedTrial
     return made, trial_named(made, name)
 
 
-def _committee(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeResult] | None:
+def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeResult] | None:
     """The committee that `reference` means, or None where it means a run."""
     from toile.reports.results.gather import named
 

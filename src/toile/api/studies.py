@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -16,7 +17,7 @@ from toile.models.backbones import WeightsMissing
 from toile.runner import committees
 from toile.runner import plan as plans
 from toile.search import searched
-from toile.store import atomic
+from toile.store import atomic, checked
 from toile.store.store import Store
 from toile.study.reduction import Reduction
 from toile.text import listed
@@ -88,8 +89,33 @@ def report(study: str | Path, *, output: Folder = None, **where: Unpack[Where]) 
     Args:
         output: the file; `STORE/reports/<study>.html` where left out.
     """
-    found = results(study, **where)
+    found = with_previews(results(study, **where), Store.at(where.get("store")))
     return write_report(found, Path(output) if output else default_report(found, Store.at(where.get("store"))))
+
+
+def with_previews(found: StudyResults, store: Store) -> StudyResults:
+    """The results with some images as the study's augmentations change them: from the store, or made and kept there.
+
+    Where they can be neither, the report has none, and a line on standard error says why.
+    """
+    from toile.reports.text import joined
+    from toile.runner.previews import augmented
+    from toile.study.augmentation import Augmentation
+
+    names: dict[tuple[str, str], list[str]] = {}
+    for trial in found.stored:
+        if spec := trial.trial["recipe"].get("augmentation"):
+            key = Augmentation.model_validate(spec).current().model_dump_json(), trial.trial.get("backend", "tensorflow")
+            names.setdefault(key, []).append(trial.line or trial.name)
+    made = []
+    for (spec, backend), lines in names.items():
+        try:
+            shown = augmented(store, found.dataset, Augmentation.model_validate_json(spec), backend)
+        except ToileError as error:
+            checked.say(f"the report shows no augmented images: {error}")
+            continue
+        made.append((joined(list(dict.fromkeys(lines))), *shown))
+    return replace(found, previews=tuple(made))
 
 
 def default_report(found: StudyResults, store: Store) -> Path:

@@ -68,6 +68,34 @@ def compare(a: str, b: str, *, margin: float | None = None, place: Place = THERE
 
 
 @app.command
+def mistakes(run: str, /, *, csv: Path | None = None, json: Json = False, where: Where = HERE) -> None:
+    """Show which test images a run or a committee (RUN as for predict) gets wrong, by file name, the surest mistake first.
+
+    Parameters
+    ----------
+    csv
+        A .csv file to write instead of printing.
+    """
+    from dataclasses import asdict
+
+    from toile import api
+    from toile.store import atomic
+    from toile.text import as_csv
+
+    found = api.mistakes(run, **vars(where))
+    if csv is not None:
+        columns = ("image", "file", "truth", "said", "probability", "of_truth")
+        atomic.write(csv, as_csv([columns, *(tuple(asdict(one).values()) for one in found)]))
+        return print_text(f"{len(found):,} mistakes in {csv}")
+    if json:
+        return print_json([asdict(one) for one in found])
+    for one in found:
+        name = one.file or f"test image {one.image}"
+        print_text(f"{name}: {one.truth}, taken for {one.said} ({one.probability:.1%}; {one.truth} {one.of_truth:.1%})")
+    return print_text(f"{len(found):,} mistakes")
+
+
+@app.command
 def predict(
     run: str,
     /,

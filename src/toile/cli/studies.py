@@ -205,6 +205,7 @@ def report(study: str, *, output: Path | None = None, where: Where = HERE, json:
         if output is not None:
             api.write_report(found, output)
         return print_json(summary(found))
+    found = api.with_previews(found, Store.at(where.store))
     written = api.write_report(found, output or api.default_report(found, Store.at(where.store)))
     print_summary(found, Terminal())
     if found.search:

@@ -150,7 +150,8 @@ class ImageClassifier(ProbabilisticClassifier):
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
-        recipe = {key: value for key in RecipeSpec.model_fields if (value := getattr(self, key)) is not None}
+        # It has not all of them: a teacher is a committee of a study, and no search goes on with what it trained.
+        recipe = {key: value for key in RecipeSpec.model_fields if (value := getattr(self, key, None)) is not None}
         if self.learning_rate is not None:
             optimizer = self.optimizer if isinstance(self.optimizer, dict) else {"name": self.optimizer}
             recipe["optimizer"] = {**optimizer, "learning_rate": self.learning_rate}

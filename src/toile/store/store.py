@@ -9,7 +9,7 @@ STORE/weights/               files of weights that trials begin with, by the has
 STORE/features/<key>/        what a frozen backbone makes of the images, computed once: `features.npy`, the lock of who computes
                              it, and an empty file <fingerprint> for each trial that trained on it
 STORE/damaged/               what was not what had been written, and was set aside, with the reason beside it
-STORE/reports/               reports, where no other place was asked for
+STORE/reports/               reports, where no other place was asked for; previews/ has images of theirs that were augmented
 """
 
 from __future__ import annotations

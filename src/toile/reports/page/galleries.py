@@ -90,6 +90,16 @@ def random_strips(results: StudyResults, samples: int = SAMPLES) -> list[Strip]:
     return [Strip("", count, png(row), row.shape[1], row.shape[0]) for row, count in made]
 
 
+def augmented(results: StudyResults) -> list[tuple[str, list[Strip]]]:
+    """For each augmentation of the study: the lines that have it, and rows of images, first as they are, then changed."""
+    found = []
+    for name, images, changed in results.previews:
+        rows = [("as they are", images), *(("changed", some) for some in changed)]
+        made = [(label, len(some), _row(some, len(some))) for label, some in rows if len(some)]
+        found.append((name, [Strip(label, count, png(row), row.shape[1], row.shape[0]) for label, count, row in made]))
+    return found
+
+
 def _row(images: np.ndarray, places: int) -> np.ndarray:
     """RGBA `(height, width, 4)`: the images from left to right, with clear gaps and clear empty places."""
     _, height, width, channels = images.shape

@@ -7,9 +7,21 @@ from itertools import groupby
 from typing import Any
 
 from toile.reports.checks import checks
-from toile.reports.page import audit, baselines, calibration, comparisons, galleries, palette, provenance, search, tables
+from toile.reports.page import (
+    audit,
+    baselines,
+    calibration,
+    comparisons,
+    galleries,
+    palette,
+    provenance,
+    search,
+    students,
+    tables,
+)
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
+from toile.reports.plots.sizes import size_table
 from toile.reports.results import lines
 from toile.reports.results.compared import close_up_note
 from toile.reports.results.study import StudyResults
@@ -77,6 +89,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "plots": plots,
         "strips": galleries.strips(results),
         "random_strips": galleries.random_strips(results),
+        "augmented": galleries.augmented(results),
         "predicted": galleries.predicted(results),
         "disputed": galleries.disputed(results),
         "members": members,
@@ -99,6 +112,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "recipes": tables.recipe_table(results),
             "committees": tables.committee_table(results),
             "members": tables.members_table(results),
+            "students": students.student_table(results),
+            "sizes": size_table(results),
             "calibration": calibration.calibration_table(results),
             "class_report": tables.class_report(results),
             "classes": tables.class_table(results),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toile.arrays import Probabilities
+from toile.arrays import ImageArray, Probabilities
 from toile.committee.rules import RULES, Fitted
 from toile.data.dataset import Dataset, Images
 from toile.errors import ToileError
@@ -170,7 +170,8 @@ class StudyResults:
     `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
     `probabilities` of the runs speak of; None in cross-validation of a data set without test images; `baselines` what
     `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials` has what was
-    picked, and nothing else.
+    picked, and nothing else. `previews` are some training images as augmentations change them: names of the lines, the images,
+    and each of them several times.
     """
 
     study: StudySpec
@@ -183,6 +184,7 @@ class StudyResults:
     reduced: str = ""
     baselines: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     search: SearchResult | None = None
+    previews: tuple[tuple[str, ImageArray, np.ndarray], ...] = ()
 
     @property
     def title(self) -> str:
