@@ -13,6 +13,7 @@ from toile.reports.page import (
     calibration,
     comparisons,
     galleries,
+    mistaken,
     palette,
     provenance,
     search,
@@ -29,7 +30,7 @@ from toile.text import printable
 
 
 def render(results: StudyResults) -> str:
-    """The report as one HTML document: no script, no request, the same text for the same results.
+    """The report as one HTML document: no request, complete without its script, the same text for the same results.
 
     Args:
         results: everything about the study that the store knows.
@@ -37,7 +38,7 @@ def render(results: StudyResults) -> str:
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     package = files("toile.reports.page")
-    sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css")}
+    sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css", "report.js")}
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=_shown,
@@ -85,6 +86,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "colours": Markup(palette.css()),
         "findings": findings(results),
         "checks": checks(results),
+        "mistaken": mistaken.mistaken(results),
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),
