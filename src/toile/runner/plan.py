@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
 from toile.runner.parents import parent_of, parents_first
+from toile.runner.teachers import lines_before, teacher_of
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
@@ -149,13 +150,13 @@ class Plan:
         """
         by_fingerprint = {p.fingerprint: p for p in reversed(self.trials)}
         chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.store.get(p.fingerprint)}
-        # What a trial begins with is trained too, whether it was asked for or not.
-        needed = [p.trial.warm_start for p in chosen.values() if p.trial.warm_start]
+        # What a trial begins with or learns from is trained too, whether it was asked for or not.
+        needed = [parent for planned in chosen.values() for parent in planned.trial.parents]
         while needed:
             parent = by_fingerprint[needed.pop()]
             if parent.fingerprint not in chosen and not self.store.get(parent.fingerprint):
                 chosen[parent.fingerprint] = parent
-                needed += [parent.trial.warm_start] if parent.trial.warm_start else []
+                needed += parent.trial.parents
         return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
 
     def matching(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
@@ -220,7 +221,7 @@ def make(
     lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
     dataset, lines = _grouped(dataset, lines)
     trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
-    for line in parents_first(lines):
+    for line in parents_first(lines, partial(lines_before, study)):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
@@ -237,6 +238,7 @@ def make(
                 seed=seed,
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
+                teacher=teacher_of(study, line, seed, fold, trials),
             )
             names = _name(line, seed, fold), line.name
             planned = PlannedTrial(*names, trial, line.published, weights, line.calibration)

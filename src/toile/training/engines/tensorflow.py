@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
-from toile.training.engines import Sums, training_model
+from toile.training.engines import Sums, Taught, training_model
 from toile.training.optimizers.fused_updates import fuse_updates
 from toile.training.training_layers import with_training_layers
 
@@ -30,7 +30,7 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        before, prediction_model: as `toile.training.engines.engine` takes them.
+        before, prediction_model, taught: as `toile.training.engines.engine` takes them.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Engine:
         label_smoothing: float,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
+        taught: Taught | None = None,
     ) -> None:
         optimizer.build(model.trainable_variables)
         fuse_updates(optimizer)
@@ -51,6 +52,7 @@ class Engine:
         classes = model.output_shape[-1]
         weights = [variable.value for variable in model.trainable_variables]
         all_images, all_labels = tf.constant(images), tf.constant(labels, dtype=tf.int32)
+        all_said = None if taught is None else tf.constant(taught.probabilities)
 
         def step(index: tf.Tensor, learning_rate: tf.Tensor) -> tf.Tensor:
             optimizer.learning_rate.assign(learning_rate)
@@ -59,6 +61,10 @@ class Engine:
             with tf.GradientTape() as tape:
                 logits = tf.cast(to_logits(batch, training=True), tf.float32)
                 losses = tf.nn.softmax_cross_entropy_with_logits(soft, logits)
+                if taught is not None:
+                    said, heat, hard = tf.gather(all_said, index), taught.temperature, taught.hard_labels
+                    learned = tf.nn.softmax_cross_entropy_with_logits(said, logits / heat)
+                    losses = hard * losses + (1 - hard) * heat**2 * learned
                 loss = tf.add_n([tf.reduce_mean(losses), *model.losses])
                 scaled = optimizer.scale_loss(loss)  # `apply` takes the scale out of the gradients again
             optimizer.apply(tape.gradient(scaled, weights), model.trainable_variables)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
-from toile.training.engines import Sums, training_model
+from toile.training.engines import Sums, Taught, training_model
 
 PREDICT_BATCH = 500
 
@@ -32,6 +32,7 @@ class Engine:
         label_smoothing: float,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
+        taught: Taught | None = None,
     ) -> None:
         self.model, self.prediction_model, self.optimizer = model, prediction_model or model, optimizer
         self.batch_size, self.smoothing = batch_size, label_smoothing
@@ -41,6 +42,8 @@ class Engine:
         # Copies, because torch refuses to look at read-only memory, which is what a memory-mapped file is.
         self.images = torch.tensor(np.array(images), device=self.device)
         self.labels = torch.tensor(np.array(labels, dtype=np.int64), device=self.device)
+        self.taught = taught
+        self.said = None if taught is None else torch.tensor(taught.probabilities, device=self.device)
 
     def epoch(self, order: Order, learning_rates: LearningRates) -> Sums:
         """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
@@ -48,14 +51,19 @@ class Engine:
         order_here = torch.tensor(order, dtype=torch.int64, device=self.device)
         for step, learning_rate in enumerate(learning_rates.tolist()):
             index = order_here[step * self.batch_size : (step + 1) * self.batch_size]
-            sums += self._step(self.images[index], self.labels[index], learning_rate)
+            said = None if self.said is None else self.said[index]
+            sums += self._step(self.images[index], self.labels[index], said, learning_rate)
         return Sums(*sums.tolist())
 
-    def _step(self, batch: torch.Tensor, target: torch.Tensor, learning_rate: float) -> torch.Tensor:
+    def _step(self, batch: torch.Tensor, target: torch.Tensor, said: torch.Tensor | None, learning_rate: float) -> torch.Tensor:
         self.optimizer.learning_rate.assign(learning_rate)
         self.training_model.zero_grad()
         logits = self.training_model(batch, training=True).float()
-        loss = functional.cross_entropy(logits, target, label_smoothing=self.smoothing) + sum(self.model.losses)
+        loss = functional.cross_entropy(logits, target, label_smoothing=self.smoothing)
+        if self.taught is not None and said is not None:
+            heat, hard = self.taught.temperature, self.taught.hard_labels
+            loss = hard * loss + (1 - hard) * heat**2 * functional.cross_entropy(logits / heat, said)
+        loss = loss + sum(self.model.losses)
         self.optimizer.scale_loss(loss).backward()  # `apply` takes the scale out of the gradients again
         variables = self.model.trainable_variables
         with torch.no_grad():
