@@ -166,7 +166,7 @@ class CommitteeResult:
 class StudyResults:
     """All of a study.
 
-    `reference` is its short name (`committee`), `called` what commands call it (`studies/shoes.toml`), `dataset` has the class
+    `reference` is its short name (`committee`), `called` what commands call it, perhaps a path, `dataset` has the class
     map applied, `audit` is what `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words,
     `test` are the images that `probabilities` of the runs speak of; None in cross-validation of a data set without test images;
     `baselines` what `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials`
