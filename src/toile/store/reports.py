@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from toile.store import atomic
 
@@ -34,7 +35,7 @@ def note(path: Path, source: str) -> None:
 
 def _written(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((folder / WRITTEN).read_bytes())
-    except (OSError, ValueError):
+        found: Any = json.loads((folder / WRITTEN).read_bytes())
+        return {str(name): str(source) for name, source in found.items()}
+    except (OSError, ValueError, AttributeError):
         return {}  # nothing is lost with it but which name a report gets
-    return {str(name): str(source) for name, source in found.items()} if isinstance(found, dict) else {}
