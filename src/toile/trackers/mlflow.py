@@ -1,4 +1,4 @@
-"""MLflow: an experiment a study, a run a training, known by the tag `toile.fingerprint`."""
+"""MLflow: an experiment a study, a run a training, known by the tag `toile_fingerprint`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from toile.trackers.told import Told
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-TAG = "toile.fingerprint"
+TAG = "toile_fingerprint"
 LONGEST = 500  # characters of a parameter, which every MLflow takes
 AT_ONCE = {"metrics": 1000, "params": 100}  # as its API allows
 
@@ -39,7 +39,7 @@ def tell(run: Told, where: str) -> None:
 
     client, began, ended = _client(where), int(1000 * run.began), int(1000 * run.ended)
     with _Asked(where):
-        tags = {TAG: run.fingerprint, "toile.study": run.study}
+        tags = {TAG: run.fingerprint, "toile_study": run.study}
         experiment = _experiment(client, run.study) or client.create_experiment(run.study)
         made = client.create_run(experiment, start_time=began, tags=tags, run_name=run.name).info.run_id
         metrics = [Metric(key, value, ended, step) for step, row in enumerate(run.epochs, 1) for key, value in row.items()]
