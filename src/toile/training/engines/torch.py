@@ -60,7 +60,7 @@ class Engine:
         self.training_model.zero_grad()
         logits = self.training_model(batch, training=True).float()
         loss = functional.cross_entropy(logits, target, label_smoothing=self.smoothing)
-        if self.taught is not None:
+        if self.taught is not None and said is not None:
             heat, hard = self.taught.temperature, self.taught.hard_labels
             loss = hard * loss + (1 - hard) * heat**2 * functional.cross_entropy(logits / heat, said)
         loss = loss + sum(self.model.losses)
