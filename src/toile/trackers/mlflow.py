@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from toile.errors import ToileError, said
 from toile.trackers.told import Told
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+
+T = TypeVar("T")
 
 TAG = "toile_fingerprint"
 LONGEST = 500  # characters of a parameter, which every MLflow takes
@@ -45,10 +47,16 @@ def tell(run: Told, where: str) -> None:
         metrics = [Metric(key, value, ended, step) for step, row in enumerate(run.epochs, 1) for key, value in row.items()]
         metrics += [Metric(key, value, ended, len(run.epochs)) for key, value in (run.figures | run.facts).items()]
         params = [Param(key, str(value)[:LONGEST]) for key, value in run.parameters.items()]
-        for kind, entries in (("metrics", metrics), ("params", params)):
-            for at in range(0, len(entries), AT_ONCE[kind]):
-                client.log_batch(made, **{kind: entries[at : at + AT_ONCE[kind]]})
+        for some in _batches(metrics, AT_ONCE["metrics"]):
+            client.log_batch(made, metrics=some)
+        for some in _batches(params, AT_ONCE["params"]):
+            client.log_batch(made, params=some)
         client.set_terminated(made, "FINISHED", end_time=ended)
+
+
+def _batches(entries: list[T], most: int) -> Iterator[list[T]]:
+    for at in range(0, len(entries), most):
+        yield entries[at : at + most]
 
 
 def _runs(client: MlflowClient, study: str) -> Iterator[Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from toile.store import atomic
 from toile.trackers.told import Told
@@ -33,11 +35,13 @@ def tell(run: Told, where: str) -> None:
 
 def events(run: Told) -> bytes:
     """The content of the file: the parameters, the figures of each epoch, and those at the end, at the last epoch."""
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto import event_pb2, summary_pb2
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
     from tensorboard.summary.writer.record_writer import RecordWriter
 
+    # Classes that protobuf makes when it is run, of which no checker of types knows.
+    generated: Any = SimpleNamespace(event=event_pb2, summary=summary_pb2)
+    Event, Summary = generated.event.Event, generated.summary.Summary
     content = io.BytesIO()
     writer = RecordWriter(content)
 
