@@ -45,7 +45,7 @@ def cases(quick: bool) -> list[Case]:
 
 
 def _runs(quick: bool) -> list[Case]:
-    work = {"fraction": 0.005, "epochs_scale": 0.05} if quick else {"fraction": 1.0, "epochs_scale": 0.25}
+    work = {"fraction": 0.005, "epochs_scale": 0.05} if quick else {"fraction": 0.2, "epochs_scale": 0.25}
     found = []
     for backend in BACKENDS:
         sides = {"toile": Side(committee, {"backend": backend, **work})}

@@ -74,8 +74,8 @@ NOT_RUN = {
     **{
         f"timeout {most} python -m benchmarks gpu --only {piece} --repeats 1 --limit {limit} --output gpu-results": GPU
         for piece, most, limit in (
-            ("works", 120, 100),
-            ("resume", 120, 100),
+            ("works", 240, 100),
+            ("resume", 240, 100),
             ("many", 240, 100),
             ("speed:", 540, 100),
             ("speedrun", 540, 200),
