@@ -20,6 +20,7 @@ from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
 from toile.runner.parents import parent_of, parents_first
+from toile.runner.recipes import recipe_of
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
@@ -27,7 +28,7 @@ from toile.store.store import Store
 from toile.study.committee import Calibration
 from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
-from toile.study.spec import DatasetSpec, Published, RecipeSpec, SplitSpec, StudySpec
+from toile.study.spec import DatasetSpec, Published, SplitSpec, StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 from toile.text import listed
 
@@ -36,8 +37,6 @@ _OPERATIONS_PER_SECOND = 3e10
 _OPERATIONS_PER_MULTIPLICATION = 6
 _SECONDS_PER_STEP = 4e-4
 _SECONDS_TO_START = 8.0
-
-_NO_RECIPE = RecipeSpec(epochs=1)
 
 
 @dataclass(frozen=True)
@@ -213,8 +212,8 @@ def make(
         reduction: fewer images or epochs, for a first look.
 
     Raises:
-        Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, or
-            begins with the weights of a trial of another shape.
+        Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, weighs
+            classes that there are not, or begins with the weights of a trial of another shape.
     """
     study = study.model_copy(update={"split": resolved(study.split, dataset)})
     lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
@@ -224,6 +223,7 @@ def make(
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = _architecture(line)
+        recipe = recipe_of(line, dataset)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
             parent = parent_of(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
             trial = Trial(
@@ -232,9 +232,9 @@ def make(
                 fold=fold,
                 architecture=architecture,
                 learner=learner,
-                # Neither decides anything of a classical model, so both are at their defaults in its fingerprint.
-                recipe=_NO_RECIPE if learner == "classical" else line.recipe.current(),
+                recipe=recipe,
                 seed=seed,
+                # It decides nothing of a classical model, and is at its default in its fingerprint.
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
             )

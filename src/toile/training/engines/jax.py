@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, training_model
 
@@ -31,6 +31,7 @@ class Engine:
         *,
         batch_size: int,
         label_smoothing: float,
+        class_weights: ClassWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
     ) -> None:
@@ -47,7 +48,10 @@ class Engine:
             )
             logits = logits.astype(jnp.float32)
             soft = target * (1 - label_smoothing) + label_smoothing / classes
-            loss = -(soft * jax.nn.log_softmax(logits)).sum(axis=1).mean() + sum(penalties)
+            losses = -(soft * jax.nn.log_softmax(logits)).sum(axis=1)
+            if class_weights is not None:
+                losses *= jnp.asarray(class_weights)[target.argmax(axis=1)]
+            loss = losses.mean() + sum(penalties)
             # `stateless_apply` takes the scale out of the gradients again.
             return optimizer.scale_loss(loss), (loss, logits, fixed)
 

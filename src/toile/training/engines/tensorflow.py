@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, training_model
 from toile.training.optimizers.fused_updates import fuse_updates
@@ -30,7 +30,7 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        before, prediction_model: as `toile.training.engines.engine` takes them.
+        class_weights, before, prediction_model: as `toile.training.engines.engine` takes them.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Engine:
         *,
         batch_size: int,
         label_smoothing: float,
+        class_weights: ClassWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
     ) -> None:
@@ -59,6 +60,8 @@ class Engine:
             with tf.GradientTape() as tape:
                 logits = tf.cast(to_logits(batch, training=True), tf.float32)
                 losses = tf.nn.softmax_cross_entropy_with_logits(soft, logits)
+                if class_weights is not None:
+                    losses *= tf.gather(tf.constant(class_weights), tf.gather(all_labels, index))
                 loss = tf.add_n([tf.reduce_mean(losses), *model.losses])
                 scaled = optimizer.scale_loss(loss)  # `apply` takes the scale out of the gradients again
             optimizer.apply(tape.gradient(scaled, weights), model.trainable_variables)

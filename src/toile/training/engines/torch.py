@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, training_model
 
@@ -30,6 +30,7 @@ class Engine:
         *,
         batch_size: int,
         label_smoothing: float,
+        class_weights: ClassWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
     ) -> None:
@@ -40,6 +41,7 @@ class Engine:
         self.device = model.trainable_variables[0].value.device
         # Copies, because torch refuses to look at read-only memory, which is what a memory-mapped file is.
         self.images = torch.tensor(np.array(images), device=self.device)
+        self.class_weights = None if class_weights is None else torch.tensor(class_weights, device=self.device)
         self.labels = torch.tensor(np.array(labels, dtype=np.int64), device=self.device)
 
     def epoch(self, order: Order, learning_rates: LearningRates) -> Sums:
@@ -55,7 +57,7 @@ class Engine:
         self.optimizer.learning_rate.assign(learning_rate)
         self.training_model.zero_grad()
         logits = self.training_model(batch, training=True).float()
-        loss = functional.cross_entropy(logits, target, label_smoothing=self.smoothing) + sum(self.model.losses)
+        loss = self._cross_entropy(logits, target) + sum(self.model.losses)
         self.optimizer.scale_loss(loss).backward()  # `apply` takes the scale out of the gradients again
         variables = self.model.trainable_variables
         with torch.no_grad():
@@ -64,6 +66,14 @@ class Engine:
             true_positives = sure.gather(1, target[:, None]).sum()
             hits = (logits.argmax(dim=1) == target).sum()
             return torch.stack([loss.detach().double() * len(target), hits, true_positives, sure.sum()])
+
+    def _cross_entropy(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Its mean over a step's images, weighted where there are weights."""
+        if self.class_weights is None:
+            return functional.cross_entropy(logits, target, label_smoothing=self.smoothing)
+        # Not PyTorch's own `weight`, which divides by the sum of the weights, and weighs each class of a smoothed target.
+        losses = functional.cross_entropy(logits, target, label_smoothing=self.smoothing, reduction="none")
+        return (losses * self.class_weights[target]).mean()
 
     def predict(self, images: Inputs) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images."""
