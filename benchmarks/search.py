@@ -9,7 +9,7 @@ those count that ended before. Optuna's objective reports each epoch and is prun
 committee and the three picks say of the test images side by side: the committee against each, by McNemar's test, corrected for
 three tests (Holm).
 
-It needs `pip install keras-tuner` beside what `make test` installs.
+It needs `pip install keras-tuner tensorboard` beside what `make test` installs.
 """
 
 from __future__ import annotations

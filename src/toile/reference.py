@@ -22,6 +22,7 @@ from toile.study import limits, optimizers, spec
 from toile.study.augmentation import Elastic, Erasing
 from toile.study.expand import variants
 from toile.study.search import Range
+from toile.study.teacher import Teacher
 
 _KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "object": "table"}
 _BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
@@ -56,7 +57,7 @@ def render() -> str:
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["toml"] = toml
     models = {name: list(keys(model)) for name, model in vars(spec).items() if _is_spec(model)}
-    models |= {model.__name__: list(keys(model)) for model in (Elastic, Erasing, Range)}
+    models |= {model.__name__: list(keys(model)) for model in (Elastic, Erasing, Range, Teacher)}
     text = environment.from_string(files("toile").joinpath("reference.md.j2").read_text("utf-8")).render(
         limits=limits, models=models, names=everything(), schedules=list(_schedules()), optimizers=list(_optimizers()),
         common=[_option(name, default) for name, default in optimizers.COMMON.items()], architectures=list(_architectures()),

@@ -45,6 +45,36 @@ def test_in_one_bag_it_is_the_loop_that_the_papers_write_down(count: int, seed: 
     assert select(candidates).weights == pytest.approx(reference(of_label, selection.PICKS))
 
 
+def autogluon(of_label: np.ndarray, picks: int) -> list[float]:
+    """AutoGluon's EnsembleSelection as its description has it (`ensemble_selection.py`, with log loss), written anew: from
+    nothing, one model after another, whichever makes the mean best; the shortest of the best trajectory is kept. It draws among
+    equal scores, and there are none among these models."""
+    chosen: list[int] = []
+    trajectory: list[float] = []
+    while len(chosen) < picks:
+        scores = [-np.log(of_label[[*chosen, one]].mean(axis=0)).mean() for one in range(len(of_label))]
+        chosen.append(int(np.argmin(scores)))
+        trajectory.append(min(scores))
+    best = trajectory.index(min(trajectory)) + 1
+    return (np.bincount(chosen[:best], minlength=len(of_label)) / best).tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_beside_autogluon(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same without the sorted start, which AutoGluon has not by default; and with it not worse on the same arrays."""
+    candidates = library(9, seed)
+    of_label = np.stack([one.probabilities[np.arange(len(LABELS)), LABELS] for one in candidates]).astype(np.float64)
+    theirs = autogluon(of_label, selection.PICKS)
+    ours = select(candidates)
+    others = [
+        Predictions("validation", combine(candidates, "greedy", of).probabilities, LABELS) for of in (ours.weights, theirs)
+    ]
+    mine, its = (loss(one.probabilities, LABELS) for one in others)
+    assert mine <= its + 1e-3
+    monkeypatch.setattr(selection, "START", 1)
+    assert select(candidates).weights == pytest.approx(theirs)
+
+
 def test_a_path_says_what_each_pick_came_to() -> None:
     candidates = library(8)
     found = select(candidates)

@@ -82,3 +82,8 @@ def test_wrong_names(folder):
         load(DatasetSpec(path="made.npz", format="cvs"), base=folder)
     with pytest.raises(Misuse, match=r"unknown data set 'fashion_mnist' \(did you mean 'fashion-mnist'\?\); allowed: digits"):
         load(DatasetSpec(name="fashion_mnist"))
+
+
+def test_a_path_with_backslashes_says_so(folder):
+    with pytest.raises(DataError, match=r"\\ separates no folders on this system, and / does on all: a/b"):
+        load(DatasetSpec(path="a\\b"), base=folder)

@@ -54,3 +54,51 @@ def test_report_in_a_browser(browser, report, width, theme):
     ink = page.evaluate("getComputedStyle(document.querySelector('svg[data-picture] text')).fill")
     assert series and (int(ink.removeprefix("rgb(").split(",")[0]) < 130) == (theme == "light")
     page.close()
+
+
+def test_the_report_answers_to_the_hand(browser, report):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    told = []
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.goto(report.as_uri())
+
+    table = page.locator(".scroll > table", has_text="Models on the test images")
+    head = table.locator("thead tr").last.locator("th").nth(1)
+    cells = lambda: [float(row.locator("td").first.inner_text()) for row in table.locator("tbody tr").all()]  # noqa: E731
+    before = cells()
+    head.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert cells() == sorted(before, reverse=True) and head.get_attribute("aria-sort") == "descending"
+    head.locator("button").click()
+    assert cells() == sorted(before) and head.get_attribute("aria-sort") == "ascending"
+
+    figure = page.locator("#learning-curves")
+    name = figure.locator(".legend button").first
+    line = figure.locator("[data-line]").first
+    assert line.is_visible()
+    name.click()
+    assert name.get_attribute("aria-pressed") == "false" and not line.is_visible()
+    name.click()
+    assert line.is_visible()
+
+    cell = page.locator("#confusion-matrices [data-cell][role=button]").first
+    cell.focus()
+    page.keyboard.press("Enter")
+    strip = page.locator(".strip.here")
+    assert strip.is_visible() and strip.locator("img").get_attribute("alt") == cell.get_attribute("aria-label")
+    assert page.locator("#accuracies g > g title").first.text_content().startswith("model-")
+    assert told == []
+    page.close()
+
+
+def test_the_report_is_complete_without_its_script(browser, report):
+    """The same words, tables and pictures, and no control that would do nothing."""
+    texts = {}
+    for on in (True, False):
+        context = browser.new_context(java_script_enabled=on)
+        page = context.new_page()
+        page.goto(report.as_uri())
+        texts[on] = " ".join(page.locator("main").inner_text().split())
+        assert (page.locator("main button").count() > 0) == on
+        context.close()
+    assert texts[True] == texts[False]

@@ -95,7 +95,7 @@ def test_every_figure_is_there(page, tmp_path):
 
 def test_nothing_is_requested(page):
     parsed = _Page(page)
-    assert not any(tag in ("script", "iframe", "object", "embed") for tag, _ in parsed.tags)
+    assert not any(tag in ("iframe", "object", "embed") for tag, _ in parsed.tags)
     for tag, attributes in parsed.tags:
         for name in ("src", "href", "srcset", "xlink:href"):
             if name in attributes and tag != "a":
@@ -125,7 +125,8 @@ def test_names_are_escaped(tmp_path):
     )
     page = render(odd)
     assert "&lt;script&gt;" in page
-    for tag in ("<script", "<b>", "<i>", "<u>"):
+    assert page.count("<script") == 1, "the report's own"
+    for tag in ("<b>", "<i>", "<u>"):
         assert tag not in page
     assert _Page(page).texts["title"][0] == "<u>t</u> — <i>d</i>"
 

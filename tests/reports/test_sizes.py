@@ -35,8 +35,27 @@ def test_each_size_is_all_its_subsets(results):
         expected = [accuracy(results, names) for names in combinations(MODELS, size)]
         assert mean == pytest.approx(np.mean(expected), abs=1e-12)
         assert (low, high) == (min(expected), max(expected))
+    runs = [trial.stored_run.provenance for trial in results.trials]
+    together = sum(facts["parameters"] for facts in runs)
+    assert panel["parameters"] == pytest.approx([together / 3, together * 2 / 3, together])
+    low, high = panel["interval"][-1]
+    share, images = panel["mean"][-1], len(results.test)
+    assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt(share * (1 - share) / images))
     assert panel["mean"][0] == pytest.approx(results.committees[0].mean_of_members["accuracy"])
     assert panel["mean"][-1] == pytest.approx(results.committees[0].test["accuracy"])
+
+
+def test_the_committees_of_several_seeds_are_one_curve(results):
+    (committee,) = results.committees
+    turned = replace(committee, joined=tuple(reversed(committee.joined)))
+    both = tuple(
+        replace(one, name=f"c (seed {seed})", line="c", key=(seed, None)) for seed, one in enumerate((committee, turned))
+    )
+    (panel,) = sizes.committee_sizes(replace(results, committees=both))
+    assert (panel["title"], panel["over"]) == ("c", "2 seeds")
+    assert panel["interval"][-1] == pytest.approx((panel["mean"][-1], panel["mean"][-1])), "both are of the same three"
+    (first, *_) = sizes.size_table(replace(results, committees=both)).rows
+    assert first[:2] == ["c", "1"] and "over 2 seeds" in first[3]
 
 
 def test_of_many_members_the_first_are_taken(results, monkeypatch):

@@ -15,6 +15,7 @@ from tests.runner.fixture import by_name, four, in_process_cluster, keep_run, ki
 from tests.training.fixture import make_store
 from toile.errors import ToileError
 from toile.runner import local
+from toile.runner.cluster import Cluster
 from toile.runner.events import Event
 from toile.runner.executor import Executor, execute
 from toile.runner.jobs import jobs
@@ -92,10 +93,13 @@ def test_one_after_the_other_in_order(place, store, pretenders):
 def test_failed_worker_fails_its_job_and_the_others_go_on(place, store, pretenders, does, error, output):
     plan = four(store)
     pretenders.tell({by_name(plan)["b"]: does})
-    errors, told = carried_out(plan, place(workers=2))
+    executor = place(workers=2)
+    errors, told = carried_out(plan, executor)
+    if does == "exit" and isinstance(executor, Cluster):  # a process that ends without a word is tried again there
+        error += ", at try 4 of 4"
     assert errors == {"b": error}
     assert [plan.state(one) for one in plan.trials] == ["stored", "missing", "stored", "stored"]
-    assert kinds(told, "b") == ["started", "epoch", "failed"]
+    assert kinds(told, "b")[-3:] == ["started", "epoch", "failed"]
     (failed,) = [event for event in told if event.kind == "failed"]
     assert failed.fields.items() >= {"error": error, "output": output}.items()
 
@@ -153,7 +157,9 @@ def test_failed_parent_fails_its_children_and_the_others_go_on(place, store, pre
     names = by_name(plan)
     pretenders.tell({names["parent"]: "fail"})
     errors, told = carried_out(plan, place(workers=2))
-    without = {name: f"the run that it begins with, {names[name][:12]}, is not stored" for name in ("parent", "child")}
+    without = {
+        name: f"a run that it begins with or learns from is not stored: {names[name][:12]}" for name in ("parent", "child")
+    }
     assert errors == {
         "parent": "it would not learn", "child": without["parent"], "shorter child": without["parent"],
         "grandchild": without["child"],
@@ -243,7 +249,7 @@ def test_run_names_what_failed(place, store, pretenders):
     pretenders.tell({by_name(plan)["long"]: "fail"})
     with pytest.raises(TrialsFailed) as error, place(workers=2) as executor:
         run(plan, executor=executor)
-    first = f"the run that it begins with, {by_name(plan)['long'][:12]}, is not stored"
+    first = f"a run that it begins with or learns from is not stored: {by_name(plan)['long'][:12]}"
     assert str(error.value).splitlines() == ["2 trials failed:", "  long: it would not learn", f"  child: {first}"]
     assert isinstance(error.value, ToileError)
     with pytest.raises(TrialsFailed, match="1 trial failed:\n  long: it would not learn"), place(workers=2) as executor:

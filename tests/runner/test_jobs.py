@@ -104,7 +104,7 @@ def test_trials_of_different_beginnings_share_nothing():
     ]
     made = jobs([cold, *warm])
     assert [job.name for job in made] == [cold.name, "warm 3 + warm 1", "warm 2"]
-    assert [job.after for job in made] == [None, "a" * 64, "b" * 64]
+    assert [job.after for job in made] == [(), ("a" * 64,), ("b" * 64,)]
 
 
 def test_no_trial_is_no_job():

@@ -226,7 +226,8 @@ ONE_MISTAKE = {
     ),
     HEAD + SWEEP + "[sweep.grid.recipe]\nbatch_sise = [16]\n": (
         "line 7: sweep[0].grid.recipe.batch_sise: unknown key (did you mean 'batch_size'?); known: augmentation, batch_size, "
-        "early_stopping, epochs, flip_average, label_smoothing, optimizer, precision, scaling, schedule"
+        "class_weight, early_stopping, epochs, flip_average, label_smoothing, optimizer, precision, sampling, scaling, schedule, "
+        "schedule_epochs, teacher"
     ),
     HEAD + SWEEP + "[sweep.grid]\narchitecture.dropout = [0.5, 2.0]\n": (
         "line 7: sweep[0].grid.architecture.dropout: cnn: below 1 is wanted, got 2.0"
@@ -413,3 +414,10 @@ def test_every_packaged_study_is_right(name: str) -> None:
     assert loaded.reference == name
     assert loaded.spec.trial or loaded.spec.sweep
     assert studies.title(name) == loaded.spec.title
+
+
+def test_a_learning_rate_beside_the_optimizer_is_shown_its_place() -> None:
+    text = 'title = "x"\ndataset = "digits"\nrecipe = { learning_rate = 0.1 }\n[[trial]]\nname = "a"\narchitecture = "mlp"\n'
+    with pytest.raises(StudyError, match=r'optimizer = \{ name = "adam", learning_rate = 0.1 \}') as caught:
+        parse(text, studies.catalogue())
+    assert "line 3" in str(caught.value)

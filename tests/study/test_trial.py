@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from toile.data.dataset import Dataset, Images
 from toile.data.splits import split
 from toile.study.spec import SplitSpec
-from toile.study.trial import Trial
+from toile.study.trial import Trial, TrialTeacher
 
 
 def content(**changes: Any) -> dict[str, Any]:
@@ -144,6 +144,15 @@ def test_spellings_of_one_training(one: dict[str, Any], other: dict[str, Any]) -
     assert trial(**one).fingerprint == trial(**other).fingerprint
 
 
+TAUGHT: dict[str, Any] = {
+    "members": (("1" * 64,), ("2" * 64,)), "rule": "mean", "weights": None, "calibration": None, "temperature": 2.0,
+    "hard_labels": 0.1,
+}  # fmt: skip
+TAUGHT_OTHERWISE: dict[str, Any] = {
+    "members": (("1" * 64, "2" * 64),), "rule": "weighted-mean", "weights": (1.0, 2.0), "calibration": "temperature",
+    "temperature": 3.0, "hard_labels": 0.2,
+}  # fmt: skip
+
 DIFFERENT = [
     {"dataset__content": "1" * 64},
     {"dataset__classes": 5},
@@ -197,6 +206,8 @@ DIFFERENT = [
     {"split__fraction": 0.5},
     {"architecture__weights": "1" * 64},
     {"warm_start": "1" * 64},
+    {"teacher": TrialTeacher(**TAUGHT)},
+    *({"teacher": TrialTeacher(**{**TAUGHT, key: value})} for key, value in TAUGHT_OTHERWISE.items()),
     {"learner": "scratch"},
     {"seed": 1},
     {"backend": "torch"},

@@ -15,6 +15,7 @@ from toile.api.studies import plan, trial_named, within
 from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
 from toile.pictures.form import Form
+from toile.runner import committees
 from toile.store import atomic
 from toile.store.store import Store
 from toile.text import listed
@@ -173,5 +174,9 @@ def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, Committe
         return None
     if (result := named(made, name)) is None:
         name = name or specs[0]
-        raise ToileError(f"not all members of {name!r} are stored; `toile run {made.reference}` trains what is missing")
+        if name in specs and name not in (groups := [group.name for group in committees.groups(made)]):
+            several = [one for one in groups if one.startswith(name)]
+            raise Misuse(f"there are several committees of the name {name!r}, one a seed or fold: {listed(several)}")
+        study = reference.rpartition("/")[0] if not reference.endswith(".toml") and "/" in reference else reference
+        raise ToileError(f"not all members of {name!r} are stored; `toile run {study}` trains what is missing")
     return made, result

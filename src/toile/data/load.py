@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,6 +162,8 @@ def _found(path: str, base: Path | None) -> Path:
         beside = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
         close = difflib.get_close_matches(found.name, beside, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
+        if "\\" in path and os.sep != "\\":
+            hint = f"; \\ separates no folders on this system, and / does on all: {path.replace(chr(92), '/')}"
         raise DataError(f"{found}: no such file or folder{hint}")
     plain_or_folder(found)
     return found

@@ -30,8 +30,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
 
     Args:
         members: classifiers with `predict_proba`, or names of architectures, each of which stands for an `ImageClassifier`. Or
-            (name, member) pairs: then `name__parameter` is a parameter of the committee. None for three times "cnn", which
-            differ in their seeds.
+            (name, member) pairs: then `name__parameter` is a parameter of the committee. None for three times
+            `ImageClassifier()`, which differ in their seeds.
         rule: a name that `toile list` shows.
         weights: for the rule "weighted-mean": a number a member, or "fit". What is fitted, as "log-pool", "stack" and "greedy"
             always are, has the least log loss of out-of-fold probabilities, from members that are fitted for it in
@@ -117,7 +117,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
 
     def _pairs(self) -> list[tuple[str, Any]]:
         """(name, classifier), as they were given."""
-        members = ["cnn"] * 3 if self.members is None else self.members
+        members: Any = [ImageClassifier() for _ in range(3)] if self.members is None else self.members
         pairs = members if self._named else [(f"member-{number}", member) for number, member in enumerate(members, 1)]
         return [(name, ImageClassifier(member) if isinstance(member, str) else member) for name, member in pairs]
 

@@ -32,6 +32,8 @@ from toile.study.mistakes import spell
 from toile.study.spec import RecipeSpec, StudySpec
 from toile.workers.resident.client import StoredModel, session
 
+_SMALLEST = 8  # pixels of a side, for a network that looks at neighbours
+
 
 class ImageClassifier(ProbabilisticClassifier):
     """One of toile's architectures, trained as a trial of a study is: the same trial of `toile run` has the same result.
@@ -41,10 +43,11 @@ class ImageClassifier(ProbabilisticClassifier):
     images, in 256 steps; later images are clipped to that range.
 
     Args:
-        architecture: a name that `toile list` shows.
+        architecture: a name that `toile list` shows; None for "cnn", and for images with a side of fewer than 8 pixels, which
+            have no neighbourhoods to be convolved, "logistic-regression".
         options: the architecture's, as a study file has them; None for its defaults.
-        epochs, batch_size, schedule, label_smoothing, early_stopping, augmentation, scaling, precision, flip_average: as in a
-            study's `[recipe]`, tables as dictionaries. Classical architectures look at none of these.
+        epochs, batch_size, schedule, schedule_epochs, label_smoothing, early_stopping, augmentation, scaling, precision,
+            flip_average: as in a study's `[recipe]`, tables as dictionaries. Classical architectures look at none of these.
         class_weight, sampling: likewise; "balanced", or weights by label. Classical architectures take the first too.
         optimizer: likewise: a name, or a dictionary with `name` and options.
         learning_rate: the optimizer's; None for Keras's default.
@@ -71,7 +74,7 @@ class ImageClassifier(ProbabilisticClassifier):
 
     def __init__(
         self,
-        architecture: str = "cnn",
+        architecture: str | None = None,
         *,
         options: dict[str, Any] | None = None,
         epochs: int = 20,
@@ -79,6 +82,7 @@ class ImageClassifier(ProbabilisticClassifier):
         optimizer: str | dict[str, Any] = "adam",
         learning_rate: float | None = None,
         schedule: str | dict[str, Any] = "constant",
+        schedule_epochs: int | None = None,
         label_smoothing: float = 0.0,
         early_stopping: dict[str, Any] | None = None,
         augmentation: dict[str, Any] | None = None,
@@ -97,7 +101,8 @@ class ImageClassifier(ProbabilisticClassifier):
     ) -> None:
         self.architecture, self.options = architecture, options
         self.epochs, self.batch_size, self.optimizer, self.learning_rate = epochs, batch_size, optimizer, learning_rate
-        self.schedule, self.label_smoothing, self.early_stopping = schedule, label_smoothing, early_stopping
+        self.schedule, self.schedule_epochs = schedule, schedule_epochs
+        self.label_smoothing, self.early_stopping = label_smoothing, early_stopping
         self.augmentation, self.scaling, self.precision, self.flip_average = augmentation, scaling, precision, flip_average
         self.class_weight, self.sampling = class_weight, sampling
         self.validation, self.image_shape, self.backend, self.threads = validation, image_shape, backend, threads
@@ -149,12 +154,14 @@ class ImageClassifier(ProbabilisticClassifier):
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
-        recipe = {key: value for key in RecipeSpec.model_fields if (value := getattr(self, key)) is not None}
+        # It has not all of them: a teacher is a committee of a study, and no search goes on with what it trained.
+        recipe = {key: value for key in RecipeSpec.model_fields if (value := getattr(self, key, None)) is not None}
         if self.learning_rate is not None:
             optimizer = self.optimizer if isinstance(self.optimizer, dict) else {"name": self.optimizer}
             recipe["optimizer"] = {**optimizer, "learning_rate": self.learning_rate}
         if isinstance(self.class_weight, dict):
             recipe["class_weight"] = {str(label): weight for label, weight in self.class_weight.items()}
+        architecture = {"name": self._architecture(dataset.image_shape), "options": self.options or {}}
         content = _plain({
             "title": "ImageClassifier",
             "dataset": {"path": "images"},
@@ -162,7 +169,7 @@ class ImageClassifier(ProbabilisticClassifier):
             "seeds": [seed],
             "backend": self.backend,
             "recipe": recipe,
-            "trial": [{"name": "fit", "architecture": {"name": self.architecture, "options": self.options or {}}}],
+            "trial": [{"name": "fit", "architecture": architecture}],
         })  # fmt: skip
         wrong = [f"{_parameter(place)}: {what}" for place, what in mistakes(content, studies.catalogue())]
         if not isinstance(self.threads, int) or self.threads < 1:
@@ -171,6 +178,11 @@ class ImageClassifier(ProbabilisticClassifier):
             raise InvalidParameter("; ".join(wrong))
         spec = studies.with_weights(StudySpec.model_validate(content), Path())
         return plans.make(spec, "ImageClassifier", spec.dataset, dataset, store).checked()
+
+    def _architecture(self, shape: tuple[int, int, int]) -> str:
+        if self.architecture is not None:
+            return self.architecture
+        return "cnn" if min(shape[:2]) >= _SMALLEST else "logistic-regression"
 
     def _train(self, plan: Plan) -> None:
         show = Show(plan, plan.pending(), 1) if self.verbose else nullcontext(lambda event: None)

@@ -49,7 +49,16 @@ def _check_scratch(line: Variant) -> None:
     if line.recipe.optimizer.name != "sgd" or unsupported:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} learns by sgd with learning_rate and momentum only")
     default = RecipeSpec()
-    for key in ("augmentation", "class_weight", "flip_average", "label_smoothing", "precision", "sampling", "scaling"):
+    for key in (
+        "augmentation",
+        "class_weight",
+        "flip_average",
+        "label_smoothing",
+        "precision",
+        "sampling",
+        "scaling",
+        "teacher",
+    ):
         if getattr(line.recipe, key) != getattr(default, key):
             raise Misuse(f"trial {line.name!r}: {line.architecture.name} knows no {key}")
     if line.warm_start:

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from toile.arrays import PositionLabels, Positions
 from toile.committee.rules import RULES
+from toile.committee.unseen import places, unseen
 from toile.data.splits import Parts
 from toile.errors import Misuse
 from toile.evaluation.predictions import Predictions
-from toile.runner import library
+from toile.runner import library, teachers
+from toile.runner.groups import Group, Member, of_members, only, whole
 from toile.runner.plan import Plan, PlannedTrial
 from toile.study.committee import CommitteeSpec, matching
-
-
-@dataclass(frozen=True)
-class Member:
-    """A training; or the trainings of all folds of a line, which are one member together."""
-
-    name: str
-    trainings: tuple[PlannedTrial, ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """One committee, or for `greedy` those among whom it is chosen. `name` is the committee's with seed and fold.
-
-    A trial that is calibrated is a committee of one. `key` are the seed and fold of all members, where they have the same.
-    """
-
-    spec: CommitteeSpec
-    name: str
-    members: tuple[Member, ...]
-    kind: Literal["committee", "trial"] = "committee"
-    key: tuple[int, int | None] | None = None
 
 
 def groups(plan: Plan) -> list[Group]:
@@ -52,7 +30,7 @@ def groups(plan: Plan) -> list[Group]:
 def alone(planned: PlannedTrial) -> Group:
     """A trial that is calibrated."""
     spec = CommitteeSpec(name=planned.line, members=(planned.line,), calibration=planned.calibration)
-    return Group(spec, planned.name, (_alone(planned),), "trial")
+    return Group(spec, planned.name, (only(planned),), "trial")
 
 
 def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
@@ -60,30 +38,7 @@ def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
     if spec.candidates:
         yield Group(spec, spec.name, tuple(_candidates(plan, spec)))
         return
-    trainings_of = _lines(plan, spec)
-    if spec.across == "seeds":
-        for fold in dict.fromkeys(fold for _, fold in next(iter(trainings_of.values()))):
-            trainings = [one for line in trainings_of.values() for (_, of), one in line.items() if of == fold]
-            yield Group(spec, spec.name + ("" if fold is None else f" (fold {fold + 1})"), tuple(map(_alone, trainings)))
-        return
-    lines: dict[str, dict[tuple[int, int | None], Member]] = {}
-    for line, found in trainings_of.items():
-        if spec.across is None:
-            lines[line] = {key: _alone(one) for key, one in found.items()}
-        elif any(fold is None for _, fold in found):
-            raise Misuse(f"committee {spec.name!r} is across folds, and {line!r} has none (split.folds)")
-        else:
-            lines[line] = {(seed, None): one for seed, one in _whole(found)}
-    first = next(iter(lines.values()))
-    shared = [key for key in first if all(key in line for line in lines.values())]
-    if not shared:  # members with different single seeds still make one committee
-        yield Group(spec, spec.name, tuple(next(iter(line.values())) for line in lines.values()))
-        return
-    several = len({seed for seed, _ in shared}) > 1
-    for seed, fold in shared:
-        said = ([f"seed {seed}"] if several else []) + ([f"fold {fold + 1}"] if fold is not None else [])
-        suffix = f" ({', '.join(said)})" if said else ""
-        yield Group(spec, spec.name + suffix, tuple(line[seed, fold] for line in lines.values()), key=(seed, fold))
+    yield from of_members(plan.trials, spec)
 
 
 def test_of(plan: Plan, member: Member) -> Predictions:
@@ -102,37 +57,14 @@ def test_of(plan: Plan, member: Member) -> Predictions:
 def unseen_of(plan: Plan, member: Member) -> Predictions:
     """What a stored member says of images that it was not trained on, in the order of the data set: the validation part; of
     folds, every image by the training that held it out."""
-    places, labels = unseen_places(plan, member)
-    said = np.concatenate([plan.stored_run(one).probabilities("validation") for one in member.trainings])
-    return Predictions("validation" if len(member.trainings) == 1 else "out-of-fold", said[places.argsort()], labels)
+    said = [plan.stored_run(one).probabilities("validation") for one in member.trainings]
+    return unseen(plan.dataset, [plan.parts(one) for one in member.trainings], said)
 
 
 def unseen_places(plan: Plan, member: Member) -> tuple[Positions, PositionLabels]:
     """Where those images are in the data set, as `toile.data.splits.Parts.held_out` has it, in the order of the trainings; and
     their labels in the order of the data set."""
-    places = np.concatenate([plan.parts(one).held_out for one in member.trainings])
-    own = plan.dataset.validation
-    labels = plan.dataset.train.labels if own is None else np.concatenate([plan.dataset.train.labels, own.labels])
-    return places, labels[np.sort(places)]
-
-
-def _alone(planned: PlannedTrial) -> Member:
-    return Member(planned.name, (planned,))
-
-
-def _lines(plan: Plan, spec: CommitteeSpec) -> dict[str, dict[tuple[int, int | None], PlannedTrial]]:
-    """The trainings of each member's line, by seed and fold."""
-    names = list(dict.fromkeys(one.line for one in plan.trials))
-    chosen = dict.fromkeys(name for pattern in spec.members for name in matching(names, pattern))
-    return {name: {(one.trial.seed, one.trial.fold): one for one in plan.trials if one.line == name} for name in chosen}
-
-
-def _whole(trainings: dict[tuple[int, int | None], PlannedTrial]) -> Iterator[tuple[int, Member]]:
-    """The folds of each seed as one member."""
-    seeds = dict.fromkeys(seed for seed, _ in trainings)
-    for seed in seeds:
-        folds = tuple(one for (of, _), one in trainings.items() if of == seed)
-        yield seed, Member(folds[0].line + (f" (seed {seed})" if len(seeds) > 1 else ""), folds)
+    return places(plan.dataset, [plan.parts(one) for one in member.trainings])
 
 
 def _candidates(plan: Plan, spec: CommitteeSpec) -> Iterator[Member]:
@@ -143,10 +75,10 @@ def _candidates(plan: Plan, spec: CommitteeSpec) -> Iterator[Member]:
     for trainings in reversed(lines.values()):
         in_order = dict(sorted(trainings.items(), key=lambda item: (item[0][0], item[0][1] or 0)))
         if any(fold is not None for _, fold in in_order):
-            whole = (member for _, member in _whole(in_order))
-            yield from (member for member in whole if len(member.trainings) == member.trainings[0].trial.split.folds)
+            members = (member for _, member in whole(in_order))
+            yield from (member for member in members if len(member.trainings) == member.trainings[0].trial.split.folds)
         else:
-            yield from map(_alone, in_order.values())
+            yield from map(only, in_order.values())
 
 
 def _matching(plan: Plan, spec: CommitteeSpec) -> list[PlannedTrial]:
@@ -167,13 +99,14 @@ def _matching(plan: Plan, spec: CommitteeSpec) -> list[PlannedTrial]:
 
 
 def check(plan: Plan) -> Plan:
-    """The plan itself, if its committees and calibrations can be.
+    """The plan itself, if its committees, calibrations and students can be.
 
     Raises:
         Misuse: one cannot, see `check_group`.
     """
     for group in (*groups(plan), *(alone(one) for one in plan.trials if one.calibration)):
         check_group(plan, group)
+    teachers.check(plan)
     return plan
 
 

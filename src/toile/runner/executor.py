@@ -78,8 +78,8 @@ def execute(
 ) -> dict[str, str]:
     """Carry out `jobs` and wait for all of them.
 
-    A worker that dies fails its own job; the others go on. A job that begins with another's run waits for it. On
-    KeyboardInterrupt all that run are stopped; what they checkpointed stays.
+    A worker that dies fails its own job; the others go on. A job that begins with other runs, or learns from them, waits for
+    them. On KeyboardInterrupt all that run are stopped; what they checkpointed stays.
 
     Args:
         tell: called in this thread with every event.
@@ -104,7 +104,7 @@ def execute(
                 break
             # A run may be seen in the store before its job has ended, and be gone on with by another job of the same training.
             free = [job for job in waiting if job.fingerprint not in running]
-            if ready := [job for job in free if not job.after or store.get(job.after)]:
+            if ready := [job for job in free if all(map(store.get, job.after))]:
                 for job in ready[: max(executor.slots - len(running), 0)]:
                     waiting.remove(job)
                     try:
@@ -116,7 +116,8 @@ def execute(
                     continue
             if not running:
                 for job in waiting:
-                    error = f"the run that it begins with, {str(job.after)[:12]}, is not stored"
+                    lacking = ", ".join(one[:12] for one in job.after if not store.get(one))
+                    error = f"a run that it begins with or learns from is not stored: {lacking}"
                     errors |= dict.fromkeys(_missing(job, store), error)
                     tell(Event("failed", job.name, job.fingerprint, {"error": error}))
                 break

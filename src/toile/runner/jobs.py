@@ -16,8 +16,8 @@ from toile.runner.plan import Plan, PlannedTrial
 class Job:
     """Trials that differ in their number of epochs only, fewest first: the last is trained, the others are read on the way.
 
-    `after` is the fingerprint of the run that it begins with, if it begins with one. `whole` is the longer trial that they are
-    the beginning of, where it may be gone on with: then its training ends after the last of them, and its checkpoint stays.
+    `after` are the fingerprints of the runs that it begins with or learns from. `whole` is the longer trial that they are the
+    beginning of, where it may be gone on with: then its training ends after the last of them, and its checkpoint stays.
     """
 
     trials: tuple[PlannedTrial, ...]
@@ -43,8 +43,8 @@ class Job:
         return self.longest.fingerprint
 
     @property
-    def after(self) -> str | None:
-        return self.longest.trial.warm_start
+    def after(self) -> tuple[str, ...]:
+        return self.longest.trial.parents
 
     @property
     def name(self) -> str:

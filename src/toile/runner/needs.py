@@ -115,8 +115,7 @@ def begun(store: Store, fingerprint: str) -> list[Need]:
 def needs(trial: Trial) -> list[Need]:
     """What a trial needs, as far as this machine has it. (ImageNet weights that Keras never downloaded here, it downloads.)"""
     found = [Need("dataset", trial.dataset.content)]
-    if trial.warm_start:
-        found.append(Need("run", trial.warm_start))
+    found += [Need("run", parent) for parent in trial.parents]
     if trial.architecture.weights:
         found.append(Need("weights", trial.architecture.weights))
     if path := architectures.downloaded(trial.architecture.name, trial.architecture.options):

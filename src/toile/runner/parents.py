@@ -1,7 +1,9 @@
-"""Trials that begin with the weights of others: in which order, and whether they can."""
+"""Trials that begin with the weights of others or learn from them: in which order, and whether they can begin so."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from toile.errors import Misuse
@@ -16,18 +18,25 @@ if TYPE_CHECKING:
 _SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
 
 
-def parents_first(lines: list[Variant]) -> list[Variant]:
-    """A line after the one it begins with."""
-    after: dict[str | None, list[Variant]] = {}
-    for line in lines:
-        after.setdefault(line.warm_start, []).append(line)
-    ready = after.pop(None, [])
-    for line in ready:  # which grows on the way
-        ready += after.pop(line.name, [])
-    if after:
-        left = listed(repr(line.name) for lines in after.values() for line in lines)
-        raise Misuse(f"warm starts from trials that are not there, or in a circle: {left}")
-    return ready
+def parents_first(lines: list[Variant], before: Callable[[Variant, Collection[str]], set[str]]) -> list[Variant]:
+    """A line after those that have to be there before it.
+
+    Args:
+        before: gives their names, of a line and the names of all.
+
+    Raises:
+        Misuse: they are not there, or wait for each other.
+    """
+    by_name = {line.name: line for line in lines}
+    sorter = TopologicalSorter({line.name: sorted(before(line, by_name)) for line in lines})
+    try:
+        order = list(sorter.static_order())
+    except CycleError as error:
+        circle = listed(map(repr, error.args[1]))
+        raise Misuse(f"trials begin with each other or learn from each other, in a circle: {circle}") from None
+    if missing := [name for name in order if name not in by_name]:
+        raise Misuse(f"trials begin with or learn from others that are not there: {listed(map(repr, missing))}")
+    return [by_name[name] for name in order]
 
 
 def parent_of(

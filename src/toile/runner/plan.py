@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from toile.data.splits import Parts, resolved, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
+from toile.runner.intents import architecture_of, recipe_of
 from toile.runner.parents import parent_of, parents_first
-from toile.runner.recipes import recipe_of
+from toile.runner.teachers import lines_before, teacher_of
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
@@ -29,7 +30,7 @@ from toile.study.committee import Calibration
 from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, Published, SplitSpec, StudySpec
-from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+from toile.study.trial import Trial, TrialDataset
 from toile.text import listed
 
 # Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
@@ -148,13 +149,13 @@ class Plan:
         """
         by_fingerprint = {p.fingerprint: p for p in reversed(self.trials)}
         chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.store.get(p.fingerprint)}
-        # What a trial begins with is trained too, whether it was asked for or not.
-        needed = [p.trial.warm_start for p in chosen.values() if p.trial.warm_start]
+        # What a trial begins with or learns from is trained too, whether it was asked for or not.
+        needed = [parent for planned in chosen.values() for parent in planned.trial.parents]
         while needed:
             parent = by_fingerprint[needed.pop()]
             if parent.fingerprint not in chosen and not self.store.get(parent.fingerprint):
                 chosen[parent.fingerprint] = parent
-                needed += [parent.trial.warm_start] if parent.trial.warm_start else []
+                needed += parent.trial.parents
         return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
 
     def matching(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
@@ -219,10 +220,10 @@ def make(
     lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
     dataset, lines = _grouped(dataset, lines)
     trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
-    for line in parents_first(lines):
+    for line in parents_first(lines, partial(lines_before, study)):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
-        architecture, weights = _architecture(line)
+        architecture, weights = architecture_of(line)
         recipe = recipe_of(line, dataset)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
             parent = parent_of(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
@@ -237,6 +238,7 @@ def make(
                 # It decides nothing of a classical model, and is at its default in its fingerprint.
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
+                teacher=teacher_of(study, line, seed, fold, trials),
             )
             names = _name(line, seed, fold), line.name
             planned = PlannedTrial(*names, trial, line.published, weights, line.calibration)
@@ -270,17 +272,6 @@ def _name(line: Variant, seed: int, fold: int | None) -> str:
     parts = [f"seed {seed}"] if len(line.seeds) > 1 else []
     parts += [f"fold {fold + 1}"] if fold is not None else []
     return f"{line.name} ({', '.join(parts)})" if parts else line.name
-
-
-def _architecture(line: Variant) -> tuple[TrialArchitecture, Path | None]:
-    """The line's architecture in full. A file of weights is known by its content: the path stands beside it."""
-    module = architectures.load(line.architecture.name)
-    options = architectures.complete(line.architecture.name, line.architecture.options)
-    content, path = None, None
-    if hasattr(module, "weights_content") and (content := module.weights_content(options)):
-        path, options = Path(options["weights"]), {**options, "weights": "file"}
-    name, revision = line.architecture.name, module.REVISION
-    return TrialArchitecture(name=name, options=options, revision=revision, weights=content), path
 
 
 def _matches(planned: PlannedTrial, pattern: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from toile.errors import Misuse, said
-from toile.study import committees, limits, lines, spaces
+from toile.study import committees, limits, lines, spaces, teacher
 from toile.study.expand import combinations, leaves, merge
 from toile.study.lines import Location
 from toile.study.mistakes import Mistake, explain, spell, unknown
@@ -204,9 +204,10 @@ def _twice(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
 
 
 def _committees(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
-    """What committees and comparisons get wrong about their trials, rules and weights."""
+    """What committees, comparisons and students get wrong about their trials, rules, weights and teachers."""
     named, broken = _lines(content, catalogue)
     yield from committees.mistakes(content, [name for name, _ in named], broken)
+    yield from teacher.mistakes(content)
 
 
 def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:

@@ -43,6 +43,10 @@ _BOUNDS = {
 }
 
 
+# What people write beside the optimizer.
+_OF_OPTIMIZERS = ("learning_rate", "momentum", "nesterov", "weight_decay")
+
+
 def explain(error: ValidationError, place: Location, model: type[BaseModel]) -> Iterator[Mistake]:
     """pydantic's mistakes in toile's words: what, got, allowed, nearest.
 
@@ -69,6 +73,8 @@ def _say(mistake: ErrorDetails, location: Location, model: type[BaseModel]) -> s
     kind, got, context = mistake["type"], mistake.get("input"), mistake.get("ctx", {})
     if kind == "extra_forbidden":
         allowed = sorted({key for choice in _choices(model, mistake["loc"][:-1]) for key in choice.model_fields})
+        if "optimizer" in allowed and location[-1] in _OF_OPTIMIZERS:
+            return f'belongs to the optimizer: `optimizer = {{ name = "adam", {location[-1]} = {_short(got)} }}`'
         return f"unknown key{nearest(str(location[-1]), allowed)}; known: {', '.join(allowed)}"
     if kind == "missing":
         return "is missing"

@@ -22,6 +22,7 @@ from toile.study.schedules import Constant, Schedule
 from toile.study.search import SearchSpec
 from toile.study.split import SplitSpec
 from toile.study.strict import Fraction, Spec, Strings, is_table, listed, off
+from toile.study.teacher import Taught
 from toile.text import brief
 
 
@@ -168,9 +169,16 @@ class RecipeSpec(Spec):
         length = (self.schedule_epochs or self.epochs) if self.schedule.by_epochs else None
         return self.model_copy(update={"epochs": epochs, "schedule_epochs": None if length == epochs else length})
 
+    # Of a trial it says nothing: a teacher's members are in the trial itself, by their fingerprints.
+    teacher: Taught = Field(
+        default=None, exclude_if=lambda value: value is None,
+        description="a committee of the study to learn from: its name or a table; `false` as with `early_stopping`",
+    )  # fmt: skip
+
     def current(self) -> RecipeSpec:
         """As it is carried out today; see `Augmentation.current`."""
-        return self.model_copy(update={"augmentation": self.augmentation.current()}) if self.augmentation else self
+        update = {"augmentation": self.augmentation.current()} if self.augmentation else {}
+        return self.model_copy(update={**update, "teacher": None}) if update or self.teacher else self
 
 
 class ArchitectureSpec(Spec):

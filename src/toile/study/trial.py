@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from toile.study.spec import RecipeSpec, SplitSpec
-from toile.study.strict import Spec, is_table
+from toile.study.strict import Spec, is_array, is_table, listed
 
 # Raised when the meaning of a field changes, so that old runs are not taken for new ones.
 FORMAT = 1
@@ -34,6 +34,25 @@ class TrialArchitecture(Spec):
     weights: str | None = Field(default=None, description="SHA-256 of the file of weights that its options name, if they do")
 
 
+def _nested(value: Any) -> Any:
+    return tuple(tuple(cast("Any", one)) if is_array(one) else one for one in value) if is_array(value) else value
+
+
+class TrialTeacher(Spec):
+    """What a student learns from: a committee by its members and rule, and how much of it."""
+
+    members: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_nested)] = Field(
+        description="fingerprints of the runs of each member: one, or those of all folds"
+    )
+    rule: str = Field(description="how their probabilities become one")
+    weights: Annotated[tuple[float, ...] | Literal["fit"] | None, BeforeValidator(listed)] = Field(
+        description="of the rule, where it takes some"
+    )
+    calibration: str | None = Field(description="after the rule")
+    temperature: float = Field(description="by which the log-probabilities of both are divided")
+    hard_labels: float = Field(description="weight of the loss on the labels")
+
+
 class Trial(Spec):
     """Everything that decides a training's result, and nothing else. Names, paths and worker counts are not in it."""
 
@@ -46,6 +65,10 @@ class Trial(Spec):
     seed: int = Field(description="of the first weights, dropout and the order of the images")
     backend: Literal["tensorflow", "jax", "torch"] = Field(default="tensorflow", description="Keras's backend")
     warm_start: str | None = Field(default=None, description="fingerprint of the run whose weights it begins with")
+    # It came later: left out of the canonical trial where there is none, so that fingerprints of before hold.
+    teacher: TrialTeacher | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="the committee that it learns from"
+    )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -58,6 +81,12 @@ class Trial(Spec):
         fields: dict[str, Any] = {name: getattr(self, name) for name in Trial.model_fields}
         fields["recipe"] = self.recipe.first(epochs)
         return Trial(**fields)
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The runs that have to be there before it trains, by fingerprint: its warm start and its teacher's members."""
+        taught = () if self.teacher is None else tuple(run for member in self.teacher.members for run in member)
+        return tuple(dict.fromkeys(((self.warm_start,) if self.warm_start else ()) + taught))
 
     def canonical(self) -> str:
         """The trial as JSON: keys sorted, no spaces, every default written out, nothing that plays no part.

@@ -16,6 +16,7 @@ from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import features, recipe, scaling
 from toile.training.engines import Asked, Engine, engine
+from toile.training.teacher import Load, taught
 
 
 class Learner(Protocol):
@@ -64,25 +65,31 @@ class EpochLearner(Learner, Protocol):
         ...
 
 
-def make_learner(trial: Trial, store: Store) -> EpochLearner | ClassicalLearner:
+def make_learner(trial: Trial, store: Store, load: Load) -> EpochLearner | ClassicalLearner:
     """The learner of a trial, untrained.
 
+    Args:
+        load: makes a stored model of a trial's teacher answer.
+
     Raises:
-        ToileError: the store has not the data set, or not the run that the trial begins with.
+        ToileError: the store has not the data set, or not a run that the trial begins with or learns from.
     """
-    kinds = {"keras": KerasLearner, "scratch": ScratchLearner, "classical": ClassicalLearner}
-    return kinds[trial.learner](trial, store)
+    if trial.learner == "keras":
+        return KerasLearner(trial, store, load)
+    return ScratchLearner(trial, store) if trial.learner == "scratch" else ClassicalLearner(trial, store)
 
 
 class KerasLearner:
     """A Keras model. If it has a frozen backbone, `model` is the part that learns, and the images are its features."""
 
-    def __init__(self, trial: Trial, store: Store) -> None:
+    def __init__(self, trial: Trial, store: Store, load: Load) -> None:
         import keras
 
         from toile.training.augment import augmenting
 
         self.seed = trial.seed
+        if (learned := taught(trial, store, load)) is not None:
+            keras.backend.clear_session()  # of the teacher's models, whose names would be in the way of this one's
         data = store.dataset(trial.dataset.content)
         keras.utils.set_random_seed(trial.seed)
         if trial.recipe.precision == "bfloat16":
@@ -124,6 +131,7 @@ class KerasLearner:
             class_weights=recipe.class_weights(trial.recipe, self.parts.train.labels, trial.dataset.classes),
             before=augmenting(trial.recipe.augmentation),
             prediction_model=self.whole if trial.recipe.flip_average else None,
+            taught=learned,
         )
 
     def begin(self, epoch: int) -> None:

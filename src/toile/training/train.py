@@ -15,6 +15,7 @@ from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import checkpoint, recipe, record
 from toile.training.learner import ClassicalLearner, EpochLearner, make_learner
+from toile.training.teacher import Load, asked_of_none
 
 
 class Diverged(ToileError):
@@ -37,6 +38,7 @@ def train(
     say: Callable[..., None],
     also: Sequence[int] = (),
     until: int | None = None,
+    load: Load = asked_of_none,
 ) -> str:
     """Train what `trial` says, from the last checkpoint if there is one, and commit the run to `store`.
 
@@ -46,13 +48,14 @@ def train(
         also: smaller numbers of epochs. The same trial with so many is committed as a run of its own on the way. (One that
             early stopping ends before it comes to so many is that run too.)
         until: end after so many epochs. The checkpoint stays, and another call goes on from there.
+        load: makes the stored models of a teacher answer; needed by students.
 
     Returns:
         The fingerprint.
 
     Raises:
         Diverged: the loss is not a number.
-        ToileError: the store has not the data set or the run that the trial begins with.
+        ToileError: the store has not the data set or a run that the trial begins with or learns from.
     """
     fingerprint = trial.fingerprint
     with store.claim(fingerprint, waiting=lambda: say("waiting")) as work:
@@ -60,7 +63,7 @@ def train(
             return fingerprint
         atomic.write(work / "trial.json", trial.canonical())  # which says what is needed, to who looks for garbage
         started = record.now()
-        learner = make_learner(trial, store)
+        learner = make_learner(trial, store, load)
         if isinstance(learner, ClassicalLearner):
             _fit(work / "run", trial, learner, started, threads)
             store.commit(fingerprint)

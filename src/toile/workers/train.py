@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from toile.errors import ToileError, refused
+from toile.inference.infer import load
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training.train import Diverged, train
@@ -47,7 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
             os.environ.setdefault("KERAS_BACKEND", trial.backend)
             also = [int(epochs) for epochs in options.also.split(",") if epochs]
             store, threads = Store(options.store), options.threads
-            say("done", fingerprint=train(trial, store, threads=threads, say=say, also=also, until=options.until))
+            made = train(trial, store, threads=threads, say=say, also=also, until=options.until, load=load)
+            say("done", fingerprint=made)
         except Diverged as error:
             say("failed", error=str(error), diverged=error.epoch)
             return 1

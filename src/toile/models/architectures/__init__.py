@@ -29,6 +29,7 @@ from toile.errors import Misuse, nearest
 from toile.models.classical import pipeline
 from toile.models.option_types import Options, options_of
 from toile.study.trial import Learner
+from toile.text import brief
 
 
 @cache
@@ -108,7 +109,14 @@ def check(
         elif checks is not None:
             checks({**options, "weights": "none"} if options["weights"] == "imagenet" else options, image_shape)
     except ValueError as error:
-        raise Misuse(f"{name} cannot be built for {image_shape} images with {options}: {error}") from error
+        raise Misuse(f"{name} cannot be built for {image_shape} images with {_given(name, options)}: {error}") from error
+
+
+def _given(name: str, options: dict[str, Any]) -> str:
+    """The options that are not as they would be anyway."""
+    usual = complete(name, {})
+    others = {key: value for key, value in options.items() if value != usual.get(key)}
+    return f"{brief(others, 200)}" if others else "its defaults"
 
 
 def obtainable(name: str, options: dict[str, Any]) -> None:
@@ -136,4 +144,4 @@ def _call(
     try:
         return function(image_shape, classes, **arguments)
     except ValueError as error:
-        raise Misuse(f"{name} cannot be built for {image_shape} images with {options}: {error}") from error
+        raise Misuse(f"{name} cannot be built for {image_shape} images with {_given(name, options)}: {error}") from error

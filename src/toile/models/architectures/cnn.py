@@ -164,7 +164,8 @@ def _blocks(image_shape: tuple[int, int, int], filters: tuple[int, ...], *option
             elif step == "pool":
                 height, width = height // pool, width // pool
             if min(height, width) < 1:
-                raise ValueError(f"nothing is left of the image at step {step!r} of block {number}")
+                way = "fewer blocks, `pool = 0`" + ("" if padding == "same" else ' or `padding = "same"`')
+                raise ValueError(f"nothing is left of the image at step {step!r} of block {number}; {way} leaves more of it")
         yield _Block(
             width_out, kernel, strides, padding, pool, dropout, steps, positions, (height, width, width_out)
         )  # fmt: skip

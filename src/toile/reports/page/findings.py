@@ -7,6 +7,7 @@ from statistics import fmean
 
 from toile.evaluation.significance import McNemar
 from toile.reports.page.comparisons import over
+from toile.reports.page.students import sentences
 from toile.reports.plots.accuracy import accuracies
 from toile.reports.results.claims import Claim, best_line, committee_lines
 from toile.reports.results.lines import study_lines
@@ -27,7 +28,7 @@ def findings(results: StudyResults) -> list[str]:
         _committee(results, line, of, explained=number == 0)
         for number, (line, of) in enumerate(committee_lines(results).items())
     ]
-    paragraphs.append(_compared(results))
+    paragraphs += [*sentences(results), _compared(results)]
     if missing:
         paragraphs.append(f"Not run yet: {len(missing)} of {len(results.trials)} trials. Everything here is about the others.")
     return [paragraph for paragraph in paragraphs if paragraph]

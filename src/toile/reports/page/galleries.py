@@ -76,7 +76,7 @@ def strips(results: StudyResults, samples: int = SAMPLES) -> list[Strip]:
     for label, name in enumerate(results.dataset.class_names[:CLASSES]):
         images = train.images[np.flatnonzero(train.labels == label)[:samples]]
         if len(images):
-            row = _row(images, samples)
+            row = row_of_images(images, samples)
             made.append(Strip(name, len(images), png(row), row.shape[1], row.shape[0]))
     return made
 
@@ -86,7 +86,7 @@ def random_strips(results: StudyResults, samples: int = SAMPLES) -> list[Strip]:
     train = results.dataset.train
     drawn = np.random.default_rng(0).permutation(len(train.labels))[: 3 * samples]
     rows = [train.images[np.sort(drawn[at : at + samples])] for at in range(0, len(drawn), samples)]
-    made = [(_row(images, samples), len(images)) for images in rows]
+    made = [(row_of_images(images, samples), len(images)) for images in rows]
     return [Strip("", count, png(row), row.shape[1], row.shape[0]) for row, count in made]
 
 
@@ -95,12 +95,12 @@ def augmented(results: StudyResults) -> list[tuple[str, list[Strip]]]:
     found = []
     for name, images, changed in results.previews:
         rows = [("as they are", images), *(("changed", some) for some in changed)]
-        made = [(label, len(some), _row(some, len(some))) for label, some in rows if len(some)]
+        made = [(label, len(some), row_of_images(some, len(some))) for label, some in rows if len(some)]
         found.append((name, [Strip(label, count, png(row), row.shape[1], row.shape[0]) for label, count, row in made]))
     return found
 
 
-def _row(images: np.ndarray, places: int) -> np.ndarray:
+def row_of_images(images: np.ndarray, places: int) -> np.ndarray:
     """RGBA `(height, width, 4)`: the images from left to right, with clear gaps and clear empty places."""
     _, height, width, channels = images.shape
     row = np.zeros((height, places * (width + GAP) - GAP, 4), np.uint8)

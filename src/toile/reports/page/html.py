@@ -7,9 +7,22 @@ from itertools import groupby
 from typing import Any
 
 from toile.reports.checks import checks
-from toile.reports.page import audit, baselines, calibration, comparisons, galleries, palette, provenance, search, tables
+from toile.reports.page import (
+    audit,
+    baselines,
+    calibration,
+    comparisons,
+    galleries,
+    mistaken,
+    palette,
+    provenance,
+    search,
+    students,
+    tables,
+)
 from toile.reports.page.findings import findings
 from toile.reports.plots import PLOTS, drawn
+from toile.reports.plots.sizes import size_table
 from toile.reports.results import lines
 from toile.reports.results.compared import close_up_note
 from toile.reports.results.study import StudyResults
@@ -17,7 +30,7 @@ from toile.text import printable
 
 
 def render(results: StudyResults) -> str:
-    """The report as one HTML document: no script, no request, the same text for the same results.
+    """The report as one HTML document: no request, complete without its script, the same text for the same results.
 
     Args:
         results: everything about the study that the store knows.
@@ -25,7 +38,7 @@ def render(results: StudyResults) -> str:
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     package = files("toile.reports.page")
-    sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css")}
+    sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css", "report.js")}
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=_shown,
@@ -73,6 +86,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "colours": Markup(palette.css()),
         "findings": findings(results),
         "checks": checks(results),
+        "mistaken": mistaken.mistaken(results),
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),
@@ -100,6 +114,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "recipes": tables.recipe_table(results),
             "committees": tables.committee_table(results),
             "members": tables.members_table(results),
+            "students": students.student_table(results),
+            "sizes": size_table(results),
             "calibration": calibration.calibration_table(results),
             "class_report": tables.class_report(results),
             "classes": tables.class_table(results),

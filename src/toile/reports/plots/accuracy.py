@@ -11,7 +11,7 @@ from toile.arrays import Labels, Probabilities
 from toile.evaluation.calibration import ece
 from toile.evaluation.calibration import reliability as bins_by_confidence
 from toile.reports.page.palette import INK, MARKERS, MUTED, series
-from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, panel, shortened
+from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, panel, says, shortened
 from toile.reports.results.compared import Evaluated, before_and_after, close_up, evaluated_committees
 from toile.reports.results.lines import Line, study_lines
 from toile.reports.results.study import StudyResults
@@ -115,7 +115,8 @@ def draw_accuracies(data: dict[str, Any]) -> Figure:
         axes.text(0, index - 0.2, shortened(row["name"], 50), **above)
         axes.plot([row["low"], row["high"]], [index, index], color=colour, linewidth=2.4)
         marker = "*" if bold else MARKERS[row["series"] % len(MARKERS)]
-        axes.plot(row["accuracy"], index, marker=marker, color=colour, markersize=11 if bold else 7)
+        axes.plot(row["accuracy"], index, marker=marker, color=colour, markersize=11 if bold else 7,
+                  gid=says(f"{row['name']}: {row['accuracy']:.4f} ({row['low']:.4f} to {row['high']:.4f})"))  # fmt: skip
         if row["published"] is not None:
             axes.plot(row["published"], index, **PUBLISHED)
         at_right(axes, index, f"{row['accuracy']:.4f}", bold)

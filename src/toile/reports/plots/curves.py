@@ -149,6 +149,7 @@ def draw_learning_curves(data: dict[str, Any]) -> Figure:
             markerfacecolor="none" if train else colour,
             markeredgewidth=0.9,
             markevery=max(1, len(line["epochs"]) // 8),
+            gid=f"data:line:{line['series']}",
         )
     last = max(line["epochs"][-1] for line in data["lines"])
     axes.set_xlim(0.6, last + 0.4)
@@ -180,6 +181,7 @@ def entries(seen: dict[str, int]) -> list[dict[str, Any]]:
             "colour": f"var(--series-{index % SERIES + 1})",
             "marker": MARKERS[index % len(MARKERS)],
             "dashed": False,
+            "pick": index,
         }
         for name, index in seen.items()
     ]

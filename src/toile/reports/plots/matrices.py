@@ -60,8 +60,12 @@ def draw_confusion_matrix(data: dict[str, Any]) -> Figure:
     diagonal = np.eye(size, dtype=bool)
     _cells(axes, np.sqrt(shares), np.where(diagonal, series(0), series(1)))
     if size <= READABLE:
+        from matplotlib.patches import Rectangle
+
         for (row, column), count in np.ndenumerate(counts):
             if count:
+                place = {"facecolor": INK, "alpha": 0, "zorder": 5, "gid": f"data:cell:{row}-{column}"}
+                axes.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, **place))
                 colour = _readable(np.sqrt(shares[row, column]))
                 axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour)
     _square(axes, labels)

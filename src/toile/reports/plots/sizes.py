@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toile.committee.rules import RULES
+from toile.evaluation.repeated import across_seeds
 from toile.reports.page.palette import MARKERS, MUTED, series
+from toile.reports.plots.accuracy import Z95
 from toile.reports.plots.svg import panel
+from toile.reports.results.claims import committee_lines
 from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.table import TEXT, Column, Table
+from toile.reports.text import count, figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,54 +28,110 @@ MOST = 6
 
 
 def committee_sizes(results: StudyResults) -> list[dict[str, Any]]:
-    """Accuracy of committees of one, two, … of a committee's members; of those with three members or more.
+    """Accuracy and cost of committees of one, two, … of a committee's members; of those with three members or more.
 
     Returns:
-        For each: `title`, `description`, `series`, `sizes` (1, 2, …) and, for each size, `mean`, `low` and `high`: over all
-        subsets of that size.
+        For each line of committees: `title`, `description`, `series`, `sizes` (1, 2, …), `over` (what the interval goes over)
+        and, for each size, over all subsets of that size: `mean`, `low` and `high`, the lowest and highest; `interval`, 95 % of
+        the mean: over the seeds, a t interval, or of one committee over the test images; and the mean `parameters` and
+        `milliseconds` of all members together.
     """
     if results.test is None:
         return []
-    first = len({trial.line or trial.name for trial in results.trials})
     panels = []
-    for index, committee in enumerate(results.committees):
+    series = len({trial.line or trial.name for trial in results.trials})
+    for line, committees in committee_lines(results).items():
         # Weights and a calibration are of all members together, and say nothing of fewer.
-        if len(committee.members) > 2 and committee.weights is None and committee.calibration is None:
-            shares = _accuracies(committee, results)
-            mean = [float(np.mean(of_size)) for of_size in shares]
-            values_text = ", ".join(f"{share:.4f} of {size}" for size, share in enumerate(mean, start=1))
-            panels.append({
-                "title": committee.name,
-                "description": f"Mean accuracy over the number of members of {committee.name}: {values_text}",
-                "series": first + index,
-                "sizes": list(range(1, len(mean) + 1)),
-                "mean": mean,
-                "low": [min(of_size) for of_size in shares],
-                "high": [max(of_size) for of_size in shares],
-            })  # fmt: skip
+        alike = len({len(one.joined) for one in committees}) == 1
+        plain = all(one.weights is None and one.calibration is None for one in committees)
+        if alike and plain and len(committees[0].joined) > 2:
+            panels.append(_panel(results, line, committees, series))
+        series += len(committees)
     return panels
 
 
-def _accuracies(committee: CommitteeResult, results: StudyResults) -> list[list[float]]:
-    """For each size, the accuracies on the test images of the committees of so many of its members."""
+def _panel(results: StudyResults, line: str, committees: Sequence[CommitteeResult], series: int) -> dict[str, Any]:
+    sizes = range(1, len(committees[0].joined) + 1)
+    measured = [_accuracies(committee, results) for committee in committees]
+    means = np.array([[float(np.mean(of_size.mean(axis=1))) for of_size in of] for of in measured])
+    single = [accuracy for of in measured for accuracy in of]
+    if len(committees) > 1:
+        spreads = [across_seeds(column.tolist(), [0.0] * len(column)).interval() for column in means.T]
+    else:
+        spreads = [_over_images(of_size) for of_size in measured[0]]
+    mean = means.mean(axis=0).tolist()
+    told = ", ".join(f"{share:.4f} of {size}" for size, share in zip(sizes, mean, strict=True))
+    costs = [[_costs(committee, size) for committee in committees] for size in sizes]
+    by_size = [[one for number, one in enumerate(single) if number % len(sizes) == size - 1] for size in sizes]
+    return {
+        "title": line,
+        "description": f"Mean accuracy over the number of members of {line}: {told}",
+        "series": series,
+        "sizes": list(sizes),
+        "over": "images" if len(committees) == 1 else f"{len(committees)} seeds",
+        "mean": mean,
+        "low": [min(float(one.mean(axis=1).min()) for one in of) for of in by_size],
+        "high": [max(float(one.mean(axis=1).max()) for one in of) for of in by_size],
+        "interval": spreads,
+        **{key: [fmean(one[key] for one in of) for of in costs] for key in ("parameters", "milliseconds")},
+    }
+
+
+def size_table(results: StudyResults) -> Table:
+    """What each further member brings and costs."""
+    rows = []
+    for curve in committee_sizes(results):
+        for number, size in enumerate(curve["sizes"]):
+            low, high = curve["interval"][number]
+            rows.append([
+                curve["title"] if number == 0 else "", str(size), figure(curve["mean"][number]),
+                f"{figure(low)} to {figure(high)} over {curve['over']}", count(curve["parameters"][number]),
+                figure(curve["milliseconds"][number], 3),
+            ])  # fmt: skip
+    columns = [
+        Column("committee", TEXT), Column("members"), Column("accuracy"), Column("95 % interval", TEXT), Column("parameters"),
+        Column("milliseconds an image"),
+    ]  # fmt: skip
+    note = "Means of all committees of so many members. Milliseconds as the runs were evaluated, in batches." if rows else ""
+    return Table("How many members, and what they cost", columns, rows, note=note)
+
+
+def _accuracies(committee: CommitteeResult, results: StudyResults) -> list[NDArray[np.bool]]:
+    """For each size, `(subsets, images)`: whether the committees of so many of its members are right on each test image."""
     members = np.stack([member.probabilities for member in committee.joined])
-    labels, count = results.test_images.labels, len(members)
+    labels, number = results.test_images.labels, len(members)
+    sizes = range(1, number + 1)
+    subsets = [combinations(range(number), size) if number <= MOST else [tuple(range(size))] for size in sizes]
 
-    def accuracy(chosen: tuple[int, ...]) -> float:
+    def right(chosen: tuple[int, ...]) -> NDArray[np.bool]:
         combined = RULES[committee.rule](members[list(chosen)], None)
-        return float((combined.argmax(axis=1) == labels).mean())
+        return combined.argmax(axis=1) == labels
 
-    sizes = range(1, count + 1)
-    subsets = [combinations(range(count), size) if count <= MOST else [tuple(range(size))] for size in sizes]
-    return [[accuracy(chosen) for chosen in of_size] for of_size in subsets]
+    return [np.stack([right(chosen) for chosen in of_size]) for of_size in subsets]
+
+
+def _over_images(right: NDArray[np.bool]) -> tuple[float, float]:
+    """A 95 % interval of the mean accuracy of `(subsets, images)`: images are drawn, subsets are not."""
+    of_image = right.mean(axis=0)
+    half = Z95 * float(of_image.std()) / np.sqrt(len(of_image))
+    return float(of_image.mean() - half), float(of_image.mean() + half)
+
+
+def _costs(committee: CommitteeResult, size: int) -> dict[str, float]:
+    """What so many members cost together: of all subsets the mean; of many members, the first so many."""
+    whole = len(committee.joined) <= MOST
+    members = committee.joined if whole else committee.joined[:size]
+    return {key: sum(member.costs[key] for member in members) * (size / len(members)) for key in ("parameters", "milliseconds")}
 
 
 def draw_committee_size(data: dict[str, Any]) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = panel(340, 250, left=52, right=14, bottom=40)
-    axes.vlines(data["sizes"], data["low"], data["high"], color=MUTED, linewidth=1.2)
+    drawing, axes = panel(340, 250, left=52, right=14, bottom=40)
     marker, colour = MARKERS[data["series"] % len(MARKERS)], series(data["series"])
+    axes.vlines(data["sizes"], data["low"], data["high"], color=MUTED, linewidth=1.2)
+    low, high = zip(*data["interval"], strict=True)
+    axes.vlines(data["sizes"], low, high, color=colour, linewidth=4, alpha=0.35)
     axes.plot(data["sizes"], data["mean"], color=colour, linewidth=1.6, marker=marker, markersize=5.5)
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -76,4 +140,4 @@ def draw_committee_size(data: dict[str, Any]) -> Figure:
     axes.set_xlabel("members")
     axes.set_ylabel("accuracy")
     axes.set_title(data["title"])
-    return figure
+    return drawing

@@ -153,6 +153,11 @@ def margin(labels: list[str], size: float = FONT - 0.5) -> float:
     return 10 + 0.62 * size * max((len(label) for label in labels), default=0)
 
 
+def says(text: str) -> str:
+    """The `gid` of a mark that is to say a text to the pointer. In digits: so nothing in it is taken for a colour or an id."""
+    return f"data:says:{printable(text, keep='').encode().hex()}"
+
+
 def svg(draw: Callable[[Any], Figure], data: Any, prefix: str, title: str, description: str) -> str:
     """Draw the data and return the picture as an `<svg>` element for an HTML page.
 
@@ -182,6 +187,8 @@ def inline(document: str, prefix: str, title: str, description: str) -> str:
     pieces = re.split(r"(<[^>]+>)", body)
     pieces[1::2] = _restyled("\0".join(pieces[1::2]), prefix).split("\0")
     body = "".join(pieces)
+    # A pointer is told a mark's figure by every browser, without a script.
+    body = re.sub(r'<g data-says="([0-9a-f]*)">', lambda of: f"<g><title>{escape(bytes.fromhex(of[1]).decode())}</title>", body)
     body = re.sub(r"\s*\n\s*", "\n", body).replace("<g/>", "")
     empty = 1
     while empty:
@@ -201,6 +208,9 @@ def _restyled(tags: str, prefix: str) -> str:
     used = set(re.findall(r'href="#([^"]+)"', tags)) | set(re.findall(r"url\(#([^)]+)\)", tags))
 
     def renamed(match: re.Match[str]) -> str:
+        if match.group(1).startswith("data:"):  # what the page's script, or a pointer, is told of this mark
+            _, key, value = match.group(1).split(":", 2)
+            return f' data-{key}="{value}"'
         return f' id="{prefix}-{match.group(1)}"' if match.group(1) in used else ""
 
     tags = re.sub(r'\sid="([^"]+)"', renamed, tags)

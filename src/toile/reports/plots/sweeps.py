@@ -61,7 +61,8 @@ def draw_sweep(data: dict[str, Any]) -> Figure:
     figure, axes = panel(340, 250, left=52, right=14, bottom=40)
     for curve in data["curves"]:
         colour, marker = series(curve["series"]), MARKERS[curve["series"] % len(MARKERS)]
-        axes.plot(curve["x"], curve["y"], color=colour, linewidth=1.6, marker=marker, markersize=5.5)
+        axes.plot(curve["x"], curve["y"], color=colour, linewidth=1.6, marker=marker, markersize=5.5,
+                  gid=f"data:line:{curve['series']}")  # fmt: skip
     values = [y for curve in data["curves"] for y in curve["y"]]
     if log := spans_magnitudes(values):
         logarithmic(axes, "y", values)

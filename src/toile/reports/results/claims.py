@@ -14,6 +14,7 @@ from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import PairedT, across_folds, across_seeds
 from toile.evaluation.significance import LEVEL, McNemar, mcnemar
 from toile.reports.results.lines import Line, study_lines
+from toile.study.expand import variants
 
 if TYPE_CHECKING:
     from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults, TrialResult
@@ -128,6 +129,12 @@ def make(results: StudyResults) -> Claims:
     for a, b in itertools.combinations(found, 2) if len(found) <= MOST else ():
         if (test := _test(a, b)) is not None:
             tested[frozenset((a.ref, b.ref))] = (a.ref, b.ref, test)
+    by_ref = {one.ref: one for one in found}
+    for line, recipe in ((line.name, line.recipe) for line in variants(results.study)):
+        # A student and its teacher are compared however many others there are.
+        student, teacher = by_ref.get(("model", line)), by_ref.get(("committee", recipe.teacher.name if recipe.teacher else ""))
+        if student and teacher and (test := _test(student, teacher)) is not None:
+            tested[frozenset((student.ref, teacher.ref))] = (student.ref, teacher.ref, test)
     beside: dict[str, list[frozenset[Ref]]] = {}
     for line, committees in committee_lines(results).items():
         best = best_line(committees)

@@ -33,6 +33,21 @@ class Sums(NamedTuple):
         }
 
 
+class Taught(NamedTuple):
+    """What a student learns from beside its labels (Hinton, Vinyals & Dean 2015).
+
+    Args:
+        probabilities: `(images, classes)` float32 of its teacher, at the temperature, in the order of the training images.
+        temperature: by which the student's logits are divided, from 1 up.
+        hard_labels: weight of the loss on the labels, 0..1. The rest is that of the loss on `probabilities`, which is
+            multiplied by the square of the temperature, so that its gradients stay as large.
+    """
+
+    probabilities: Probabilities
+    temperature: float
+    hard_labels: float
+
+
 class Asked(Protocol):
     """What can be asked about images."""
 
@@ -67,6 +82,7 @@ def engine(
     class_weights: ClassWeights | None = None,
     before: Sequence[KerasLayer] = (),
     prediction_model: KerasModel | None = None,
+    taught: Taught | None = None,
 ) -> KerasEngine:
     """The engine of the backend that this process runs Keras on.
 
@@ -75,6 +91,7 @@ def engine(
             divided by its number of images, as Keras's `fit(class_weight=...)` has it, and not by the sum of the weights.
         before: layers from uint8 to uint8 images that stand before the model while it trains (augmentation).
         prediction_model: the model that `predict` uses, where it is another one over the same weights.
+        taught: what it learns from beside the labels, if it is a student.
     """
     module = importlib.import_module(f"{__name__}.{backend}")
     return module.Engine(
@@ -87,6 +104,7 @@ def engine(
         class_weights=class_weights,
         before=before,
         prediction_model=prediction_model,
+        taught=taught,
     )
 
 

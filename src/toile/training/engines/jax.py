@@ -14,7 +14,7 @@ import numpy as np
 
 from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
-from toile.training.engines import Sums, training_model
+from toile.training.engines import Sums, Taught, training_model
 
 PREDICT_BATCH = 500
 
@@ -34,6 +34,7 @@ class Engine:
         class_weights: ClassWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
+        taught: Taught | None = None,
     ) -> None:
         self.prediction_model, self.optimizer, self.batch_size = prediction_model or model, optimizer, batch_size
         optimizer.build(model.trainable_variables)
@@ -42,13 +43,19 @@ class Engine:
         all_images, all_labels = jnp.asarray(images), jnp.asarray(labels, dtype=jnp.int32)
         rate_at = next(i for i, v in enumerate(optimizer.variables) if v is optimizer._learning_rate)
 
-        def loss_of(trainable: Any, fixed: Any, batch: Any, target: Any) -> Any:
+        all_said = None if taught is None else jnp.asarray(taught.probabilities)
+
+        def loss_of(trainable: Any, fixed: Any, batch: Any, target: Any, said: Any) -> Any:
             logits, fixed, penalties = self.training_model.stateless_call(
                 trainable, fixed, batch, training=True, return_losses=True
             )
             logits = logits.astype(jnp.float32)
             soft = target * (1 - label_smoothing) + label_smoothing / classes
             losses = -(soft * jax.nn.log_softmax(logits)).sum(axis=1)
+            if taught is not None:
+                heat, hard = taught.temperature, taught.hard_labels
+                learned = -(said * jax.nn.log_softmax(logits / heat)).sum(axis=1)
+                losses = hard * losses + (1 - hard) * heat**2 * learned
             if class_weights is not None:
                 losses *= jnp.asarray(class_weights)[target.argmax(axis=1)]
             loss = losses.mean() + sum(penalties)
@@ -60,7 +67,8 @@ class Engine:
             index, learning_rate = inputs
             target = jax.nn.one_hot(all_labels[index], classes)
             gradient = jax.value_and_grad(loss_of, has_aux=True)
-            (_, (loss, logits, fixed)), gradients = gradient(trainable, fixed, all_images[index], target)
+            said = None if all_said is None else all_said[index]
+            (_, (loss, logits, fixed)), gradients = gradient(trainable, fixed, all_images[index], target, said)
             slots = [learning_rate if i == rate_at else slot for i, slot in enumerate(slots)]
             trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
             sure = (jax.nn.softmax(logits) > 0.5).astype(jnp.float32)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
-from toile.training.engines import Sums, training_model
+from toile.training.engines import Sums, Taught, training_model
 from toile.training.optimizers.fused_updates import fuse_updates
 from toile.training.training_layers import with_training_layers
 
@@ -30,7 +30,7 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        class_weights, before, prediction_model: as `toile.training.engines.engine` takes them.
+        class_weights, before, prediction_model, taught: as `toile.training.engines.engine` takes them.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Engine:
         class_weights: ClassWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
+        taught: Taught | None = None,
     ) -> None:
         optimizer.build(model.trainable_variables)
         fuse_updates(optimizer)
@@ -52,6 +53,7 @@ class Engine:
         classes = model.output_shape[-1]
         weights = [variable.value for variable in model.trainable_variables]
         all_images, all_labels = tf.constant(images), tf.constant(labels, dtype=tf.int32)
+        all_said = None if taught is None else tf.constant(taught.probabilities)
 
         def step(index: tf.Tensor, learning_rate: tf.Tensor) -> tf.Tensor:
             optimizer.learning_rate.assign(learning_rate)
@@ -60,6 +62,10 @@ class Engine:
             with tf.GradientTape() as tape:
                 logits = tf.cast(to_logits(batch, training=True), tf.float32)
                 losses = tf.nn.softmax_cross_entropy_with_logits(soft, logits)
+                if taught is not None:
+                    said, heat, hard = tf.gather(all_said, index), taught.temperature, taught.hard_labels
+                    learned = tf.nn.softmax_cross_entropy_with_logits(said, logits / heat)
+                    losses = hard * losses + (1 - hard) * heat**2 * learned
                 if class_weights is not None:
                     losses *= tf.gather(tf.constant(class_weights), tf.gather(all_labels, index))
                 loss = tf.add_n([tf.reduce_mean(losses), *model.losses])

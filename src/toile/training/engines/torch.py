@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch.nn import functional
 
 from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
-from toile.training.engines import Sums, training_model
+from toile.training.engines import Sums, Taught, training_model
 
 PREDICT_BATCH = 500
 
@@ -33,6 +34,7 @@ class Engine:
         class_weights: ClassWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
+        taught: Taught | None = None,
     ) -> None:
         self.model, self.prediction_model, self.optimizer = model, prediction_model or model, optimizer
         self.batch_size, self.smoothing = batch_size, label_smoothing
@@ -43,6 +45,8 @@ class Engine:
         self.images = torch.tensor(np.array(images), device=self.device)
         self.class_weights = None if class_weights is None else torch.tensor(class_weights, device=self.device)
         self.labels = torch.tensor(np.array(labels, dtype=np.int64), device=self.device)
+        self.taught = taught
+        self.said = None if taught is None else torch.tensor(taught.probabilities, device=self.device)
 
     def epoch(self, order: Order, learning_rates: LearningRates) -> Sums:
         """One pass over the images in `order` (a permutation, int32), a learning rate a step (float32)."""
@@ -50,14 +54,19 @@ class Engine:
         order_here = torch.tensor(order, dtype=torch.int64, device=self.device)
         for step, learning_rate in enumerate(learning_rates.tolist()):
             index = order_here[step * self.batch_size : (step + 1) * self.batch_size]
-            sums += self._step(self.images[index], self.labels[index], learning_rate)
+            said = None if self.said is None else self.said[index]
+            sums += self._step(self.images[index], self.labels[index], said, learning_rate)
         return Sums(*sums.tolist())
 
-    def _step(self, batch: torch.Tensor, target: torch.Tensor, learning_rate: float) -> torch.Tensor:
+    def _step(self, batch: torch.Tensor, target: torch.Tensor, said: torch.Tensor | None, learning_rate: float) -> torch.Tensor:
         self.optimizer.learning_rate.assign(learning_rate)
         self.training_model.zero_grad()
         logits = self.training_model(batch, training=True).float()
-        loss = self._cross_entropy(logits, target) + sum(self.model.losses)
+        loss = self._cross_entropy(logits, target, target, self.smoothing)
+        if self.taught is not None:
+            heat, hard = self.taught.temperature, self.taught.hard_labels
+            loss = hard * loss + (1 - hard) * heat**2 * self._cross_entropy(logits / heat, said, target)
+        loss = loss + sum(self.model.losses)
         self.optimizer.scale_loss(loss).backward()  # `apply` takes the scale out of the gradients again
         variables = self.model.trainable_variables
         with torch.no_grad():
@@ -67,13 +76,13 @@ class Engine:
             hits = (logits.argmax(dim=1) == target).sum()
             return torch.stack([loss.detach().double() * len(target), hits, true_positives, sure.sum()])
 
-    def _cross_entropy(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Its mean over a step's images, weighted where there are weights."""
+    def _cross_entropy(self, logits: torch.Tensor, wanted: Any, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+        """Its mean over a step's images, each weighted by its label's class where there are weights."""
         if self.class_weights is None:
-            return functional.cross_entropy(logits, target, label_smoothing=self.smoothing)
+            return functional.cross_entropy(logits, wanted, label_smoothing=smoothing)
         # Not PyTorch's own `weight`, which divides by the sum of the weights, and weighs each class of a smoothed target.
-        losses = functional.cross_entropy(logits, target, label_smoothing=self.smoothing, reduction="none")
-        return (losses * self.class_weights[target]).mean()
+        losses = functional.cross_entropy(logits, wanted, label_smoothing=smoothing, reduction="none")
+        return (losses * self.class_weights[labels]).mean()
 
     def predict(self, images: Inputs) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images."""

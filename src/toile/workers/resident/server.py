@@ -36,7 +36,7 @@ def _train(say: Tell, canonical: str, store: Path, threads: int, also: Sequence[
     trial = Trial.parse(canonical)
     keras = None if trial.learner == "classical" else _keras()
     try:
-        return train(trial, Store(store), threads=threads, say=say, also=also, until=until)
+        return train(trial, Store(store), threads=threads, say=say, also=also, until=until, load=load)
     finally:
         if keras is not None:
             keras.backend.clear_session()  # which forgets the precision too, for one

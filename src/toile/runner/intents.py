@@ -1,15 +1,29 @@
-"""The recipe of a trial, from that of its line: what plays no part left out, and classes by their labels."""
+"""What the trials of a line have in common: architecture and recipe, with names and paths in no fingerprint."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from toile.data.dataset import Dataset
 from toile.errors import Misuse, nearest
 from toile.models import architectures
 from toile.study.expand import Variant
 from toile.study.spec import RecipeSpec
+from toile.study.trial import TrialArchitecture
 from toile.text import listed
 
 _NO_RECIPE = RecipeSpec(epochs=1)
+
+
+def architecture_of(line: Variant) -> tuple[TrialArchitecture, Path | None]:
+    """The line's architecture in full. A file of weights is known by its content: the path stands beside it."""
+    module = architectures.load(line.architecture.name)
+    options = architectures.complete(line.architecture.name, line.architecture.options)
+    content, path = None, None
+    if hasattr(module, "weights_content") and (content := module.weights_content(options)):
+        path, options = Path(options["weights"]), {**options, "weights": "file"}
+    name, revision = line.architecture.name, module.REVISION
+    return TrialArchitecture(name=name, options=options, revision=revision, weights=content), path
 
 
 def recipe_of(line: Variant, dataset: Dataset) -> RecipeSpec:

@@ -1,0 +1,48 @@
+"""The pictures behind the cells of a confusion matrix: of each frequent mistake, those that the model is surest of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from toile.reports.page.galleries import SAMPLES, png, row_of_images
+from toile.reports.results.compared import close_up
+from toile.reports.results.study import StudyResults
+
+CELLS = 12  # the most frequent mistakes of a model
+
+
+@dataclass(frozen=True)
+class Mistaken:
+    """Pictures of one cell, as one PNG: `cell` as ROW-COLUMN, `words` which class was taken for which, `count` how many are."""
+
+    cell: str
+    words: str
+    count: int
+    shown: int
+    uri: str
+    width: int
+    height: int
+
+
+def mistaken(results: StudyResults) -> list[tuple[str, str, list[Mistaken]]]:
+    """For each confusion matrix of the report, its `data-picture`, its name and its cells, the most frequent mistakes first."""
+    found = []
+    for number, item in enumerate(close_up(results), start=1):
+        said, test, names = item.probabilities, results.test_images, results.dataset.class_names
+        choices, sure = said.argmax(axis=1), said.max(axis=1)
+        counts = np.array(item.metrics["confusion_matrix"]) * ~np.eye(len(names), dtype=bool)
+        cells = []
+        for place in np.argsort(-counts, axis=None, kind="stable")[:CELLS]:
+            row, column = divmod(int(place), len(names))
+            if not counts[row, column]:
+                break
+            there = np.flatnonzero((test.labels == row) & (choices == column))
+            there = there[np.argsort(-sure[there], kind="stable")[:SAMPLES]]
+            strip = row_of_images(test.images[there], SAMPLES)
+            words = f"{names[row]} taken for {names[column]}"
+            count = int(counts[row, column])
+            cells.append(Mistaken(f"{row}-{column}", words, count, len(there), png(strip), strip.shape[1], strip.shape[0]))
+        found.append((f"confusion-matrices-{number}", item.name, cells))
+    return found

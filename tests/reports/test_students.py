@@ -1,0 +1,56 @@
+"""A student beside its committee: figures, cost, and what was shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.reports.fixture import make_results
+from toile.reports.page.html import render
+from toile.reports.page.students import sentences, student_table
+from toile.reports.results.students import students
+from toile.reports.results.study import StudyResults
+from toile.study.spec import StudySpec
+
+COMMITTEE = {"name": "average of all", "members": ["model-1", "model-2"]}
+LINES = [
+    *({"name": name, "architecture": "cnn"} for name in COMMITTEE["members"]),
+    {"name": "model-3", "architecture": "cnn", "recipe": {"teacher": "average of all"}},
+]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> StudyResults:
+    made = make_results(tmp_path, train=200, test=400)
+    study = {"title": "t", "dataset": "digits", "trial": LINES, "committee": [COMMITTEE], "equivalence_margin": 0.3}
+    committee = replace(made.committees[0], joined=made.committees[0].joined[:2])
+    return replace(made, study=StudySpec.model_validate(study), committees=(committee,))
+
+
+def test_a_student_is_beside_its_committee(results: StudyResults) -> None:
+    (student,) = students(results)
+    assert (student.line.name, student.teacher) == ("model-3", "average of all")
+    assert student.claim is results.claims.of(("committee", "average of all"), ("model", "model-3"))
+    runs = [one.stored_run.provenance["parameters"] for one in results.trials]
+    assert student.costs["parameters"] == (runs[2], runs[0] + runs[1])
+
+
+def test_it_is_said_whether_it_is_as_good_and_what_it_costs(results: StudyResults) -> None:
+    (sentence,) = sentences(results)
+    assert sentence.startswith("“model-3” learned from the committee “average of all”: it has 0.")
+    assert "They are shown to be equally good within 0.3" in sentence
+    own, teacher = student_table(results).rows
+    assert own[0] == "model-3" and "equivalent within 0.3" in own[-1]
+    assert teacher[0] == "its teacher, average of all"
+    assert "Students and their committees" in render(results)
+
+
+def test_without_a_margin_nothing_is_said_to_be_equal(results: StudyResults) -> None:
+    without = replace(results, study=results.study.model_copy(update={"equivalence_margin": None}))
+    assert "tested where the study has an equivalence_margin" in sentences(without)[0]
+
+
+def test_of_others_nothing_is_said(tmp_path: Path) -> None:
+    assert not student_table(make_results(tmp_path, train=100, test=60)).rows
