@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from toile.study.strict import is_table, listed, off
+from toile.study.strict import is_table, off
 from toile.text import brief
 
 Weight = Annotated[float, Field(gt=0)]
@@ -14,16 +14,16 @@ _WANTED = '"balanced", a table class -> weight, a list of one weight a class, or
 
 
 def _weights(value: Any) -> Any:
-    value = off(listed(value))
+    value = off(value)
     if value is None or value == "balanced":
         return value
-    numbers = value.values() if is_table(value) else value if isinstance(value, tuple) else None
+    numbers: list[Any] = list(value.values() if is_table(value) else value if isinstance(value, list | tuple) else ())
     if not numbers:
-        raise ValueError(f"{_WANTED}, got {brief(list(value) if isinstance(value, tuple) else value)}")
+        raise ValueError(f"{_WANTED}, got {brief(value)}")
     for one in numbers:
         if isinstance(one, bool) or not isinstance(one, int | float) or not 0 < one < float("inf"):
             raise ValueError(f"weights are finite numbers above 0, got {brief(one)}")
-    return value
+    return value if is_table(value) else tuple(numbers)
 
 
 ClassWeight = Annotated[
