@@ -16,7 +16,7 @@ from toile.models import architectures
 from toile.study.optimizers import OPTIMIZERS
 from toile.study.spec import RecipeSpec
 from toile.training import recipe
-from toile.training.engines import Sums, engine
+from toile.training.engines import Sums, Taught, engine
 
 BATCH = 32
 # Not relu: images that light none of eight units would tie between classes, and accuracy would hang on the last bit.
@@ -46,13 +46,21 @@ CASES = {
     "balanced": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9}, "class_weight": "balanced"}),
     "accumulated": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "gradient_accumulation_steps": 2}}),
 }
+# Not among those, for Keras's `fit` knows no teacher.
+STUDENT = ("mlp", PLAIN, {"optimizer": "sgd"})
+
+
+def teacher() -> Taught:
+    """Made up: any probabilities will do."""
+    drawn = np.random.default_rng(1).dirichlet(np.ones(dataset().classes), len(dataset().train))
+    return Taught(drawn.astype(np.float32), temperature=3.0, hard_labels=0.25)
 
 
 def prepared(case: str) -> tuple[Any, RecipeSpec]:
     """A model, always with the same initial weights, and the case's recipe."""
     import keras
 
-    architecture, options, asked = CASES[case]
+    architecture, options, asked = STUDENT if case == "student" else CASES[case]
     keras.utils.set_random_seed(3)
     model = architectures.build(architecture, dataset().image_shape, dataset().classes, options)
     return model, RecipeSpec.model_validate({"batch_size": BATCH, **asked})
@@ -66,7 +74,7 @@ def one_epoch(case: str, backend: str, weights: list[np.ndarray] | None = None) 
     train = dataset().train
     learner = engine(
         backend, model, recipe.optimizer(spec), train.images, train.labels,
-        batch_size=BATCH, label_smoothing=spec.label_smoothing,
+        batch_size=BATCH, label_smoothing=spec.label_smoothing, taught=teacher() if case == "student" else None,
         class_weights=recipe.class_weights(spec, train.labels, dataset().classes),
     )  # fmt: skip
     steps = recipe.steps_per_epoch(len(train), BATCH)
@@ -174,7 +182,9 @@ def test_figures_are_shares_of_images():
 
 # Backends, each in one process of its own for all its cases.
 
-SHARED_CASES = ("adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss", "class weights")
+SHARED_CASES = (
+    "adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss", "class weights", "student",
+)  # fmt: skip
 
 
 def save_initial_weights(given: Path) -> None:

@@ -63,7 +63,7 @@ class Engine:
         self.training_model.zero_grad()
         logits = self.training_model(batch, training=True).float()
         loss = self._cross_entropy(logits, target, target, self.smoothing)
-        if self.taught is not None:
+        if self.taught is not None and said is not None:
             heat, hard = self.taught.temperature, self.taught.hard_labels
             loss = hard * loss + (1 - hard) * heat**2 * self._cross_entropy(logits / heat, said, target)
         loss = loss + sum(self.model.losses)
