@@ -15,6 +15,7 @@ from toile.store.store import Store
 
 if TYPE_CHECKING:
     from toile.runner.events import Event
+    from toile.workers.device import Device
 
 
 def run(
@@ -26,12 +27,14 @@ def run(
     executor: str = "local",
     scheduler: str | None = None,
     minutes: float | None = None,
+    device: Device | None = None,
     tell: Callable[[Event], None] = lambda _: None,
     **where: Unpack[Where],
 ) -> list[str]:
     """Train what is missing, and go on with the study's search if it has one. See `toile.search.run`.
 
     Args:
+        executor, scheduler, workers, threads, device: see `toile.runner.run.executor_named`.
         minutes: for how long; the same call goes on where this one ended.
 
     Returns:
@@ -39,8 +42,11 @@ def run(
     """
     from toile.search.run import run as carry_out
 
-    with runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place:
-        return carry_out(plan(study, **where), only=only, executor=place, tell=tell, minutes=minutes)
+    made = plan(study, **where)
+    with runs.executor_named(
+        executor, scheduler=scheduler, workers=workers, threads=threads, device=device, backend=runs.backend_of(made)
+    ) as place:
+        return carry_out(made, only=only, executor=place, tell=tell, minutes=minutes)
 
 
 def evaluate(

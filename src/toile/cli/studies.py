@@ -126,6 +126,7 @@ def run(
     threads: int = 1,
     only: Only = None,
     minutes: float | None = None,
+    device: Literal["cpu", "gpu"] | None = None,
     executor: Literal["local", "dask"] = "local",
     scheduler: str | None = None,
 ) -> None:
@@ -134,13 +135,15 @@ def run(
     Parameters
     ----------
     workers
-        Trials at once; one a core (of a cluster: one a thread of its workers) where left out.
+        Trials at once. Where left out: one on a GPU, else one a core (of a cluster: one a thread of its workers).
     threads
         Of each trial's process. They change the last bits of a result.
     only
         Pattern of trial names, such as 'model-*'; may be given several times. With any, a search is not gone on with.
     minutes
         For how long: nothing is begun that is likely to end later. The same command goes on.
+    device
+        What they compute on; a GPU where the study's backend sees one, if left out. It is no part of what a trial is.
     executor
         Where trials run: processes on this machine, or the workers of a Dask cluster.
     scheduler
@@ -158,7 +161,9 @@ def run(
     more = " and a search to go on with" if isinstance(made, Searched) and not only else ""
     say(f"{made.title}: {len(pending)} to train{more}, {len(stored)} stored already, in {made.store.root}")
     with (
-        runs.executor_named(executor, scheduler=scheduler, workers=workers, threads=threads) as place,
+        runs.executor_named(
+            executor, scheduler=scheduler, workers=workers, threads=threads, device=device, backend=runs.backend_of(made)
+        ) as place,
         progress.Show(made, pending, place.slots) as tell,
     ):
         carry_out(made, only=only or (), minutes=minutes, executor=place, tell=tell, told=tell.more)

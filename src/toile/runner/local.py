@@ -16,6 +16,7 @@ from toile.runner.executor import Executor
 from toile.runner.jobs import Job
 from toile.store import atomic
 from toile.store.store import Store
+from toile.workers.device import Device, device
 from toile.workers.forkserver.client import ForkServer
 from toile.workers.starter import Fresh, Starter
 
@@ -29,12 +30,22 @@ class Local(Executor):
     """Worker processes on this machine: forks of one that has loaded the libraries, where the system has such forks.
 
     Args:
-        workers: processes at once; None for one a core divided by `threads`.
+        workers: processes at once; None for one a core divided by `threads`, or a single one on a GPU, where two only take
+            memory and time from each other.
         threads: of each process.
+        on: what they compute on; None for a GPU where there is one.
+        backend: Keras's, of the trials that are to come; None where none of them is Keras's. `on` is seen to for it.
+
+    Raises:
+        ToileError: `on` is "gpu" and there is none, or no device.
     """
 
-    def __init__(self, workers: int | None = None, threads: int = 1) -> None:
-        self.workers, self.threads = workers or max(1, cores() // threads), threads
+    def __init__(
+        self, workers: int | None = None, threads: int = 1, on: Device | None = None, backend: str | None = None
+    ) -> None:
+        self.on, self.threads = on, threads
+        self.seen = device(on, backend)
+        self.workers = workers or (1 if self.seen.device == "gpu" else max(1, cores() // threads))
         self._starters: dict[str, Starter] = {}
 
     @property
@@ -45,7 +56,7 @@ class Local(Executor):
         backend = job.longest.trial.backend
         if backend not in self._starters:
             # With more than one thread, NumPy's linear algebra starts them when it is imported, and nothing can be forked.
-            self._starters[backend] = (STARTER if self.threads == 1 else Fresh)(backend, self.threads)
+            self._starters[backend] = (STARTER if self.threads == 1 else Fresh)(backend, self.threads, self.on)
         return Worker(job, store, events, self._starters[backend])
 
     def close(self) -> None:

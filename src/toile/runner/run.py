@@ -15,6 +15,7 @@ from toile.runner.jobs import jobs
 from toile.runner.limit import TimeLimit
 from toile.runner.local import Local
 from toile.runner.plan import Plan, PlannedTrial
+from toile.workers.device import Device
 
 EXECUTORS = ("local", "dask")
 
@@ -33,34 +34,52 @@ class TrialsFailed(ToileError):
 
 
 def executor_named(
-    name: str = "local", *, scheduler: str | None = None, workers: int | None = None, threads: int = 1
+    name: str = "local",
+    *,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    threads: int = 1,
+    device: Device | None = None,
+    backend: str | None = None,
 ) -> Executor:
     """Where trials run.
 
     Args:
         name: `local`, processes on this machine; or `dask`, the workers of a Dask cluster, each trial in a process there.
         scheduler: address of the cluster's scheduler, as `tcp://host:8786`.
-        workers: trials at once; None for one a core divided by `threads`, or on a cluster one a thread of its workers. One
-            thread a trial and as many trials as cores is faster than several threads a trial on all but the largest models.
+        workers: trials at once; None for one on a GPU, else one a core divided by `threads`, or on a cluster one a thread of
+            its workers. One thread a trial and as many trials as cores is faster than several threads a trial on all but the
+            largest models.
         threads: of each trial's process. They change the last bits of a result, so a different number than at the start of
             an interrupted training gives a run that is as good and not bit-identical.
+        device: "cpu" or "gpu", of this machine; None for a GPU where the backend's library sees one.
+        backend: Keras's, as `backend_of` gives it; None where no GPU is to be looked for.
 
     Raises:
-        Misuse: another name, a scheduler without `dask`, or `dask` without a scheduler.
-        ToileError: the extra `cluster` is not installed, or the scheduler cannot be reached.
+        Misuse: another name, a scheduler without `dask`, or `dask` without a scheduler or with a device.
+        ToileError: a GPU is asked for and there is none; the extra `cluster` is not installed, or the scheduler cannot be
+            reached.
     """
     if name not in EXECUTORS:
         raise Misuse(f"unknown executor {name!r}{nearest(name, EXECUTORS)}; known: {', '.join(EXECUTORS)}")
     if name == "local":
         if scheduler is not None:
             raise Misuse(f"the executor 'local' has no scheduler, got {scheduler!r}; the executor 'dask' has")
-        return Local(workers, threads)
+        return Local(workers, threads, device, backend)
     if scheduler is None:
         raise Misuse("the executor 'dask' wants the address of a scheduler, as tcp://host:8786")
+    if device is not None:
+        raise Misuse(f"the executor 'dask' takes no device, got {device!r}; a worker uses what its own machine has")
     # Here, because it loads the extra.
     from toile.runner.cluster import Cluster
 
     return Cluster(scheduler, workers, threads)
+
+
+def backend_of(plan: Plan) -> str | None:
+    """The Keras backend that a plan's models are trained on; None if none of them is Keras's."""
+    keras = plan.study.search is not None or any(one.trial.learner == "keras" for one in plan.trials)
+    return plan.study.backend if keras else None
 
 
 def run(
@@ -75,8 +94,8 @@ def run(
 
     Args:
         only: name patterns; empty for all.
-        executor: where the trials run; as `executor_named` gives it; the caller closes it. Left out: local processes, one a
-            core.
+        executor: where the trials run; as `executor_named` gives it; the caller closes it. Left out: local processes, as
+            many as `executor_named` says.
         tell: told of every event.
         minutes: no trial is begun that is likely to end later, and what runs then is stopped; None for as long as it takes.
 
@@ -101,7 +120,7 @@ def run(
         plan.store.keep(plan.dataset, plan.requested)
         if plan.study.baselines:
             baselines.make(plan)
-        with nullcontext(executor) if executor else Local() as place:
+        with nullcontext(executor) if executor else Local(backend=backend_of(plan)) as place:
             limit = TimeLimit(minutes, lambda job: plan.seconds(job.longest)) if minutes is not None else None
             errors |= execute(jobs(pending), plan.store, place, tell, limit=limit)
     return _ended([one for one in pending if minutes is None or plan.store.get(one.fingerprint)], errors, plan)

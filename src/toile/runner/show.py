@@ -8,10 +8,11 @@ from typing import Any
 from rich.table import Table
 
 from toile.data.dataset import PARTS
-from toile.runner import local
 from toile.runner.jobs import jobs, seconds_left
+from toile.runner.local import Local
 from toile.runner.plan import Plan
 from toile.runner.progress import duration
+from toile.runner.run import backend_of
 from toile.terminal import Terminal
 
 STATES = ("stored", "damaged", "begun", "missing")
@@ -26,7 +27,7 @@ def planned(plan: Plan, workers: int | None = None, only: Iterable[str] = ()) ->
     Args:
         only: patterns of trials, as a run takes them; with those that match come those that must be trained for them.
     """
-    workers = workers or local.cores()
+    workers = workers or Local(backend=backend_of(plan)).workers
     pending = plan.pending(only)
     work = jobs(pending)
     shown = {one.name for one in (*plan.matching(only), *pending)}

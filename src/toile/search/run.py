@@ -87,7 +87,7 @@ class _Search:
     def carry_out(self, minutes: float | None, executor: Executor | None) -> list[str]:
         self.store.prepare()
         limit = TimeLimit(minutes, self._seconds) if minutes else None
-        with self.holds, nullcontext(executor) if executor else Local() as place:
+        with self.holds, nullcontext(executor) if executor else Local(backend=runs.backend_of(self.plan)) as place:
             errors = execute([], self.store, place, self._tell, more=self._more, limit=limit)
         errors = {one: why for one, why in errors.items() if one not in self.failed}
         if errors:

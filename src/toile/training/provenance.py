@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from toile.version import DISTRIBUTION
 
@@ -32,6 +32,31 @@ def collect(backend: str) -> dict[str, Any]:
         "commit": _commit(),
         "peak_memory_mb": _peak_memory(),
     }
+
+
+def device(backend: str) -> tuple[Literal["cpu", "gpu"], str]:
+    """What Keras computes on in this process, and what the backend's library calls it, as "NVIDIA H100 80GB HBM3".
+
+    The process opens the device, and keeps it to its end.
+    """
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not (found := tf.config.list_physical_devices("GPU")):
+            return "cpu", "cpu"
+        return "gpu", tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU")
+    if backend == "jax":
+        import jax  # pyright: ignore[reportMissingImports]: there with the extra
+
+        first = jax.devices()[0]
+        return ("cpu" if first.platform == "cpu" else "gpu"), first.device_kind
+    import torch  # pyright: ignore[reportMissingImports]: there with the extra
+    from keras import ops
+
+    ours: Any = ops.zeros(())
+    if ours.device.type == "cuda":
+        return "gpu", torch.cuda.get_device_name(ours.device)
+    return ("cpu" if ours.device.type == "cpu" else "gpu"), ours.device.type
 
 
 def versions(*packages: str) -> dict[str, str]:

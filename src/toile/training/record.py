@@ -65,6 +65,7 @@ def _write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thr
         },
         "images_per_second": progress.epochs * len(parts.train) / train_seconds,
         "threads": threads,
+        "device": provenance.device(trial.backend)[1] if trial.learner == "keras" else "cpu",
         "sessions": progress.sessions,
         "started": progress.sessions[0]["started"],
         "finished": now(),

@@ -20,22 +20,33 @@ _THREAD_VARIABLES = (
     "TF_NUM_INTEROP_THREADS",
 )
 
+# Of several processes each takes of a GPU's memory what it needs, where JAX by itself takes three quarters at its start, and
+# TensorFlow all. What the user has set goes before.
+_SHARED_MEMORY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+# What has a library leave a GPU alone.
+_NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "KERAS_TORCH_DEVICE": "cpu"}
+
 # The exit code of a process whose last line is an error meant for a person.
 _SAID = 4
 
 
-def environment(backend: str, threads: int) -> dict[str, str]:
+def environment(backend: str, threads: int, device: str | None = None) -> dict[str, str]:
     """The environment of a fresh process that runs Keras on `backend` with `threads` threads.
 
     The number of threads changes the order of sums and so the last bits of a result; it is pinned, and recorded.
+
+    Args:
+        device: "cpu" hides a GPU; else the library takes one where it sees one.
     """
     pinned = {variable: str(threads) for variable in _THREAD_VARIABLES}
     if backend == "jax" and threads == 1:
         flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         pinned["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
     return {
+        **_SHARED_MEMORY,
         **os.environ,
         **pinned,
+        **(_NO_GPU if device == "cpu" else {}),
         "KERAS_BACKEND": backend,
         "TF_CPP_MIN_LOG_LEVEL": "3",  # else TensorFlow's greetings drown the last lines of a failure
         "PYTHONUNBUFFERED": "1",

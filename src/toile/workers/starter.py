@@ -38,10 +38,11 @@ class Starter(ABC):
     Args:
         backend: Keras's.
         threads: of each process.
+        device: "cpu" hides a GPU from them.
     """
 
-    def __init__(self, backend: str, threads: int) -> None:
-        self.threads, self.environment = threads, environment(backend, threads)
+    def __init__(self, backend: str, threads: int, device: str | None = None) -> None:
+        self.threads, self.environment = threads, environment(backend, threads, device)
 
     @abstractmethod
     def start(self, arguments: Sequence[str], learner: str, log: BinaryIO) -> Process:

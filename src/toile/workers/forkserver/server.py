@@ -31,9 +31,9 @@ from pathlib import Path
 from typing import Any
 
 from toile.workers import train
+from toile.workers.device import FILES as GPUS
 from toile.workers.forkserver.client import MESSAGE, NUMBER
 
-GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 _LIBRARIES = {
     "keras": ("keras", "toile.training.engines.{backend}"),
     "scratch": ("keras",),
