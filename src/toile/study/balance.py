@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field
 
-from toile.study.strict import is_table, off
+from toile.study.strict import is_table, listed, off
 from toile.text import brief
 
 Weight = Annotated[float, Field(gt=0)]
@@ -14,16 +14,23 @@ _WANTED = '"balanced", a table class -> weight, a list of one weight a class, or
 
 
 def _weights(value: Any) -> Any:
-    value = off(value)
+    value = off(listed(value))
     if value is None or value == "balanced":
         return value
-    numbers: list[Any] = list(value.values() if is_table(value) else value if isinstance(value, list | tuple) else ())
+    numbers = _numbers(value)
     if not numbers:
         raise ValueError(f"{_WANTED}, got {brief(value)}")
     for one in numbers:
         if isinstance(one, bool) or not isinstance(one, int | float) or not 0 < one < float("inf"):
             raise ValueError(f"weights are finite numbers above 0, got {brief(one)}")
-    return value if is_table(value) else tuple(numbers)
+    return value
+
+
+def _numbers(value: object) -> tuple[Any, ...]:
+    """Those of a table or a list; none of anything else."""
+    if is_table(value):
+        return tuple(value.values())
+    return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
 
 
 ClassWeight = Annotated[
