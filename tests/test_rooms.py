@@ -16,7 +16,7 @@ SOURCE = Path(toile.__file__).parent
 # In the order in which the work flows; a room imports only from rooms above it.
 ROOMS = (
     "study", "pictures", "data", "store", "evaluation", "committee", "models", "training", "inference", "workers", "runner",
-    "search", "reports", "serving", "studies", "drafts", "viewer",
+    "search", "trackers", "reports", "serving", "studies", "drafts", "viewer",
 )  # fmt: skip
 # What is no room: the entries, which import from all, and the ground, which all import from.
 ENTRIES = ("api", "estimators", "cli")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toile.version import __version__
 
 if TYPE_CHECKING:
-    from toile.api import combine, compare, export, find_run, new, plan, predict, report, results, run
+    from toile.api import combine, compare, export, find_run, log, new, plan, predict, report, results, run
     from toile.estimators import CommitteeClassifier, ImageClassifier
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "compare",
     "export",
     "find_run",
+    "log",
     "new",
     "plan",
     "predict",

@@ -62,6 +62,7 @@ NOT_RUN = {
     "pip install 'toile-workbench[serve]'": ENVIRONMENT,
     "toile open": "never ends; tests/viewer/test_page.py opens it",
     "pip install 'toile-workbench[search]'": ENVIRONMENT,
+    "pip install 'toile-workbench[tensorboard]'": ENVIRONMENT,
     "dask scheduler": "never ends; `toile run` is given a cluster in this process",
     "dask worker tcp://first:8786": "never ends",
     "from dask_jobqueue import SLURMCluster": "wants a Slurm",

@@ -13,7 +13,7 @@ from toile.api.label_errors import label_errors
 from toile.api.mistakes import mistakes
 from toile.api.runs import check_gradients, evaluate, find_run, run
 from toile.api.shipping import export, predict, submit
-from toile.api.stores import check
+from toile.api.stores import check, log
 from toile.api.studies import combine, default_report, ledger, plan, report, results, with_previews, write_report
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "find_run",
     "label_errors",
     "ledger",
+    "log",
     "mistakes",
     "new",
     "plan",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
-from toile.api.where import Folder
+from toile.api.studies import plan
+from toile.api.where import Folder, Where
 from toile.store.store import Store
 
 if TYPE_CHECKING:
     from toile.store.check import Checked
+    from toile.trackers.send import Sent
 
 
 def check(*, store: Folder = None, repair: bool = False) -> list[Checked]:
@@ -30,3 +33,19 @@ def check(*, store: Folder = None, repair: bool = False) -> list[Checked]:
 
     place = Store.at(store)
     return list(checks.check(place, lambda run: contradictions(run, place), repair=repair))
+
+
+def log(study: str | Path, *, to: str, place: str | None = None, **where: Unpack[Where]) -> Sent:
+    """Tell a tracker of the stored runs of a study, each once: the same call again sends only what is new. Trains nothing.
+
+    Args:
+        to: `mlflow`, an experiment a study; or `tensorboard`, a folder a study.
+        place: MLflow's address or folder, else `$MLFLOW_TRACKING_URI`, else `./mlruns`; TensorBoard's folder, else `./logs`.
+
+    Raises:
+        Misuse: there is no such tracker.
+        ToileError: its extra is not installed, it does not answer, or nothing of the study is stored.
+    """
+    from toile.trackers.send import send
+
+    return send(plan(study, fresh=False, **where), to, place)

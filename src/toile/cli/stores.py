@@ -33,6 +33,23 @@ def unpack(archive: Path, *, store: Path | None = None) -> None:
 
 
 @app.command
+def log(study: str, *, to: str, into: Annotated[str | None, Parameter(name="--where")] = None, where: Where = HERE) -> None:
+    """Tell a tracker that a team uses already of a study's stored runs, each once. Trains nothing.
+
+    Parameters
+    ----------
+    to
+        mlflow or tensorboard.
+    into
+        MLflow's address or folder (else $MLFLOW_TRACKING_URI, else ./mlruns); TensorBoard's folder (else ./logs).
+    """
+    from toile import api
+
+    done = api.log(study, to=to, place=into, **vars(where))
+    print_text(f"{done.sent} runs sent to {done.where}, {done.there} were there already")
+
+
+@app.command
 def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path = Path("docs/reproduction.md")) -> None:
     """Write every published figure beside the measured one. New results of the store are first added to the result files."""
     from toile import api

@@ -1,0 +1,1 @@
+"""What other tools are told of stored runs: MLflow, TensorBoard."""
