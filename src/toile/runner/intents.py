@@ -49,7 +49,7 @@ def recipe_of(line: Variant, dataset: Dataset) -> RecipeSpec:
 def _weights(line: Variant, dataset: Dataset) -> str | tuple[float, ...] | None:
     """Weights in the order of the labels, because names of classes are in no fingerprint; None where all are 1."""
     given, names = line.recipe.class_weight, dataset.class_names
-    if given is None or given == "balanced":
+    if given is None or isinstance(given, str):
         return given
     if isinstance(given, dict):
         for name in given:
