@@ -76,7 +76,9 @@ class Engine:
             sums = jnp.stack([loss * len(index), hits.astype(jnp.float32), (sure * target).sum(), sure.sum()])
             return (trainable, fixed, slots), sums
 
-        self._steps = jax.jit(lambda state, orders, rates: jax.lax.scan(step, state, (orders, rates)))
+        # Of `(trainable, fixed, slots)`, orders `(steps, batch)` and rates `(steps,)`; nothing but the images is held by it.
+        self.scan = lambda state, orders, rates: jax.lax.scan(step, state, (orders, rates))
+        self._steps = jax.jit(self.scan)
         self._predict = jax.jit(
             lambda trainable, fixed, batch: self.prediction_model.stateless_call(trainable, fixed, batch, training=False)[0]
         )
