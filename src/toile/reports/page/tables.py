@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
 from toile.evaluation.metrics import METRICS
 from toile.reports.results.compared import close_up
 from toile.reports.results.lines import OF_PART, study_lines
-from toile.reports.results.study import StudyResults, TrialResult
+from toile.reports.results.study import CommitteeResult, StudyResults, TrialResult
 from toile.reports.table import NUMBER, TEXT, WIDE, Column, Table, without_empty
 from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options, shares
 from toile.study.augmentation import Augmentation
@@ -232,11 +233,11 @@ def _augmentation(spec: dict[str, Any] | None) -> str:
     )
 
 
-def committee_table(results: StudyResults) -> Table:
+def committee_table(committees: Sequence[CommitteeResult]) -> Table:
     """For each committee its own figures, below them the means of the members' figures, and what was published."""
     columns = [Column("committee", TEXT), Column("what the figures are", WIDE), *(Column(name) for name in FIGURES)]
     rows, strong, quiet = [], set(), set()
-    for committee in results.committees:
+    for committee in committees:
         strong.add(len(rows))
         after = f", then {committee.calibration.name}" if committee.calibration else ""
         rows.append([committee.name, f"the committee (rule {committee.rule}{after})", *_figures(committee.test)])
@@ -252,10 +253,10 @@ def committee_table(results: StudyResults) -> Table:
     return Table("Committees on the test images", columns, rows, strong, quiet)
 
 
-def members_table(results: StudyResults) -> Table:
+def members_table(committees: Sequence[CommitteeResult]) -> Table:
     """Who is in which committee, and with what weight."""
     rows = []
-    for committee in results.committees:
+    for committee in committees:
         counted = shares(committee.rule, committee.weights, len(committee.members))
         for number, (member, share) in enumerate(zip(committee.joined, counted, strict=True)):
             first = number == 0
