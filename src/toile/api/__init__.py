@@ -13,17 +13,17 @@ from toile.api.mistakes import mistakes
 from toile.api.runs import check_gradients, evaluate, find_run, run
 from toile.api.shipping import export, predict, submit
 from toile.api.stores import check, log
-from toile.api.studies import combine, default_report, ledger, plan, report, results, with_previews, write_report
+from toile.api.studies import combine, keep_report, ledger, plan, report, results, with_previews, write_report
 
 __all__ = [
     "check",
     "check_gradients",
     "combine",
     "compare",
-    "default_report",
     "evaluate",
     "export",
     "find_run",
+    "keep_report",
     "ledger",
     "log",
     "mistakes",

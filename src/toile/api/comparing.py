@@ -76,7 +76,7 @@ def _committees(made: Plan, name: str) -> _Said:
     from toile.reports.results.gather import of_line
 
     if not (found := of_line(made, name)):
-        raise ToileError(f"not all members of {name!r} are stored; `toile run {made.reference}` trains what is missing")
+        raise ToileError(f"not all members of {name!r} are stored; `toile run {made.called}` trains what is missing")
     test = made.dataset.test or made.parts(made.trials[0]).test
     if test is None:
         raise Misuse(f"{made.reference} has no test images to compare committees on")

@@ -69,7 +69,7 @@ def new(
     seen = see(source, size=size, nested=nested)
     text = draft(seen, _said(source, path.parent), path.name)
     loaded = studies.parsed(text, path)
-    planned = plans.make(loaded.spec, loaded.reference, loaded.dataset, seen.dataset, place)
+    planned = plans.make(loaded.spec, loaded.reference, loaded.dataset, seen.dataset, place, called=loaded.called)
     committees.check(planned.checked())
     if before is not None:  # so that the next verb need not read all pictures again
         with suppress(OSError, ToileError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -79,7 +80,7 @@ def find_run(reference: str, **where: Unpack[Where]) -> Run:
     if error := made.store.damaged(planned.fingerprint):
         raise error
     if (found := made.run_of(planned)) is None:
-        raise ToileError(f"{reference} is not stored; `toile run {made.reference} --only '{name}'` trains it")
+        raise ToileError(f"{reference} is not stored; `toile run {made.called} --only {shlex.quote(name)}` trains it")
     return found
 
 

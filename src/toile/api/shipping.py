@@ -177,6 +177,5 @@ def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, Committe
         if name in specs and name not in (groups := [group.name for group in committees.groups(made)]):
             several = [one for one in groups if one.startswith(name)]
             raise Misuse(f"there are several committees of the name {name!r}, one a seed or fold: {listed(several)}")
-        study = reference.rpartition("/")[0] if not reference.endswith(".toml") and "/" in reference else reference
-        raise ToileError(f"not all members of {name!r} are stored; `toile run {study}` trains what is missing")
+        raise ToileError(f"not all members of {name!r} are stored; `toile run {made.called}` trains what is missing")
     return made, result

@@ -18,7 +18,7 @@ from toile.models.backbones import WeightsMissing
 from toile.runner import committees
 from toile.runner import plan as plans
 from toile.search import searched
-from toile.store import atomic, checked
+from toile.store import atomic, checked, reports
 from toile.store.store import Store
 from toile.study.reduction import Reduction
 from toile.text import listed
@@ -66,7 +66,9 @@ def plan(
             if listed is not None:
                 with suppress(OSError, ToileError):  # a store that cannot be written to is no matter before anything trains
                     place.keep(data, loaded.dataset, listed)
-    made = plans.make(loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale))
+    made = plans.make(
+        loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale), loaded.called
+    )
     if loaded.spec.search:
         made = searched.searched(made)
     return committees.check(made.checked()) if fresh else made
@@ -88,10 +90,11 @@ def report(study: str | Path, *, output: Folder = None, **where: Unpack[Where]) 
     """Write the study's report, one HTML file that needs no network, and return its path.
 
     Args:
-        output: the file; `STORE/reports/<study>.html` where left out.
+        output: the file; `STORE/reports/<study>.html` where left out; see `toile.store.reports.place`.
     """
-    found = with_previews(results(study, **where), Store.at(where.get("store")))
-    return write_report(found, Path(output) if output else default_report(found, Store.at(where.get("store"))))
+    place = Store.at(where.get("store"))
+    found = with_previews(results(study, **where), place)
+    return write_report(found, Path(output)) if output else keep_report(study, found, place)
 
 
 def with_previews(found: StudyResults, store: Store) -> StudyResults:
@@ -119,12 +122,19 @@ def with_previews(found: StudyResults, store: Store) -> StudyResults:
     return replace(found, previews=tuple(made))
 
 
-def default_report(found: StudyResults, store: Store) -> Path:
-    """Where a report goes if nothing else is said; on a stand-in data set, under a name that says so."""
+def keep_report(study: str | Path, found: StudyResults, store: Store) -> Path:
+    """Write a report into the store; on a stand-in data set, under a name that says so.
+
+    Args:
+        study: as it was named to `results`.
+    """
     from toile.reports.page.html import stand_in
 
     suffix = (f"-{found.dataset.name}" if stand_in(found) else "") + ("-reduced" if found.reduced else "")
-    return store.reports_folder / f"{found.reference}{suffix}.html"
+    source = studies.source(study)
+    path = write_report(found, reports.place(store.reports_folder, f"{found.reference}{suffix}", source))
+    reports.note(path, source)
+    return path
 
 
 def write_report(found: StudyResults, path: Path) -> Path:
@@ -132,7 +142,7 @@ def write_report(found: StudyResults, path: Path) -> Path:
     from toile.reports.page.html import render
 
     if not found.stored:
-        raise ToileError(f"nothing of {found.reference!r} is stored yet; `toile run {found.reference}` trains it")
+        raise ToileError(f"nothing of {found.reference!r} is stored yet; `toile run {found.called}` trains it")
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, render(found))
     return path

@@ -86,7 +86,7 @@ def new(
     for warning in made.warnings:
         say(f"warning: {warning}")
     show.print_plan(show.planned(made.plan))
-    print_text(f"{made.path}: `toile run {made.path}` trains it, `toile report {made.path}` shows it")
+    print_text(f"{made.path}: `toile run {made.plan.called}` trains it, `toile report {made.plan.called}` shows it")
 
 
 @app.command
@@ -167,7 +167,7 @@ def run(
         progress.Show(made, pending, place.slots) as tell,
     ):
         carry_out(made, only=only or (), minutes=minutes, executor=place, tell=tell, told=tell.more)
-    say(f"done; `toile report {study}` shows it")
+    say(f"done; `toile report {made.called}` shows it")
 
 
 @app.command
@@ -211,9 +211,9 @@ def report(study: str, *, output: Path | None = None, where: Where = HERE, json:
             api.write_report(found, output)
         return print_json(summary(found))
     found = api.with_previews(found, Store.at(where.store))
-    written = api.write_report(found, output or api.default_report(found, Store.at(where.store)))
+    written = api.write_report(found, output) if output else api.keep_report(study, found, Store.at(where.store))
     print_summary(found, Terminal())
     if found.search:
-        print_search(found.search, study, Terminal(soft_wrap=True))
+        print_search(found.search, found.called, Terminal(soft_wrap=True))
     print_text(f"report: {written.resolve()}")
     return None

@@ -68,7 +68,7 @@ class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
     `requested` is how `dataset` was asked for: by the study itself, or as a stand-in. Two names may mean one trial; it is
-    trained once.
+    trained once. `called` is what commands in messages call the study: a path, where `reference` is a short name.
     """
 
     study: StudySpec
@@ -78,6 +78,7 @@ class Plan:
     dataset: Dataset
     trials: tuple[PlannedTrial, ...]
     store: Store
+    called: str
 
     @cached_property
     def counts(self) -> dict[SplitSpec, dict[str, int]]:
@@ -128,7 +129,7 @@ class Plan:
             ToileError: it is not stored.
         """
         if (run := self.run_of(planned)) is None:
-            raise ToileError(f"{planned.name} is not stored; `toile run {self.reference} --only '{planned.name}'` trains it")
+            raise ToileError(f"{planned.name} is not stored; `toile run {self.called} --only '{planned.name}'` trains it")
         return run
 
     def state(self, planned: PlannedTrial) -> str:
@@ -204,11 +205,12 @@ def make(
     dataset: Dataset,
     store: Store,
     reduction: Reduction = Reduction(),  # noqa: B008 - it is frozen
+    called: str = "",
 ) -> Plan:
     """Plan a study.
 
     Args:
-        reference: what the user calls it.
+        reference, called: its short name, and how a command names it, quoted for a shell.
         requested: how the data set was asked for, by the study itself or as a stand-in.
         dataset: what that means, as `toile.data.load` gives it.
         reduction: fewer images or epochs, for a first look.
@@ -240,11 +242,10 @@ def make(
                 warm_start=parent.fingerprint if parent else None,
                 teacher=teacher_of(study, line, seed, fold, trials),
             )
-            names = _name(line, seed, fold), line.name
-            planned = PlannedTrial(*names, trial, line.published, weights, line.calibration)
+            planned = PlannedTrial(_name(line, seed, fold), line.name, trial, line.published, weights, line.calibration)
             trials.setdefault(line.name, {})[seed, fold] = planned
     in_order = tuple(planned for line in lines for planned in trials[line.name].values())
-    return Plan(study, reference, requested, reduction, dataset, in_order, store)
+    return Plan(study, reference, requested, reduction, dataset, in_order, store, called or reference)
 
 
 def _grouped(dataset: Dataset, lines: list[Variant]) -> tuple[Dataset, list[Variant]]:

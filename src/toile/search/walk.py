@@ -139,7 +139,7 @@ class Walk:
             update={"trial": (line,), "sweep": (), "committee": (), "comparison": (), "search": None}
         )
         plan = self.plan
-        made = plans.make(study, plan.reference, plan.requested, plan.dataset, plan.store, plan.reduction)
+        made = plans.make(study, plan.reference, plan.requested, plan.dataset, plan.store, plan.reduction, plan.called)
         epochs = made.trials[0].trial.recipe.epochs
         whole = tuple(replace(one, proposed=True) for one in made.trials)
         proposal = Proposal(number, chosen, asked, whole, rungs(epochs, self.spec))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,15 @@ PACKAGED = Path(__file__).parent
 
 @dataclass(frozen=True)
 class LoadedStudy:
-    """A study, a short name for messages and file names, and the data set to run it on: its own, or a stand-in."""
+    """A study, a short name for messages and file names, and the data set to run it on: its own, or a stand-in.
+
+    `called` is what the user called it, as a shell takes it: what a command in a message says.
+    """
 
     spec: StudySpec
     reference: str
     dataset: DatasetSpec
+    called: str
 
 
 def names() -> tuple[str, ...]:
@@ -47,7 +52,7 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
         Misuse: there is no such study or data set.
     """
     path = _path(study)
-    own = _placed(file.read(path, catalogue()), path)
+    own = _placed(file.read(path, catalogue()), path, str(study))
     if dataset is None or dataset == own.dataset.name:
         return own
     spec, reference = own.spec, own.reference
@@ -59,7 +64,17 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
     }
     # A stand-in is pooled like the study's own data, so that the same split can draw its test images.
     stand_in = DatasetSpec(name=dataset, pool=spec.dataset.pool)
-    return LoadedStudy(spec.model_copy(update=unpublished), reference, stand_in)
+    return LoadedStudy(spec.model_copy(update=unpublished), reference, stand_in, own.called)
+
+
+def source(study: str | Path) -> str:
+    """Which study is meant: the absolute path of its file, or the name of a packaged one.
+
+    Raises:
+        Misuse: there is no such study.
+    """
+    path = _path(study)
+    return path.stem if path.parent == PACKAGED else str(path.resolve())
 
 
 def parsed(text: str, path: Path) -> LoadedStudy:
@@ -68,7 +83,7 @@ def parsed(text: str, path: Path) -> LoadedStudy:
     Raises:
         StudyError: the text has mistakes.
     """
-    return _placed(file.parse(text, catalogue(), source=path.name), path)
+    return _placed(file.parse(text, catalogue(), source=path.name), path, str(path))
 
 
 def catalogue() -> file.Catalogue:
@@ -110,11 +125,12 @@ def _path(study: str | Path) -> Path:
     return PACKAGED / f"{study}.toml"
 
 
-def _placed(spec: StudySpec, path: Path) -> LoadedStudy:
+def _placed(spec: StudySpec, path: Path, typed: str) -> LoadedStudy:
     """A study with what it names found from the folder of its file."""
     spec = with_weights(spec, path.parent)
     spec = spec.model_copy(update={"dataset": _anchored(spec.dataset, path.parent)})
-    return LoadedStudy(spec, printable(path.stem, keep=""), spec.dataset)  # a file's name may be bytes that are no text
+    # A file's name may be bytes that are no text.
+    return LoadedStudy(spec, printable(path.stem, keep=""), spec.dataset, shlex.quote(printable(typed, keep="")))
 
 
 def _anchored(dataset: DatasetSpec, folder: Path) -> DatasetSpec:

@@ -49,9 +49,9 @@ class Studies:
 
     def __init__(self, store: Store, named: Iterable[str] = (), folder: Path | None = None, asked: Asked | None = None) -> None:
         self.store, self.asked = store, asked or Asked()
-        self.named = {load(one, self.asked.dataset).reference: str(one) for one in named}
+        self.named = _by_name((load(one, self.asked.dataset).reference, str(one)) for one in named)
         found = [] if folder is None else [str(path) for path in sorted(folder.glob("*.toml")) if _is_study(path)]
-        self.sources = {**{name: name for name in names()}, **{Path(path).stem: path for path in found}, **self.named}
+        self.sources = {**{name: name for name in names()}, **_by_name((Path(path).stem, path) for path in found), **self.named}
         self._plans: dict[str, tuple[Any, Plan | None]] = {}
         self._results: dict[str, tuple[Any, StudyResults]] = {}
         self._lock = threading.RLock()
@@ -70,16 +70,16 @@ class Studies:
             if reference not in self._plans or self._plans[reference][0] != stamp:
                 made = None
                 with suppress(ToileError, WeightsMissing, DataError):
-                    made = self._made(source)
+                    made = self._made(reference, source)
                 self._plans[reference] = (stamp, made)
             return self._plans[reference][1]
 
-    def _made(self, source: str) -> Plan | None:
+    def _made(self, reference: str, source: str) -> Plan | None:
         loaded = load(source, self.asked.dataset)
         if (data := self.store.kept(loaded.dataset)) is None:
             return None
         reduction = Reduction(self.asked.fraction, self.asked.epochs_scale)
-        return plans.make(loaded.spec, loaded.reference, loaded.dataset, data, self.store, reduction)
+        return plans.make(loaded.spec, reference, loaded.dataset, data, self.store, reduction, loaded.called)
 
     def all(self) -> list[dict[str, Any]]:
         """Every study that something is stored or begun of, or that was named: `reference`, `title`, `question`, `dataset`,
@@ -153,6 +153,16 @@ class Studies:
                 for one in results.committees
             ],
         })  # fmt: skip
+
+
+def _by_name(found: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Sources by short names; of several files of one name, the later ones with their folders' names."""
+    named: dict[str, str] = {}
+    for name, source in found:
+        other = f"{name} ({Path(source).resolve().parent.name})"
+        called = [name, other, *(f"{other} {number}" for number in range(2, len(named) + 3))]
+        named[next(one for one in called if named.get(one, source) == source)] = source
+    return named
 
 
 def _about(made: Plan, states: dict[str, str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.resources import files
 from itertools import groupby
 from typing import Any
@@ -159,7 +160,7 @@ def _split(results: StudyResults) -> str:
 def _commands(results: StudyResults) -> list[tuple[str, str]]:
     """`(command, what it does)`: how to make this report again."""
     other = f" --dataset {results.dataset.name}" if stand_in(results) else ""
-    study = results.reference if " " not in results.reference else f'"{results.reference}"'
+    study = results.called or shlex.quote(results.reference)
     return [
         (f"toile plan {study}{other}", "shows what would be trained and what is stored already; trains nothing"),
         (f"toile run {study}{other}", "trains what is missing; the same command goes on after an interruption"),

@@ -57,6 +57,7 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
     return StudyResults(
         study=plan.study,
         reference=plan.reference,
+        called=plan.called,
         dataset=plan.dataset,
         audit=plan.store.audit(plan.dataset, plan.trials[0].trial.split),
         test=_test(plan),

@@ -166,12 +166,12 @@ class CommitteeResult:
 class StudyResults:
     """All of a study.
 
-    `reference` is what the user called it (`committee`), `dataset` has the class map applied, `audit` is what
-    `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words, `test` are the images that
-    `probabilities` of the runs speak of; None in cross-validation of a data set without test images; `baselines` what
-    `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials` has what was
-    picked, and nothing else. `previews` are some training images as augmentations change them: names of the lines, the images,
-    and each of them several times.
+    `reference` is its short name (`committee`), `called` what commands call it, perhaps a path, `dataset` has the class
+    map applied, `audit` is what `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words,
+    `test` are the images that `probabilities` of the runs speak of; None in cross-validation of a data set without test images;
+    `baselines` what `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials`
+    has what was picked, and nothing else. `previews` are some training images as augmentations change them: names of the lines,
+    the images, and each of them several times.
     """
 
     study: StudySpec
@@ -185,6 +185,7 @@ class StudyResults:
     baselines: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     search: SearchResult | None = None
     previews: tuple[tuple[str, ImageArray, np.ndarray], ...] = ()
+    called: str = ""
 
     @property
     def title(self) -> str:

@@ -29,7 +29,7 @@ def print_committees(results: StudyResults) -> None:
     if not results.study.committee:
         raise ToileError(f"the study {results.reference!r} has no [[committee]]")
     if not results.committees:
-        raise ToileError(f"no committee's members are all stored; `toile run {results.reference}` trains what is missing")
+        raise ToileError(f"no committee's members are all stored; `toile run {results.called}` trains what is missing")
     title = f"{results.title} ({results.dataset.name}, test images)"
     # Narrow enough for all columns on 80 characters.
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)

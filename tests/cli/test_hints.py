@@ -1,0 +1,54 @@
+"""The command that a message proposes is one that works: it names the study as the user did."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+
+import pytest
+
+from tests.cli.fixture import TINY, stored_tiny
+from toile import api
+from toile.api.shipping import committee_of
+from toile.errors import ToileError
+
+HINT = r"`(toile [^`]+)`"
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A study whose path has a space, from the folder above it."""
+    (tmp_path / "my work").mkdir()
+    shutil.copy(TINY, tmp_path / "my work" / "tiny.toml")
+    monkeypatch.chdir(tmp_path)
+    return "my work/tiny.toml"
+
+
+@pytest.mark.parametrize("ask", [
+    lambda study: api.report(study, store="store"),
+    lambda study: api.find_run(f"{study}/{api.plan(study).trials[0].name}", store="store"),
+    lambda study: committee_of(f"{study}/{api.plan(study).study.committee[0].name}", store="store"),
+    lambda study: api.compare(f"{study}/{api.plan(study).study.committee[0].name}", "a", store="store"),
+], ids=["report", "run", "committee", "compare"])  # fmt: skip
+def test_a_hint_names_the_study_as_it_was_typed(study, ask):
+    with pytest.raises(ToileError) as raised:
+        ask(study)
+    (command,) = re.findall(HINT, str(raised.value))
+    assert shlex.split(command)[:3] == ["toile", "run", study]
+
+
+def test_the_report_says_the_commands_that_were_typed(study):
+    stored_tiny(api.plan(study, store="store").store.root)
+    assert "toile run &#39;my work/tiny.toml&#39;" in api.report(study, store="store").read_text("utf-8")
+
+
+def test_two_studies_of_one_name_are_two_reports_and_two_studies_of_the_page(study, tmp_path):
+    from toile.viewer.shown import Studies
+
+    store = stored_tiny(tmp_path / "store").store
+    paths = {api.report(one, store=store.root) for one in (study, TINY)}
+    assert len(paths) == 2 and len(list(store.reports_folder.glob("*.html"))) == 2
+    named = Studies(store, [study, str(TINY)])
+    assert {one["reference"] for one in named.all()} == {"tiny", "tiny (studies)"}
+    assert named.told("tiny (studies)")["title"] == named.told("tiny")["title"]
