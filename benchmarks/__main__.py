@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -33,9 +34,10 @@ def main(arguments: list[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument("name", nargs="*", help="all where left out")
     parser.add_argument("--repeats", type=int, default=3, help="of every side (3)")
-    parser.add_argument("--only", default="", help="cases whose name has these words in it")
+    parser.add_argument("--only", default="", help="cases whose name has these words in it; written to NAME-WORDS.json")
     parser.add_argument("--quick", action="store_true", help="small: whether it runs, not how fast; writes no JSON by itself")
     parser.add_argument("--output", type=Path, help="folder of the JSON files (benchmarks/results)")
+    parser.add_argument("--limit", type=float, help="seconds of a side; one that takes longer, or fails, is left out")
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.name) - set(names())):
         parser.error(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(names())}")
@@ -43,10 +45,19 @@ def main(arguments: list[str] | None = None) -> None:
     facts = machine.facts()
     for name in options.name or names():
         cases = [case for case in load(name).cases(options.quick) if options.only in case.name]
-        found = measure.measure(cases, options.repeats, tell=report.say)
+        # Some of the cases have a file of their own, and do not take the place of all.
+        words = "-".join([name, *re.findall(r"\w+", options.only)])
+        path = output and output / f"{words}.json"
+
+        def keep(found: list[measure.Measured], name: str = name, path: Path | None = path) -> None:
+            if path is not None:
+                report.write(path, name, facts, found, quick=options.quick)
+
+        found = measure.measure(
+            cases, options.repeats, tell=report.say, limit=options.limit, keep=None if options.limit is None else keep
+        )
         report.show(name, load(name).__doc__, facts, found)
-        if output is not None:
-            report.write(output / f"{name}.json", name, facts, found, quick=options.quick)
+        keep(found)
 
 
 if __name__ == "__main__":

@@ -35,30 +35,11 @@ def cases(quick: bool) -> list[Case]:
 
 def training(study: str, trial: str, images: int, steps: int) -> dict[str, float]:
     """toile's engine, as a worker process has it, over random images."""
-    import keras
-    import numpy as np
-
-    from toile import studies
-    from toile.models import architectures
-    from toile.study.expand import variants
+    from benchmarks.harness.engines import made
     from toile.training import recipe
-    from toile.training.augment import augmenting
-    from toile.training.engines import engine
 
-    spec = studies.load(study).spec
-    line = next(line for line in variants(spec) if line.name == trial)
-    classes = 1 + max(spec.dataset.class_map or [9])
-    if line.recipe.precision == "bfloat16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    options = architectures.complete(line.architecture.name, line.architecture.options)
-    model = architectures.build(line.architecture.name, (28, 28, 1), classes, options)
-    drawn, count = np.random.default_rng(0), steps * line.recipe.batch_size
-    learner = engine(
-        spec.backend, model, recipe.optimizer(line.recipe),
-        drawn.integers(0, 256, (count, 28, 28, 1), dtype=np.uint8), drawn.integers(0, classes, count),
-        batch_size=line.recipe.batch_size, label_smoothing=line.recipe.label_smoothing,
-        before=augmenting(line.recipe.augmentation),
-    )  # fmt: skip
+    ready = made(study, trial, steps)
+    line, learner, count = ready.line, ready.engine, ready.images
     rates = recipe.learning_rates(line.recipe, 0, steps)
     spent = []
     for epoch in range(2):

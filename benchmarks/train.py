@@ -88,8 +88,15 @@ def _case(name: str, sides: dict[str, Side], target: dict[str, float]) -> Case:
     return Case(name, sides, figure="images_per_second", more_is_better=True, target=target)
 
 
-def toile_run(name: str, images: int, epochs: int, precision: str = FLOAT32, backend: str = "tensorflow") -> dict[str, float]:
-    """`toile run` of the trial with as many seeds as cores, in an empty store."""
+def toile_run(
+    name: str,
+    images: int,
+    epochs: int,
+    precision: str = FLOAT32,
+    backend: str = "tensorflow",
+    seeds: int | None = None,
+) -> dict[str, float]:
+    """`toile run` of the trial with as many seeds as cores, or as are given, in an empty store."""
     from toile.runner import run as runs
 
     begun, first, seconds = time.perf_counter(), [], defaultdict(list)
@@ -101,7 +108,7 @@ def toile_run(name: str, images: int, epochs: int, precision: str = FLOAT32, bac
                 first.append(time.perf_counter() - begun)
 
     with tempfile.TemporaryDirectory(prefix="toile-benchmark-") as folder:
-        plan = planned(name, images, 1 + epochs, precision, backend, folder)
+        plan = planned(name, images, 1 + epochs, precision, backend, folder, seeds)
         runs.run(plan, tell=tell)
         parameters = plan.run_of(plan.trials[0]).provenance["parameters"]
         count = plan.counts[plan.trials[0].trial.split]["train"]
@@ -109,7 +116,7 @@ def toile_run(name: str, images: int, epochs: int, precision: str = FLOAT32, bac
     return _figures(name, speed, max(first), parameters)
 
 
-def keras_fit(name: str, images: int, epochs: int) -> dict[str, float]:
+def keras_fit(name: str, images: int, epochs: int, precision: str = FLOAT32) -> dict[str, float]:
     """Keras's `fit` with the defaults of everything but what it prints."""
     begun = time.perf_counter()
     import keras
@@ -124,6 +131,8 @@ def keras_fit(name: str, images: int, epochs: int) -> dict[str, float]:
             times[-1] += time.perf_counter()
 
     times: list[float] = []
+    if precision == BFLOAT16:
+        keras.config.set_dtype_policy("mixed_bfloat16")
     x, y = _pixels(name, images)
     model = MODELS[name]()
     before = time.perf_counter() - begun
@@ -152,22 +161,43 @@ def torch_loop(
     return _figures(name, images * epochs / sum(times[1:]), before + times[0], parameters)
 
 
-def planned(name: str, images: int, epochs: int, precision: str, backend: str, folder: str) -> Plan:
-    """The reference's trial as a study of its own: a seed for each core, no validation, the first images of each class."""
+def planned(name: str, images: int, epochs: int, precision: str, backend: str, folder: str, seeds: int | None = None) -> Plan:
+    """The reference's trial alone: so many seeds, or one a core; no validation, the first images of each class."""
+    loaded, line = _trial(name)
+    recipe = {"epochs": epochs, "precision": precision, "early_stopping": None}
+    return alone(loaded, line, recipe, backend=backend, folder=folder, seeds=tuple(range(seeds or cores())), images=images)
+
+
+def alone(
+    loaded: LoadedStudy,
+    line: TrialSpec,
+    recipe: dict[str, Any],
+    *,
+    backend: str,
+    folder: str,
+    seeds: tuple[int, ...],
+    images: int | None = None,
+    validation: float = 0.0,
+) -> Plan:
+    """One line of a study as a study of its own, in an empty store.
+
+    Args:
+        recipe: what is changed of the line's.
+        images: how many of the training images; all where left out.
+    """
     from toile.data.load import load
     from toile.runner.plan import make
     from toile.store.store import Store
 
-    loaded, line = _trial(name)
     # The five-class studies pool and draw; all that matters here is how many classes there are.
     asked = loaded.dataset.model_copy(update={"pool": False, "draw": None})
     data = load(asked)
-    recipe = {**line.recipe, "epochs": epochs, "precision": precision, "early_stopping": None}
     study = loaded.spec.model_copy(update={
-        "trial": (line.model_copy(update={"recipe": recipe}),), "sweep": (), "committee": (), "comparison": (),
-        "seeds": tuple(range(cores())), "split": SplitSpec(validation=0.0), "backend": backend,
+        "trial": (line.model_copy(update={"recipe": {**line.recipe, **recipe}}),), "sweep": (), "committee": (),
+        "comparison": (), "seeds": seeds, "split": SplitSpec(validation=validation), "backend": backend, "baselines": False,
     })  # fmt: skip
-    return make(study, "benchmark", asked, data, Store(Path(folder)), Reduction(fraction=images / len(data.train)))
+    fraction = 1.0 if images is None else images / len(data.train)
+    return make(study, "benchmark", asked, data, Store(Path(folder)), Reduction(fraction=fraction))
 
 
 def _trial(name: str) -> tuple[LoadedStudy, TrialSpec]:

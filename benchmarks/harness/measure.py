@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -70,10 +70,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """A case's figures: `rounds[i][side]` are those of one process of that side."""
+    """A case's figures: `rounds[i][side]` are those of one process of that side.
+
+    `failed` has the last lines of what the sides said that are not among the case's because they failed.
+    """
 
     case: Case
     rounds: list[dict[str, dict[str, float]]]
+    failed: dict[str, str] = field(default_factory=dict)
 
     def values(self, side: str, figure: str | None = None) -> list[float]:
         """A figure of a side (the case's own where left out), round by round."""
@@ -95,7 +99,14 @@ class Measured:
         return None if target is None else median(self.ratios(side)) >= target
 
 
-def measure(cases: Sequence[Case], repeats: int, tell: Callable[[str], None] = lambda line: None) -> list[Measured]:
+def measure(
+    cases: Sequence[Case],
+    repeats: int,
+    tell: Callable[[str], None] = lambda line: None,
+    *,
+    limit: float | None = None,
+    keep: Callable[[list[Measured]], None] | None = None,
+) -> list[Measured]:
     """Measure all cases, one after the other.
 
     In every other round the sides come in the opposite order, so that none is always the one that finds the machine warm.
@@ -103,28 +114,54 @@ def measure(cases: Sequence[Case], repeats: int, tell: Callable[[str], None] = l
     Args:
         repeats: rounds, at least 1.
         tell: told what is being measured.
+        limit: seconds that a side's process may take; None for as long as it does.
+        keep: given all that is measured so far, after every case. With it, a side that fails is left out and the rest goes on.
 
     Raises:
-        RuntimeError: a side failed; with the last lines that it said.
+        RuntimeError: a side failed, and there is no `keep`; with the last lines that it said.
     """
-    found = []
+    found: list[Measured] = []
     for case in cases:
         rounds: list[dict[str, dict[str, float]]] = []
+        failed: dict[str, str] = {}
         for i in range(repeats):
             figures = {}
-            for name in list(case.sides)[:: 1 if i % 2 == 0 else -1]:
+            for name in [side for side in list(case.sides)[:: 1 if i % 2 == 0 else -1] if side not in failed]:
                 tell(f"{case.name}: {name}, {i + 1} of {repeats}")
-                figures[name] = in_fresh_process(case.sides[name])
+                try:
+                    figures[name] = in_fresh_process(case.sides[name], limit)
+                except RuntimeError as error:
+                    if keep is None:
+                        raise
+                    failed[name] = str(error)
+                    tell(str(error))
             rounds.append(figures)
-        found.append(Measured(case, rounds))
+        found += _without(Measured(case, rounds), failed) if failed else [Measured(case, rounds)]
+        if keep is not None:
+            keep(found)
     return found
 
 
-def in_fresh_process(side: Side) -> dict[str, float]:
+def _without(one: Measured, failed: dict[str, str]) -> list[Measured]:
+    """What is left of a case when some of its sides failed. Without toile's there is nothing to compare the others with."""
+    case, first = one.case, next(iter(one.case.sides))
+    sides = {name: side for name, side in case.sides.items() if name not in failed}
+    rounds = [{name: figures[name] for name in sides} for figures in one.rounds]
+    if first in failed:
+        alone = [replace(case, name=f"{case.name}, {name} alone", sides={name: sides[name]}, target=None) for name in sides]
+        return [Measured(replace(case, sides={}, target=None), [], failed), *(Measured(each, rounds) for each in alone)]
+    target = {name: times for name, times in case.targets().items() if name in sides}
+    return [Measured(replace(case, sides=sides, target=target or None), rounds, failed)]
+
+
+def in_fresh_process(side: Side, limit: float | None = None) -> dict[str, float]:
     """The figures of one side, once.
 
+    Args:
+        limit: seconds that it may take.
+
     Raises:
-        RuntimeError: it failed; with the last lines that it said.
+        RuntimeError: it failed, with the last lines that it said; or it took longer.
     """
     env = {**os.environ, "KERAS_BACKEND": side.backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if side.threads is not None:
@@ -133,7 +170,10 @@ def in_fresh_process(side: Side) -> dict[str, float]:
     function = (side.function.__module__, side.function.__name__)
     command = [sys.executable, "-m", "benchmarks.harness.process", *function, json.dumps(side.arguments)]
     begun = time.perf_counter()
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=limit)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{'.'.join(function)} took longer than {limit:g} seconds") from None
     seconds = time.perf_counter() - begun
     if done.returncode:
         last = "\n".join(done.stderr.splitlines()[-20:])

@@ -41,8 +41,11 @@ def show(name: str, about: str, facts: dict[str, Any], found: Sequence[Measured]
     for one in found:
         if one.case.note:
             console.print(f"{one.case.name}: {one.case.note}", markup=False)
+        for side, why in one.failed.items():
+            console.print(f"{one.case.name}: {side} failed: {why.splitlines()[-1]}", markup=False)
+    gpu = f"{facts['gpu']}, " if "gpu" in facts else ""
     console.print(
-        f"{facts['cores']} cores of {facts['machine']['processor']}, peak {peak}, load {facts['load']:g} before it began"
+        f"{gpu}{facts['cores']} cores of {facts['machine']['processor']}, peak {peak}, load {facts['load']:g} before it began"
     )
 
 
@@ -53,6 +56,7 @@ def write(path: Path, name: str, facts: dict[str, Any], found: Sequence[Measured
         {
             "name": one.case.name, "note": one.case.note, "figure": one.case.figure, "more_is_better": one.case.more_is_better,
             "target": one.case.target, "reached": one.reached(), "repeats": len(one.rounds),
+            **({"failed": one.failed} if one.failed else {}),
             "sides": {side: _side(one, side, spec) for side, spec in one.case.sides.items()},
         }
         for one in found

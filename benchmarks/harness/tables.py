@@ -21,12 +21,18 @@ _PLACE = re.compile(r"<!-- (?P<name>[\w-]+) -->\n.*?<!-- end of (?P=name) -->", 
 
 
 def filled(document: str, results: Path = RESULTS) -> str:
-    """The document with the tables that the JSON files in `results` give; a benchmark without a file is said to have none."""
+    """The document with the tables that the JSON files in `results` give; a benchmark without a file is said to have none.
 
-    def place(found: re.Match[str]) -> str:
-        name = found["name"]
-        path = results / f"{name}.json"
-        table = markdown(json.loads(path.read_text("utf-8"))) if path.is_file() else "Not measured yet.\n"
+    Where a benchmark was measured in pieces (`--only`), its files are joined, by their names.
+    """
+
+    def place(match: re.Match[str]) -> str:
+        name = match["name"]
+        whole = results / f"{name}.json"
+        paths = [whole] if whole.is_file() else sorted(results.glob(f"{name}-*.json"))
+        found = [json.loads(path.read_text("utf-8")) for path in paths]
+        cases = [case for one in found for case in one["cases"]]
+        table = markdown({**found[0], "cases": cases}) if cases else "Not measured yet.\n"
         return f"<!-- {name} -->\n{table}<!-- end of {name} -->"
 
     return _PLACE.sub(place, document)
@@ -46,9 +52,10 @@ def markdown(result: dict[str, Any]) -> str:
     repeats = max(case["repeats"] for case in result["cases"])
     rounds = f"{repeats} round{'s' if repeats > 1 else ''}"
     versions = ", ".join(f"{package} {version}" for package, version in sorted(result["versions"].items()))
+    gpu = f"{result['gpu']}, " if "gpu" in result else ""
     lines += [
         "",
-        f"{result['cores']} cores of {result['machine']['processor']}, peak {peak}; {rounds}; load {result['load']:g} "
+        f"{gpu}{result['cores']} cores of {result['machine']['processor']}, peak {peak}; {rounds}; load {result['load']:g} "
         f"before it began; commit {result['commit'][:12] if result['commit'] else 'unknown'}; {versions}.",
     ]
     return "\n".join(lines) + "\n"
@@ -74,6 +81,8 @@ def _target(case: dict[str, Any], name: str) -> str:
 
 def _share(result: dict[str, Any], case: dict[str, Any], side: dict[str, Any]) -> str:
     """How much of the machine's largest matrix product the arithmetic comes to, in the precision that the case names."""
+    if not all("gflops" in one for one in side["rounds"]):
+        return ""
     precision = "bfloat16" if "bfloat16" in case["name"] else "float32"
     return f"{median(one['gflops'] for one in side['rounds']) / result['peak_gflops'][precision]:.0%}"
 

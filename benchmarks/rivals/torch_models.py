@@ -52,7 +52,7 @@ PENALTY = {"model-4": 0.001}  # L2, on the kernels of convolutions
 def train(
     name: str, images: torch.Tensor, labels: torch.Tensor, batch_size: int, epochs: int, *, bfloat16: bool, compiled: bool
 ) -> tuple[nn.Module, list[float]]:
-    """Train a reference model.
+    """Train a reference model, on a GPU where PyTorch sees one.
 
     Args:
         images: float32 `(n, 1, height, width)`, 0..1.
@@ -61,20 +61,23 @@ def train(
     Returns:
         The model, and the seconds that each epoch took.
     """
-    model = nn.Sequential(*MODELS[name]()).to(memory_format=torch.channels_last)
-    images = images.to(memory_format=torch.channels_last)
+    on = "cuda" if torch.cuda.is_available() else "cpu"
+    model = nn.Sequential(*MODELS[name]()).to(on, memory_format=torch.channels_last)
+    images, labels = images.to(on, memory_format=torch.channels_last), labels.to(on)
     kernels = [layer.weight for layer in model if isinstance(layer, nn.Conv2d)]
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     forward, seconds = torch.compile(model) if compiled else model, []
     for _ in range(epochs):
         begun = time.perf_counter()
-        for index in torch.randperm(len(images)).split(batch_size):
-            with torch.autocast("cpu", torch.bfloat16) if bfloat16 else contextlib.nullcontext():
+        for index in torch.randperm(len(images), device=on).split(batch_size):
+            with torch.autocast(on, torch.bfloat16) if bfloat16 else contextlib.nullcontext():
                 loss = functional.cross_entropy(forward(images[index]), labels[index])
             if name in PENALTY:
                 loss = loss + PENALTY[name] * sum(kernel.square().sum() for kernel in kernels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        if on == "cuda":
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begun)
     return model, seconds

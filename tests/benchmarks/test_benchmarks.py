@@ -78,6 +78,38 @@ def test_a_side_that_fails_says_why():
         in_fresh_process(Side(tests.benchmarks.fixture.known, {"speed": 1.0, "fails": True}))
 
 
+def test_a_side_that_fails_is_left_out_and_the_rest_is_kept(tmp_path):
+    toy = tests.benchmarks.fixture.known
+    good, bad = Side(toy, {"speed": 2.0}), Side(toy, {"speed": 1.0, "fails": True})
+    cases = [
+        Case("first", {"toile": good, "other": bad, "third": good}, figure="speed", target=1.0),
+        Case("second", {"toile": bad, "other": good}, figure="speed", target=1.0),
+    ]
+    kept: list[int] = []
+    found = measure(cases, repeats=1, keep=lambda so_far: kept.append(len(so_far)))
+    assert [(one.case.name, list(one.case.sides), list(one.failed)) for one in found] == [
+        ("first", ["toile", "third"], ["other"]), ("second", [], ["toile"]), ("second, other alone", ["other"], []),
+    ]  # fmt: skip
+    assert kept == [1, 3] and found[0].reached() and found[1].reached() is None
+    report.write(tmp_path / "toy.json", "toy", FACTS, found, quick=True)
+    written = json.loads((tmp_path / "toy.json").read_text("utf-8"))["cases"]
+    assert "no such thing" in written[0]["failed"]["other"] and written[1]["sides"] == {} and written[2]["reached"] is None
+    report.show("toy", "Known figures.", FACTS, found, Console(file=io.StringIO(), width=150))
+
+
+def test_a_side_may_take_so_long():
+    with pytest.raises(RuntimeError, match=r"known took longer than 0.01 seconds"):
+        in_fresh_process(Side(tests.benchmarks.fixture.known, {"speed": 1.0}), 0.01)
+
+
+def test_many_trainings_as_one_program_are_each_what_it_is_alone():
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed")
+    [case] = [case for case in command.load("gpu").cases(True) if case.name.startswith("many")]
+    figures = in_fresh_process(case.sides["stacked"])
+    assert figures["largest_difference"] < 1e-5 and figures["images_per_second"] > 0
+
+
 def test_unknown_benchmark(capsys):
     with pytest.raises(SystemExit) as stopped:
         command.main(["nothing"])
@@ -131,3 +163,12 @@ def test_tables_of_a_document(found, tmp_path):
     assert "old" not in filled and "kept" in filled and "Not measured yet." in filled
     assert "2 rounds" in filled and "commit 0123456789ab" in filled
     assert tables.filled(filled, tmp_path) == filled
+
+
+def test_a_benchmark_that_was_measured_in_pieces_has_one_table(found, tmp_path):
+    facts = {**FACTS, "versions": {}, "commit": None, "gpu": "a GPU"}
+    for piece in ("first", "second"):
+        case = Case(piece, SIDES, figure="speed", more_is_better=True)
+        report.write(tmp_path / f"toy-{piece}.json", "toy", facts, [Measured(case, found.rounds)], quick=False)
+    filled = tables.filled("<!-- toy -->\n<!-- end of toy -->\n", tmp_path)
+    assert filled.index("| first (speed) |") < filled.index("| second (speed) |") and "a GPU, 2 cores" in filled

@@ -320,3 +320,18 @@ def test_lists_that_are_refused_say_what_to_do(tmp_path, text, said):
     with pytest.raises(DataError, match=said) as caught:
         opened(tmp_path / "list.csv")
     assert "list.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("columns", ["id;Datei;label", "Bild;label", "Nr;Datei;label"])
+def test_a_column_of_files_is_known_by_what_is_in_it(tmp_path, columns):
+    """Under any name, before an id; with the separators of another system, which a spreadsheet there wrote."""
+    (tmp_path / "Bilder ä").mkdir()
+    lines = [columns]
+    for number, (image, word) in enumerate(zip(GREY, WORDS, strict=True)):
+        Image.fromarray(image).save(tmp_path / "Bilder ä" / f"n {number}.PNG")
+        before = f"{100 + number};" if columns.count(";") == 2 else ""
+        lines.append(f"{before}Bilder ä\\n {number}.PNG;{word}")
+    (tmp_path / "list.csv").write_text("\r\n".join(lines), encoding="utf-8-sig")
+    found = opened(tmp_path / "list.csv")
+    assert found.train.names is not None and found.train.names[3] == "Bilder ä/n 3.PNG"
+    assert (found.train.images[..., 0] == GREY).all() and found.class_names == ("boot", "coat", "shirt")

@@ -54,6 +54,7 @@ PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
 
 ENVIRONMENT = "makes an environment, from the network"
+GPU = "wants a GPU"
 NOT_RUN = {
     "make committee": ENVIRONMENT,
     "make test": "would run this test",
@@ -66,10 +67,20 @@ NOT_RUN = {
     "dask scheduler": "never ends; `toile run` is given a cluster in this process",
     "dask worker tcp://first:8786": "never ends",
     "from dask_jobqueue import SLURMCluster": "wants a Slurm",
-    "timeout 540 toile run speedrun-large --workers 1": "wants a GPU",
+    "timeout 540 toile run speedrun-large --workers 1": GPU,
     "toile report speedrun-large": "has nothing to show without it",
     "python -m benchmarks train --repeats 1": "measures for minutes; tests/benchmarks/test_benchmarks.py runs it small",
     "python -m benchmarks study --repeats 1": "likewise",
+    **{
+        f"timeout {most} python -m benchmarks gpu --only {piece} --repeats 1 --limit {limit} --output gpu-results": GPU
+        for piece, most, limit in (
+            ("works", 120, 100),
+            ("resume", 120, 100),
+            ("many", 240, 100),
+            ("speed:", 540, 100),
+            ("speedrun", 540, 200),
+        )
+    },
     "python -m benchmarks.harness.tables": "writes docs/performance.md, which tests/benchmarks/test_benchmarks.py compares",
 }
 

@@ -210,3 +210,16 @@ def test_names_of_files_are_as_shells_like_them(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_text("") if "csv" in name else path.mkdir()
         assert drafts._name(path) == wanted
+
+
+def test_rare_classes_are_made_to_count(tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", classes="ab", each=40)
+    for number in range(12, 40):
+        (root / "b" / f"{number}.png").unlink()
+    api.new(root, output=tmp_path / "s.toml", store=tmp_path / "store")
+    text = (tmp_path / "s.toml").read_text()
+    assert tomllib.loads(text)["recipe"]["class_weight"] == "balanced" and "# There are 12 to 40 pictures of a class." in text
+    for number in range(36, 40):  # three to one is not more than three to one
+        (root / "a" / f"{number}.png").unlink()
+    api.new(root, output=tmp_path / "t.toml", store=tmp_path / "store")
+    assert "class_weight" not in (tmp_path / "t.toml").read_text()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from toile.evaluation.calibration import ece, ece_classwise, ece_equal_mass, reliability
-from toile.evaluation.metrics import METRICS, confusion_matrix, evaluate, per_class, progress_metrics
+from toile.evaluation.metrics import METRICS, confusion_matrix, evaluate, per_class, progress_metrics, with_balanced_accuracy
 from toile.evaluation.predictions import NotProbabilities
 
 
@@ -36,6 +36,7 @@ def sklearn_figures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, 
     double /= double.sum(axis=1, keepdims=True)
     figures = {
         "accuracy": sklearn_metrics.accuracy_score(labels, predicted),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(labels, predicted),
         # scikit-learn bounds the loss of an image at 36 nats; Keras is the oracle, below.
         "loss": float(-np.log(np.maximum(double[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)).mean()),
         "brier": sklearn_metrics.brier_score_loss(labels, double, labels=classes, scale_by_half=False),
@@ -65,6 +66,21 @@ def test_as_scikit_learn(seed, images, classes):
         assert row["recall"] == pytest.approx(theirs["recall"])
         assert row["f1"] == pytest.approx(theirs["f1-score"])
         assert row["support"] == theirs["support"]
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@given(seed=st.integers(0, 2**32 - 1), images=st.integers(1, 40), classes=st.integers(2, 6))
+def test_balanced_accuracy_leaves_out_classes_without_images_as_scikit_learn(seed, images, classes):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, images)
+    probabilities = generator.dirichlet(np.ones(classes), images).astype(np.float32)
+    theirs = sklearn_metrics.balanced_accuracy_score(labels, probabilities.argmax(axis=1))
+    figures = evaluate(probabilities, labels)
+    assert figures["balanced_accuracy"] == pytest.approx(theirs, abs=1e-12)
+    # Figures that were stored before there was one.
+    earlier = {name: value for name, value in figures.items() if name != "balanced_accuracy"}
+    assert with_balanced_accuracy(earlier) == figures and "balanced_accuracy" not in earlier
+    assert with_balanced_accuracy({"accuracy": 0.5}) == {"accuracy": 0.5}
 
 
 def test_as_keras():

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.training.fixture import dataset, python
+from tests.training.fixture import dataset, make_store, python
 from toile.data.dataset import Images
 from toile.errors import Misuse, ToileError
 from toile.evaluation.metrics import accuracy, loss
@@ -28,6 +28,7 @@ from toile.store.run import MANIFEST
 from toile.store.store import Store
 from toile.study.spec import DatasetSpec, RecipeSpec, SplitSpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+from toile.training.learner import ClassicalLearner
 from toile.training.train import train
 from toile.workers.infer import infer
 
@@ -305,6 +306,26 @@ def test_a_run_is_like_any_other(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(again, run.probabilities("test"), atol=1e-5)
     archive = tmp_path / "runs.tar"
     assert pack([run], archive) == 1 and unpack(archive, Store(tmp_path / "other")) == [fingerprint]
+
+
+@pytest.mark.parametrize("given_", ["balanced", (1.0,) * 9 + (0.001,)], ids=["balanced", "listed"])
+@pytest.mark.parametrize("name", [name for name in CLASSICAL if name != "nearest-neighbours"])
+def test_class_weights_are_sklearns(name: str, given_: Any, tmp_path: Path) -> None:
+    if name == "hog-svm":
+        pytest.importorskip("skimage")
+    asked = trial(name, SplitSpec(method="tail", validation=0.2))
+    asked = asked.model_copy(update={"recipe": RecipeSpec(epochs=1, class_weight=given_)})
+    asked.__dict__.pop("fingerprint", None)
+    learner = ClassicalLearner(asked, make_store(tmp_path))
+    learner.fit()
+    (train, _, test), weights = parts(), given_ if given_ == "balanced" else dict(enumerate(given_))
+    model = untrained(name, **asked.architecture.options)
+    model.set_params(model__class_weight=weights)
+    theirs = Classical.fit(model, train, 10, asked.seed, learner.parts.validation)
+    np.testing.assert_allclose(learner.engine.predict(test.images), theirs.predict(test.images), atol=1e-6)
+    plain = Classical.fit(untrained(name, **asked.architecture.options), train, 10, asked.seed, learner.parts.validation)
+    if given_ != "balanced":  # which they are here already
+        assert np.abs(plain.predict(test.images) - theirs.predict(test.images)).max() > 1e-3
 
 
 def test_looking_at_classical_architectures_imports_no_scikit_learn() -> None:

@@ -281,12 +281,37 @@ def test_a_classical_model_has_options_and_no_recipe(store):
     (one,) = make_plan(store, classical("a", svm), recipe={"epochs": 7, "optimizer": "sgd"}, backend="jax").trials
     (same,) = make_plan(store, classical("b", svm), recipe=STOPPING, split={"validation": 0.2}).trials
     assert one.trial.learner == "classical" and one.fingerprint == same.fingerprint
-    with pytest.raises(Misuse, match=r"trial 'a': svm has options and no recipe, got recipe\.epochs"):
+    with pytest.raises(Misuse, match=r"trial 'a': svm has options and no recipe but class_weight, got recipe\.epochs"):
         make_plan(store, classical("a", svm, recipe={"epochs": 3}))
     with pytest.raises(Misuse, match="cannot begin with the weights"):
         make_plan(store, classical("a", svm), classical("b", svm, warm_start="a"))
     with pytest.raises(Misuse, match=r"components = 700, and 160 training images of 784 features have at most 160"):
         make_plan(store, classical("a", {"name": "svm", "components": 700}))
+
+
+def test_weights_of_classes_are_by_label_in_a_trial_and_by_name_in_a_study(store):
+    def recipe_of(given, architecture="mlp"):
+        return (
+            make_plan(store, classical("a", architecture), recipe={"class_weight": given}).trials[0].trial.recipe.class_weight
+        )
+
+    for architecture in ("mlp", "svm", "hog-svm", "logistic-regression", "random-forest", "gradient-boosting"):
+        assert recipe_of({"3": 2.5, "9": 4}, architecture) == (1, 1, 1, 2.5, 1, 1, 1, 1, 1, 4)
+        assert recipe_of("balanced", architecture) == "balanced"
+        assert recipe_of({"3": 1}, architecture) is recipe_of([1] * 10, architecture) is recipe_of(False, architecture) is None
+    with pytest.raises(
+        Misuse, match=r"trial 'a': class_weight names the class '33' \(did you mean '3'\?\); there are: 0, 1, 2"
+    ):
+        recipe_of({"33": 2.0})
+    with pytest.raises(Misuse, match=r"trial 'a': class_weight has 2 weights for 10 classes: 0, 1, 2"):
+        recipe_of([1, 2])
+    with pytest.raises(Misuse, match=r"nearest-neighbours cannot weigh classes; .*recipe = \{ class_weight = false \}"):
+        recipe_of("balanced", "nearest-neighbours")
+    make_plan(store, classical("a", "nearest-neighbours", recipe={"class_weight": False}), recipe={"class_weight": "balanced"})
+    with pytest.raises(Misuse, match="numpy-mlp knows no class_weight"):
+        make_plan(store, line("a", architecture="numpy-mlp", recipe={"optimizer": "sgd", "class_weight": "balanced"}))
+    with pytest.raises(Misuse, match='class_weight and sampling are both "balanced"'):
+        make_plan(store, line("a", recipe={"sampling": "balanced"}), recipe={"class_weight": "balanced"})
 
 
 def test_split_that_the_data_set_cannot_have(store):

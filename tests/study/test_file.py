@@ -226,8 +226,8 @@ ONE_MISTAKE = {
     ),
     HEAD + SWEEP + "[sweep.grid.recipe]\nbatch_sise = [16]\n": (
         "line 7: sweep[0].grid.recipe.batch_sise: unknown key (did you mean 'batch_size'?); known: augmentation, batch_size, "
-        "early_stopping, epochs, flip_average, label_smoothing, optimizer, precision, scaling, schedule, schedule_epochs, "
-        "teacher"
+        "class_weight, early_stopping, epochs, flip_average, label_smoothing, optimizer, precision, sampling, scaling, "
+        "schedule, schedule_epochs, teacher"
     ),
     HEAD + SWEEP + "[sweep.grid]\narchitecture.dropout = [0.5, 2.0]\n": (
         "line 7: sweep[0].grid.architecture.dropout: cnn: below 1 is wanted, got 2.0"

@@ -208,6 +208,9 @@ DIFFERENT = [
     {"warm_start": "1" * 64},
     {"teacher": TrialTeacher(**TAUGHT)},
     *({"teacher": TrialTeacher(**{**TAUGHT, key: value})} for key, value in TAUGHT_OTHERWISE.items()),
+    {"recipe__class_weight": "balanced"},
+    {"recipe__class_weight": (1.0,) * 9 + (2.0,)},
+    {"recipe__sampling": "balanced"},
     {"learner": "scratch"},
     {"seed": 1},
     {"backend": "torch"},
@@ -238,6 +241,14 @@ def test_no_field_is_forgotten_above() -> None:
     tables = [Trial.model_fields[name].annotation for name in ("dataset", "split", "architecture", "recipe")]
     fields = {*Trial.model_fields, *(name for table in tables for name in table.model_fields)}
     assert fields == changed | {"name", "options"} & fields
+
+
+def test_what_balances_nothing_is_in_no_fingerprint() -> None:
+    plain = trial(recipe__class_weight=False, recipe__sampling=False)
+    assert plain.fingerprint == trial().fingerprint
+    assert "class_weight" not in plain.canonical() and "sampling" not in plain.canonical()
+    weighed = trial(recipe__class_weight=[1, 2.5])
+    assert weighed.recipe.class_weight == (1.0, 2.5) and Trial.parse(weighed.canonical()) == weighed
 
 
 SPLITS = st.builds(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from tests.training.fixture import ALL_BACKENDS, OTHER_BACKENDS, STATEFUL, dataset, elsewhere, python
 from toile.models import architectures
@@ -41,6 +42,8 @@ CASES = {
     "label smoothing": ("cnn", NORM, {"optimizer": "sgd", "label_smoothing": 0.2}),
     "scaled loss": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "loss_scale_factor": 16.0}}),
     "clipped": ("mlp", PLAIN, {"optimizer": {"name": "adam", "global_clipnorm": 0.1}}),
+    "class weights": ("cnn", NORM, {"optimizer": "sgd", "label_smoothing": 0.1, "class_weight": [0.5] * 5 + [1, 2, 3, 4, 5]}),
+    "balanced": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9}, "class_weight": "balanced"}),
     "accumulated": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "gradient_accumulation_steps": 2}}),
 }
 # Not among those, for Keras's `fit` knows no teacher.
@@ -72,6 +75,7 @@ def one_epoch(case: str, backend: str, weights: list[np.ndarray] | None = None) 
     learner = engine(
         backend, model, recipe.optimizer(spec), train.images, train.labels,
         batch_size=BATCH, label_smoothing=spec.label_smoothing, taught=teacher() if case == "student" else None,
+        class_weights=recipe.class_weights(spec, train.labels, dataset().classes),
     )  # fmt: skip
     steps = recipe.steps_per_epoch(len(train), BATCH)
     sums = learner.epoch(recipe.order(0, 0, len(train)), recipe.learning_rates(spec, 0, steps))
@@ -93,7 +97,11 @@ def fitted(case: str) -> tuple[Any, dict[str, float]]:
     )
     train = dataset().train[recipe.order(0, 0, len(dataset().train))]
     targets = keras.utils.to_categorical(train.labels, dataset().classes)
-    history = model.fit(train.images, targets, batch_size=BATCH, shuffle=False, verbose=0)
+    weights = spec.class_weight
+    if weights == "balanced":
+        weights = compute_class_weight("balanced", classes=np.arange(dataset().classes), y=train.labels)
+    weights = None if weights is None else {label: float(weight) for label, weight in enumerate(weights)}
+    history = model.fit(train.images, targets, batch_size=BATCH, shuffle=False, verbose=0, class_weight=weights)
     return model, {name: values[0] for name, values in history.history.items()}
 
 
@@ -174,7 +182,9 @@ def test_figures_are_shares_of_images():
 
 # Backends, each in one process of its own for all its cases.
 
-SHARED_CASES = ("adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss", "student")
+SHARED_CASES = (
+    "adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss", "class weights", "student",
+)  # fmt: skip
 
 
 def save_initial_weights(given: Path) -> None:

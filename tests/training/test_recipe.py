@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_class_weight
 
 from toile.study.optimizers import OPTIMIZERS
 from toile.study.spec import EarlyStopping, RecipeSpec
@@ -26,6 +27,39 @@ def test_order_is_a_permutation_decided_by_seed_and_epoch(seed, epoch, images):
 def test_order_differs_between_epochs_and_seeds():
     orders = {recipe.order(seed, epoch, 100).tobytes() for seed in range(5) for epoch in range(5)}
     assert len(orders) == 25
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    epoch=st.integers(0, 10_000),
+    labels=st.lists(st.integers(0, 5), min_size=1, max_size=80).map(np.array),
+)
+def test_a_balanced_epoch_has_every_class_alike_and_as_many_images_as_ever(seed, epoch, labels):
+    order = recipe.epoch_order(RecipeSpec(sampling="balanced"), seed, epoch, labels)
+    assert order.dtype == np.int32 and len(order) == len(labels)
+    classes, counts = np.unique(labels[order], return_counts=True)
+    assert set(classes) <= set(labels) and counts.max() - counts.min() <= 1
+    assert len(classes) == min(len(np.unique(labels)), len(labels))
+    for label in classes:
+        times = [np.sum(order == image) for image in np.flatnonzero(labels == label)]
+        assert max(times) - min(times) <= 1  # of one class none is preferred
+    np.testing.assert_array_equal(order, recipe.epoch_order(RecipeSpec(sampling="balanced"), seed, epoch, labels))
+    np.testing.assert_array_equal(recipe.order(seed, epoch, len(labels)), recipe.epoch_order(RecipeSpec(), seed, epoch, labels))
+
+
+def test_over_epochs_all_images_of_a_large_class_are_seen():
+    labels = np.array([0] * 90 + [1] * 10)
+    orders = [recipe.epoch_order(RecipeSpec(sampling="balanced"), 0, epoch, labels) for epoch in range(12)]
+    assert set(np.concatenate(orders)) == set(range(100)) and len({order.tobytes() for order in orders}) == 12
+
+
+@given(labels=st.lists(st.integers(0, 5), min_size=1, max_size=80).map(np.array))
+def test_balanced_weights_are_scikit_learns(labels):
+    found = recipe.class_weights(RecipeSpec(class_weight="balanced"), labels, 7)
+    theirs = compute_class_weight("balanced", classes=np.unique(labels), y=labels)
+    np.testing.assert_allclose(found[np.unique(labels)], theirs, rtol=1e-6)
+    assert found.shape == (7,) and found[6] == 1 and found.dtype == np.float32
+    assert recipe.class_weights(RecipeSpec(), labels, 7) is None
 
 
 @given(seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 10_000), count=st.integers(0, 6))

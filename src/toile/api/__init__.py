@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from toile.api.comparing import compare
 from toile.api.drafts import new
+from toile.api.label_errors import label_errors
 from toile.api.mistakes import mistakes
 from toile.api.runs import check_gradients, evaluate, find_run, run
 from toile.api.shipping import export, predict, submit
@@ -24,6 +25,7 @@ __all__ = [
     "export",
     "find_run",
     "keep_report",
+    "label_errors",
     "ledger",
     "log",
     "mistakes",

@@ -96,6 +96,36 @@ def mistakes(run: str, /, *, csv: Path | None = None, json: Json = False, where:
 
 
 @app.command
+def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, where: Where = HERE) -> None:
+    """Show which labels of the data set are probably wrong, by file name, the surest first. RUN is a run, STUDY/TRIAL,
+    STUDY/LINE of several seeds or folds, STUDY/COMMITTEE, or a STUDY with one committee. Only images are looked at that were
+    held out: the validation part, or with folds all that are not test images.
+
+    Parameters
+    ----------
+    csv
+        A .csv file to write instead of printing.
+    """
+    from dataclasses import asdict
+
+    from toile import api
+    from toile.store import atomic
+    from toile.text import as_csv
+
+    found = api.label_errors(run, **vars(where))
+    if csv is not None:
+        columns = ("part", "image", "file", "label", "suggested", "of_label", "probability", "margin")
+        atomic.write(csv, as_csv([columns, *(tuple(asdict(one).values()) for one in found)]))
+        return print_text(f"{len(found):,} suspected label errors in {csv}")
+    if json:
+        return print_json([asdict(one) for one in found])
+    for one in found:
+        name = one.file or f"{one.part} image {one.image}"
+        print_text(f"{name}: {one.label}, probably {one.suggested} ({one.probability:.1%}; {one.label} {one.of_label:.1%})")
+    return print_text(f"{len(found):,} suspected label errors")
+
+
+@app.command
 def predict(
     run: str,
     /,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from itertools import chain
 from pathlib import Path
 from typing import TextIO, cast
@@ -90,7 +90,7 @@ def until_empty(file: TextIO, some: list[str], start: int, path: Path) -> list[s
     return some[:at]
 
 
-def rows(path: Path, most: int) -> Iterator[tuple[int, list[str]]]:
+def rows(path: Path, most: int) -> Generator[tuple[int, list[str]]]:
     """Number and cells of each line, the header's first.
 
     Raises:

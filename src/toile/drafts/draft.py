@@ -7,6 +7,7 @@ import math
 from importlib.resources import files
 from typing import Any
 
+from toile.data.balance import uneven
 from toile.drafts.backbone import backbone
 from toile.drafts.seen import Seen
 from toile.drafts.told import sizes
@@ -53,6 +54,7 @@ def _content(seen: Seen, path: str, name: str) -> dict[str, Any]:
         "shares": ", ".join(f"{name} = {_share(seen)}" for name in _drawn(seen)),
         "fitted": _fitted(seen),
         "seeds": 1 if seen.images >= _ENOUGH else 3,
+        "uneven": f"{fewest:,} to {most:,}" if uneven(seen.counts.values()) else "",
         "epochs": _epochs(len(dataset.train) * (1 - _share(seen) * len(_drawn(seen)))),
         "filters": list(_WIDTHS[: max(1, halvings)]),
         "widths": list(_WIDTHS[: max(1, halvings + (stride == 1))]),

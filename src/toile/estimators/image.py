@@ -47,7 +47,8 @@ class ImageClassifier(ProbabilisticClassifier):
             have no neighbourhoods to be convolved, "logistic-regression".
         options: the architecture's, as a study file has them; None for its defaults.
         epochs, batch_size, schedule, schedule_epochs, label_smoothing, early_stopping, augmentation, scaling, precision,
-            flip_average: as in a study's `[recipe]`, tables as dictionaries. Classical architectures look at none of a recipe.
+            flip_average: as in a study's `[recipe]`, tables as dictionaries. Classical architectures look at none of these.
+        class_weight, sampling: likewise; "balanced", or weights by label. Classical architectures take the first too.
         optimizer: likewise: a name, or a dictionary with `name` and options.
         learning_rate: the optimizer's; None for Keras's default.
         validation: share of the images, drawn stratified, that early stopping and a support vector machine's calibration look
@@ -88,6 +89,8 @@ class ImageClassifier(ProbabilisticClassifier):
         scaling: str = "pixels",
         precision: str = "float32",
         flip_average: bool = False,
+        class_weight: str | dict[Any, float] | None = None,
+        sampling: str | None = None,
         validation: float = 0.0,
         image_shape: tuple[int, int, int] | None = None,
         backend: str = "tensorflow",
@@ -101,6 +104,7 @@ class ImageClassifier(ProbabilisticClassifier):
         self.schedule, self.schedule_epochs = schedule, schedule_epochs
         self.label_smoothing, self.early_stopping = label_smoothing, early_stopping
         self.augmentation, self.scaling, self.precision, self.flip_average = augmentation, scaling, precision, flip_average
+        self.class_weight, self.sampling = class_weight, sampling
         self.validation, self.image_shape, self.backend, self.threads = validation, image_shape, backend, threads
         self.store, self.random_state, self.verbose = store, random_state, verbose
 
@@ -155,6 +159,8 @@ class ImageClassifier(ProbabilisticClassifier):
         if self.learning_rate is not None:
             optimizer = self.optimizer if isinstance(self.optimizer, dict) else {"name": self.optimizer}
             recipe["optimizer"] = {**optimizer, "learning_rate": self.learning_rate}
+        if isinstance(self.class_weight, dict):
+            recipe["class_weight"] = {str(label): weight for label, weight in self.class_weight.items()}
         architecture = {"name": self._architecture(dataset.image_shape), "options": self.options or {}}
         content = _plain({
             "title": "ImageClassifier",

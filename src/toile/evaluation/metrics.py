@@ -59,6 +59,19 @@ def accuracy(probabilities: Probabilities, labels: Labels) -> float:
     return float(right_per_image(probabilities, labels).mean())
 
 
+def balanced_accuracy(probabilities: Probabilities, labels: Labels) -> float:
+    """The mean of the classes' own accuracies (their recalls), over the classes that have an image: each class counts alike,
+    however few its images. Guessing has 1 / classes."""
+    return _balanced(confusion_matrix(probabilities, labels))
+
+
+def with_balanced_accuracy(figures: dict[str, Any]) -> dict[str, Any]:
+    """What `evaluate` returns, with the balanced accuracy where it was stored before there was one."""
+    if "balanced_accuracy" in figures or "confusion_matrix" not in figures:
+        return figures
+    return {**figures, "balanced_accuracy": _balanced(np.asarray(figures["confusion_matrix"]))}
+
+
 def loss(probabilities: Probabilities, labels: Labels) -> float:
     """Log loss (categorical cross-entropy) in nats, as Keras computes it from logits; at most 87.3."""
     return float(loss_per_image(probabilities, labels).mean())
@@ -136,6 +149,11 @@ def evaluate(probabilities: NDArray[Any], labels: NDArray[Any]) -> dict[str, Any
     }
 
 
+def _balanced(confusion: Confusion) -> float:
+    _, recalls, _, support = _per_class(confusion)
+    return float(recalls[support > 0].mean())
+
+
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 0.0
 
@@ -170,6 +188,7 @@ def _table() -> dict[str, Metric]:
     keras, sklearn = "Keras: one-hot, micro, threshold 0.5", "scikit-learn"
     return {
         "accuracy": Metric(accuracy, True, "Accuracy", sklearn),
+        "balanced_accuracy": Metric(balanced_accuracy, True, "Balanced accuracy", sklearn),
         "loss": Metric(loss, False, "Log loss", "Keras, from logits: natural logarithm, no bound but float32's own"),
         "precision": Metric(precision, True, "Precision (threshold 0.5)", keras),
         "recall": Metric(recall, True, "Recall (threshold 0.5)", keras),

@@ -49,7 +49,16 @@ def _check_scratch(line: Variant) -> None:
     if line.recipe.optimizer.name != "sgd" or unsupported:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} learns by sgd with learning_rate and momentum only")
     default = RecipeSpec()
-    for key in ("augmentation", "flip_average", "label_smoothing", "precision", "scaling", "teacher"):
+    for key in (
+        "augmentation",
+        "class_weight",
+        "flip_average",
+        "label_smoothing",
+        "precision",
+        "sampling",
+        "scaling",
+        "teacher",
+    ):
         if getattr(line.recipe, key) != getattr(default, key):
             raise Misuse(f"trial {line.name!r}: {line.architecture.name} knows no {key}")
     if line.warm_start:
@@ -57,9 +66,11 @@ def _check_scratch(line: Variant) -> None:
 
 
 def _check_classical(line: Variant) -> None:
-    """scikit-learn's models are given by their options alone; the study's recipe is for the others."""
-    if line.own_recipe:
-        keys = ", ".join(sorted(line.own_recipe))
-        raise Misuse(f"trial {line.name!r}: {line.architecture.name} has options and no recipe, got recipe.{keys}")
+    """scikit-learn's models are given by their options and class weights; the rest of the study's recipe is for the others."""
+    if other := line.own_recipe - {"class_weight"}:
+        keys = ", ".join(sorted(other))
+        raise Misuse(
+            f"trial {line.name!r}: {line.architecture.name} has options and no recipe but class_weight, got recipe.{keys}"
+        )
     if line.warm_start:
         raise Misuse(f"trial {line.name!r}: {line.architecture.name} cannot begin with the weights of another trial")

@@ -19,6 +19,7 @@ from toile.data.splits import Parts, resolved, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner.checks import check
+from toile.runner.intents import architecture_of, recipe_of
 from toile.runner.parents import parent_of, parents_first
 from toile.runner.teachers import lines_before, teacher_of
 from toile.store import checked
@@ -28,8 +29,8 @@ from toile.store.store import Store
 from toile.study.committee import Calibration
 from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
-from toile.study.spec import DatasetSpec, Published, RecipeSpec, SplitSpec, StudySpec
-from toile.study.trial import Trial, TrialArchitecture, TrialDataset
+from toile.study.spec import DatasetSpec, Published, SplitSpec, StudySpec
+from toile.study.trial import Trial, TrialDataset
 from toile.text import listed
 
 # Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
@@ -37,8 +38,6 @@ _OPERATIONS_PER_SECOND = 3e10
 _OPERATIONS_PER_MULTIPLICATION = 6
 _SECONDS_PER_STEP = 4e-4
 _SECONDS_TO_START = 8.0
-
-_NO_RECIPE = RecipeSpec(epochs=1)
 
 
 @dataclass(frozen=True)
@@ -216,8 +215,8 @@ def make(
         reduction: fewer images or epochs, for a first look.
 
     Raises:
-        Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, or
-            begins with the weights of a trial of another shape.
+        Misuse: a trial stops early on a validation split that it does not have, cannot be built for these images, weighs
+            classes that there are not, or begins with the weights of a trial of another shape.
     """
     study = study.model_copy(update={"split": resolved(study.split, dataset)})
     lines = [reduction.of(replace(line, split=resolved(line.split, dataset))) for line in variants(study)]
@@ -226,7 +225,8 @@ def make(
     for line in parents_first(lines, partial(lines_before, study)):
         check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
-        architecture, weights = _architecture(line)
+        architecture, weights = architecture_of(line)
+        recipe = recipe_of(line, dataset)
         for seed, fold in itertools.product(line.seeds, range(line.split.folds) if line.split.folds else [None]):
             parent = parent_of(line, architecture, seed, fold, trials.get(line.warm_start or "", {}))
             trial = Trial(
@@ -235,9 +235,9 @@ def make(
                 fold=fold,
                 architecture=architecture,
                 learner=learner,
-                # Neither decides anything of a classical model, so both are at their defaults in its fingerprint.
-                recipe=_NO_RECIPE if learner == "classical" else line.recipe.current(),
+                recipe=recipe,
                 seed=seed,
+                # It decides nothing of a classical model, and is at its default in its fingerprint.
                 backend="tensorflow" if learner == "classical" else study.backend,
                 warm_start=parent.fingerprint if parent else None,
                 teacher=teacher_of(study, line, seed, fold, trials),
@@ -273,17 +273,6 @@ def _name(line: Variant, seed: int, fold: int | None) -> str:
     parts = [f"seed {seed}"] if len(line.seeds) > 1 else []
     parts += [f"fold {fold + 1}"] if fold is not None else []
     return f"{line.name} ({', '.join(parts)})" if parts else line.name
-
-
-def _architecture(line: Variant) -> tuple[TrialArchitecture, Path | None]:
-    """The line's architecture in full. A file of weights is known by its content: the path stands beside it."""
-    module = architectures.load(line.architecture.name)
-    options = architectures.complete(line.architecture.name, line.architecture.options)
-    content, path = None, None
-    if hasattr(module, "weights_content") and (content := module.weights_content(options)):
-        path, options = Path(options["weights"]), {**options, "weights": "file"}
-    name, revision = line.architecture.name, module.REVISION
-    return TrialArchitecture(name=name, options=options, revision=revision, weights=content), path
 
 
 def _matches(planned: PlannedTrial, pattern: str) -> bool:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from toile.errors import nearest
 from toile.study.augmentation import Augmentation
+from toile.study.balance import ClassWeight, Sampling
 from toile.study.committee import K_FOLD, Calibration, CommitteeSpec
 from toile.study.dataset import DatasetSpec, Seed
 from toile.study.names import Name, Sayable
@@ -138,6 +139,15 @@ class RecipeSpec(Spec):
         description="predict the mean of what the model says of an image and of its mirror image",
     )  # fmt: skip
 
+    class_weight: ClassWeight = Field(
+        default=None, exclude_if=lambda value: value is None,
+        description='what an image counts in the loss, by its class: `"balanced"`, inversely to the images of its class in the '
+        "training part; a table class -> weight (1 for others); or a list, one a class. Classical models take it too",
+    )  # fmt: skip
+    sampling: Sampling = Field(
+        default=None, exclude_if=lambda value: value is None,
+        description='`"balanced"`: an epoch has as many images as ever, and of each class the same number',
+    )  # fmt: skip
     schedule_epochs: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         default=None, exclude_if=lambda value: value is None,
         description="epochs that the schedule is laid out for, where a training is to end before its schedule does; `epochs` "

@@ -128,6 +128,7 @@ class KerasLearner:
             self.parts.train.labels,
             batch_size=trial.recipe.batch_size,
             label_smoothing=trial.recipe.label_smoothing,
+            class_weights=recipe.class_weights(trial.recipe, self.parts.train.labels, trial.dataset.classes),
             before=augmenting(trial.recipe.augmentation),
             prediction_model=self.whole if trial.recipe.flip_average else None,
             taught=learned,
@@ -189,6 +190,8 @@ class ClassicalLearner:
     def __init__(self, trial: Trial, store: Store) -> None:
         self.parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
         self.pipeline = _build(trial, store)
+        if (given := trial.recipe.class_weight) is not None:
+            self.pipeline.set_params(model__class_weight=dict(enumerate(given)) if isinstance(given, tuple) else given)
         self.classes, self.seed = trial.dataset.classes, trial.seed
 
     def fit(self) -> None:

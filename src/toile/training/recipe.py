@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toile.arrays import LearningRates, Order, Seeds
+from toile.arrays import ClassWeights, Labels, LearningRates, Order, Seeds
 from toile.models.protocols import KerasModel, KerasOptimizer, KerasVariable
 from toile.study.spec import EarlyStopping, RecipeSpec
 
@@ -55,6 +55,51 @@ def order(seed: int, epoch: int, images: int) -> Order:
     Being no state of a generator, it is the same after a resume as it would have been without.
     """
     return np.random.default_rng([seed, epoch]).permutation(images).astype(np.int32)
+
+
+def balanced_order(seed: int, epoch: int, labels: Labels) -> Order:
+    """As `order`, with the same number of images of every class that there is, and as many in all.
+
+    Each class gives its images in drawn order, from the beginning again when they are used up: of one class no image comes
+    twice more often than another.
+
+    Args:
+        labels: `(images,)` of the training images.
+    """
+    generator = np.random.default_rng([seed, epoch, 0xBA1A])
+    classes = generator.permutation(
+        np.unique(labels)
+    )  # where the images cannot be divided evenly, chance says who has one more
+    share, more = divmod(len(labels), len(classes))
+    chosen = [
+        np.resize(generator.permutation(np.flatnonzero(labels == label)), share + (place < more))
+        for place, label in enumerate(classes)
+    ]
+    return generator.permutation(np.concatenate(chosen)).astype(np.int32)
+
+
+def epoch_order(recipe: RecipeSpec, seed: int, epoch: int, labels: Labels) -> Order:
+    """The order of an epoch, as the recipe samples images with these labels."""
+    return order(seed, epoch, len(labels)) if recipe.sampling is None else balanced_order(seed, epoch, labels)
+
+
+def class_weights(recipe: RecipeSpec, labels: Labels, classes: int) -> ClassWeights | None:
+    """What an image counts in the loss, by its class; None where all count 1.
+
+    Balanced weights are scikit-learn's: images / (classes there are x images of the class); 1 for a class without images.
+
+    Args:
+        recipe: its weights, if it lists them, one a class: names of classes are the plan's business.
+        labels: `(images,)` of the training images.
+    """
+    given = recipe.class_weight
+    if given is None:
+        return None
+    if isinstance(given, tuple):
+        return np.array(given, np.float32)
+    counts = np.bincount(labels, minlength=classes)
+    there = counts > 0
+    return np.where(there, len(labels) / (there.sum() * np.maximum(counts, 1)), 1).astype(np.float32)
 
 
 def epoch_seeds(seed: int, epoch: int, count: int) -> Seeds:

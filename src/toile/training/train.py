@@ -80,7 +80,7 @@ def train(
             learner.begin(epoch)
             learning_rates = recipe.learning_rates(trial.recipe, epoch, steps, progress.history)
             start = time.perf_counter()
-            sums = learner.engine.epoch(recipe.order(trial.seed, epoch, images), learning_rates)
+            sums = learner.engine.epoch(recipe.epoch_order(trial.recipe, trial.seed, epoch, parts.train.labels), learning_rates)
             seconds = time.perf_counter() - start
             figures = {"epoch": epoch + 1, "learning_rate": float(learning_rates[0]), **sums.figures(images)}
             # The loss is of before each step; the last step of an epoch shows only in the weights.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +44,9 @@ def matches(path: Path) -> bool:
     if not tables.is_table(path):
         return False
     names = tables.header(path)
-    return bool(set(names) & {*tables.FILES, *tables.IDS}) and sum(name[-1:].isdigit() for name in names) < _PIXELS
+    if sum(name[-1:].isdigit() for name in names) >= _PIXELS:
+        return False
+    return bool(set(names) & {*tables.FILES, *tables.IDS}) or any(map(_is_picture, _first(path)))
 
 
 def read(
@@ -71,6 +75,18 @@ def read(
         names = names if names is not None else table.names
         files += _listed(table, part, path if path.is_dir() else path.parent, label)
     return read_files(path, files, names, Reading(size, fit, transparency, upright, on_error))
+
+
+def _first(path: Path) -> list[str]:
+    """The cells of the first line below the header."""
+    with suppress(DataError), closing(tables.rows(path, 2)) as lines:
+        return next(itertools.islice(lines, 1, 2), (2, []))[1]
+    return []
+
+
+def _is_picture(cell: Any) -> bool:
+    """Whether a cell has the name of a picture file."""
+    return isinstance(cell, str) and cell.lower().endswith(tuple(ENDINGS))
 
 
 def _tables_in(folder: Path) -> list[tuple[str, Path]]:
@@ -133,15 +149,16 @@ def _hugging_names(metadata: bytes | None) -> tuple[str, ...] | None:
 def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator[Listed]:
     names, path = list(table.columns), table.path
     files = tables.column(names, tables.FILES, "file", path)
-    if files is None:
-        files = tables.column(names, tables.IDS, "file", path)
+    if files is None:  # it may have a name in another language; an id is a name of a file only where nothing else is
+        found = [at for at, cells in enumerate(table.columns.values()) if cells and all(map(_is_picture, cells))]
+        files = found[0] if len(found) == 1 else tables.column(names, tables.IDS, "file", path)
     labels = tables.column(names, tables.LABELS, "label", path, label)
     splits = tables.column(names, tables.SPLITS, "split", path)
     if files is None or labels is None:
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
         way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
         raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
-    found = _Files(path, root)
+    places = _Files(path, root)
     column = list(table.columns.values())
     for row, (file, of) in enumerate(zip(column[files], column[labels], strict=True), 1):
         if of is None or of == "":
@@ -150,7 +167,7 @@ def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator
         others = {
             name: str(values[row - 1]) for name, values in table.columns.items() if name not in (names[files], names[labels])
         }
-        source, name = found.of(file, row)
+        source, name = places.of(file, row)
         yield Listed(said, of, source, name, others)
 
 

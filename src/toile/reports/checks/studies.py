@@ -50,9 +50,9 @@ def imbalanced(results: StudyResults) -> list[str]:
     if not sum(counts) or max(counts) <= LARGEST * sum(counts) / len(counts):
         return []
     name, share = results.dataset.class_names[counts.index(max(counts))], max(counts) / sum(counts)
-    recalls = [value for line in study_lines(results) if (value := line.mean("recall_macro")) is not None]
+    recalls = [value for line in study_lines(results) if (value := line.mean("balanced_accuracy")) is not None]
     beside = (
-        f" The mean over classes of the share that is found (macro recall) is {figure(max(recalls))} at best."
+        f" The balanced accuracy, the mean over classes of the share that is found, is {figure(max(recalls))} at best."
         if recalls
         else ""
     )

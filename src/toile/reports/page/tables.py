@@ -16,6 +16,8 @@ from toile.study.augmentation import Augmentation
 from toile.study.optimizers import OPTIMIZERS
 
 FIGURES = ("accuracy", "loss", "precision", "recall")
+# First where classes differ much: a model that always says the commonest has a good accuracy.
+BALANCED = "balanced_accuracy"
 CLASS_MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "support": "images"}
 
 
@@ -23,10 +25,11 @@ def figures_table(results: StudyResults) -> Table:
     """Measured and published figures of every model, beside each other; models that have not been run are named."""
     show = any((trial.published or {}).get("test") for trial in results.trials)
     columns = [Column("model", TEXT)]
-    for name in FIGURES:
-        columns.append(Column("measured" if show else "test", group=name))
+    shown = _figure_names(results)
+    for name in shown:
+        columns.append(Column("measured" if show else "test", group=name.replace("_", " ")))
         if show:
-            columns.append(Column("published", group=name))
+            columns.append(Column("published", group=name.replace("_", " ")))
     parts = [
         (part, name, published)
         for part in ("train", "validation")
@@ -41,7 +44,7 @@ def figures_table(results: StudyResults) -> Table:
             quiet.add(len(rows))
         row = [trial.name if trial.run else f"{trial.name} ({trial.absent})"]
         published = (trial.published or {}).get("test", {})
-        for name in FIGURES:
+        for name in shown:
             row.append(figure(trial.test.get(name)))
             if show:
                 row.append(figure(published.get(name)))
@@ -53,6 +56,11 @@ def figures_table(results: StudyResults) -> Table:
         quiet=quiet,
         note=_about_losses(results),
     )
+
+
+def _figure_names(results: StudyResults) -> tuple[str, ...]:
+    """The figures of the first tables, the one to look at first."""
+    return (BALANCED, *FIGURES) if results.uneven else FIGURES
 
 
 def _figure_of(trial: TrialResult, part: str, name: str, published: bool) -> float | None:
@@ -80,7 +88,7 @@ def _about_losses(results: StudyResults) -> str:
 
 def measures_table(results: StudyResults) -> Table:
     """The other measures, of each line (means over its trainings) and committee; of cross-validations on the held-out folds."""
-    names = [name for name in METRICS if name not in FIGURES and not name.endswith(("_micro", "_weighted"))]
+    names = [name for name in METRICS if name not in _figure_names(results) and not name.endswith(("_micro", "_weighted"))]
     rows, strong = [], set()
     for line in study_lines(results):
         rows.append([line.name + OF_PART[line.part], *(figure(line.mean(name)) for name in names)])
@@ -188,6 +196,8 @@ def recipe_table(results: StudyResults) -> Table:
                 recipe.get("scaling", "pixels"),
                 brief(recipe.get("flip_average", False)),
                 recipe.get("precision", "float32"),
+                _weights(recipe.get("class_weight")),
+                recipe.get("sampling") or "no",
             ]
         )
     labels = {
@@ -202,8 +212,12 @@ def recipe_table(results: StudyResults) -> Table:
         "scaling": TEXT,
         "flip-averaged": TEXT,
         "precision": TEXT,
+        "class weights": WIDE,
+        "sampling": TEXT,
     }
     columns = [Column("model", TEXT), *(Column(label, kind) for label, kind in labels.items())]
+    if all(row[-2:] == ["no", "no"] for row in rows):  # not of interest where classes are as they are
+        columns, rows = columns[:-2], [row[:-2] for row in rows]
     # What all have in common is said once, below: the table shows where they differ.
     shared = [i for i in range(2, len(columns)) if len(rows) > 1 and len({row[i] for row in rows}) == 1]
     kept = [i for i in range(len(columns)) if i not in shared]
@@ -214,6 +228,12 @@ def recipe_table(results: StudyResults) -> Table:
         [[row[i] for i in kept] for row in rows],
         note=note,
     )
+
+
+def _weights(given: str | list[float] | None) -> str:
+    if given is None or isinstance(given, str):
+        return given or "no"
+    return ", ".join(f"{weight:g}" for weight in given)
 
 
 def notes(results: StudyResults) -> Table:
@@ -235,21 +255,23 @@ def _augmentation(spec: dict[str, Any] | None) -> str:
 
 def committee_table(committees: Sequence[CommitteeResult]) -> Table:
     """For each committee its own figures, below them the means of the members' figures, and what was published."""
-    columns = [Column("committee", TEXT), Column("what the figures are", WIDE), *(Column(name) for name in FIGURES)]
+    names = _figure_names(results)
+    columns = [Column("committee", TEXT), Column("what the figures are", WIDE)]
+    columns += [Column(name.replace("_", " ")) for name in names]
     rows, strong, quiet = [], set(), set()
     for committee in committees:
         strong.add(len(rows))
         after = f", then {committee.calibration.name}" if committee.calibration else ""
-        rows.append([committee.name, f"the committee (rule {committee.rule}{after})", *_figures(committee.test)])
+        rows.append([committee.name, f"the committee (rule {committee.rule}{after})", *_figures(committee.test, names)])
         quiet.add(len(rows))
         note = f"{MEAN_OF_MEMBERS} (not a committee: no set of probabilities has these)"
-        rows.append(["", note, *_figures(committee.mean_of_members)])
+        rows.append(["", note, *_figures(committee.mean_of_members, names)])
         published = committee.published or {}
         for key, what in (("mean_of_members", "published, means of the members’ figures"), ("test", "published")):
             if published.get(key):
                 quiet.add(len(rows))
                 source = f" ({published['source']})" if published.get("source") else ""
-                rows.append(["", what + source, *_figures(published[key])])
+                rows.append(["", what + source, *_figures(published[key], names)])
     return Table("Committees on the test images", columns, rows, strong, quiet)
 
 
@@ -272,5 +294,5 @@ def members_table(committees: Sequence[CommitteeResult]) -> Table:
     return Table("Members of the committees", columns, rows)
 
 
-def _figures(figures: dict[str, Any]) -> list[str]:
-    return [figure(figures.get(name)) for name in FIGURES]
+def _figures(figures: dict[str, Any], names: Sequence[str]) -> list[str]:
+    return [figure(figures.get(name)) for name in names]

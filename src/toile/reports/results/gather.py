@@ -10,7 +10,7 @@ import numpy as np
 from toile.committee.assemble import Assembled, assemble
 from toile.committee.rules import combine
 from toile.data.dataset import Images
-from toile.evaluation.metrics import METRICS, evaluate
+from toile.evaluation.metrics import METRICS, evaluate, with_balanced_accuracy
 from toile.evaluation.predictions import Predictions
 from toile.reports.results.search import search_result
 from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
@@ -136,7 +136,7 @@ def _member(plan: Plan, member: Member) -> MemberResult:
     runs = {one.name: plan.stored_run(one) for one in member.trainings}
     (run, *others), line = runs.values(), member.trainings[0].line
     said = None if not others else committees.test_of(plan, member)
-    figures = run.metrics.get("test", {}) if said is None else evaluate(said.probabilities, said.labels)
+    figures = with_balanced_accuracy(run.metrics.get("test", {})) if said is None else evaluate(said.probabilities, said.labels)
     return MemberResult(member.name, line, runs, figures)
 
 

@@ -12,9 +12,11 @@ import numpy as np
 
 from toile.arrays import ImageArray, Probabilities
 from toile.committee.rules import RULES, Fitted
+from toile.data.balance import uneven
 from toile.data.dataset import Dataset, Images
 from toile.errors import ToileError
 from toile.evaluation.calibrators import Calibration
+from toile.evaluation.metrics import with_balanced_accuracy
 from toile.store.run import Run
 from toile.study.spec import StudySpec
 
@@ -70,16 +72,16 @@ class TrialResult:
 
     @property
     def test(self) -> dict[str, Any]:
-        return self.run.metrics.get("test", {}) if self.run else {}
+        return with_balanced_accuracy(self.run.metrics.get("test", {})) if self.run else {}
 
     @property
     def train(self) -> dict[str, Any]:
         """Of the training images, after the training; none where the run has got no such figures yet."""
-        return self.run.metrics.get("train", {}) if self.run else {}
+        return with_balanced_accuracy(self.run.metrics.get("train", {})) if self.run else {}
 
     @property
     def validation(self) -> dict[str, Any]:
-        return self.run.metrics.get("validation", {}) if self.run else {}
+        return with_balanced_accuracy(self.run.metrics.get("validation", {})) if self.run else {}
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,11 @@ class StudyResults:
     def title(self) -> str:
         """The study's title, with how it is reduced if it is."""
         return f"{self.study.title}, {self.reduced}" if self.reduced else self.study.title
+
+    @property
+    def uneven(self) -> bool:
+        """Whether the classes of the training images differ so much that balanced accuracy says more than accuracy."""
+        return uneven(self.audit["train"]["counts"])
 
     @property
     def test_images(self) -> Images:

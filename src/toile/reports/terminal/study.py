@@ -27,11 +27,12 @@ def print_summary(results: StudyResults, console: Terminal) -> None:
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("model or committee", overflow="fold", min_width=30)
     wide = console.width >= WIDE
-    for column in (*FIGURES, *(("parameters", "epochs", "training") if wide else ())):
+    names = ("balanced_accuracy", *FIGURES) if results.uneven else FIGURES
+    for column in (*(name.replace("_", " ") for name in names), *(("parameters", "epochs", "training") if wide else ())):
         table.add_column(column, justify="right", no_wrap=True)
 
     def row(label: str, figures: dict, *rest: str, style: str = "") -> None:
-        cells = [figure(figures.get(key)) for key in FIGURES]
+        cells = [figure(figures.get(key)) for key in names]
         table.add_row(label, *cells, *(rest if wide else ()), style=style)
 
     planned = Counter(trial.line or trial.name for trial in results.trials)
@@ -44,7 +45,7 @@ def print_summary(results: StudyResults, console: Terminal) -> None:
         line = lines[name]
         several = f": mean of {len(line.trials)}" + (f" of {number}" if len(line.trials) < number else "") if number > 1 else ""
         facts = count(line.fact("parameters")), count(line.fact("epochs_run")), duration(line.fact("seconds", "train"))
-        row(name + several + OF_PART[line.part], {key: line.mean(key) for key in FIGURES}, *facts)
+        row(name + several + OF_PART[line.part], {key: line.mean(key) for key in names}, *facts)
         if line.published:
             row("  published", line.published, style="dim")
     if results.committees:

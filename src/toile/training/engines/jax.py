@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, Taught, training_model
 
@@ -31,6 +31,7 @@ class Engine:
         *,
         batch_size: int,
         label_smoothing: float,
+        class_weights: ClassWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
         taught: Taught | None = None,
@@ -55,6 +56,8 @@ class Engine:
                 heat, hard = taught.temperature, taught.hard_labels
                 learned = -(said * jax.nn.log_softmax(logits / heat)).sum(axis=1)
                 losses = hard * losses + (1 - hard) * heat**2 * learned
+            if class_weights is not None:
+                losses *= jnp.asarray(class_weights)[target.argmax(axis=1)]
             loss = losses.mean() + sum(penalties)
             # `stateless_apply` takes the scale out of the gradients again.
             return optimizer.scale_loss(loss), (loss, logits, fixed)
@@ -73,7 +76,9 @@ class Engine:
             sums = jnp.stack([loss * len(index), hits.astype(jnp.float32), (sure * target).sum(), sure.sum()])
             return (trainable, fixed, slots), sums
 
-        self._steps = jax.jit(lambda state, orders, rates: jax.lax.scan(step, state, (orders, rates)))
+        # Of `(trainable, fixed, slots)`, orders `(steps, batch)` and rates `(steps,)`; nothing but the images is held by it.
+        self.scan = lambda state, orders, rates: jax.lax.scan(step, state, (orders, rates))
+        self._steps = jax.jit(self.scan)
         self._predict = jax.jit(
             lambda trainable, fixed, batch: self.prediction_model.stateless_call(trainable, fixed, batch, training=False)[0]
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from toile.arrays import Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, Taught, training_model
 from toile.training.optimizers.fused_updates import fuse_updates
@@ -30,7 +30,7 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        before, prediction_model, taught: as `toile.training.engines.engine` takes them.
+        class_weights, before, prediction_model, taught: as `toile.training.engines.engine` takes them.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Engine:
         *,
         batch_size: int,
         label_smoothing: float,
+        class_weights: ClassWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
         taught: Taught | None = None,
@@ -65,6 +66,8 @@ class Engine:
                     said, heat, hard = tf.gather(all_said, index), taught.temperature, taught.hard_labels
                     learned = tf.nn.softmax_cross_entropy_with_logits(said, logits / heat)
                     losses = hard * losses + (1 - hard) * heat**2 * learned
+                if class_weights is not None:
+                    losses *= tf.gather(tf.constant(class_weights), tf.gather(all_labels, index))
                 loss = tf.add_n([tf.reduce_mean(losses), *model.losses])
                 scaled = optimizer.scale_loss(loss)  # `apply` takes the scale out of the gradients again
             optimizer.apply(tape.gradient(scaled, weights), model.trainable_variables)

@@ -1,0 +1,50 @@
+"""`toile label-errors`: the suspected labels of a run, a line and a committee, by name, from stored probabilities."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.fixture import TINY, stored_tiny
+from toile import api
+from toile.cli import main
+from toile.evaluation.label_errors import label_errors
+from toile.evaluation.predictions import Predictions
+
+
+def test_label_errors_are_those_of_the_images_held_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    plan = stored_tiny(tmp_path / "store", skill=0.3)
+    one = plan.trials[0]
+    parts = plan.parts(one)
+    said = plan.stored_run(one).probabilities("validation")
+    order = parts.held_out.argsort()
+    labels = plan.dataset.train.labels[np.sort(parts.held_out)]
+    expected = label_errors(Predictions("validation", said[order], labels))
+    found = api.label_errors(f"{TINY}/{one.name}", store=tmp_path / "store")
+    assert [error.image for error in found] == np.sort(parts.held_out)[expected.images].tolist() and found
+    assert api.label_errors(one.fingerprint[:12], store=tmp_path / "store") == found
+    names = plan.dataset.class_names
+    for error in found:
+        assert error.part == "train" and error.label == names[plan.dataset.train.labels[error.image]] != error.suggested
+        assert error.margin == pytest.approx(error.of_label - error.probability, abs=1e-6) and error.margin < 0
+    main(["label-errors", f"{TINY}/{one.name}", "--store", str(tmp_path / "store"), "--csv", str(tmp_path / "m.csv")])
+    assert f"{len(found)} suspected label errors in" in capsys.readouterr().out
+    with (tmp_path / "m.csv").open(newline="") as file:
+        assert [int(line["image"]) for line in csv.DictReader(file)] == [error.image for error in found]
+    main(["label-errors", f"{TINY}/{one.name}", "--store", str(tmp_path / "store")])
+    assert f"{found[0].label}, probably {found[0].suggested}" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_of_a_committee_the_mean_of_its_members_is_looked_at(tmp_path: Path) -> None:
+    plan = stored_tiny(tmp_path / "store", skill=0.3)
+    (committee, *_) = api.combine(TINY, store=tmp_path / "store")
+    found = api.label_errors(f"{TINY}/{committee.name}", store=tmp_path / "store")
+    runs = [plan.stored_run(one) for one in plan.trials if one.name in committee.members]
+    parts = plan.parts(plan.trials[0])
+    mean = np.mean([run.probabilities("validation") for run in runs], axis=0)[parts.held_out.argsort()]
+    for error in found:
+        row = mean[np.searchsorted(np.sort(parts.held_out), error.image)]
+        assert error.probability == pytest.approx(float(row.max()), abs=1e-6)
