@@ -52,3 +52,8 @@ def test_two_studies_of_one_name_are_two_reports_and_two_studies_of_the_page(stu
     named = Studies(store, [study, str(TINY)])
     assert {one["reference"] for one in named.all()} == {"tiny", "tiny (studies)"}
     assert named.told("tiny (studies)")["title"] == named.told("tiny")["title"]
+
+
+def test_a_study_file_that_is_not_there_is_told_with_the_nearest(study):
+    with pytest.raises(ToileError, match=r"no study file my work/tni\.toml \(did you mean 'tiny\.toml'\?\)"):
+        api.plan("my work/tni.toml")

@@ -116,7 +116,8 @@ def _path(study: str | Path) -> Path:
     if there:
         return path
     if path.suffix == ".toml":
-        raise Misuse(f"no study file {path}")
+        files = sorted(one.name for one in path.parent.glob("*.toml"))
+        raise Misuse(f"no study file {path}{nearest(path.name, files)}")
     if (name := str(study)) not in names():
         raise Misuse(
             f"no study {cut(repr(name), 200)}{nearest(name, names())}: it is the path of a .toml file or one of the packaged "
