@@ -57,7 +57,7 @@ def results(found: StudyResults) -> str:
     """The figures of a study's models and committees, and the learning curves of its first comparison."""
     panels = CURVES.data(found)
     panels = [one for one in panels if one["group"] == panels[0]["group"]][:2]
-    some = [tables.figures_table(found), tables.committee_table(found.committees)]
+    some = [tables.figures_table(found), tables.committee_table(found.committees, tables.figure_names(found))]
     return _cell(found.title, found.dataset.name, some, panels, said=[found.study.question or ""])
 
 

@@ -113,7 +113,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "search": search.leaderboard(results),
             "importance": search.importance_table(results),
             "recipes": tables.recipe_table(results),
-            "committees": tables.committee_table(results.committees),
+            "committees": tables.committee_table(results.committees, tables.figure_names(results)),
             "members": tables.members_table(results.committees),
             "students": students.student_table(results),
             "sizes": size_table(results),
