@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toile.committee.diversity import disagreement, mean_of_members, most_disputed
+from toile.committee.diversity import disagreement, mean_of_members, most_disputed, mutual_information
 from toile.errors import Misuse
 
 
@@ -79,3 +79,9 @@ def test_mean_of_members_leaves_out_what_one_lacks():
     assert mean_of_members(metrics, names=("loss",)) == {"loss": pytest.approx(0.4)}
     with pytest.raises(Misuse, match="no members"):
         mean_of_members([])
+
+
+def test_mutual_information_is_that_computed_by_hand():
+    # Both sure and contradicting: log 2. Both undecided: nothing to learn. The same: nothing.
+    members = np.array([[[1.0, 0.0], [0.5, 0.5], [0.9, 0.1]], [[0.0, 1.0], [0.5, 0.5], [0.9, 0.1]]])
+    np.testing.assert_allclose(mutual_information(members), [np.log(2), 0, 0], atol=1e-12)

@@ -15,6 +15,7 @@ from toile.api.runs import check_gradients, evaluate, find_run, run
 from toile.api.shipping import export, predict, submit
 from toile.api.stores import check, log
 from toile.api.studies import combine, keep_report, ledger, plan, report, results, with_previews, write_report
+from toile.api.unlabelled import label_next
 
 __all__ = [
     "check",
@@ -26,6 +27,7 @@ __all__ = [
     "find_run",
     "keep_report",
     "label_errors",
+    "label_next",
     "ledger",
     "log",
     "mistakes",

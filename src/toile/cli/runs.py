@@ -126,6 +126,48 @@ def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, wh
 
 
 @app.command
+def label_next(
+    committee: str,
+    /,
+    *images: Path,
+    csv: Path | None = None,
+    place: Place = THERE,
+    json: Json = False,
+    as_is: AsIs = False,
+    on_error: Literal["stop", "skip"] = "stop",
+) -> None:
+    """Show which unlabelled pictures (files and folders of them) to label next: first those on which the members of COMMITTEE
+    (STUDY/COMMITTEE, a STUDY with one, or its .onnx file) contradict each other most surely.
+
+    Parameters
+    ----------
+    csv
+        A .csv file to write instead of printing.
+    as_is, on_error
+        As for predict.
+    """
+    from dataclasses import asdict
+
+    from toile import api
+    from toile.store import atomic
+    from toile.text import as_csv
+
+    if not images:
+        raise Misuse("no image given: toile label-next COMMITTEE FOLDER")
+    found = api.label_next(committee, images, as_is=as_is, on_error=on_error, tell=say, **vars(place))
+    if csv is not None:
+        rows = ([one.image, one.information, one.said, one.probability, *one.members.values()] for one in found)
+        atomic.write(csv, as_csv([("file", "information", "said", "probability", *found[0].members), *rows]))
+        return print_text(f"{len(found):,} pictures in {csv}")
+    if json:
+        return print_json([asdict(one) for one in found])
+    for one in found:
+        votes = ", ".join(f"{name}: {vote}" for name, vote in one.members.items())
+        print_text(f"{one.image}: {one.information:.3f} nats ({votes})")
+    return None
+
+
+@app.command
 def predict(
     run: str,
     /,

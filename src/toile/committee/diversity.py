@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toile.arrays import Pairwise, Positions, Votes
+from toile.arrays import Pairwise, PerImage, Positions, Votes
 from toile.errors import Misuse
 
 
@@ -49,12 +49,25 @@ def most_disputed(members: NDArray[np.floating[Any]], labels: NDArray[np.integer
     ordered = np.sort(votes, axis=0)
     distinct = 1 + (ordered[1:] != ordered[:-1]).sum(axis=0)
     right = (votes == labels).sum(axis=0)
-    # Sorted: equal images must not be told apart by rounding that depends on the order of the members.
-    probabilities = np.sort(np.asarray(members, np.float64), axis=0)
-    information = _entropy(probabilities.mean(axis=0)) - np.sort(_entropy(np.asarray(members)), axis=0).mean(axis=0)
+    information = mutual_information(members)
     # lexsort: the last key counts first, and it is stable, so the index decides what is left.
     ranked = np.lexsort((right, -information, -distinct))
     return ranked[distinct[ranked] > 1][: max(count, 0)]
+
+
+def mutual_information(members: NDArray[np.floating[Any]]) -> PerImage:
+    """How surely the members contradict each other about each image: the entropy of their mean probabilities minus the mean of
+    their entropies ("BALD"; Houlsby, Huszár, Ghahramani & Lengyel 2011).
+
+    Args:
+        members: `(members, images, classes)` probabilities.
+
+    Returns:
+        `(images,)` float64 in nats, 0 where all members say the same, to rounding.
+    """
+    # Sorted: equal images must not be told apart by rounding that depends on the order of the members.
+    probabilities = np.sort(np.asarray(members, np.float64), axis=0)
+    return _entropy(probabilities.mean(axis=0)) - np.sort(_entropy(np.asarray(members)), axis=0).mean(axis=0)
 
 
 def mean_of_members(

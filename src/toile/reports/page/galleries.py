@@ -42,9 +42,11 @@ class Vote:
 
 @dataclass(frozen=True)
 class DisputedImage:
-    """An image of the test split with what was said of it. `index` is its place in the test split, from 0."""
+    """An image of the test split with what was said of it. `index` is its place in the test split, from 0, and `name` that of
+    its file, if it has one."""
 
     index: int
+    name: str
     truth: str
     uri: str
     votes: tuple[Vote, ...]
@@ -160,5 +162,6 @@ def _judged(results: StudyResults, voters: list[Evaluated], indices: list[int]) 
                     voter.kind == "committee",
                 )
             )
-        shown.append(DisputedImage(index, names[truth], png(results.test_images.images[index]), tuple(votes)))
+        name = "" if results.test_images.names is None else str(results.test_images.names[index])
+        shown.append(DisputedImage(index, name, names[truth], png(results.test_images.images[index]), tuple(votes)))
     return shown
