@@ -1,4 +1,4 @@
-"""Where classes differ more than three to one, balanced accuracy is the first figure; of runs stored before there was one too."""
+"""Where classes differ more than three to one, balanced accuracy is the first figure, of runs of before too."""
 
 from __future__ import annotations
 
