@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 # A link to a source file: where it begins, and its path.
-SOURCE = re.compile(r"(\]\()([^)#:\s]+\.(?:py|toml))(?=\))")
+SOURCE = re.compile(r"(\]\()([^)#:\s]+\.(?:py|toml|j2))(?=\))")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -41,6 +41,6 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 
 def _shown(root: Path, path: str) -> str:
-    language = {".py": "python", ".toml": "toml"}[Path(path).suffix]
+    language = {".py": "python", ".toml": "toml", ".j2": "jinja"}[Path(path).suffix]
     head = f"---\ntitle: {path}\nhide: [navigation, toc]\n---\n# `{path}`"
     return f"{head}\n\n~~~~~~~~{language}\n{(root / path).read_text('utf-8')}~~~~~~~~\n"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Unpack
 
 from toile.api.runs import find_run
+from toile.api.shown import Comparison
 from toile.api.studies import trial_named, within
 from toile.api.where import Where
 from toile.data.splits import split
@@ -26,7 +27,7 @@ class _Said:
     held_out: float | None = None
 
 
-def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Where]) -> dict[str, Any]:
+def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Where]) -> Comparison:
     """Whether two stored runs, committees, or lines of several trainings differ, by a paired test.
 
     Args:
@@ -49,10 +50,10 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
     shared = [key for key in ours.by_key if key in its.by_key]
     if len(shared) > 1:
         left, right = ([one.by_key[key] for key in shared] for one in (ours, its))
-        return comparison.compare_lines(left, right, (a, b), margin, ours.held_out)
+        return Comparison(comparison.compare_lines(left, right, (a, b), margin, ours.held_out))
     if len(ours.by_key) == len(its.by_key) == 1:
         (one,), (other,) = ours.by_key.values(), its.by_key.values()
-        return comparison.compare(one, other, (a, b), margin)
+        return Comparison(comparison.compare(one, other, (a, b), margin))
     raise Misuse(
         f"{a!r} has {len(ours.by_key)} trainings and {b!r} has {len(its.by_key)}, of which {len(shared)} are of the same seed "
         f"and fold; two such pairs are needed. A single one is meant by its whole name, such as 'STUDY/TRIAL (seed 0)'"

@@ -29,7 +29,7 @@ def run(
     scheduler: str | None = None,
     minutes: float | None = None,
     device: Device | None = None,
-    tell: Callable[[Event], None] = lambda _: None,
+    tell: Callable[[Event], None] | None = None,
     **where: Unpack[Where],
 ) -> list[str]:
     """Train what is missing, and go on with the study's search if it has one. See `toile.search.run`.
@@ -37,17 +37,25 @@ def run(
     Args:
         executor, scheduler, workers, threads, device: see `toile.runner.run.executor_named`.
         minutes: for how long; the same call goes on where this one ended.
+        tell: told of every event. Left out: a notebook shows progress below the cell, elsewhere nothing is said.
 
     Returns:
         The fingerprints of what was trained.
     """
+    from toile.runner import cell
     from toile.search.run import run as carry_out
+    from toile.search.searched import Searched
 
-    made = plan(study, **where)
+    made, only = plan(study, **where), tuple(only)
     with runs.executor_named(
         executor, scheduler=scheduler, workers=workers, threads=threads, device=device, backend=runs.backend_of(made)
     ) as place:
-        return carry_out(made, only=only, executor=place, tell=tell, minutes=minutes)
+        draw = cell.place() if tell is None else None
+        if draw is None:
+            return carry_out(made, only=only, executor=place, tell=tell or (lambda _: None), minutes=minutes)
+        pending = (made.own if isinstance(made, Searched) and not only else made).pending(only)
+        with cell.Cell(made, pending, place.slots, draw) as shown:
+            return carry_out(made, only=only, executor=place, tell=shown, told=shown.more, minutes=minutes)
 
 
 def evaluate(

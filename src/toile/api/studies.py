@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from toile import studies
+from toile.api.shown import Committees
 from toile.api.where import Folder, Where
 from toile.data.listing import listing
 from toile.data.load import load as load_dataset
@@ -24,7 +25,7 @@ from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.ledger.ledger import Row
-    from toile.reports.results.study import CommitteeResult, StudyResults
+    from toile.reports.results.study import StudyResults
     from toile.runner.plan import Plan, PlannedTrial
 
 
@@ -80,9 +81,9 @@ def results(study: str | Path, **where: Unpack[Where]) -> StudyResults:
     return gather(plan(study, fresh=False, **where))
 
 
-def combine(study: str | Path, **where: Unpack[Where]) -> tuple[CommitteeResult, ...]:
+def combine(study: str | Path, **where: Unpack[Where]) -> Committees:
     """The committees of a study whose members are all stored. No training."""
-    return results(study, **where).committees
+    return Committees(results(study, **where).committees)
 
 
 def report(study: str | Path, *, output: Folder = None, **where: Unpack[Where]) -> Path:

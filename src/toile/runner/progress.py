@@ -42,7 +42,9 @@ class TimeLeft:
 
     def add(self, work: list[Job]) -> None:
         """There is more to do."""
-        self.images |= {job.fingerprint: self.plan.counts[job.longest.trial.split]["train"] for job in work}
+        # A beginning that was not read on the way is trained after all, under its own fingerprint.
+        counts = self.plan.counts
+        self.images |= {one.fingerprint: counts[one.trial.split]["train"] for job in work for one in (job.longest, *job.trials)}
         self.seconds |= {job.fingerprint: self.plan.seconds(job.trials[-1]) for job in work}
         self.kinds |= {job.fingerprint: kind(job.longest.trial.model_dump(mode="json")) for job in work}
         self.not_started |= {job.fingerprint: job.trials[-1].trial.recipe.epochs for job in work}
@@ -102,13 +104,13 @@ class Show:
     def __call__(self, event: Event) -> None:
         self.left.note(event)
         self.done += event.kind in ("done", "failed")
-        status = _status(event)
+        said = status(event)
         if event.kind in ("done", "epoch"):
-            status += f"; {duration(self.left.estimate())} left in all" if self.left.seconds else ""
+            said += f"; {duration(self.left.estimate())} left in all" if self.left.seconds else ""
         if self.bars:
-            self._bar(self.bars, event, printable(_status(event)))
+            self._bar(self.bars, event, printable(status(event)))
         else:
-            print(printable(f"{event.name:<{self.width}}  {status}"), file=sys.stderr, flush=True)
+            print(printable(f"{event.name:<{self.width}}  {said}"), file=sys.stderr, flush=True)
         if event.kind == "failed":
             for line in event.fields.get("output", []):
                 self.console.print(f"  | {line.expandtabs()}")
@@ -126,7 +128,8 @@ class Show:
         bars.update(self.all, completed=self.done, status=f"{duration(self.left.estimate())} left")
 
 
-def _status(event: Event) -> str:
+def status(event: Event) -> str:
+    """What has happened to a trial, in a few words."""
     fields = event.fields
     if event.kind == "epoch":
         validation = fields.get("validation_accuracy")

@@ -42,12 +42,12 @@ def render(results: StudyResults) -> str:
     sources = {name: package.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "report.css", "report.js")}
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        finalize=_shown,
+        finalize=shown,
     )  # fmt: skip
     return environment.get_template("report.html.j2").render(_content(results)) + "\n"
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """What the template writes: words from files without characters that would turn or hide what stands beside them."""
     return printable(value, keep="\n\t") if type(value) is str else value
 
@@ -113,8 +113,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
             "search": search.leaderboard(results),
             "importance": search.importance_table(results),
             "recipes": tables.recipe_table(results),
-            "committees": tables.committee_table(results),
-            "members": tables.members_table(results),
+            "committees": tables.committee_table(results.committees, tables.figure_names(results)),
+            "members": tables.members_table(results.committees),
             "students": students.student_table(results),
             "sizes": size_table(results),
             "calibration": calibration.calibration_table(results),

@@ -9,7 +9,7 @@ from typing import Any
 from toile.evaluation.metrics import METRICS
 from toile.reports.results.compared import close_up
 from toile.reports.results.lines import OF_PART, study_lines
-from toile.reports.results.study import StudyResults, TrialResult
+from toile.reports.results.study import CommitteeResult, StudyResults, TrialResult
 from toile.reports.table import NUMBER, TEXT, WIDE, Column, Table, without_empty
 from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options, shares
 from toile.study.augmentation import Augmentation
@@ -25,7 +25,7 @@ def figures_table(results: StudyResults) -> Table:
     """Measured and published figures of every model, beside each other; models that have not been run are named."""
     show = any((trial.published or {}).get("test") for trial in results.trials)
     columns = [Column("model", TEXT)]
-    shown = _figure_names(results)
+    shown = figure_names(results)
     for name in shown:
         columns.append(Column("measured" if show else "test", group=name.replace("_", " ")))
         if show:
@@ -58,7 +58,7 @@ def figures_table(results: StudyResults) -> Table:
     )
 
 
-def _figure_names(results: StudyResults) -> tuple[str, ...]:
+def figure_names(results: StudyResults) -> tuple[str, ...]:
     """The figures of the first tables, the one to look at first."""
     return (BALANCED, *FIGURES) if results.uneven else FIGURES
 
@@ -88,7 +88,7 @@ def _about_losses(results: StudyResults) -> str:
 
 def measures_table(results: StudyResults) -> Table:
     """The other measures, of each line (means over its trainings) and committee; of cross-validations on the held-out folds."""
-    names = [name for name in METRICS if name not in _figure_names(results) and not name.endswith(("_micro", "_weighted"))]
+    names = [name for name in METRICS if name not in figure_names(results) and not name.endswith(("_micro", "_weighted"))]
     rows, strong = [], set()
     for line in study_lines(results):
         rows.append([line.name + OF_PART[line.part], *(figure(line.mean(name)) for name in names)])
@@ -253,13 +253,12 @@ def _augmentation(spec: dict[str, Any] | None) -> str:
     )
 
 
-def committee_table(results: StudyResults) -> Table:
+def committee_table(committees: Sequence[CommitteeResult], names: Sequence[str] = FIGURES) -> Table:
     """For each committee its own figures, below them the means of the members' figures, and what was published."""
-    names = _figure_names(results)
     columns = [Column("committee", TEXT), Column("what the figures are", WIDE)]
     columns += [Column(name.replace("_", " ")) for name in names]
     rows, strong, quiet = [], set(), set()
-    for committee in results.committees:
+    for committee in committees:
         strong.add(len(rows))
         after = f", then {committee.calibration.name}" if committee.calibration else ""
         rows.append([committee.name, f"the committee (rule {committee.rule}{after})", *_figures(committee.test, names)])
@@ -275,10 +274,10 @@ def committee_table(results: StudyResults) -> Table:
     return Table("Committees on the test images", columns, rows, strong, quiet)
 
 
-def members_table(results: StudyResults) -> Table:
+def members_table(committees: Sequence[CommitteeResult]) -> Table:
     """Who is in which committee, and with what weight."""
     rows = []
-    for committee in results.committees:
+    for committee in committees:
         counted = shares(committee.rule, committee.weights, len(committee.members))
         for number, (member, share) in enumerate(zip(committee.joined, counted, strict=True)):
             first = number == 0
