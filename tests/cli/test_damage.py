@@ -147,7 +147,7 @@ def test_a_damaged_data_set_is_never_trained_on(
     shutil.rmtree(first(store))
     seen = []
     monkeypatch.setattr(
-        "toile.runner.run.execute", lambda jobs, store, place, tell: seen.append(store.dataset(plan.dataset.content)) or {}
+        "toile.runner.run.execute", lambda jobs, store, place, tell, **_: seen.append(store.dataset(plan.dataset.content)) or {}
     )
     code, _, err = toile("run", store, capsys)
     assert code == 0 and "train-labels.npy is not what was kept" in err and "1 to train, 1 stored already" in err

@@ -168,7 +168,7 @@ def test_any_damage_is_a_data_error(tmp_path_factory, data):
     [
         ({"features": np.full((2, 3, 3), np.nan), "target": np.ones(2)}, "NaN"),
         ({"features": np.full((2, 3, 3), -0.1), "target": np.ones(2)}, "pixels lie in -0.1"),
-        ({"features": np.full((2, 3, 3), 256.0), "target": np.ones(2)}, "pixels lie in 256"),
+        ({"features": np.full((2, 3, 3), 300.0), "target": np.ones(2)}, "pixels lie in 300"),
         ({"features": np.ones((2, 3, 3)), "target": np.array([0.0, 1])}, "label 0 of image 0; expected 1 or more"),
         ({"features": np.ones((2, 3, 3)), "target": np.array([1.5, 1])}, "label 1.5 of image 0"),
         ({"features": np.ones((2, 3, 3)), "target": np.ones(3)}, "2 train images, 3 labels"),

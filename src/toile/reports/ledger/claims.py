@@ -26,14 +26,16 @@ class Claim:
 
 
 def section(claims: Sequence[Claim], found: Sequence[Figure]) -> list[str]:
-    """Lines of Markdown, a row a claim; none without claims.
+    """Lines of Markdown, a row a claim; none without claims about what was found.
 
     Args:
         found: all published figures with the measured ones.
     """
+    known = {(one.study, one.line, one.part, one.metric): one for one in found if one.class_index is None}
+    studies = {one.study for one in found}
+    claims = [claim for claim in claims if claim.study in studies]
     if not claims:
         return []
-    known = {(one.study, one.line, one.part, one.metric): one for one in found if one.class_index is None}
     lines = [
         "", "## Claims that the documents' own figures contradict", "",
         "| study | the document says | its own figures | published → measured here |",

@@ -118,9 +118,11 @@ def class_report(results: StudyResults) -> Table:
     """Precision, recall, F1 and images of each class for the models looked at one by one, published ones beside them."""
     shown = [one for one in close_up(results) if one.metrics.get("per_class")]
     columns, cells = [Column("class", TEXT)], []
+    classes = len(results.dataset.class_names)
     for one in shown:
         for figures, whose in ((_by_measure(one.metrics["per_class"]), ""), (one.published_classes, ", published")):
-            measures = [name for name in CLASS_MEASURES if name in figures]
+            # A document's classes are not those of a data set that stands in for its own.
+            measures = [name for name in CLASS_MEASURES if len(figures.get(name, ())) == classes]
             columns += [Column(CLASS_MEASURES[name], group=one.name + whose) for name in measures]
             cells += [(figures[name], 0 if name == "support" else 2 if whose else 4) for name in measures]
     names = results.dataset.class_names if shown else ()
