@@ -34,6 +34,7 @@ from distributed.cli import dask_scheduler, dask_worker
 from PIL import Image
 
 import toile
+from tests.data.test_layouts import write_idx
 from tests.runner.fixture import in_process_cluster
 from tests.serving.fixture import serving
 from tests.training.fixture import train_elsewhere
@@ -136,9 +137,18 @@ class Reader:
         self.folder, self.held, self.address = folder, held, ""
         folders = [f"pictures/{part}/{label}" for part in ("train", "test") for label in ("boots", "shoes")]
         names = ["shoe.png", "bag.jpg", "three.png", *(f"{one}/{number}.png" for one in folders for number in range(5))]
+        names += [f"people/{mood}/person{number // 2}_{number}.png" for mood in ("calm", "glad") for number in range(40)]
         for name, image in zip(names, digits.load().test.images, strict=False):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image[..., 0]).save(folder / name)
+        part = digits.load().test[:100]
+        table = [f"emotion,{','.join(f'pixel{i}' for i in range(784))}"]
+        table += [f"{label},{','.join(map(str, image.ravel()))}" for image, label in zip(part.images, part.labels, strict=True)]
+        for name in ("faces.csv", "more-faces.csv"):
+            (folder / name).write_text("\n".join(table), "utf-8")
+        (folder / "emnist").mkdir()
+        for name in ("train", "test"):
+            write_idx(folder / "emnist", f"emnist-letters-{name}", part.images[..., 0], part.labels)
 
     def read(self, block: Block) -> None:
         if block.language != "sh":

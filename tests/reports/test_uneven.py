@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.reports.fixture import make_results
 from toile.data.balance import uneven
-from toile.reports.page.tables import committee_table, figures_table
+from toile.reports.page.tables import committee_table, figure_names, figures_table
 from toile.reports.results.study import StudyResults
 from toile.reports.terminal.study import print_summary
 from toile.reports.text import figure
@@ -34,7 +34,7 @@ def test_balanced_accuracy_is_first_where_classes_differ(tmp_path: Path) -> None
     assert "balanced accuracy" not in {column.group for column in figures_table(even).columns}
     table = figures_table(rare)
     assert table.columns[1].group == "balanced accuracy"
-    assert "balanced accuracy" in [column.label for column in committee_table(rare).columns]
+    assert "balanced accuracy" in [column.label for column in committee_table(rare.committees, figure_names(rare)).columns]
     for trial, row in zip(rare.trials, table.rows, strict=True):
         if trial.run is not None:
             recalls = [one["recall"] for one in trial.test["per_class"] if one["support"]]

@@ -100,7 +100,7 @@ def test_provenance_says_all_that_does_not_decide(uninterrupted):
     facts = store.get(trial.fingerprint).provenance
     assert {
         "parameters", "trainable_parameters", "epochs_run", "best_epoch", "images", "seconds", "images_per_second", "threads",
-        "sessions", "started", "finished", "backend", "versions", "machine", "commit", "peak_memory_mb", "form",
+        "sessions", "started", "finished", "backend", "versions", "machine", "commit", "peak_memory_mb", "form", "device",
     } == set(facts)  # fmt: skip
     model = architectures.build("cnn", (28, 28, 1), 10, STATEFUL)
     assert facts["parameters"] == model.count_params() > facts["trainable_parameters"]
