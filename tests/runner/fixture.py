@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +93,8 @@ def say(event, **fields):
     print(json.dumps(dict(event=event, **fields)), flush=True)
 
 
+if does.startswith("meet"):  # opening a pipe waits for who opens its other end
+    open(here / "meeting", does.removeprefix("meet "), encoding="utf-8").close()
 if does == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("not an event", flush=True)
@@ -138,12 +141,14 @@ class Pretenders:
 
     `train`, if they are told nothing: store a run with a trial and a speed, the other files all but empty, and no manifest.
     `fail`: say so. `exit`: end with code 7, after 30 lines on standard error. `hang`: wait to be ended; `stubborn`: in spite of
-    SIGTERM too. `die`: by SIGKILL; `die once`: the first time. `commit and die`: with the run stored.
+    SIGTERM too. `die`: by SIGKILL; `die once`: the first time. `commit and die`: with the run stored. `meet r` and `meet w`:
+    each waits until the other is there, and trains.
     """
 
     def __init__(self, folder: Path, monkeypatch: Any) -> None:
         self.folder = folder
         folder.mkdir()
+        os.mkfifo(folder / "meeting")
         script = folder / "python"
         script.write_text(_PRETENDS.format(python=sys.executable), "utf-8")
         script.chmod(0o755)

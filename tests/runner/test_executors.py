@@ -58,6 +58,8 @@ def carried_out(plan: Plan, executor: Executor) -> tuple[dict[str, str], list[Ev
 
 def test_all_is_carried_out_at_most_so_many_at_once(place, store, pretenders):
     plan = four(store)
+    one, other, *_ = plan.pending()
+    pretenders.tell({one.fingerprint: "meet r", other.fingerprint: "meet w"})  # neither ends before both are there
     errors, told = carried_out(plan, place(workers=2, threads=3))
     assert errors == {}
     assert plan.pending() == [] and {plan.state(one) for one in plan.trials} == {"stored"}
