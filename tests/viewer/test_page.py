@@ -95,6 +95,7 @@ def test_a_run_its_cells_and_mistakes(visit, plan):
     wrong = round((1 - run.metrics["test"]["accuracy"]) * run.metrics["test"]["images"])
     assert visit.text(".mistakes h3").startswith(f"Mistakes: {wrong} image")
     page.click("summary >> text=The curves as figures")
+    page.wait_for_selector("details table tbody tr")  # drawn when it is opened
     assert page.locator("details table tbody tr").count() == 2
 
 
