@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -76,23 +77,14 @@ def mistakes(run: str, /, *, csv: Path | None = None, json: Json = False, where:
     csv
         A .csv file to write instead of printing.
     """
-    from dataclasses import asdict
-
     from toile import api
-    from toile.store import atomic
-    from toile.text import as_csv
 
-    found = api.mistakes(run, **vars(where))
-    if csv is not None:
-        columns = ("image", "file", "truth", "said", "probability", "of_truth")
-        atomic.write(csv, as_csv([columns, *(tuple(asdict(one).values()) for one in found)]))
-        return print_text(f"{len(found):,} mistakes in {csv}")
-    if json:
-        return print_json([asdict(one) for one in found])
-    for one in found:
+    def line(one: Any) -> str:
         name = one.file or f"test image {one.image}"
-        print_text(f"{name}: {one.truth}, taken for {one.said} ({one.probability:.1%}; {one.truth} {one.of_truth:.1%})")
-    return print_text(f"{len(found):,} mistakes")
+        return f"{name}: {one.truth}, taken for {one.said} ({one.probability:.1%}; {one.truth} {one.of_truth:.1%})"
+
+    columns = ("image", "file", "truth", "said", "probability", "of_truth")
+    _tell(api.mistakes(run, **vars(where)), "mistakes", columns, line, csv, json)
 
 
 @app.command
@@ -106,23 +98,33 @@ def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, wh
     csv
         A .csv file to write instead of printing.
     """
+    from toile import api
+
+    def line(one: Any) -> str:
+        name = one.file or f"{one.part} image {one.image}"
+        return f"{name}: {one.label}, probably {one.suggested} ({one.probability:.1%}; {one.label} {one.of_label:.1%})"
+
+    columns = ("part", "image", "file", "label", "suggested", "of_label", "probability", "margin")
+    _tell(api.label_errors(run, **vars(where)), "suspected label errors", columns, line, csv, json)
+
+
+def _tell(
+    found: Sequence[Any], what: str, columns: Sequence[str], line: Callable[[Any], str], csv: Path | None, json: bool
+) -> None:
+    """What was found of single images: in a file, as JSON, or a line each."""
     from dataclasses import asdict
 
-    from toile import api
     from toile.store import atomic
     from toile.text import as_csv
 
-    found = api.label_errors(run, **vars(where))
     if csv is not None:
-        columns = ("part", "image", "file", "label", "suggested", "of_label", "probability", "margin")
         atomic.write(csv, as_csv([columns, *(tuple(asdict(one).values()) for one in found)]))
-        return print_text(f"{len(found):,} suspected label errors in {csv}")
+        return print_text(f"{len(found):,} {what} in {csv}")
     if json:
         return print_json([asdict(one) for one in found])
     for one in found:
-        name = one.file or f"{one.part} image {one.image}"
-        print_text(f"{name}: {one.label}, probably {one.suggested} ({one.probability:.1%}; {one.label} {one.of_label:.1%})")
-    return print_text(f"{len(found):,} suspected label errors")
+        print_text(line(one))
+    return print_text(f"{len(found):,} {what}")
 
 
 @app.command

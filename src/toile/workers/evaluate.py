@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from toile.arrays import ImageArray, Probabilities
 from toile.errors import ToileError
 from toile.inference.infer import load, penalty
-from toile.workers.process import finish, say
+from toile.workers.infer import ask
+from toile.workers.process import say
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,8 @@ def evaluate(models: Sequence[Path], backend: str, images: ImageArray) -> list[J
     Raises:
         ToileError: a model cannot be loaded; with the last lines of its output.
     """
-    with tempfile.TemporaryDirectory(prefix="toile-") as folder:
-        images_file, output_file = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
-        np.save(images_file, images, allow_pickle=False)
-        finish(["-m", "toile.workers.evaluate", images_file, output_file, *models], backend, "the models could not be used")
-        with np.load(output_file, allow_pickle=False) as stored:
-            return [Judged(stored[str(i)], float(stored["penalties"][i])) for i in range(len(models))]
+    answers = ask("toile.workers.evaluate", models, backend, images)
+    return [Judged(answers[str(i)], float(answers["penalties"][i])) for i in range(len(models))]
 
 
 def main(arguments: list[str]) -> int:

@@ -6,8 +6,10 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toile.arrays import ImageArray, Probabilities
 from toile.errors import ToileError
@@ -29,12 +31,18 @@ def infer(models: Sequence[Path], backend: str, images: ImageArray) -> list[Prob
     Raises:
         ToileError: a model cannot be loaded; with the last lines of its output.
     """
+    answers = ask("toile.workers.infer", models, backend, images)
+    return [answers[str(i)] for i in range(len(models))]
+
+
+def ask(program: str, models: Sequence[Path], backend: str, images: ImageArray) -> dict[str, NDArray[Any]]:
+    """What a program that is given images, a file to write and models has written, by name; see `infer`."""
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
         images_file, output_file = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
         np.save(images_file, images, allow_pickle=False)
-        finish(["-m", "toile.workers.infer", images_file, output_file, *models], backend, "the models could not be used")
+        finish(["-m", program, images_file, output_file, *models], backend, "the models could not be used")
         with np.load(output_file, allow_pickle=False) as stored:
-            return [stored[str(i)] for i in range(len(models))]
+            return dict(stored)
 
 
 def main(arguments: list[str]) -> int:
