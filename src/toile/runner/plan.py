@@ -108,6 +108,12 @@ class Plan:
             self._cut[key] = split(self.dataset, *key)
         return self._cut[key]
 
+    def judged(self, planned: PlannedTrial) -> dict[str, int]:
+        """How many images a trial's run has probabilities of, by split."""
+        parts = self.parts(planned)
+        both = {"validation": parts.validation, "test": parts.test}
+        return {split: len(part) for split, part in both.items() if part is not None and len(part)}
+
     @cached_property
     def _cut(self) -> dict[tuple[SplitSpec, int | None], Parts]:
         return {}

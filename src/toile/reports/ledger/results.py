@@ -132,7 +132,7 @@ def _loss_deviations(plan: Plan, planned: PlannedTrial, run: Run) -> dict[str, f
     parts, found = plan.parts(planned), {}
     for split in run.splits():
         if (part := getattr(parts, split)) is not None:
-            of_truth = run.probabilities(split)[np.arange(len(part)), part.labels]
+            of_truth = run.probabilities(split, len(part))[np.arange(len(part)), part.labels]
             found[split] = float(np.std(-np.log(np.clip(of_truth, np.finfo(np.float32).tiny, None))))
     return found
 
