@@ -34,7 +34,8 @@ class Images:
 
     def __getitem__(self, index: Index | slice) -> Images:
         columns = None if self.columns is None else {name: column[index] for name, column in self.columns.items()}
-        names, weights = (None if one is None else one[index] for one in (self.names, self.weights))
+        names = None if self.names is None else self.names[index]
+        weights = None if self.weights is None else self.weights[index]
         return Images(self.images[index], self.labels[index], names, columns, weights)
 
 

@@ -90,7 +90,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             InvalidParameter: members, a rule or weights that do not go together, or a member that takes no weights.
         """
         check_classification_targets(y)
-        names, members = zip(*self._untrained(), strict=True)
+        untrained = self._untrained()
+        names, members = [name for name, _ in untrained], [member for _, member in untrained]
         given = {"sample_weight": sample_weight, "groups": groups}
         given = {name: _each(name, values, X) for name, values in given.items() if values is not None}
         taken = [self._taken(name, member, given) for name, member in zip(names, members, strict=True)]
@@ -181,7 +182,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     def _taken(self, name: str, member: Any, given: dict[str, Any]) -> dict[str, Any]:
         """What of the metadata `given` a member's `fit` takes."""
         if get_config()["enable_metadata_routing"]:  # then each says for itself what it requests
-            return dict(process_routing(self, "fit", **given)[name].fit)
+            routed: Any = process_routing(self, "fit", **given)
+            return dict(routed[name].fit)
         if "sample_weight" in given and not has_fit_parameter(member, "sample_weight"):
             raise InvalidParameter(f"{name} takes no sample_weight: {member!r}")
         return {key: values for key, values in given.items() if has_fit_parameter(member, key)}
@@ -200,7 +202,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         """What each member says of every image when it is fitted without it."""
         X, y = indexable(X, column_or_1d(np.asarray(y), warn=True))
         classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
-        groups, count = given.get("groups"), self.cv
+        groups = given.get("groups")
+        count: Any = self.cv
         if isinstance(count, int):  # no more folds than the rarest class has images, so that members learn of every class
             count = max(2, min(count, counts.min()))
             count = count if groups is None else StratifiedGroupKFold(count)
@@ -213,8 +216,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             delayed(_said)(clone(member), X, y, of, train, held) for member, of, train, held in jobs
         )
         found = np.zeros((len(members), len(y), len(classes)), np.float32)
-        for at, ((*_, held), (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
-            found[at // len(folds), held[:, None], np.searchsorted(classes, known)] = probabilities
+        for at, (job, (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
+            found[at // len(folds)][np.ix_(job[-1], np.searchsorted(classes, known))] = probabilities
         counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
         return [Predictions("out-of-fold", probabilities[counted], labels[counted]) for probabilities in found]
 
