@@ -100,7 +100,11 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         if self._check(len(members)):
             settled = settle(self.rule, weights, self._after, self._out_of_fold(members, X, y, taken, given))
             self.weights_, self.calibration_ = settled.weights, settled.calibration
-            names, members, taken = ([one[i] for i in settled.members] for one in (names, members, taken))
+            names, members, taken = (
+                [names[i] for i in settled.members],
+                [members[i] for i in settled.members],
+                [taken[i] for i in settled.members],
+            )
         fitted: Any = Parallel(n_jobs=self.n_jobs)(
             delayed(_fitted)(member, X, y, of) for member, of in zip(members, taken, strict=True)
         )

@@ -86,6 +86,7 @@ class KerasLearner:
         import keras
 
         from toile.training.augment import augmenting
+        from toile.training.optimizers.multipliers import multiply_learning_rates
 
         self.seed = trial.seed
         if (learned := taught(trial, store, load)) is not None:
@@ -133,6 +134,7 @@ class KerasLearner:
             prediction_model=self.whole if trial.recipe.flip_average else None,
             taught=learned,
         )
+        multiply_learning_rates(self.optimizer, self.model.trainable_variables)
 
     def begin(self, epoch: int) -> None:
         recipe.reseed(self.engine.training_model, self.seed, epoch)
