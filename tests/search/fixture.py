@@ -44,7 +44,9 @@ SPACE = {
 # Numbers that every proposal has, as CMA-ES and the Gaussian process want them.
 NUMBERS = {
     "architecture": {"name": ["mlp"], "dropout": {"low": 0.0, "high": 0.5}},
-    "recipe": {"optimizer": {"learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}}, "batch_size": {"low": 16, "high": 128}},
+    "recipe": {
+        "optimizer": {"learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}}, "batch_size": {"low": 16, "high": 128},
+    },
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What no training can be is told when a search is planned; what only turns out later counts as the worst, and trains nothing."""
+"""What no training can be is told when a search is planned; what only turns out later counts as the worst."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ def test_values_that_cannot_be_are_told_with_budgets_that_are_too_small_all_at_o
     )
     assert minutes.startswith("search.minutes: 0.01 is less than one training takes, which is about 8 s; give more, or search")
     # Two seeds are twice the core seconds.
-    assert seconds.startswith(
-        "search.core_seconds: 3 is less than one proposal takes with all its seeds and folds, which is about 16 s"
-    )
+    assert seconds.startswith("search.core_seconds: 3 is less than one proposal takes with all its seeds and folds")
+    assert "about 16 s" in seconds
 
 
 def test_what_holds_for_one_architecture_alone_makes_it_possible(tmp_path):
@@ -73,7 +72,8 @@ def test_weights_of_a_space_lie_beside_the_study(tmp_path):
     (tmp_path / "some.weights.h5").write_bytes(b"")
     text = (
         'title = "a"\ndataset = "digits"\n[search]\ntrials = 1\n[search.space]\narchitecture.name = ["transfer"]\n'
-        'architecture.weights = ["some.weights.h5"]\n[search.when.transfer]\narchitecture.weights = ["none", "some.weights.h5"]\n'
+        'architecture.weights = ["some.weights.h5"]\n'
+        '[search.when.transfer]\narchitecture.weights = ["none", "some.weights.h5"]\n'
     )
     (tmp_path / "study.toml").write_text(text)
     search = studies.load(tmp_path / "study.toml").spec.search

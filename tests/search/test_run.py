@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -40,15 +41,19 @@ def figures(store: Store) -> dict[str, tuple]:
 # Workers that make their runs up
 
 
+def _search_for_some_writes(root: Path, writes: int) -> NoReturn:
+    left = iter(range(writes))
+    os.fsync = lambda number: None if next(left, None) is not None else os.kill(os.getpid(), signal.SIGKILL)
+    run.search(make_search(Store(root), STUDY), executor=Imagined())
+    os._exit(0)
+
+
 def _killed_again_and_again(root: Path) -> None:
     """Search in processes of which each is killed at a write, some writes after the one before."""
     make_search(Store(root.with_name("unused")), STUDY)  # all is loaded before the first fork
     for kills in range(KILLS):
         if (child := os.fork()) == 0:
-            left = iter(range(20 + 7 * (kills % 5)))
-            os.fsync = lambda number: None if next(left, None) is not None else os.kill(os.getpid(), signal.SIGKILL)
-            run.search(make_search(Store(root), STUDY), executor=Imagined())
-            os._exit(0)
+            _search_for_some_writes(root, 20 + 7 * (kills % 5))
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 

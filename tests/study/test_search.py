@@ -77,8 +77,10 @@ ONE_MISTAKE = {
         "search.space.recipe.batch_size: classical models have no recipe, and the space has no other here: logistic-regression"
     ),
     search('recipe.teacher = ["a"]'): "search.space.recipe.teacher: trials of a search learn from no committee",
-    search(before=HEAD + 'recipe.teacher = "t"\n', after='[[trial]]\nname = "a"\narchitecture = "mlp"\nrecipe.teacher = false\n'
-           '[[committee]]\nname = "t"\nmembers = ["a"]'): "recipe.teacher: trials of a search learn from no committee; name the",
+    search(
+        before=HEAD + 'recipe.teacher = "t"\n',
+        after='[[trial]]\nname = "a"\narchitecture = "mlp"\n[[committee]]\nname = "t"\nmembers = ["a"]',
+    ): "recipe.teacher: trials of a search learn from no committee; name the",
     # CMA-ES knows numbers alone, and only those that every proposal has.
     search("architecture.dropout = { low = 0.0, high = 0.5 }", head='trials = 5\nsampler = "cma-es"'): (
         'search.sampler: "cma-es" wants at least two ranges that every proposal has, and the space has architecture.dropout'

@@ -86,6 +86,7 @@ class KerasLearner:
         import keras
 
         from toile.training.augment import augmenting
+        from toile.training.optimizers.multipliers import multiply_learning_rates
 
         self.seed = trial.seed
         if (learned := taught(trial, store, load)) is not None:
@@ -128,11 +129,12 @@ class KerasLearner:
             self.parts.train.labels,
             batch_size=trial.recipe.batch_size,
             label_smoothing=trial.recipe.label_smoothing,
-            class_weights=recipe.class_weights(trial.recipe, self.parts.train.labels, trial.dataset.classes),
+            weights=recipe.weights(trial.recipe, self.parts.train, trial.dataset.classes),
             before=augmenting(trial.recipe.augmentation),
             prediction_model=self.whole if trial.recipe.flip_average else None,
             taught=learned,
         )
+        multiply_learning_rates(self.optimizer, self.model.trainable_variables)
 
     def begin(self, epoch: int) -> None:
         recipe.reseed(self.engine.training_model, self.seed, epoch)
