@@ -155,7 +155,7 @@ def _entry(
     if path[0] == "architecture":
         yield from _option(place, path[1], values, told.models)
         return
-    if told.models and told.classical == told.models.keys():
+    if told.models and told.classical >= told.models.keys():
         yield place, f"classical models have no recipe, and the space has no other here: {', '.join(told.models)}"
     if len(path) == 2:
         yield from _recipe(place[:-1], [{path[1]: one} for one in values])
