@@ -15,11 +15,8 @@ from benchmarks.harness import machine, measure, report
 
 def names() -> list[str]:
     """All benchmarks."""
-    return sorted(
-        module.name.replace("_", "-")
-        for module in pkgutil.iter_modules(benchmarks.__path__)
-        if module.name != "__main__" and not module.ispkg
-    )
+    found = pkgutil.iter_modules(benchmarks.__path__)
+    return sorted(one.name.replace("_", "-") for one in found if one.name != "__main__" and not one.ispkg)
 
 
 def load(name: str) -> ModuleType:

@@ -1,8 +1,8 @@
 """A search that is killed thirty times, beside one that was left alone: the same proposals, steps, runs and bits.
 
-Both are `toile run STUDY` with real trainings: the digits, a perceptron, three rungs. A kill is SIGKILL to the command, a random
-while after one of its lines of progress; its workers end with it. `different` counts what is not the same afterwards: steps with
-another proposal, rung or figure, and runs with other metrics, probabilities or history (without its times).
+Both are `toile run STUDY` with real trainings: the digits, a perceptron, three rungs. A kill is SIGKILL to the command, a
+random while after one of its lines of progress; its workers end with it. `different` counts what is not the same afterwards:
+steps with another proposal, rung or figure, and runs with other metrics, probabilities or history (without its times).
 """
 
 from __future__ import annotations
