@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,26 @@ FLAGS = [
 ]
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without-keras", action="store_true", help="refuse Keras and what it computes with in pytest's processes"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
     from tests import shapes
 
     shapes.install()
+    if config.getoption("--without-keras"):
+        sys.meta_path.insert(0, WithoutKeras())
+
+
+class WithoutKeras:
+    """Half of the rooms are tested without Keras, so that the processes stay small. A test that needs it is seen at once."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name in ("keras", "tensorflow", "jax", "torch"):
+            raise RuntimeError(f"{name} was imported by a test of a room that is not among KERAS in the Makefile")
 
 
 @pytest.fixture
