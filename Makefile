@@ -17,10 +17,12 @@ STORE ?= toile-runs
 WORKERS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# The tests of these rooms import Keras into pytest's own processes. They run after the others, in processes of their own: none
-# holds what both need.
-KERAS := $(addprefix tests/,benchmarks inference models studies study training)
-OTHERS := --without-keras $(addprefix --ignore=,$(KERAS))
+# These tests import Keras into pytest's own processes. They are run after the others and in two parts, each in processes of its own:
+# so none takes more than 1 GB.
+BUILD := tests/studies tests/study/test_keras.py tests/study/test_schedules.py \
+	$(filter-out %/test_classical.py,$(wildcard tests/models/test_*.py))
+TRAIN := tests/benchmarks tests/inference tests/training
+OTHERS := --without-keras $(addprefix --ignore=,$(BUILD) $(TRAIN))
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 10
 
 # What the oldest versions are asked: all but what takes long and asks the libraries nothing new.
@@ -74,13 +76,15 @@ test: .venv/installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	failed=0
 	$(PYTEST) -m 'not slow' $(OTHERS) || failed=1
-	$(PYTEST) -m 'not slow' $(KERAS) || failed=1
+	$(PYTEST) -m 'not slow' $(BUILD) || failed=1
+	$(PYTEST) -m 'not slow' $(TRAIN) || failed=1
 	exit "$$failed"
 
 test-slow: .venv/installed-test
 	@failed=0
 	$(PYTEST) -m slow $(OTHERS) || failed=1
-	$(PYTEST) -m slow $(KERAS) || failed=1
+	$(PYTEST) -m slow $(BUILD) || failed=1
+	$(PYTEST) -m slow $(TRAIN) || failed=1
 	exit "$$failed"
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt .venv/installed-test

@@ -27,6 +27,7 @@ for variable in (
     os.environ[variable] = "1"
 
 PEAKS: dict[str, int] = {}
+LARGE: list[pytest.Item] = []
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -40,25 +41,20 @@ FLAGS = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--without-keras", action="store_true", help="refuse Keras and what it computes with in pytest's processes"
-    )
+    parser.addoption("--without-keras", action="store_true", help="a test that imports Keras into pytest's process fails")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     from tests import shapes
 
     shapes.install()
-    if config.getoption("--without-keras"):
-        sys.meta_path.insert(0, WithoutKeras())
 
 
-class WithoutKeras:
-    """Half of the rooms are tested without Keras, so that the processes stay small. A test that needs it is seen at once."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name in ("keras", "tensorflow", "jax", "torch"):
-            raise RuntimeError(f"{name} was imported by a test of a room that is not among KERAS in the Makefile")
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Most rooms are tested without Keras, so that their processes stay small. A test that imports it is told so at once."""
+    if item.config.getoption("--without-keras") and "keras" in sys.modules and not LARGE:
+        LARGE.append(item)
+        pytest.fail("Keras was imported by a test that is neither among BUILD nor TRAIN in the Makefile")
 
 
 @pytest.fixture
