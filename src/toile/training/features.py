@@ -148,7 +148,8 @@ def dataset_of_features(
     def part(name: str, images: Images) -> Images:
         named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
         found = cached(to_features, images.images, place(named), progress=progress)
-        return Images(cast("ImageArray", found), images.labels)  # all that follows is whole numbers' and features' alike
+        # All that follows is whole numbers' and features' alike.
+        return Images(cast("ImageArray", found), images.labels, weights=images.weights)
 
     parts = {name: part(name, images) for name, images in dataset.parts.items()}
     made = Dataset(

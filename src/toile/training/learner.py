@@ -132,7 +132,7 @@ class KerasLearner:
             self.parts.train.labels,
             batch_size=trial.recipe.batch_size,
             label_smoothing=trial.recipe.label_smoothing,
-            class_weights=recipe.class_weights(trial.recipe, self.parts.train.labels, trial.dataset.classes),
+            weights=recipe.weights(trial.recipe, self.parts.train, trial.dataset.classes),
             before=augmenting(trial.recipe.augmentation),
             prediction_model=self.whole if trial.recipe.flip_average else None,
             taught=learned,
