@@ -56,7 +56,7 @@ Numbers = Annotated[NDArray[np.float64], "_"]  # what is searched for
 # Training
 Inputs = Annotated[NDArray[Any], "images ..."]  # uint8 images, or float32 features of them
 Features = Annotated[NDArray[np.float32], "images ..."]
-ClassWeights = Annotated[NDArray[np.float32], "classes"]  # what an image counts in the loss, by its class
+ImageWeights = Annotated[NDArray[np.float32], "_"]  # what each image counts in the loss, above 0
 Order = Annotated[NDArray[np.int32], "_"]  # positions in the images, as an epoch sees them
 AtSteps = Annotated[NDArray[np.float64], "steps"]  # times in epochs, factors
 LearningRates = Annotated[NDArray[np.float32], "steps"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,11 +197,40 @@ def test_a_store_that_may_only_be_read_is_read(
     def open_(self: Path, mode: str = "r", *arguments: object, **options: object) -> object:
         return (refuse if set(mode) & set("wax+") else opened)(self, mode, *arguments, **options)
 
-    opened = Path.open
+    def low(path: str, flags: int, *arguments: object, **options: object) -> int:
+        return (refuse if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) else opened_low)(path, flags, *arguments, **options)
+
+    opened, opened_low = Path.open, os.open
+    store.work("0" * 64).mkdir()
     monkeypatch.setattr(Path, "mkdir", refuse)
     monkeypatch.setattr(Path, "open", open_)
-    for verb in ("plan", "status", "combine", "report", "compare", "show", "check"):
+    monkeypatch.setattr(os, "open", low)  # by which locks are opened
+    for verb in ("plan", "status", "combine", "report", "compare", "show", "check", "gc"):
         assert (verb, toile(verb, store, capsys)[0]) == (verb, 0)
     for verb in ("run", "pack", "ledger"):
         code, _, err = toile(verb, store, capsys)
         assert (verb, code) == (verb, 1) and "Read-only file system" in err and err.count("\n") <= 2
+
+
+def test_a_run_that_may_not_be_read_stops_nobody_else(
+    store: Store, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of another user, in a folder that this one may not enter: even whether a file is there is not told."""
+    folder, stat = first(store), Path.stat
+
+    def stat_(self: Path, **options: object) -> os.stat_result:
+        if self.parent == folder:
+            raise PermissionError(13, "Permission denied", str(self))
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", stat_)
+    for verb in VERBS.keys() - {"ledger"}:  # which asks for other studies
+        code, _, err = toile(verb, store, capsys)
+        assert (verb, code) == (verb, int(verb in ("run", "combine", "compare", "show", "check")))
+        if verb not in ("gc", "check"):
+            assert (
+                f"{folder.name}/manifest.json is damaged: it cannot be read: Permission denied; it has to be made readable"
+                in err
+            )
+        assert "--repair" not in err and "Traceback" not in err
+    assert folder.is_dir()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,6 +112,32 @@ def test_garbage_is_removed_and_runs_stay(store: Store) -> None:
     assert store.unfinished() == [] and list(store.trash_folder.iterdir()) == []
     assert store.runs() == [kept] and kept.damages() == []
     assert is_free(store, OTHER)
+
+
+def test_what_may_only_be_read_is_listed_as_what_may_be_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = [make_trial(seed=seed) for seed in range(3)]
+    held, claimed, left = (one.fingerprint for one in trials)
+    store.prepare()
+    store.claims.holds_folder.mkdir()
+    (store.claims.holds_folder / "dead.json").write_text(json.dumps({left: NEEDS}))  # whose holder was killed
+    for name in ("dead.lock", f"../work/{left}.lock"):
+        (store.claims.holds_folder / name).touch()
+    with store.hold(trials[:1]), store.claim(claimed):
+        for fingerprint in (held, left):
+            store.work(fingerprint).mkdir()
+        expected = garbage.found(store)
+        with monkeypatch.context() as patch:
+            patch.setattr("filelock._unix.os", SimpleNamespace(**{**vars(os), "open": refused}))
+            assert garbage.found(store) == expected == [store.work(left)]
+            assert store.claims.is_free(left) and not store.claims.is_free(claimed)
+            patch.setitem(sys.modules, "fcntl", None)  # where the system cannot say, somebody may be at work
+            assert garbage.found(store) == [] and not store.claims.is_free(left)
+            with pytest.raises(OSError, match="Read-only"):
+                garbage.remove(store)
+
+
+def refused(path: str, *_: object) -> int:
+    raise OSError(30, "Read-only file system", path)
 
 
 def test_what_was_set_aside_is_garbage(store: Store) -> None:

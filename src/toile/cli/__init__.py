@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
         say(f"toile: {error}")
         sys.exit(2)
     except Damaged as error:
-        say(f"toile: {error}; `toile check --repair` sets aside what is damaged, and `toile run` makes it anew")
+        say(f"toile: {error.advised('`toile check --repair` sets aside what is damaged, and `toile run` makes it anew')}")
         sys.exit(1)
     except ToileError as error:
         say(f"toile: {error}")

@@ -94,5 +94,6 @@ def check(*, store: Path | None = None, repair: Annotated[bool, Parameter(negati
     else:
         print_checked(found)
     if damaged := sum(one.state == "damaged" for one in found):
-        hint = "" if repair else "; `toile check --repair` sets it aside, and `toile run` makes it anew"
+        movable = any(error.movable for one in found for error in one.damages)
+        hint = "; `toile check --repair` sets it aside, and `toile run` makes it anew" if movable and not repair else ""
         raise ToileError(f"{damaged:,} of {len(found):,} things in {Store.at(store).root} are damaged{hint}")

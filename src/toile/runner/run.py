@@ -130,7 +130,7 @@ def _damaged(plan: Plan, only: Iterable[str]) -> dict[str, str]:
     """What is wrong with stored runs of the trials that are asked for. They are neither believed nor replaced unasked."""
     found = {planned.fingerprint: plan.store.damaged(planned.fingerprint) for planned in plan.matching(only)}
     hint = "`toile check --repair` sets the run aside; then the same command trains it anew"
-    return {fingerprint: f"{error}; {hint}" for fingerprint, error in found.items() if error}
+    return {fingerprint: error.advised(hint) for fingerprint, error in found.items() if error}
 
 
 def _ended(trained: list[PlannedTrial], errors: dict[str, str], plan: Plan) -> list[str]:

@@ -104,8 +104,12 @@ def _run(contradictions: Contradictions, run: Run) -> Checked:
 def _later(store: Store) -> Iterator[Checked]:
     """Figures that runs got later. Damaged ones are set aside alone: the run itself is whole, and gets them again."""
     for run in store.runs():
-        if (path := run.folder / LATER).exists():
-            yield Checked("later figures", path, _raised(run.check_later))
+        try:
+            there = checked.is_there(run.folder / LATER)
+        except Damaged:
+            continue  # the run itself is said to be
+        if there:
+            yield Checked("later figures", run.folder / LATER, _raised(run.check_later))
 
 
 def _check_zip(path: Path) -> None:
@@ -136,22 +140,21 @@ def _weights(store: Store) -> Iterator[Checked]:
 
 def _features(store: Store) -> Iterator[Checked]:
     for folder in _entries(store.features_folder):
-        if (path := folder / "features.npy").exists():
-            try:
+        try:
+            if checked.is_there(path := folder / "features.npy"):
                 _, hashed = sealed.array(path)
                 yield Checked("features", folder, unchecked="" if hashed else "they are of before features had a hash")
-            except Damaged as error:
-                yield Checked("features", folder, (error,))
+        except Damaged as error:
+            yield Checked("features", folder, (error,))
 
 
 def _work(store: Store) -> Iterator[Checked]:
     for fingerprint in store.unfinished():
         path = store.work(fingerprint) / "checkpoint.npz"
-        try:
-            with store.claims.of(fingerprint).acquire(timeout=0):
-                damages = _raised(lambda path=path: sealed.check(path)) if path.exists() else ()
-        except Timeout:
-            continue  # who works there looks at the checkpoint himself before he believes it
+        with store.claims.idle(fingerprint) as idle:
+            if not idle:
+                continue  # who works there looks at the checkpoint himself before he believes it
+            damages = _raised(lambda path=path: checked.is_there(path) and sealed.check(path))
         yield Checked("work", path.parent, damages)
 
 

@@ -29,6 +29,10 @@ class Damaged(ToileError):
         super().__init__(f"{path} is damaged: {why}")
         self.path, self.why, self.movable = path, why, movable
 
+    def advised(self, mend: str) -> str:
+        """The message, and what mends it: `mend`, if the file is to be set aside."""
+        return f"{self}; {mend if self.movable else 'it has to be made readable'}"
+
 
 def sha256(path: Path) -> str:
     """Of a file's content, 64 hexadecimal digits; read a piece at a time."""
@@ -65,6 +69,21 @@ def check_plain(path: Path) -> None:
         raise lost(path, error) from None
     if not stat.S_ISREG(mode):
         raise Damaged(path, "it is no file")
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file.
+
+    Raises:
+        Damaged: the system does not say, as of what lies in a folder that may not be read.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise lost(path, error) from None
+    return True
 
 
 def compare(path: Path, found: str, expected: str | None) -> None:
@@ -135,7 +154,8 @@ def say(text: str) -> None:
 
 def say_left_out(fingerprint: str, error: Damaged) -> None:
     """Name a run that is damaged, and what to do about it."""
-    say(f"run {fingerprint[:12]} is left out: {error}; `toile check --repair` sets it aside, and `toile run` trains it anew")
+    what = error.advised("`toile check --repair` sets it aside, and `toile run` trains it anew")
+    say(f"run {fingerprint[:12]} is left out: {what}")
 
 
 def _is_table(value: object) -> TypeGuard[dict[str, Any]]:

@@ -23,6 +23,9 @@ How a beginning (B) and a cleaning (G) can meet:
 - G is killed. What it had renamed lies in `trash/`, which is deleted by the next.
 - Two G. The second waits for the first.
 
+In a store that may only be read no lock can be taken, and nobody can begin. There one asks whether a lock is had, which needs
+no writing, and lists what is no longer needed without being sure that it stays so.
+
 The lock file of a claim is never deleted. Who had opened it to wait would get a lock that no newcomer sees, and two would hold
 the same claim; so there remains an empty file of each trial. The lock of a hold is nobody's to wait for, and goes with it.
 """
@@ -31,7 +34,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +67,14 @@ class Claims:
         """The lock over all others, as a context. Not to be asked for by who has it: it would wait for itself."""
         return FileLock(self.root / "lock")
 
+    @contextmanager
+    def looking(self) -> Generator[None]:
+        """The short lock for who only looks, and so goes without it where nothing can be written."""
+        with ExitStack() as had:
+            with suppress(OSError):
+                had.enter_context(self.short())
+            yield
+
     def of(self, fingerprint: str) -> FileLock:
         """The lock of a claim."""
         return FileLock(self.work / f"{fingerprint}.lock")
@@ -91,7 +102,7 @@ class Claims:
         lock = FileLock(path.with_suffix(".lock"))
         named = {trial.fingerprint: needs(trial.model_dump()) for trial in trials}
         with self.short():
-            self._forget_the_dead()
+            self.forget_the_dead()
             lock.acquire(timeout=0)
             try:
                 checked.write_json(path, named)
@@ -110,21 +121,25 @@ class Claims:
         Raises:
             Damaged: a hold does not say what it needs. (It was written by a process that runs; so this is a broken disk.)
         """
-        self._forget_the_dead()
         found: dict[str, Needs] = {}
         for path in self.holds_folder.glob("*.json"):
-            found |= checked.read_json(path)[0]
+            with _idle(path.with_suffix(".lock")) as dead:
+                found |= {} if dead else checked.read_json(path)[0]
         return found
+
+    @contextmanager
+    def idle(self, fingerprint: str) -> Generator[bool]:
+        """Whether nobody has the claim. Where it can be had, nobody gets it meanwhile."""
+        with _idle(self.work / f"{fingerprint}.lock") as free:
+            yield free
 
     def is_free(self, fingerprint: str) -> bool:
         """Whether nobody has the claim."""
-        try:
-            with self.of(fingerprint).acquire(timeout=0):
-                return True
-        except Timeout:
-            return False
+        with self.idle(fingerprint) as free:
+            return free
 
-    def _forget_the_dead(self) -> None:
+    def forget_the_dead(self) -> None:
+        """Delete what killed processes held. To be called under the short lock."""
         for path in self.holds_folder.glob("*.lock"):
             lock = FileLock(path)
             with suppress(Timeout):
@@ -135,3 +150,31 @@ class Claims:
         path.unlink(missing_ok=True)
         lock.release()
         path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+@contextmanager
+def _idle(path: Path) -> Generator[bool]:
+    """Whether nobody has a lock; it is had meanwhile, where it can be."""
+    with ExitStack() as had:
+        try:
+            had.enter_context(FileLock(path).acquire(timeout=0))
+            free = True
+        except Timeout:
+            free = False
+        except OSError:
+            free = _is_unlocked(path)
+        yield free
+
+
+def _is_unlocked(path: Path) -> bool:
+    """Whether nobody has the lock of a file that may only be read. Where the system cannot say, somebody may."""
+    try:
+        import fcntl
+
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return True
+    except FileNotFoundError:
+        return True
+    except (OSError, ImportError):
+        return False

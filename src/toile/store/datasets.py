@@ -57,7 +57,7 @@ def asked(folder: Path) -> dict[str, Any]:
     """What words meant, by a specification's JSON: `content`, and what `Dataset.about` gives, with `classes` for
     `class_names`; and a `listing` of the files. Damaged, it counts as empty."""
     try:
-        return checked.read_json(folder / ASKED)[0] if (folder / ASKED).exists() else {}
+        return checked.read_json(folder / ASKED)[0] if checked.is_there(folder / ASKED) else {}
     except Damaged as error:
         checked.say(f"{error}; what is asked for is read from its source")
         return {}

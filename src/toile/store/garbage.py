@@ -35,7 +35,7 @@ def found(store: Store) -> list[Path]:
     and what an earlier cleaning did not finish."""
     if not store.root.is_dir():
         return []
-    with store.claims.short():
+    with store.claims.looking():
         return _found(store)
 
 
@@ -45,6 +45,7 @@ def remove(store: Store) -> list[Path]:
         return []
     gone: list[Path] = []
     with store.claims.short():
+        store.claims.forget_the_dead()
         for path in _found(store):
             if path.parent == store.trash_folder:
                 gone.append(path)

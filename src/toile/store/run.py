@@ -62,7 +62,7 @@ class Run:
     def manifest(self) -> dict[str, str] | None:
         """The SHA-256 of each file by name; None where the run is of before manifests."""
         path = self.folder / MANIFEST
-        if not path.exists():
+        if not checked.is_there(path):
             return None
         found, own = checked.read_json(path)
         files = found.get("files")
@@ -73,7 +73,10 @@ class Run:
     @property
     def model_path(self) -> Path:
         """Where the model is, `model.keras` or `model.skops`. Who loads it takes `model`."""
-        names = [name for name in MODELS if (self.folder / name).is_file()]
+        try:
+            names = [name for name in MODELS if (self.folder / name).is_file()]
+        except OSError as error:
+            raise checked.lost(self.folder, error) from None
         if not names:
             raise Damaged(self.folder / MODELS[0], "it is missing")
         return self.folder / names[0]
@@ -131,7 +134,7 @@ class Run:
             Damaged: they are not what was written.
         """
         path = self.folder / LATER
-        if not path.exists():
+        if not checked.is_there(path):
             return {}
         found, own = checked.read_json(path)
         if not own or found.get("fingerprint") != self.fingerprint:
