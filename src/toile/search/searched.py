@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from toile.errors import Misuse
 from toile.runner.plan import Plan, PlannedTrial
 from toile.runner.progress import duration
+from toile.search import possible
 from toile.search.estimate import Estimate
 from toile.search.walk import Walk
 from toile.study.committee import CommitteeSpec
+from toile.study.file import StudyError
 
 # The committee of all that was trained, and what its candidates are called.
 COMMITTEE, CANDIDATES = "search-committee", "search [0-9]*"
@@ -33,22 +35,33 @@ class Searched(Plan):
         return Estimate(self)
 
     def checked(self) -> Searched:
-        """The plan itself, if every split can be cut and something can be trained within the budget."""
+        """The plan itself, if every split can be cut, all of the space can be trained, and the budget is enough for something.
+
+        Raises:
+            StudyError: what is wrong, all at once.
+        """
         super().checked()
-        self._affordable()
+        if wrong := [*possible.impossible(self.own, self.walk.space), *self._too_little()]:
+            raise StudyError(self.reference, wrong)
         return self
 
-    def _affordable(self) -> None:
-        spec, open_ = self.walk.spec, self.walk.advance()
-        if any(self.walk.outcomes) or not open_:
+    def _too_little(self) -> Iterator[str]:
+        """Budgets that nothing can be trained in: a training in `minutes`, or a proposal with all its seeds and folds in
+        `core_seconds`. Of a search that has begun nothing is asked."""
+        open_ = self.walk.advance()
+        if any(one and one.seconds for one in self.walk.outcomes) or not open_:
             return
-        for key, factor in (("minutes", 60.0), ("core_seconds", 1.0)):
-            budget = getattr(spec, key)
-            least = min(self.estimate.seconds(one, self.walk.before(i)) for i in open_ for one in self.walk.trials(i))
-            if budget is not None and least > factor * budget:
-                raise Misuse(
-                    f"search.{key} = {budget:g} is less than one training takes, which is about {duration(least)}; give more, "
-                    f"or search with fewer images or epochs (--fraction, --epochs-scale)"
+        trainings = [[self.estimate.seconds(one) for one in self.walk.trials(i)] for i in open_]
+        least = {
+            "minutes": (min(map(min, trainings)), 60.0, "one training takes"),
+            "core_seconds": (min(map(sum, trainings)), 1.0, "one proposal takes with all its seeds and folds"),
+        }
+        for key, (seconds, factor, what) in least.items():
+            budget = getattr(self.walk.spec, key)
+            if budget is not None and seconds > factor * budget:
+                yield (
+                    f"search.{key}: {budget:g} is less than {what}, which is about {duration(seconds)}; give more, "
+                    "or search with fewer images or epochs (--fraction, --epochs-scale)"
                 )
 
 
