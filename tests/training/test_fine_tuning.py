@@ -28,6 +28,7 @@ from toile.models.architectures import transfer
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.trial import Trial
+from toile.training import division
 from toile.workers.infer import infer
 
 SMALL = {"backbone": "mobilenet", "alpha": 0.25, "weights": "none"}
@@ -75,6 +76,33 @@ def test_batch_normalisation_is_in_inference_mode_while_the_rest_learns() -> Non
     np.testing.assert_allclose(as_trained, as_asked, atol=1e-6)
     after = [np.asarray(one) for one in model.get_layer("backbone").non_trainable_variables]
     assert len(before) == 4 * 27 and all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "unfreeze", "behind"),
+    [
+        ("mobilenet", "last-stage", "conv_pad_12"),
+        ("mobilenet", 1, "conv_dw_13_relu"),
+        ("resnet50", "last-stage", "conv4_block6_out"),
+        ("resnet50", 2, "conv5_block2_out"),  # its last block has a shortcut around the layer before those two
+        ("densenet121", 3, "conv5_block14_concat"),
+    ],
+)
+def test_what_is_frozen_is_cut_off_where_the_rest_sees_one_output_of_it(name: str, unfreeze: Any, behind: str) -> None:
+    model = build(backbone=name, alpha=0.25 if name == "mobilenet" else 1.0, unfreeze=unfreeze)
+    at = division.cut(model, 1000)
+    assert at.name == behind
+    to_features, head = division.divide(model, at)
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
+    np.testing.assert_allclose(head(to_features(images), training=True), model(images, training=False), atol=1e-6)
+    assert [id(one) for one in head.trainable_variables] == [id(one) for one in model.trainable_variables]
+
+
+def test_there_is_no_cut_where_all_learns_nor_where_feature_maps_would_fill_the_memory() -> None:
+    assert division.cut(build(unfreeze="all"), 1) is None
+    model = build(unfreeze="last-stage", size=64)
+    maps = 4 * 5 * 5 * 128  # bytes of one image's, with the padding of the next layer
+    assert division.cut(model, 2**30 // maps) is not None and division.cut(model, 2**30 // maps + 1) is None
 
 
 # What a study may say
@@ -158,6 +186,7 @@ def test_its_stored_model_has_what_was_learned_and_says_what_the_run_says(run: R
         if any(not np.array_equal(a, b) for a, b in zip(layer.get_weights(), other.get_weights(), strict=True))
     ]  # fmt: skip
     assert changed == ["conv_dw_13", "conv_pw_13"]
+    assert run.provenance["seconds"]["backbone"] > 0
     assert run.provenance["trainable_parameters"] == LEARNED
     assert run.provenance["parameters"] == backbones.BACKBONES["mobilenet"].count(0.25) + 256 * 10 + 10
 

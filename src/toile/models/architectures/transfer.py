@@ -23,7 +23,7 @@ REVISION = 1
 # What a test that must not use the network builds this architecture with.
 WITHOUT_NETWORK = {"weights": "none"}
 # Options that change nothing about the features.
-HEAD_OPTIONS = ("dense", "dense_dropout", "activation")
+HEAD_OPTIONS = ("dense", "dense_dropout", "activation", "backbone_learning_rate_multiplier")
 
 Unfreeze = Literal["none", "last-stage", "all"] | Count
 _MULTIPLIER = 0.1
@@ -144,6 +144,20 @@ def check(options: dict[str, Any], image_shape: tuple[int, int, int] | None = No
             f"backbone_learning_rate_multiplier = {multiplier:g} is for what learns of a backbone, and nothing of this one "
             'does: say unfreeze = "last-stage", "all" or a number of layers, or leave it out'
         )
+
+
+def work(options: dict[str, Any]) -> tuple[float, float]:
+    """Multiplications of one image through what of the backbone is frozen, and through what learns; the head's are few.
+
+    As if all its layers took as long, which those of most stages do.
+
+    Args:
+        options: as `toile.models.architectures.complete` gives them.
+    """
+    known = applications.BACKBONES[options["backbone"]]
+    whole = known.work(options["alpha"], options["size"])
+    learning = whole * known.unfrozen(options.get("unfreeze", "none")) / known.layers
+    return whole - learning, learning
 
 
 def weights_content(options: dict[str, Any]) -> str | None:
