@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 # Images and their labels
 ImageArray = Annotated[NDArray[np.uint8], "images height width channels"]  # 0..255
+PartImages = Annotated[NDArray[np.uint8], "_ height width channels"]  # of one of several parts, or some of them
 Pixels = Annotated[NDArray[np.uint8], "height width channels"]  # of one image
 Grey = Annotated[NDArray[np.uint8], "images height width"]
 Deep = Annotated[NDArray[np.float64], "height width"]  # numbers of more than 8 bits
@@ -59,7 +60,7 @@ Numbers = Annotated[NDArray[np.float64], "_"]  # what is searched for
 # Training
 Inputs = Annotated[NDArray[Any], "images ..."]  # uint8 images, or float32 features of them
 Features = Annotated[NDArray[np.float32], "images ..."]
-ClassWeights = Annotated[NDArray[np.float32], "classes"]  # what an image counts in the loss, by its class
+ImageWeights = Annotated[NDArray[np.float32], "_"]  # what each image counts in the loss, above 0
 Order = Annotated[NDArray[np.int32], "_"]  # positions in the images, as an epoch sees them
 AtSteps = Annotated[NDArray[np.float64], "steps"]  # times in epochs, factors
 LearningRates = Annotated[NDArray[np.float32], "steps"]

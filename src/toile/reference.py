@@ -157,8 +157,11 @@ def _architectures() -> Iterator[Choice]:
         module = architectures.load(name)
         arguments = docstring_parser.parse(module.build.__doc__, style=docstring_parser.DocstringStyle.GOOGLE).params
         about = {argument.arg_name: " ".join((argument.description or "").split()) for argument in arguments}
-        found = list(keys(architectures.options_model(name), about))
-        example = {"name": name, **architectures.complete(name, asked.get(name, {}))}
+        model = architectures.options_model(name)
+        found = list(keys(model, about))
+        # Some are left out of the complete options at their defaults.
+        defaults = {key: field.default for key, field in model.model_fields.items()}
+        example = {"name": name, **defaults, **architectures.complete(name, asked.get(name, {}))}
         yield Choice(name, _sentence(module.__doc__), found, example, architectures.learner(name))
 
 

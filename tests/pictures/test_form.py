@@ -26,6 +26,7 @@ FORMS = st.builds(
     fit=st.sampled_from(["pad", "crop", "stretch"]),
     ground=st.sampled_from([None, "white", "black"]),
     full=st.none() | st.sampled_from([1.0, 4095.0, 65535]),
+    fractions=st.none() | st.sampled_from([1.0, 255.0]),
     upright=st.booleans(),
     own=st.lists(SIZES, max_size=2).map(tuple),
     guess=st.none() | GUESSES,

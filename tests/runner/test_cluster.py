@@ -20,7 +20,7 @@ from distributed import Client, LocalCluster, get_worker
 
 from tests.runner.fixture import by_name, four, in_process_cluster, kinds, line, make_plan
 from tests.store.fixture import fill
-from tests.training.fixture import assert_same_result, make_store
+from tests.training.fixture import assert_same_result, make_store, train_elsewhere
 from toile.cli import main
 from toile.errors import Misuse, ToileError
 from toile.runner import cluster, remote
@@ -31,7 +31,6 @@ from toile.runner.jobs import Job, jobs
 from toile.runner.needs import Need
 from toile.runner.run import TrialsFailed, executor_named, run
 from toile.store.store import Store
-from toile.training.train import train
 
 
 @pytest.fixture
@@ -68,6 +67,7 @@ def kill(address: str, worker: str) -> None:
 # Real workers
 
 
+@pytest.mark.slow
 def test_study_with_a_worker_killed_in_the_middle_of_a_trial_is_as_trained_here(tmp_path, processes, monkeypatch):
     architecture = {"name": "mlp", "hidden": [8], "dropout": 0.2}
     plan = make_plan(
@@ -103,7 +103,7 @@ def test_study_with_a_worker_killed_in_the_middle_of_a_trial_is_as_trained_here(
     assert [run.fingerprint for run in scratch.runs()] == [by_name(plan)["parent"]]
     here = make_store(tmp_path / "here")
     for one in sorted(plan.trials, key=lambda one: one.name == "child"):
-        train(one.trial, here, threads=1, say=lambda event, **fields: None)
+        train_elsewhere(one.trial, here)
         assert_same_result(plan.store, here, one.trial)
 
 

@@ -10,6 +10,8 @@ from tests.runner.fixture import keep_run, line, make_plan
 from tests.training.fixture import make_store
 from toile.data.errors import DataError
 from toile.errors import Misuse
+from toile.models.applications import BACKBONES
+from toile.runner import plan as plans
 from toile.runner import show
 from toile.store.store import Store
 from toile.study.spec import SplitSpec
@@ -219,6 +221,20 @@ def test_larger_models_take_longer(store):
     small, large = make_plan(store, line("small", 9, SMALL), line("large", 9, LARGE)).trials
     plan = make_plan(store, line("small", 9, SMALL), line("large", 9, LARGE))
     assert plan.seconds(small) < plan.seconds(large)
+
+
+def test_more_of_a_backbone_that_learns_takes_longer_and_what_is_frozen_is_passed_once_or_in_every_epoch(store):
+    backbone = {"name": "transfer", "backbone": "vgg16", "weights": "none", "size": 64}
+    ways = [backbone, *({**backbone, "unfreeze": what} for what in (1, "last-stage", "all"))]
+    lines = [line(str(number), 10, way) for number, way in enumerate(ways)]
+    varied = [line(f"{number} varied", 10, way, {"augmentation": {}}) for number, way in enumerate(ways)]
+    plan = make_plan(store, *lines, *varied)
+    same, other = ([plan.seconds(one) for one in plan.trials][at:][:4] for at in (0, 4))
+    assert same == sorted(set(same)) and other == sorted(set(other))
+    # Of all 260 images once, or of the 160 that train ten times.
+    once = BACKBONES["vgg16"].work(1.0, 64) * 2 / plans._OPERATIONS_PER_SECOND
+    assert other[0] - same[0] == pytest.approx((10 * 160 - 260) * once)
+    assert other[3] == pytest.approx(same[3]), "nothing of it is frozen"
 
 
 def test_estimates_use_the_speed_of_stored_runs_of_their_like(store):

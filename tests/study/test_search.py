@@ -9,9 +9,12 @@ import pytest
 
 from toile import studies
 from toile.search import samplers
-from toile.study.file import StudyError, parse
+from toile.study.file import Catalogue, StudyError, parse
 
 CATALOGUE = replace(studies.catalogue(), lacking={})
+WITHOUT_TORCH = replace(
+    CATALOGUE, lacking={"gp": "the sampler 'gp' needs the extra 'torch': pip install 'toile-workbench[torch]'"}
+)
 HEAD = 'title = "a"\ndataset = "digits"\n'
 GOOD = (
     HEAD
@@ -68,12 +71,35 @@ ONE_MISTAKE = {
     HEAD + "[search]\ntrials = 5\n[search.space]\nrecipe.batch_size = [32]": (
         "search.space: the architectures are missing: architecture.name = [names]"
     ),
+    HEAD + "[search]\ntrials = 5\n[search.space]\n": "search.space: at least 1 value is wanted, got {}",
+    HEAD + "[search]\ntrials = 5\n": "search.space: is missing",
+    HEAD + '[search]\ntrials = 5\n[search.space]\narchitecture.name = ["logistic-regression"]\nrecipe.batch_size = [32]': (
+        "search.space.recipe.batch_size: classical models have no recipe, and the space has no other here: logistic-regression"
+    ),
+    search('recipe.teacher = ["a"]'): "search.space.recipe.teacher: trials of a search learn from no committee",
+    search(
+        before=HEAD + 'recipe.teacher = "t"\n',
+        after='[[trial]]\nname = "a"\narchitecture = "mlp"\n[[committee]]\nname = "t"\nmembers = ["a"]',
+    ): "recipe.teacher: trials of a search learn from no committee; name the",
+    # CMA-ES knows numbers alone, and only those that every proposal has.
+    search("architecture.dropout = { low = 0.0, high = 0.5 }", head='trials = 5\nsampler = "cma-es"'): (
+        'search.sampler: "cma-es" wants at least two ranges that every proposal has, and the space has architecture.dropout'
+    ),
+    search("architecture.dropout = { low = 0.0, high = 0.5 }\nrecipe.batch_size = { low = 8, high = 64 }\n"
+           "[search.when.cnn]\nrecipe.batch_size = { low = 8, high = 32 }", head='trials = 5\nsampler = "cma-es"'): (
+        'search.sampler: "cma-es" wants at least two ranges that every proposal has, and the space has architecture.dropout'
+    ),
+    search('recipe.optimizer.name = ["adam", "sgd"]\nrecipe.optimizer.learning_rate = { low = 0.01, high = 0.1 }\n'
+           "recipe.optimizer.momentum = { low = 0.1, high = 0.9 }", head='trials = 5\nsampler = "cma-es"'): (
+        'search.sampler: "cma-es" wants at least two ranges that every proposal has, and the space has '
+        "recipe.optimizer.learning_rate"
+    ),
 }  # fmt: skip
 
 
-def told(text: str) -> list[str]:
+def told(text: str, catalogue: Catalogue = CATALOGUE) -> list[str]:
     with pytest.raises(StudyError) as caught:
-        parse(text, CATALOGUE)
+        parse(text, catalogue)
     return [one.split(": ", 1)[1] if one.startswith("line ") else one for one in caught.value.mistakes]
 
 
@@ -98,6 +124,29 @@ def test_all_at_once():
         "search.sampler", "search.width", "search.space.recipe.batch_size", "search.space.architecture.filtres",
         "search.space.recipe.label_smoothing",
     ]  # fmt: skip
+
+
+def test_ranges_that_every_proposal_has_are_enough_for_cma_es():
+    text = search(
+        "recipe.optimizer.learning_rate = { low = 0.01, high = 0.1 }\nrecipe.batch_size = { low = 8, high = 64 }",
+        head='trials = 5\nsampler = "cma-es"',
+    )
+    assert parse(text, CATALOGUE).search.sampler == "cma-es"
+
+
+def test_all_kinds_of_bad_input_at_once():
+    """Also where the space names no architecture, so that little can be told of the rest."""
+    head = HEAD + 'split = { validation = 0 }\n[search]\ntrials = 5\nsampler = "gp"\n[search.space]\n'
+    wrong = "architecture.fltrs = [[8]]\nrecipe.batch_size = { low = 64, high = 8 }\nrecipe.label_smoothing = []\n"
+    with_names = told(head + NAMES + wrong, WITHOUT_TORCH)
+    assert [one.split(": ")[0] for one in with_names] == [
+        "search", "search.sampler", "search.space.architecture.fltrs", "search.space.recipe.batch_size",
+        "search.space.recipe.label_smoothing",
+    ]  # fmt: skip
+    assert with_names[1] == "search.sampler: the sampler 'gp' needs the extra 'torch': pip install 'toile-workbench[torch]'"
+    assert "no architecture of the space has it: unknown option 'fltrs' (did you mean 'filters'?)" in with_names[2]
+    without = told(head + wrong, WITHOUT_TORCH)
+    assert len(without) == 5 and without[2].startswith("search.space: the architectures are missing")
 
 
 def test_a_sampler_whose_extra_is_not_there(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from tests.training.fixture import ALL_BACKENDS, OTHER_BACKENDS, STATEFUL, dataset, elsewhere, python
+from toile.data.images import Images
 from toile.models import architectures
 from toile.study.optimizers import OPTIMIZERS
 from toile.study.spec import RecipeSpec
@@ -44,6 +46,7 @@ CASES = {
     "clipped": ("mlp", PLAIN, {"optimizer": {"name": "adam", "global_clipnorm": 0.1}}),
     "class weights": ("cnn", NORM, {"optimizer": "sgd", "label_smoothing": 0.1, "class_weight": [0.5] * 5 + [1, 2, 3, 4, 5]}),
     "balanced": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "momentum": 0.9}, "class_weight": "balanced"}),
+    "sample weights": ("cnn", NORM, {"optimizer": "sgd", "label_smoothing": 0.1, "sample_weight": True}),
     "accumulated": ("mlp", PLAIN, {"optimizer": {"name": "sgd", "gradient_accumulation_steps": 2}}),
 }
 # Not among those, for Keras's `fit` knows no teacher.
@@ -63,7 +66,16 @@ def prepared(case: str) -> tuple[Any, RecipeSpec]:
     architecture, options, asked = STUDENT if case == "student" else CASES[case]
     keras.utils.set_random_seed(3)
     model = architectures.build(architecture, dataset().image_shape, dataset().classes, options)
-    return model, RecipeSpec.model_validate({"batch_size": BATCH, **asked})
+    recipe_asked = {key: value for key, value in asked.items() if key != "sample_weight"}
+    return model, RecipeSpec.model_validate({"batch_size": BATCH, **recipe_asked})
+
+
+def training_images(case: str) -> Images:
+    """With weights, if the case has some: they are no part of a recipe."""
+    train = dataset().train
+    if "sample_weight" not in (STUDENT if case == "student" else CASES[case])[2]:
+        return train
+    return replace(train, weights=np.random.default_rng(2).uniform(0.1, 3, len(train)).astype(np.float32))
 
 
 def one_epoch(case: str, backend: str, weights: list[np.ndarray] | None = None) -> tuple[Any, Sums, np.ndarray]:
@@ -71,11 +83,11 @@ def one_epoch(case: str, backend: str, weights: list[np.ndarray] | None = None) 
     model, spec = prepared(case)
     if weights is not None:
         model.set_weights(weights)
-    train = dataset().train
+    train = training_images(case)
     learner = engine(
         backend, model, recipe.optimizer(spec), train.images, train.labels,
         batch_size=BATCH, label_smoothing=spec.label_smoothing, taught=teacher() if case == "student" else None,
-        class_weights=recipe.class_weights(spec, train.labels, dataset().classes),
+        weights=recipe.weights(spec, train, dataset().classes),
     )  # fmt: skip
     steps = recipe.steps_per_epoch(len(train), BATCH)
     sums = learner.epoch(recipe.order(0, 0, len(train)), recipe.learning_rates(spec, 0, steps))
@@ -95,13 +107,15 @@ def fitted(case: str) -> tuple[Any, dict[str, float]]:
         keras.losses.CategoricalCrossentropy(label_smoothing=spec.label_smoothing),
         metrics=["accuracy", keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall")],
     )
-    train = dataset().train[recipe.order(0, 0, len(dataset().train))]
+    train = training_images(case)[recipe.order(0, 0, len(dataset().train))]
     targets = keras.utils.to_categorical(train.labels, dataset().classes)
     weights = spec.class_weight
     if weights == "balanced":
         weights = compute_class_weight("balanced", classes=np.arange(dataset().classes), y=train.labels)
     weights = None if weights is None else {label: float(weight) for label, weight in enumerate(weights)}
-    history = model.fit(train.images, targets, batch_size=BATCH, shuffle=False, verbose=0, class_weight=weights)
+    history = model.fit(
+        train.images, targets, batch_size=BATCH, shuffle=False, verbose=0, class_weight=weights, sample_weight=train.weights
+    )
     return model, {name: values[0] for name, values in history.history.items()}
 
 
@@ -183,7 +197,8 @@ def test_figures_are_shares_of_images():
 # Backends, each in one process of its own for all its cases.
 
 SHARED_CASES = (
-    "adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss", "class weights", "student",
+    "adam", "momentum", "residual", "muon", "l2 penalty", "label smoothing", "scaled loss", "class weights", "sample weights",
+    "student",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import pytest
 
 import toile
 from toile.training.optimizers.fused_updates import fuse_updates
+from toile.training.optimizers.multipliers import multiply_learning_rates
 from toile.training.optimizers.muon import ConvolutionMuon
 
 TRIED = "3.15.1"
@@ -26,6 +27,11 @@ ROOMS = ("models", "training", "inference", "workers")
 USED = {
     "training/engines/jax.py": {"_learning_rate"},
     "training/optimizers/fused_updates.py": {"_get_variable_index", "_momentums", "_velocities"},
+    "training/optimizers/multipliers.py": {
+        "_apply_weight_decay",
+        "_backend_update_step",
+        "_get_variable_index",
+    },
     "training/optimizers/muon.py": {"_should_use_adamw"},
 }
 
@@ -85,6 +91,18 @@ def test_fused_updates(optimizer: keras.Optimizer, moments: list[str]) -> None:
     optimizer.apply([keras.ops.ones(variable.shape) for variable in variables], variables)
     assert [id(one) for one in stepped] == [id(variable.value) for variable in variables]
     assert all((variable.numpy() != 1).all() for variable in variables)
+
+
+@pytest.mark.parametrize("name", ["Adam", "Nadam", "Muon"])
+def test_multipliers(name: str) -> None:
+    """Keras asks for weight decay and an update once a step, and updates variables one by one, by their index."""
+    optimizer, variables = built(getattr(keras.optimizers, name)(weight_decay=0.1))
+    has(optimizer, "_get_variable_index", "_apply_weight_decay", "_backend_update_step", "update_step")
+    assert not hasattr(optimizer, "_parallel_update_step"), "it is PyTorch's alone"
+    variables[0].learning_rate_multiplier = 0.0
+    multiply_learning_rates(optimizer, variables)
+    optimizer.apply([keras.ops.ones(variable.shape) for variable in variables], variables)
+    assert [bool((variable.numpy() == 1).all()) for variable in variables] == [True, False, False]
 
 
 def watched(method: Callable[..., Any], asked: list[tuple[str, int]]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
+from toile.data.images import Images
 from toile.study.optimizers import OPTIMIZERS
 from toile.study.spec import EarlyStopping, RecipeSpec
 from toile.training import recipe
@@ -53,13 +54,30 @@ def test_over_epochs_all_images_of_a_large_class_are_seen():
     assert set(np.concatenate(orders)) == set(range(100)) and len({order.tobytes() for order in orders}) == 12
 
 
-@given(labels=st.lists(st.integers(0, 5), min_size=1, max_size=80).map(np.array))
-def test_balanced_weights_are_scikit_learns(labels):
-    found = recipe.class_weights(RecipeSpec(class_weight="balanced"), labels, 7)
-    theirs = compute_class_weight("balanced", classes=np.unique(labels), y=labels)
-    np.testing.assert_allclose(found[np.unique(labels)], theirs, rtol=1e-6)
-    assert found.shape == (7,) and found[6] == 1 and found.dtype == np.float32
-    assert recipe.class_weights(RecipeSpec(), labels, 7) is None
+def pictures(labels: np.ndarray, weights: np.ndarray | None = None) -> Images:
+    return Images(np.zeros((len(labels), 1, 1, 1), np.uint8), labels, weights=weights)
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 5), st.floats(0.125, 8, width=32)), min_size=1, max_size=80), weighed=st.booleans()
+)
+def test_balanced_weights_are_scikit_learns(pairs, weighed):
+    labels, own = np.array([label for label, _ in pairs]), np.array([weight for _, weight in pairs], np.float32)
+    own = own if weighed else None
+    classes = np.unique(labels)
+    found = recipe.weights(RecipeSpec(class_weight="balanced"), pictures(labels, own), 7)
+    of_class = compute_class_weight("balanced", classes=classes, y=labels, sample_weight=own)
+    np.testing.assert_allclose(found, of_class[np.searchsorted(classes, labels)] * (1 if own is None else own), rtol=1e-5)
+    assert found.dtype == np.float32
+
+
+def test_an_image_weighs_its_own_weight_times_that_of_its_class():
+    labels, own = np.array([0, 1, 1]), np.array([1, 2, 4], np.float32)
+    listed = RecipeSpec(class_weight=[3.0, 0.5])
+    assert recipe.weights(listed, pictures(labels, own), 2).tolist() == [3, 1, 2]
+    assert recipe.weights(listed, pictures(labels), 2).tolist() == [3, 0.5, 0.5]
+    assert recipe.weights(RecipeSpec(), pictures(labels, own), 2) is own
+    assert recipe.weights(RecipeSpec(), pictures(labels), 2) is None
 
 
 @given(seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 10_000), count=st.integers(0, 6))

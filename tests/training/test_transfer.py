@@ -21,7 +21,7 @@ from toile.models import architectures, backbones
 from toile.models.architectures import transfer
 from toile.store.store import Store
 from toile.study.spec import RecipeSpec, SplitSpec
-from toile.training import features, recipe, record
+from toile.training import division, features, recipe, record
 from toile.training.checkpoint import Progress
 from toile.training.engines import engine
 
@@ -35,6 +35,13 @@ def build(shape: tuple[int, int, int] = SHAPE, **options: Any) -> Any:
 
 def complete(**options: Any) -> dict[str, Any]:
     return architectures.complete("transfer", {**SMALL, **options})
+
+
+def divide(model: Any) -> tuple[Any, Any]:
+    """A model with a frozen backbone, in two."""
+    at = division.cut(model, 1)
+    assert at is model.get_layer("features")
+    return division.divide(model, at)
 
 
 def some_images(count: int, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
@@ -139,7 +146,7 @@ def say_the_same_in_training(name: str) -> None:
     """Neither batch normalisation nor dropout (EfficientNet's skip connections) may notice that the head trains."""
     model = build(backbone=name, alpha=1.0)
     images = some_images(4)
-    cut = features.divide(model)[0]
+    cut = divide(model)[0]
     np.testing.assert_allclose(np.asarray(cut(images, training=True)), np.asarray(cut(images, training=False)), rtol=1e-5)
 
 
@@ -347,7 +354,7 @@ def test_content_of_weights_decides_and_their_path_does_not(tmp_path, weights_fi
 
 def test_divided_model_is_the_model():
     model, images = settled(), some_images(20)
-    to_features, head = features.divide(model)
+    to_features, head = divide(model)
     expected = np.asarray(model(images, training=False))
     np.testing.assert_allclose(np.asarray(head(to_features(images), training=False)), expected, atol=1e-5)
     assert [v.path for v in head.trainable_variables] == [v.path for v in model.trainable_variables]
@@ -358,9 +365,7 @@ def test_model_without_frozen_backbone_is_not_divided():
     model = build()
     model.get_layer("backbone").trainable = True
     for other in (model, architectures.build("mlp", SHAPE, CLASSES, {})):
-        assert not features.frozen(other)
-        with pytest.raises(ValueError, match='has no frozen "backbone"'):
-            features.divide(other)
+        assert division.cut(other, 1) is None
 
 
 @pytest.mark.parametrize("optimizer", [{"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}, "adam"], ids=["sgd", "adam"])
@@ -378,6 +383,7 @@ def test_training_on_features_is_training_through_the_backbone(optimizer, tmp_pa
         if on_features:
             trained, data = features.dataset_of_features(
                 model,
+                model.get_layer("features"),
                 whole,
                 partial(Store(tmp_path).features, fingerprint="f"),
                 options=complete(),
@@ -400,7 +406,7 @@ def test_training_on_features_is_training_through_the_backbone(optimizer, tmp_pa
 
 
 def test_features_are_computed_once(tmp_path):
-    to_features, _ = features.divide(settled())
+    to_features, _ = divide(settled())
     images, seen = some_images(70), []
     first = features.cached(to_features, images, tmp_path / "features", batch=32, progress=lambda *done: seen.append(done))
     assert seen == [(32, 70), (64, 70), (70, 70)]
@@ -434,7 +440,7 @@ def test_times_of_a_run_have_the_pass_through_the_backbone(tmp_path):
 
 
 def test_what_a_killed_process_left_is_no_cache(tmp_path):
-    to_features, _ = features.divide(settled())
+    to_features, _ = divide(settled())
     images = some_images(5)
     (tmp_path / "features.npy.123.tmp").write_bytes(b"half")
     (tmp_path / "features.npy").write_bytes(b"\x93NUMPY\x01\x00")
@@ -444,7 +450,7 @@ def test_what_a_killed_process_left_is_no_cache(tmp_path):
 
 
 def test_failure_leaves_nothing_behind(tmp_path):
-    to_features, _ = features.divide(settled())
+    to_features, _ = divide(settled())
 
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
@@ -456,7 +462,7 @@ def test_failure_leaves_nothing_behind(tmp_path):
 
 def test_a_piece_that_was_done_is_not_done_again(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "_PIECE", 2)
-    to_features, _ = features.divide(settled())
+    to_features, _ = divide(settled())
     images, seen = some_images(70), []
 
     def interrupt(done: int, total: int) -> None:
@@ -479,7 +485,7 @@ def test_two_processes_at_once_share_the_work(tmp_path, monkeypatch):
     from threading import Barrier, Thread
 
     monkeypatch.setattr(features, "_PIECE", 2)
-    to_features, _ = features.divide(settled())
+    to_features, _ = divide(settled())
     images, both, seen, found = some_images(70), Barrier(2), [], []
 
     def ask() -> None:
@@ -506,7 +512,7 @@ def test_two_processes_at_once_compute_once(tmp_path):
     """Who finds the lock held waits, and then finds the features."""
     from threading import Thread
 
-    to_features, _ = features.divide(settled())
+    to_features, _ = divide(settled())
     images, seen, found = some_images(40), [], []
 
     def ask() -> None:

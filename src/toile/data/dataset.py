@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from toile.arrays import Positions
 from toile.data.errors import DamagedSnapshot, DataError
 from toile.data.images import Images, LeftOut, as_names
-from toile.errors import said
+from toile.data.snapshot import RECORD, hash_of, read_array, read_record, sync_folder, write_array, write_record
 from toile.pictures.form import Form
 
 PARTS = ("train", "validation", "test")
-_RECORD = "dataset.json"
-_OWN = "sha256"
+_WEIGHTS = "train-weights.npy"
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ class Dataset:
 
     @cached_property
     def content(self) -> str:
-        """SHA-256 of all images and labels, in order. Names do not count: they decide no result."""
+        """SHA-256 of all images, labels and weights, in order. Names do not count: they decide no result."""
         digest = hashlib.sha256(b"toile dataset 1")
         # Validation images came later: without them the hash is as it was.
         for split in (self.train, self.test, *((self.validation,) if self.validation is not None else ())):
@@ -81,10 +76,14 @@ class Dataset:
             for array, dtype in ((split.images, "u1"), (split.labels, "<i8")):
                 digest.update(f"|{array.shape}{dtype}|".encode())
                 digest.update(np.ascontiguousarray(array, dtype=dtype).data)
+        if self.train.weights is not None:  # which came later too
+            digest.update(b"|weights|")
+            digest.update(np.ascontiguousarray(self.train.weights, dtype="<f4").data)
         return digest.hexdigest()
 
     def save(self, folder: Path) -> Path:
-        """Keeps a snapshot in `folder`: a .npy for the images and one for the labels of each part, and dataset.json, with
+        """Keeps a snapshot in `folder`: a .npy for the images and one for the labels of each part, one for weights, and
+        dataset.json, with
         the SHA-256 of each file and of what it says itself.
 
         The folder appears whole or not at all. One that holds the same content already is kept (only its names and its form
@@ -106,12 +105,14 @@ class Dataset:
             try:
                 part.chmod(0o755)  # mkdtemp's 0o700 would lock out those who share the store
                 for split, images in self.parts.items():
-                    _write_array(part / f"{split}-images.npy", images.images, np.uint8)
-                    _write_array(part / f"{split}-labels.npy", images.labels, np.int64)
+                    write_array(part / f"{split}-images.npy", images.images, np.uint8)
+                    write_array(part / f"{split}-labels.npy", images.labels, np.int64)
+                if self.train.weights is not None:
+                    write_array(part / _WEIGHTS, self.train.weights, np.float32)
                 if replace(self).content != self.content:  # a new one, which hashes the arrays again
                     raise DataError(f"data set {self.name!r} is not what it was: its images changed while they were read")
-                record["files"] = {path.name: _hash(path) for path in sorted(part.iterdir())}
-                _write_record(part / _RECORD, record)
+                record["files"] = {path.name: hash_of(path) for path in sorted(part.iterdir())}
+                write_record(part / RECORD, record)
                 try:
                     part.rename(folder)
                 except OSError:
@@ -119,11 +120,11 @@ class Dataset:
                     if not folder.is_dir():
                         raise
                 else:
-                    _sync_folder(folder.parent)
+                    sync_folder(folder.parent)
                     return folder
             finally:
                 shutil.rmtree(part, ignore_errors=True)
-        stored = _read_record(folder)
+        stored = read_record(folder)
         if stored["content"] != self.content:
             raise DataError(
                 f"{folder}: holds another data set ({stored['name']!r}, content {stored['content'][:12]}); "
@@ -132,7 +133,7 @@ class Dataset:
         if groupings:
             record["groupings"] = {**stored.get("groupings", {}), **groupings}
         if {**stored, **record} != stored:
-            _write_record(folder / _RECORD, {**stored, **record})
+            write_record(folder / RECORD, {**stored, **record})
         return folder
 
     def about(self) -> dict[str, Any]:
@@ -192,107 +193,34 @@ class Dataset:
             DamagedSnapshot: no snapshot, or a damaged one.
         """
         folder = Path(folder)
-        record = _read_record(folder)
+        record = read_record(folder)
         mode = "r" if mmap else None
         splits: dict[str, Images] = {}
         for split in PARTS:
             if split != "train" and not (folder / f"{split}-images.npy").exists():
                 continue
             images, labels = (
-                _read_array(folder / f"{split}-images.npy", mode),
-                _read_array(folder / f"{split}-labels.npy", None),
+                read_array(folder / f"{split}-images.npy", mode),
+                read_array(folder / f"{split}-labels.npy", None),
             )
             names = as_names(record["names"][split]) if split in record["names"] else None
             if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
                 raise DamagedSnapshot(folder, f"the {split} arrays do not belong together")
             if names is not None and len(names) != len(images):
-                raise DamagedSnapshot(folder / _RECORD, f"it has {len(names):,} names for {len(images):,} {split} images")
+                raise DamagedSnapshot(folder / RECORD, f"it has {len(names):,} names for {len(images):,} {split} images")
             splits[split] = Images(images, labels, names)
+        if (folder / _WEIGHTS).exists():
+            splits["train"] = replace(splits["train"], weights=read_array(folder / _WEIGHTS, None))
         dataset = cls(record["name"], splits["train"], splits.get("test"), (), splits.get("validation"))
         try:
             dataset = dataset._with(record.get("columns", {}), record.get("groupings", {}))
             dataset = dataset.told(record)
         except (KeyError, TypeError, ValueError) as error:
-            raise DamagedSnapshot(folder / _RECORD, f"it does not say what a data set is: {error}") from error
+            raise DamagedSnapshot(folder / RECORD, f"it does not say what a data set is: {error}") from error
         if not verify:
             dataset.__dict__["content"] = record["content"]
         elif dataset.content != record["content"]:
-            wrong = [name for name, expected in record["files"].items() if _hash(folder / name) != expected]
+            wrong = [name for name, expected in record["files"].items() if hash_of(folder / name) != expected]
             what = f"content {dataset.content[:12]}, expected {record['content'][:12]}"
             raise DamagedSnapshot(folder, f"{', '.join(wrong) or 'an array'} is not what was kept: {what}")
         return dataset
-
-
-def _read_array(path: Path, mode: Literal["r"] | None) -> NDArray[Any]:
-    try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise ValueError("it is no file")
-        return np.load(path, mmap_mode=mode, allow_pickle=False)
-    # The header of a damaged array fails in as many ways as a parser can, and its shape asks for any memory.
-    except Exception as error:
-        raise DamagedSnapshot(path, f"it cannot be read ({said(error)})") from error
-
-
-def _hash(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-def _write_array(path: Path, array: NDArray[Any], dtype: type) -> None:
-    array = np.ascontiguousarray(array, dtype=dtype)
-    try:
-        with path.open("wb") as file:
-            # What `np.save` writes; which tells of a full disk in words of its own.
-            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-            file.write(array.data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:  # an open file does not know its name
-        raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def _write_record(path: Path, record: dict[str, Any]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            json.dump({**record, _OWN: _digest(record)}, file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    """What `_write_record` wrote. Earlier ones have neither `files` nor `names` nor the hash of what they say."""
-    path = folder / _RECORD
-    try:
-        if path.exists() and not path.is_file():
-            raise ValueError("it is no file")
-        found = json.loads(path.read_text("utf-8"))
-        own = found.pop(_OWN, None)
-        record = {**found, "name": found["name"], "class_names": list(found["class_names"]), "content": found["content"]}
-        record["files"] = dict(found.get("files", {}))
-        record["names"] = {split: list(map(str, names)) for split, names in found.get("names", {}).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedSnapshot(path, f"not a stored data set; expected a folder with a {_RECORD} ({said(error)})") from error
-    if own not in (None, _digest(found)):
-        raise DamagedSnapshot(path, "it does not say what was written: its own SHA-256 differs")
-    return record
-
-
-def _digest(record: dict) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename last through a power cut; where folders cannot be opened (Windows) there is nothing to do."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -16,6 +16,7 @@ from toile.data.dataset import PARTS, Dataset
 from toile.data.errors import DataError
 from toile.data.images import Images, LeftOut, as_names
 from toile.data.limits import Budget
+from toile.pictures.decode import ImageError
 from toile.pictures.look import Wanted
 from toile.pictures.many import Many, read_many
 from toile.pictures.read import Blob
@@ -68,7 +69,10 @@ def read_files(
     both = (how.size, how.size) if isinstance(how.size, int) else how.size
     wanted = Wanted(size=both, fit=how.fit, ground=how.transparency, upright=how.upright)
     budget = Budget()
-    made = read_many([one.source for one in files], wanted, MAX_PIXELS, lambda count: budget.take(count, path))
+    try:
+        made = read_many([one.source for one in files], wanted, MAX_PIXELS, lambda count: budget.take(count, path))
+    except ImageError as error:
+        raise DataError(f"{path}: {error}") from None
     whys = {at: why.removeprefix(f"{files[at].source} ").removeprefix("is ") for at, why in sorted(made.broken.items())}
     left_out = [*strays, *(LeftOut(files[at].name, why) for at, why in whys.items())]
     if left_out and how.on_error == "stop":
@@ -95,7 +99,7 @@ def read_files(
         for part, one in dataset.parts.items()
         for at in [of_part[part]]
     }
-    return replace(dataset, form=made.form, left_out=tuple(left_out), **named)
+    return replace(dataset, form=made.form, left_out=tuple(left_out), notes=(*dataset.notes, *made.notes), **named)
 
 
 def _unread(path: Path, left_out: list[LeftOut]) -> str:

@@ -28,10 +28,15 @@ def warnings(found: dict[str, Any], dataset: Dataset, drawn: frozenset[str] = fr
     for name in PARTS:
         if found[name] is not None:
             said += _of_part(name, found)
+    return [*said, *shared(found, drawn)]
+
+
+def shared(found: dict[str, Any], drawn: frozenset[str]) -> list[str]:
+    """Those of them that are about images which two parts have in common."""
+    said = []
     for earlier, later in (("train", "validation"), ("train", "test"), ("validation", "test")):
         if (between := found[f"{earlier}_and_{later}"]) is not None:
-            images = found[later]["images"]
-            said += _across(earlier, later, between, images, later in drawn)
+            said += _across(earlier, later, between, found[later]["images"], later in drawn)
     return said
 
 
@@ -104,13 +109,15 @@ def _named(duplicates: dict[str, Any], like: str) -> str:
 
 def _reading(dataset: Dataset) -> Iterator[str]:
     """What was decided when the files were read, and might not be what their owner means."""
-    left_out, full = dataset.left_out, dataset.form.full if dataset.form else None
+    left_out, form = dataset.left_out, dataset.form
+    full, fractions = (form.full, form.fractions) if form else (None, None)
     if left_out:
         few = "; ".join(f"{one.name} ({one.why})" for one in left_out[:10])
         files = "1 file was" if len(left_out) == 1 else f"{len(left_out):,} files were"
         yield f'{files} left out, as on_error = "skip" says: {few}{" …" if len(left_out) > 10 else ""}'
-    if full is not None and full not in (1, 255, 65535):
-        yield f"pictures of more than 8 bits hold numbers up to {full:g} only, which was taken for full light"
+    for light in (full, fractions):
+        if light is not None and light not in (1, 255, 65535):
+            yield f"pictures of more than 8 bits hold numbers up to {light:g} only, which was taken for full light"
 
 
 def _taken_for_fashion(found: dict[str, Any]) -> Iterator[str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from toile.errors import ToileError
 from toile.models import backbones
+from toile.models.applications import BACKBONES
 
-# In the order in which they are wanted, with the millions of multiplications that one image of 224 pixels takes.
-_WANTED = (("vgg16", 1.0, 15_300), ("mobilenet", 1.0, 570), ("mobilenet", 0.25, 41))
+# In the order in which they are wanted.
+_WANTED = (("vgg16", 1.0), ("mobilenet", 1.0), ("mobilenet", 0.25))
 _MOST = 3e12  # multiplications in all: a minute or two of one core
 _SIDE = 64  # pixels
 
@@ -38,8 +39,7 @@ def backbone(image_shape: tuple[int, int, int], images: int) -> Found:
         images: how many it would see.
     """
     size = max(_SIDE, *image_shape[:2])
-    most = _MOST / images / (size / 224) ** 2 / 1e6
-    affordable = [(name, alpha) for name, alpha, millions in _WANTED if millions <= most] or [_WANTED[-1][:2]]
+    affordable = [one for one in _WANTED if BACKBONES[one[0]].work(one[1], size) * images <= _MOST] or [_WANTED[-1]]
     here = [one for one in affordable if backbones.imagenet_here(*one, size)]
     for name, alpha in (*here, *affordable):
         if _obtainable(name, alpha, size):

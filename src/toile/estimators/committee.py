@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone
-from sklearn.model_selection import check_cv, cross_val_predict
-from sklearn.utils import Bunch, Tags, check_random_state, get_tags
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import Bunch, Tags, _safe_indexing, check_consistent_length, check_random_state, get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, has_fit_parameter
 
-from toile.arrays import Probabilities
+from toile.arrays import Positions, Probabilities
 from toile.committee.assemble import FITS, settle
 from toile.committee.rules import RULES
 from toile.errors import Misuse, nearest
@@ -39,7 +41,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         calibration: "temperature", "vector" or "isotonic": what is done after the rule, fitted to out-of-fold probabilities
             too. None for nothing. After "log-pool" and "stack", which their own fit calibrates, it is off.
         cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them. Of a number, no more than
-            the rarest class has images.
+            the rarest class has images; with `groups` it is a StratifiedGroupKFold.
         n_jobs: members that are fitted at once, each in a process of its own; as scikit-learn has it.
         random_state: of the members that have none of their own: an integer, a RandomState, or None for others each time.
 
@@ -76,21 +78,36 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             self.members = params.pop("members")
         return self._set_params("members", **params) if self._named else super().set_params(**params)
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Fit a copy of each member to images `X` with labels `y` `(n,)`.
 
+        Args:
+            sample_weight: `(n,)`, what each image counts, from 0 up, for every member. What is fitted to out-of-fold
+                probabilities takes all images alike but those of weight 0, which it leaves out.
+            groups: `(n,)`: images of one group are held out together, by `cv` and by members whose `fit` takes `groups`.
+
         Raises:
-            InvalidParameter: members, a rule or weights that do not go together.
+            InvalidParameter: members, a rule or weights that do not go together, or a member that takes no weights.
         """
         check_classification_targets(y)
-        names, members = zip(*self._untrained(), strict=True)
+        untrained = self._untrained()
+        names, members = [name for name, _ in untrained], [member for _, member in untrained]
+        given = {"sample_weight": sample_weight, "groups": groups}
+        given = {name: _each(name, values, X) for name, values in given.items() if values is not None}
+        taken = [self._taken(name, member, given) for name, member in zip(names, members, strict=True)]
         weights: Any = self.weights
         self.weights_, self.calibration_ = weights, None
         if self._check(len(members)):
-            settled = settle(self.rule, weights, self._after, self._out_of_fold(members, X, y))
+            settled = settle(self.rule, weights, self._after, self._out_of_fold(members, X, y, taken, given))
             self.weights_, self.calibration_ = settled.weights, settled.calibration
-            names, members = ([one[i] for i in settled.members] for one in (names, members))
-        fitted: Any = Parallel(n_jobs=self.n_jobs)(delayed(_fitted)(member, X, y) for member in members)
+            names, members, taken = (
+                [names[i] for i in settled.members],
+                [members[i] for i in settled.members],
+                [taken[i] for i in settled.members],
+            )
+        fitted: Any = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fitted)(member, X, y, of) for member, of in zip(members, taken, strict=True)
+        )
         self.members_, self.named_members_ = fitted, Bunch(**dict(zip(names, fitted, strict=True)))
         self.classes_ = fitted[0].classes_
         for attribute in ("n_features_in_", "feature_names_in_"):
@@ -117,9 +134,9 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
 
     def _pairs(self) -> list[tuple[str, Any]]:
         """(name, classifier), as they were given."""
-        members: Any = [ImageClassifier() for _ in range(3)] if self.members is None else self.members
+        members: Any = [_requesting(ImageClassifier()) for _ in range(3)] if self.members is None else self.members
         pairs = members if self._named else [(f"member-{number}", member) for number, member in enumerate(members, 1)]
-        return [(name, ImageClassifier(member) if isinstance(member, str) else member) for name, member in pairs]
+        return [(name, _requesting(ImageClassifier(member)) if isinstance(member, str) else member) for name, member in pairs]
 
     def _untrained(self) -> list[tuple[str, Any]]:
         """(name, copy), each random one with a seed."""
@@ -166,20 +183,72 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         """The calibration that is fitted after the rule; None for a rule that its own fit calibrates."""
         return self.calibration if self.calibration and self.rule not in CALIBRATED_RULES else None
 
-    def _out_of_fold(self, members: Sequence[Any], X: Any, y: Any) -> list[Predictions]:
+    def _taken(self, name: str, member: Any, given: dict[str, Any]) -> dict[str, Any]:
+        """What of the metadata `given` a member's `fit` takes."""
+        if get_config()["enable_metadata_routing"]:  # then each says for itself what it requests
+            routed: Any = process_routing(self, "fit", **given)
+            return dict(routed[name].fit)
+        if "sample_weight" in given and not has_fit_parameter(member, "sample_weight"):
+            raise InvalidParameter(f"{name} takes no sample_weight: {member!r}")
+        return {key: values for key, values in given.items() if has_fit_parameter(member, key)}
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What `fit` requests of scikit-learn's metadata routing: its own, and each member's by name."""
+        router = MetadataRouter(owner=self).add_self_request(self)
+        fit = MethodMapping().add(caller="fit", callee="fit")
+        for name, member in self._pairs():
+            router.add(**{name: member}, method_mapping=fit)
+        return router
+
+    def _out_of_fold(
+        self, members: Sequence[Any], X: Any, y: Any, taken: Sequence[dict[str, Any]], given: dict[str, Any]
+    ) -> list[Predictions]:
         """What each member says of every image when it is fitted without it."""
-        y = column_or_1d(np.asarray(y), warn=True)
-        labels, counts = np.unique(y, return_inverse=True, return_counts=True)[1:]
-        count = self.cv
+        X, y = indexable(X, column_or_1d(np.asarray(y), warn=True))
+        classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
+        groups = given.get("groups")
+        count: Any = self.cv
         if isinstance(count, int):  # no more folds than the rarest class has images, so that members learn of every class
             count = max(2, min(count, counts.min()))
+            count = count if groups is None else StratifiedGroupKFold(count)
         cut: Any = check_cv(count, y, classifier=True)
-        folds = list(cut.split(X, y))
-        found: list[Any] = [
-            cross_val_predict(one, X, y, cv=folds, method="predict_proba", n_jobs=self.n_jobs) for one in members
-        ]
-        return [Predictions("out-of-fold", probabilities, labels) for probabilities in found]
+        folds = list(cut.split(X, y, groups))
+        if not np.array_equal(np.sort(np.concatenate([held for _, held in folds])), np.arange(len(y))):
+            raise InvalidParameter("each image is in one fold of cv, once; these folds are no partition")
+        jobs = [(member, of, *fold) for member, of in zip(members, taken, strict=True) for fold in folds]
+        said: Any = Parallel(n_jobs=self.n_jobs)(
+            delayed(_said)(clone(member), X, y, of, train, held) for member, of, train, held in jobs
+        )
+        found = np.zeros((len(members), len(y), len(classes)), np.float32)
+        for at, (job, (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
+            found[at // len(folds)][np.ix_(job[-1], np.searchsorted(classes, known))] = probabilities
+        counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
+        return [Predictions("out-of-fold", probabilities[counted], labels[counted]) for probabilities in found]
 
 
-def _fitted(member: Any, X: Any, y: Any) -> Any:
-    return member.fit(X, y)
+def _requesting(member: ImageClassifier) -> Any:
+    """A member that the committee itself made: where metadata is routed, it takes all that there is."""
+    if not get_config()["enable_metadata_routing"]:
+        return member
+    made: Any = member  # the method is made by scikit-learn, from the parameters of `fit`
+    return made.set_fit_request(sample_weight=True, groups=True)
+
+
+def _each(name: str, values: Any, X: Any) -> Any:
+    """Something of each image `(n,)`: weights may be one number, as scikit-learn has them."""
+    if name == "sample_weight":
+        return _check_sample_weight(values, X, ensure_non_negative=True)
+    values = column_or_1d(values)
+    check_consistent_length(X, values)
+    return values
+
+
+def _fitted(member: Any, X: Any, y: Any, taken: dict[str, Any]) -> Any:
+    return member.fit(X, y, **taken)
+
+
+def _said(member: Any, X: Any, y: Any, taken: dict[str, Any], train: Positions, held: Positions) -> tuple[Any, Any]:
+    """The labels that a member knows when it is fitted to `train`, and its probabilities of `held`."""
+    learned = {key: values[train] for key, values in taken.items()}
+    member.fit(_safe_indexing(X, train), y[train], **learned)
+    return member.classes_, member.predict_proba(_safe_indexing(X, held))

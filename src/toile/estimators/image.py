@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import tempfile
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from toile import studies
-from toile.arrays import ImageArray, Probabilities
+from toile.arrays import ImageArray, ImageWeights, Probabilities
+from toile.data.checks import full_light
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.data.images import as_names
 from toile.errors import Misuse
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.runner import plan as plans
@@ -32,15 +35,18 @@ from toile.study.mistakes import spell
 from toile.study.spec import RecipeSpec, StudySpec
 from toile.workers.resident.client import StoredModel, session
 
+_GROUPS = "groups"  # what a study's split would call them
 _SMALLEST = 8  # pixels of a side, for a network that looks at neighbours
+_FOR_SMALL = "logistic-regression"
 
 
 class ImageClassifier(ProbabilisticClassifier):
     """One of toile's architectures, trained as a trial of a study is: the same trial of `toile run` has the same result.
 
     `X` are images: `(n, height, width)`, `(n, height, width, channels)` with 1 or 3 channels, or rows of pixels
-    `(n, pixels)`. uint8 is taken as it is. Other numbers are brought to 0..255 by the smallest and the largest of the training
-    images, in 256 steps; later images are clipped to that range.
+    `(n, pixels)`. uint8 is taken as it is. Other numbers are brought to 0..255 in 256 steps: by the range 0..1 or 0..255 that a
+    file of them would be taken for, if they fill more than half of it, and else by the smallest and the largest of the
+    training images. Later images are clipped to that range.
 
     Args:
         architecture: a name that `toile list` shows; None for "cnn", and for images with a side of fewer than 8 pixels, which
@@ -108,8 +114,13 @@ class ImageClassifier(ProbabilisticClassifier):
         self.validation, self.image_shape, self.backend, self.threads = validation, image_shape, backend, threads
         self.store, self.random_state, self.verbose = store, random_state, verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Train on images `X` with labels `y` `(n,)`, numbers or strings.
+
+        Args:
+            sample_weight: `(n,)`, what each image counts in the loss, from 0 up; None where all count 1. One of weight 0
+                is left out. As with `class_weight`, the loss of a step is divided by its number of images.
+            groups: `(n,)`, numbers or strings: images of one group go into one part where `validation` is cut.
 
         Raises:
             InvalidParameter: an architecture, options or a recipe that cannot be; which says what is allowed.
@@ -120,12 +131,17 @@ class ImageClassifier(ProbabilisticClassifier):
         checked: Any = validate_data(self, rows, y)
         rows, y = checked
         check_classification_targets(y)
+        rows, y, weights, groups = _weighed(rows, y, sample_weight, groups)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"classes to tell apart are two at least; all labels are of 1 class, {self.classes_[0]!r}")
         self.image_shape_ = self._shape(given or rows.shape[1:])
-        self.pixel_range_ = None if rows.dtype == np.uint8 else (rows.min().item(), rows.max().item())
-        train = Images(self._images(rows), labels.astype(np.int64))
+        self.pixel_range_ = None if rows.dtype == np.uint8 else _pixel_range(rows)
+        columns = None if groups is None else {_GROUPS: as_names([str(group) for group in groups])}
+        train = Images(self._images(rows), labels.astype(np.int64), columns=columns, weights=weights)
+        if weights is None and self.architecture is None and self._architecture(self.image_shape_) == _FOR_SMALL:
+            # With weights it is fitted in double precision; so that these two fits are one, without any too.
+            train = replace(train, weights=np.ones(len(train), np.float32))
         # No test images: nothing is judged here. That is `score`'s, on other images.
         dataset = Dataset("images", train, train[:0], tuple(map(str, self.classes_)))
         with nullcontext(self.store) if self.store else tempfile.TemporaryDirectory(prefix="toile-") as folder:
@@ -165,7 +181,12 @@ class ImageClassifier(ProbabilisticClassifier):
         content = _plain({
             "title": "ImageClassifier",
             "dataset": {"path": "images"},
-            "split": {"method": "stratified" if self.validation else "tail", "validation": self.validation, "seed": seed},
+            "split": {
+                "method": "stratified" if self.validation else "tail",
+                "validation": self.validation,
+                "seed": seed,
+                **({"groups": _GROUPS} if self.validation and dataset.train.columns else {}),
+            },
             "seeds": [seed],
             "backend": self.backend,
             "recipe": recipe,
@@ -182,7 +203,7 @@ class ImageClassifier(ProbabilisticClassifier):
     def _architecture(self, shape: tuple[int, int, int]) -> str:
         if self.architecture is not None:
             return self.architecture
-        return "cnn" if min(shape[:2]) >= _SMALLEST else "logistic-regression"
+        return "cnn" if min(shape[:2]) >= _SMALLEST else _FOR_SMALL
 
     def _train(self, plan: Plan) -> None:
         show = Show(plan, plan.pending(), 1) if self.verbose else nullcontext(lambda event: None)
@@ -226,6 +247,31 @@ def _flat(X: Any) -> tuple[tuple[int, ...] | None, Any]:
         return None, X
     images = np.asarray(array)
     return images.shape[1:], images.reshape(len(images), math.prod(images.shape[1:]))
+
+
+def _pixel_range(rows: NDArray[Any]) -> tuple[float, float]:
+    """What becomes 0 and 255: as of a data set's file, where the numbers look like pixels; else the least and the greatest."""
+    least, most = rows.min().item(), rows.max().item()
+    try:
+        full = full_light([rows.astype(np.float64)] if rows.dtype.kind == "f" else [], "X", [])
+    except DataError:
+        return least, most
+    pixels = full / 2 < most and (rows.dtype.kind == "f" or (least >= 0 and most <= full))
+    return (0.0, full) if pixels else (least, most)
+
+
+def _weighed(rows: Any, y: Any, sample_weight: Any, groups: Any) -> tuple[Any, Any, ImageWeights | None, Any]:
+    """The images that count, their labels, their weights (None where all are 1) and their groups (None without any)."""
+    if groups is not None:
+        groups = column_or_1d(groups)
+        check_consistent_length(y, groups)
+    if sample_weight is None:
+        return rows, y, None, groups
+    weights = _check_sample_weight(sample_weight, rows, ensure_non_negative=True).astype(np.float32)
+    there = weights > 0
+    if not there.all():
+        rows, y, weights, groups = rows[there], y[there], weights[there], None if groups is None else groups[there]
+    return rows, y, None if (weights == 1).all() else weights, groups
 
 
 def _plain(value: Any) -> Any:

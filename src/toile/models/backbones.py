@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from toile.data.errors import reading
 from toile.data.fetch import reachable
 from toile.data.limits import Budget, anchored
 from toile.errors import Misuse, ToileError, nearest
+from toile.models.applications import BACKBONES
 from toile.models.imagenet import keras_folder, known, places
 
 _SERVER = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -28,94 +27,6 @@ SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 
 class WeightsMissing(Misuse):
     """A file of weights that is nowhere."""
-
-
-class Backbone(NamedTuple):
-    """One of `keras.applications`.
-
-    Args:
-        function: its name there.
-        minimum: the smallest side of images that it takes, in pixels.
-        preprocessing: "tf" (-1..1), "caffe" (BGR, less the mean of ImageNet), "torch" (standardised) or "inside" (0..255).
-        parameters: how many; of the width multiplier alpha where there is one.
-        file: folder and name of the ImageNet weights on Keras's server.
-        alphas: width multipliers that ImageNet weights exist for; empty where there is no such option.
-        sizes: sides that ImageNet weights were made for, where there are several; else those of 224 are taken.
-    """
-
-    function: str
-    minimum: int
-    preprocessing: Literal["tf", "caffe", "torch", "inside"]
-    parameters: int | Callable[[float], int]
-    file: str
-    alphas: tuple[float, ...] = ()
-    sizes: tuple[int, ...] = ()
-
-    def count(self, alpha: float) -> int:
-        """Parameters without the classifier."""
-        return self.parameters(alpha) if callable(self.parameters) else self.parameters
-
-    def imagenet_file(self, alpha: float, size: int) -> str:
-        """Folder and name of the ImageNet weights without the classifier."""
-        words = {1.0: "1_0", 0.75: "7_5", 0.5: "5_0", 0.25: "2_5"}
-        rows = size if size in self.sizes else 224
-        return self.file.format(alpha=alpha, word=words.get(alpha), rows=rows)
-
-
-def _mobilenet(alpha: float) -> int:
-    """Howard et al. 2017, table 1, widths times alpha; four numbers a channel of batch normalisation."""
-    widths = [int(width * alpha) for width in (32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024)]
-    return 31 * widths[0] + sum(13 * a + a * b + 4 * b for a, b in pairwise(widths))
-
-
-def _mobilenet_v2(alpha: float) -> int:
-    """Sandler et al. 2018, table 2: (expansion, channels, repeats), widths times alpha in whole eights."""
-
-    def eights(width: float) -> int:
-        rounded = max(8, int(width + 4) // 8 * 8)
-        return rounded + 8 if rounded < 0.9 * width else rounded
-
-    width = eights(32 * alpha)
-    total = 31 * width
-    for expansion, channels, repeats in ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1)):
-        for _ in range(repeats):
-            inner, out = expansion * width, eights(int(channels * alpha))
-            total += (width * inner + 4 * inner if expansion > 1 else 0) + 13 * inner + inner * out + 4 * out
-            width = out
-    last = eights(1280 * alpha) if alpha > 1 else 1280
-    return total + width * last + 4 * last
-
-
-def _plain(name: str, folder: str | None = None) -> str:
-    return f"{folder or name}/{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-
-
-# EfficientNet's first version is not here: Keras builds another network for "imagenet" than for the same weights by path.
-BACKBONES = {
-    "mobilenet": Backbone(
-        "MobileNet", 32, "tf", _mobilenet, "mobilenet/mobilenet_{word}_{rows}_tf_no_top.h5",
-        (0.25, 0.5, 0.75, 1.0), (128, 160, 192, 224),
-    ),
-    "mobilenet-v2": Backbone(
-        "MobileNetV2", 32, "tf", _mobilenet_v2,
-        "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{rows}_no_top.h5",
-        (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), (96, 128, 160, 192, 224),
-    ),
-    "vgg16": Backbone("VGG16", 32, "caffe", 14_714_688, _plain("vgg16")),
-    "vgg19": Backbone("VGG19", 32, "caffe", 20_024_384, _plain("vgg19")),
-    "resnet50": Backbone("ResNet50", 32, "caffe", 23_587_712, _plain("resnet50", "resnet")),
-    "resnet101": Backbone("ResNet101", 32, "caffe", 42_658_176, _plain("resnet101", "resnet")),
-    "resnet152": Backbone("ResNet152", 32, "caffe", 58_370_944, _plain("resnet152", "resnet")),
-    "densenet121": Backbone("DenseNet121", 32, "torch", 7_037_504, _plain("densenet121", "densenet")),
-    "efficientnet-v2-b0": Backbone("EfficientNetV2B0", 32, "inside", 5_919_312, "efficientnet_v2/efficientnetv2-b0_notop.h5"),
-    "inception-v3": Backbone("InceptionV3", 75, "tf", 21_802_784, _plain("inception_v3")),
-    "xception": Backbone("Xception", 71, "tf", 20_861_480, _plain("xception")),
-}  # fmt: skip
-
-Name = Literal[
-    "mobilenet", "mobilenet-v2", "vgg16", "vgg19", "resnet50", "resnet101", "resnet152", "densenet121",
-    "efficientnet-v2-b0", "inception-v3", "xception",
-]  # fmt: skip
 
 
 def check(backbone: str, alpha: float, size: int, weights: str) -> None:

@@ -23,7 +23,8 @@ _LYING = range(5, 9)  # orientations with width and height exchanged
 _GREY = ("1", "L", "LA", "P", "PA")  # modes that a grey picture may have; one that is saved as RGB counts as coloured
 # From so many pixels on a JPEG is decoded at reduced scale, if it is to become that much smaller.
 _REDUCED = 1_000_000
-_DEEP = ("I", "F")  # what modes of more than eight bits begin with
+FLOATS = "F"  # the mode of numbers that need not be whole
+_DEEP = ("I", FLOATS)  # what modes of more than eight bits begin with
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,11 @@ class Opened:
             raise ImageError(f"{self.name} has pixels that are not finite numbers")
         return values
 
-    def decode(self, ground: Ground | None, full: float | None) -> Decoded:
+    def decode(self, ground: Ground | None, full: float | None, fractions: float | None = None) -> Decoded:
         """The picture in eight bits a channel.
 
         Args:
-            ground, full: as in `toile.pictures.form.Form`.
+            ground, full, fractions: as in `toile.pictures.form.Form`.
 
         Raises:
             ImageError: it is broken, cut short, wholly transparent without a `ground`, or has colours that cannot be shown.
@@ -109,7 +110,8 @@ class Opened:
         if (scale := round(max(self.size) / max(self.image.size))) > 1:
             made.steps.append(f"decoded at 1/{scale} of its size, {self.size[1]} x {self.size[0]}")
         if self.deep:
-            _eight_bits(made, self.values(), self.image.mode, full)
+            values, mode = self.values(), self.image.mode
+            _eight_bits(made, values, mode, _of_kind(mode, values, full, fractions))
             return made
         transparent, made.image = self.transparent, self._upright()
         mode = made.image.mode
@@ -189,19 +191,29 @@ def grey(image: Image.Image) -> bool:
     return bool((pixels == pixels[:, :, :1]).all())
 
 
+def _of_kind(mode: str, values: Deep, full: float | None, fractions: float | None) -> float | None:
+    """The number that is full light in a picture, by the form of pictures of its kind; None where the form knows none such."""
+    if mode != FLOATS:
+        return None if full is not None and full <= 1 else full
+    if fractions is not None or full is None:
+        return fractions
+    # Pictures whose full light is above 1 are never read together with fractions up to 1, so these are strange ones.
+    return 1.0 if full > 1 and 0 < values.max() <= 1 else full
+
+
 def _eight_bits(made: Decoded, values: Deep, mode: str, full: float | None) -> None:
     """Modes I;16, I and F to L. Where it is not known which number is full light: the one that the mode or the numbers tell,
     else the greatest."""
     if full is not None:
         # Whole numbers lose their lower bits.
-        light = np.rint(values * 255 / full) if mode == "F" else np.floor(values * 256 / (full + 1))
+        light = np.rint(values * 255 / full) if mode == FLOATS else np.floor(values * 256 / (full + 1))
         made.image = Image.fromarray(np.clip(light, 0, 255).astype(np.uint8))
         made.steps.append(f"scaled pixels from 0..{full:g} to 0..255")
         return
     low, high = float(values.min()), float(values.max())
     if mode.startswith("I;16"):
         scale, said = (0, 65535), "16 bits to 8"
-    elif mode == "F" and low >= 0 and high <= 1:
+    elif mode == FLOATS and low >= 0 and high <= 1:
         scale, said = (0, 1), "0..1 to 0..255"
     elif low >= 0 and high <= 255:
         scale, said = (0, 255), "pixels to 8 bits"

@@ -47,6 +47,7 @@ class Form:
             middle; `stretch`, whole, with other proportions.
         ground: what transparent parts are put on, `white` or `black`; None: the one that the visible part stands out from.
         full: the number that is full light in pictures of more than 8 bits; None: as each picture suggests.
+        fractions: the same of floats, in pictures and arrays, where whole numbers have another one.
         upright: whether a picture is turned as its EXIF orientation says.
         own: sizes that the data set's own pictures have, where all have one. Nothing is guessed about a picture of such a size.
         guess: what is guessed about other pictures; None: nothing.
@@ -60,6 +61,7 @@ class Form:
     fit: Fit = "pad"
     ground: Ground | None = None
     full: float | None = None
+    fractions: float | None = None
     upright: bool = True
     own: tuple[Size, ...] = ()
     guess: Guess | None = None
@@ -69,7 +71,8 @@ class Form:
         _check("channels", type(self.channels) is int and self.channels in (1, 3), "1 or 3", self.channels)
         _check("fit", self.fit in get_args(Fit), " or ".join(get_args(Fit)), self.fit)
         _check("ground", self.ground is None or self.ground in get_args(Ground), " or ".join(get_args(Ground)), self.ground)
-        _check("full", self.full is None or (_number(self.full) and self.full > 0), "a number above 0", self.full)
+        for name, full in (("full", self.full), ("fractions", self.fractions)):
+            _check(name, full is None or (_number(full) and full > 0), "a number above 0", full)
         _check("upright", type(self.upright) is bool, "true or false", self.upright)
         _check("own", isinstance(self.own, tuple) and all(map(_is_size, self.own)), "a list of (height, width)", self.own)
         _check("guess", self.guess is None or isinstance(self.guess, Guess), "a table", self.guess)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toile.arrays import Pixels
-from toile.pictures.decode import ImageError, Opened, opened
+from toile.pictures.decode import FLOATS, ImageError, Opened, opened
 from toile.pictures.fit import fitted, place
 from toile.pictures.read import Blob, array, contents
 from toile.study.pictures import Fit, Ground
@@ -30,6 +30,7 @@ class Wanted:
     upright: bool = True
     native: tuple[int, int] | None = None
     full: float | None = None
+    fractions: float | None = None
 
     @property
     def target(self) -> tuple[int, int] | None:
@@ -47,7 +48,7 @@ class Look:
         broken: why it cannot be used.
         transparent: whether parts of it may be.
         later: whether it has to wait: until it is known which number is full light, or because it is large.
-        deep: the greatest number of a picture of more than eight bits.
+        deep: the least and the greatest number of a picture of more than eight bits.
         whole: whether its numbers are.
     """
 
@@ -56,7 +57,7 @@ class Look:
     broken: str | None = None
     transparent: bool = False
     later: bool = False
-    deep: float | None = None
+    deep: tuple[float, float] | None = None
     whole: bool = True
 
 
@@ -92,7 +93,7 @@ def look(path: Path | Blob, wanted: Wanted, *, last: bool = False) -> Look:
                 if file.deep:
                     _look_deep(file, found)
                 return found
-            picture = file.decode(wanted.ground or "white", wanted.full)
+            picture = file.decode(wanted.ground or "white", wanted.full, wanted.fractions)
             if file.size != target:
                 place(picture, target, wanted.fit)
             found.pixels = array(picture, 1 if picture.image.mode == "L" else 3)
@@ -102,7 +103,7 @@ def look(path: Path | Blob, wanted: Wanted, *, last: bool = False) -> Look:
 
 
 def _look_deep(file: Opened, found: Look) -> None:
-    values = file.values()
-    if (least := float(values.min())) < 0:
-        raise ImageError(f"{file.name} has pixels below 0, down to {least:g}")
-    found.deep, found.whole = float(values.max()), file.image.mode != "F"
+    values, found.whole = file.values(), file.image.mode != FLOATS
+    found.deep = float(values.min()), float(values.max())
+    if found.whole and found.deep[0] < 0:
+        raise ImageError(f"{file.name} has pixels below 0, down to {found.deep[0]:g}")

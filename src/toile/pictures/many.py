@@ -19,6 +19,7 @@ import numpy as np
 from toile.arrays import ImageArray, Pixels, Positions
 from toile.pictures.decode import ImageError
 from toile.pictures.form import Form
+from toile.pictures.light import of_all
 from toile.pictures.look import Look, Wanted, look, sound
 from toile.pictures.read import Blob, Prepared, read
 
@@ -28,7 +29,6 @@ T = TypeVar("T")
 _CHUNK = 64  # files of one task
 _FEW = 500  # files that are read before other processes have started
 _ODD = 100  # files of other sizes than the first, of which is seen whether they are whole
-_BITS = (8, 10, 12, 14, 16)  # of cameras' and scanners' whole numbers
 
 
 @dataclass
@@ -42,6 +42,7 @@ class Many:
         broken: position -> why, of the others.
         sizes: how many pictures there are of each (height, width).
         form: of all of them, without a guess; None where there are no images.
+        notes: what was decided that the owner of the pictures should know, in sentences.
     """
 
     images: ImageArray | None
@@ -49,6 +50,7 @@ class Many:
     broken: dict[int, str]
     sizes: Counter[tuple[int, int]]
     form: Form | None
+    notes: tuple[str, ...] = ()
 
 
 def read_many(
@@ -61,6 +63,9 @@ def read_many(
         wanted: how; without a `size` all must have the same.
         most: pixels of a picture that is taken in its own size.
         take: called with the bytes of memory that are about to be set aside for images; it may raise.
+
+    Raises:
+        ImageError: pictures of floats that have not one range.
     """
     if wanted.size is None:
         wanted = replace(wanted, native=next((size for file in files if (size := sound(file, wanted, most))), None))
@@ -71,11 +76,16 @@ def read_many(
         # Of these only the headers were read, and a size that none but broken files have is none.
         if why := look(files[number], replace(wanted, native=size), last=True).broken:
             made.drop(number, size, why)
+    notes: list[str] = []
     if made.of_one_size:
-        wanted = replace(wanted, full=_full(list(made.left.values())))
+        light = of_all({number: one for number, one in made.left.items() if one.deep is not None}, files)
+        wanted, notes = replace(wanted, full=light.full, fractions=light.fractions), light.notes
         for number in sorted(made.left):
-            made.add(number, look(files[number], wanted, last=True))
-    return made.done(wanted)
+            if why := light.broken.get(number):
+                made.drop(number, made.left[number].size, why)
+            else:
+                made.add(number, look(files[number], wanted, last=True))
+    return replace(made.done(wanted), notes=tuple(notes))
 
 
 def sizes(files: Sequence[Path], *, upright: bool = True) -> Counter[tuple[int, int]]:
@@ -126,18 +136,6 @@ def _chunk(task: Callable[[F], T], files: Sequence[F]) -> list[T]:
     return [task(file) for file in files]
 
 
-def _full(deep: list[Look]) -> float | None:
-    """The number that is full light in pictures of more than eight bits: the greatest that their whole numbers could have, by
-    the bits that all of them need; 1 for fractions."""
-    numbers = [one.deep for one in deep if one.deep is not None]
-    if not numbers:
-        return None
-    greatest = max(numbers)
-    if not all(one.whole for one in deep if one.deep is not None) and greatest <= 1:
-        return 1.0
-    return next((2.0**bits - 1 for bits in _BITS if greatest < 2**bits), greatest)
-
-
 class _Gathered:
     """The images as they come in. There is one array of them, so that they are in memory once."""
 
@@ -186,7 +184,7 @@ class _Gathered:
         size = (images.shape[1], images.shape[2])
         ground = wanted.ground or ("white" if self.transparent else None)
         own = () if others else tuple(dict.fromkeys([native, size]))
-        said = {"fit": wanted.fit, "full": wanted.full, "upright": wanted.upright}
+        said = {"fit": wanted.fit, "full": wanted.full, "fractions": wanted.fractions, "upright": wanted.upright}
         form = Form(size=size, channels=images.shape[3], ground=ground, own=own, **said)
         return Many(images, kept, self.broken, self.sizes, form)
 

@@ -63,7 +63,7 @@ def read(source: bytes | Path, form: Form, *, as_is: bool = False, bounds: Bound
     file = opened(content, name, upright=form.upright, bounds=bounds)
     guess = None if as_is or file.size in form.own else form.guess
     file.reduce(fitted(file.size, form.size, form.fit) if guess is None else (_SEEN, _SEEN))
-    picture = file.decode("white" if as_is and form.ground is None else form.ground, form.full)
+    picture = file.decode("white" if as_is and form.ground is None else form.ground, form.full, form.fractions)
     if form.channels == 1 and picture.image.mode == "RGB":
         if not grey(picture.image):  # a grey picture saved as RGB loses nothing, so nothing is said
             picture.steps.append("converted colour to grey")

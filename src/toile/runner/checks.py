@@ -24,6 +24,8 @@ def check(line: Variant, dataset: Dataset, images: Callable[[], int]) -> None:
     options = architectures.complete(line.architecture.name, line.architecture.options)
     architectures.check(line.architecture.name, dataset.image_shape, dataset.classes, options, images)
     learner = architectures.learner(line.architecture.name)
+    if dataset.train.weights is not None and not _weighs(line, dataset):
+        raise Misuse(f"trial {line.name!r}: {line.architecture.name} cannot weigh images; leave the sample weights out")
     if learner == "classical":
         _check_classical(line)
         return
@@ -37,6 +39,17 @@ def check(line: Variant, dataset: Dataset, images: Callable[[], int]) -> None:
         raise Misuse(f"trial {line.name!r}: a backbone has its own preprocessing, and no place for {line.recipe.scaling!r}")
     if learner == "scratch":
         _check_scratch(line)
+
+
+def _weighs(line: Variant, dataset: Dataset) -> bool:
+    """Whether some images can count more than others in the training."""
+    name = line.architecture.name
+    if (learner := architectures.learner(name)) != "classical":
+        return learner != "scratch"
+    from sklearn.utils.validation import has_fit_parameter
+
+    options = architectures.complete(name, line.architecture.options)
+    return has_fit_parameter(architectures.build(name, dataset.image_shape, dataset.classes, options)["model"], "sample_weight")
 
 
 def _check_scratch(line: Variant) -> None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from toile.runner.plan import PlannedTrial
 
 # Options that change no weight's shape: a warm start may change them.
-_SHAPELESS = {"activation", "dense_dropout", "dense_initializer", "dense_l2", "dropout", "initializer", "l2"}
+_SHAPELESS = {
+    "activation", "backbone_learning_rate_multiplier", "dense_dropout", "dense_initializer", "dense_l2", "dropout",
+    "initializer", "l2", "unfreeze",
+}  # fmt: skip
 
 
 def parents_first(lines: list[Variant], before: Callable[[Variant, Collection[str]], set[str]]) -> list[Variant]:

@@ -183,12 +183,18 @@ class Plan:
         trial = planned.trial
         total = self.counts[trial.split]["train"] * (trial.recipe.epochs - after)
         if speed := self._speeds.get(kind(trial.model_dump(mode="json"))):
+            # Of a backbone the features are kept too, most likely: its pass is not done again.
             return _SECONDS_TO_START + total / speed
-        work = architectures.multiply_adds(
+        frozen, learning = architectures.work(
             trial.architecture.name, trial.dataset.image_shape, trial.dataset.classes, trial.architecture.options
         )
-        per_image = (work or 0) * _OPERATIONS_PER_MULTIPLICATION / _OPERATIONS_PER_SECOND
-        return _SECONDS_TO_START + total * (per_image + _SECONDS_PER_STEP / trial.recipe.batch_size)
+        forward = 2 * frozen / _OPERATIONS_PER_SECOND  # seconds of an image
+        per_image = learning * _OPERATIONS_PER_MULTIPLICATION / _OPERATIONS_PER_SECOND
+        # What is frozen sees images that stay the same once, those of all parts; see `toile.training.division`.
+        varies = trial.recipe.varies_images
+        once = 0.0 if varies else forward * sum(self.counts[trial.split].values())
+        per_image += forward if varies else 0.0
+        return _SECONDS_TO_START + once + total * (per_image + _SECONDS_PER_STEP / trial.recipe.batch_size)
 
     @cached_property
     def _speeds(self) -> dict[str, float]:

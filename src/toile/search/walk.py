@@ -16,14 +16,13 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from toile.runner import plan as plans
 from toile.runner.plan import Plan, PlannedTrial
-from toile.search import diverged
+from toile.search import diverged, possible
 from toile.search.pruning import FAILED, NEW, Step, Values, decide, rungs
 from toile.search.samplers import Asked, Known, ask
 from toile.search.space import Space
 
-# After so many proposals in a row that were made before, the space is taken to have no others.
+# After so many proposals in a row that were made before, or cannot be trained, the space is taken to have no others.
 _SAME = 50
 
 
@@ -35,7 +34,7 @@ class Proposal:
         number: from 0.
         values: by path of the parameter.
         asked: what Optuna is told of it.
-        whole: its trainings to their end, one for each seed and fold.
+        whole: its trainings to their end, one for each seed and fold; none where it cannot be trained.
         rungs: numbers of epochs, the fewest first.
     """
 
@@ -83,7 +82,12 @@ class Walk:
     @cached_property
     def levels(self) -> int:
         """How many rungs a trial of the study's own recipe has."""
-        return len(rungs(self.plan.reduction.epochs(self.plan.study.recipe.epochs), self.spec))
+        return len(rungs(self.epochs_of_study, self.spec))
+
+    @property
+    def epochs_of_study(self) -> int:
+        """How many epochs the study's own recipe has."""
+        return self.plan.reduction.epochs(self.plan.study.recipe.epochs)
 
     def advance(self) -> list[int]:
         """Look what became of open steps, and decide all that can be decided. The indices of steps that are open."""
@@ -133,17 +137,16 @@ class Walk:
     def _propose(self, step: Step, values: Values) -> Step | None:
         told = [(one.asked, known) for one, known in zip(self.proposals, self._known(values), strict=True)]
         asked, chosen = ask(self.spec, told, self.space.propose)
-        number = len(self.proposals)
-        line = self.space.line(f"search {number + 1}", chosen)
-        study = self.plan.study.model_copy(
-            update={"trial": (line,), "sweep": (), "committee": (), "comparison": (), "search": None}
-        )
-        plan = self.plan
-        made = plans.make(study, plan.reference, plan.requested, plan.dataset, plan.store, plan.reduction, plan.called)
-        epochs = made.trials[0].trial.recipe.epochs
-        whole = tuple(replace(one, proposed=True) for one in made.trials)
+        number, epochs = len(self.proposals), self.epochs_of_study
+        try:
+            made = possible.trials(self.plan, self.space.line(f"search {number + 1}", chosen))
+            epochs = made[0].trial.recipe.epochs
+        except possible.Impossible:
+            made = ()
+        whole = tuple(replace(one, proposed=True) for one in made)
         proposal = Proposal(number, chosen, asked, whole, rungs(epochs, self.spec))
-        self._same = self._same + 1 if proposal.said in {one.said for one in self.proposals} else 0
+        new = whole and proposal.said not in {one.said for one in self.proposals}
+        self._same = 0 if new else self._same + 1
         if self._same > _SAME:
             self.ended = True
             return None
@@ -162,6 +165,8 @@ class Walk:
 
     def _outcome(self, i: int) -> Outcome | None:
         store, figures, seconds = self.plan.store, [], 0.0
+        if not self.trials(i):
+            return Outcome(FAILED, 0.0)
         for one, whole in zip(self.trials(i), self.proposals[self.steps[i].proposal].whole, strict=True):
             if diverged.epoch(store, whole.fingerprint) <= self.epochs(i):
                 return Outcome(FAILED, 0.0)

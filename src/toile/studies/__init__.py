@@ -96,6 +96,7 @@ def catalogue() -> file.Catalogue:
         formats=formats.names(),
         rules=tuple(RULES),
         architectures={name: architectures.options_model(name) for name in architectures.names()},
+        classical=frozenset(name for name in architectures.names() if architectures.learner(name) == "classical"),
         checks=tuple(CHECKS),
         lacking=samplers.lacking(),
     )
@@ -103,8 +104,14 @@ def catalogue() -> file.Catalogue:
 
 def with_weights(spec: StudySpec, folder: Path) -> StudySpec:
     """The study with its architectures' files of weights found: by name, or by a path from `folder`."""
-    lines = {kind: tuple(_with_weights(line, folder) for line in getattr(spec, kind)) for kind in ("trial", "sweep")}
-    return spec.model_copy(update=lines)
+    changes: dict[str, Any] = {
+        kind: tuple(_with_weights(line, folder) for line in getattr(spec, kind)) for kind in ("trial", "sweep")
+    }
+    changes["sweep"] = tuple(one.model_copy(update={"grid": _listed_weights(one.grid, folder)}) for one in changes["sweep"])
+    if spec.search:
+        found = {key: _listed_weights(getattr(spec.search, key), folder) for key in ("space", "when")}
+        changes["search"] = spec.search.model_copy(update=found)
+    return spec.model_copy(update=changes)
 
 
 def _path(study: str | Path) -> Path:
@@ -148,6 +155,19 @@ def _with_weights(line: T, folder: Path) -> T:
         return line
     options = {**line.architecture.options, "weights": backbones.located(weights, folder)}
     return line.model_copy(update={"architecture": line.architecture.model_copy(update={"options": options})})
+
+
+def _listed_weights(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same for lists of files in a grid or a space: what stands behind `architecture.weights`, however deep."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            found[key] = _listed_weights(value, folder)
+        elif key.split(".")[-1] == "weights" and isinstance(value, list):
+            found[key] = [backbones.located(one, folder) if isinstance(one, str) else one for one in value]
+        else:
+            found[key] = value
+    return found
 
 
 def title(name: str) -> str:

@@ -35,6 +35,8 @@ class Catalogue:
     formats: tuple[str, ...]
     rules: tuple[str, ...]
     architectures: Mapping[str, type[BaseModel]]
+    # Those of the architectures that have no recipe.
+    classical: frozenset[str] = frozenset()
     checks: tuple[str, ...] = ()
     # Why a sampler of searches cannot be used here, by name.
     lacking: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -232,7 +234,7 @@ def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
 
 def _search(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
     """What a search gets wrong about its space."""
-    yield from spaces.mistakes(content, catalogue.architectures, catalogue.lacking)
+    yield from spaces.mistakes(content, catalogue.architectures, catalogue.classical, catalogue.lacking)
 
 
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:

@@ -61,7 +61,9 @@ class SearchSpec(Spec):
         default_factory=dict, description="`when.ARCHITECTURE`: as `space`, and instead of it, for this architecture alone"
     )
     sampler: Literal["tpe", "random", "gp", "cma-es"] = Field(
-        default="tpe", description="how values are proposed, by Optuna; `gp` needs PyTorch too"
+        default="tpe",
+        description="how values are proposed, by Optuna; `gp` needs PyTorch too, and `cma-es` two ranges or more that every "
+        "proposal has",
     )
     trials: Annotated[int, Field(ge=1, le=10_000)] | None = Field(default=None, description="budget: how many are proposed")
     minutes: Annotated[float, Field(gt=0)] | None = Field(default=None, description="budget: how long one `toile run` trains")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -25,45 +26,68 @@ NAMED: dict[str, Mapping[str, Any]] = {
 }
 
 
+@dataclass(frozen=True)
+class Told:
+    """What can be told of a space's parameters.
+
+    Args:
+        models: the options of each architecture that is meant.
+        classical: those of them that have no recipe.
+        base: names of the study's own optimizer and schedule, by table.
+        pruned: whether pruning decides about epochs.
+    """
+
+    models: Mapping[str, type[BaseModel]]
+    classical: frozenset[str]
+    base: Mapping[str, str]
+    pruned: bool
+
+
 def mistakes(
-    content: dict[str, Any], architectures: Mapping[str, type[BaseModel]], lacking: Mapping[str, str]
+    content: dict[str, Any],
+    architectures: Mapping[str, type[BaseModel]],
+    classical: frozenset[str],
+    lacking: Mapping[str, str],
 ) -> Iterator[Mistake]:
     """Everything that can be told without the data.
 
     Args:
         content: the study's, as `tomllib` gives it.
         architectures: the options of each.
+        classical: those that have no recipe.
         lacking: why a sampler cannot be used here, by name.
     """
     search = content.get("search")
     if not is_table(search):
         return
-    if isinstance(sampler := search.get("sampler", "tpe"), str) and sampler in lacking:
+    sampler = search.get("sampler", "tpe")
+    if isinstance(sampler, str) and sampler in lacking:
         yield ("search", "sampler") if "sampler" in search else ("search",), lacking[sampler]
     yield from _held_out(content)
     yield from _names(content)
+    yield from _taught(content)
     space, when = (table if is_table(table := search.get(key)) else {} for key in ("space", "when"))
-    yield from _architectures(space, architectures)
+    if space:
+        yield from _architectures(space, architectures)
     named = dict(entries(space)).get(("architecture", "name"))
-    known = [name for name in named if name in architectures] if is_array(named) else []
-    if not known:
-        return
-    optimizer = _base(content)
-    pruned = search.get("pruning", "asha") is not False
+    known = {name: architectures[name] for name in named if name in architectures} if is_array(named) else {}
+    told = Told(known, classical & known.keys(), _base(content), search.get("pruning", "asha") is not False)
     for path, value in entries(space):
-        yield from _entry(
-            ("search", "space", *path), path, value, {n: architectures[n] for n in known}, (space,), optimizer, pruned
-        )
+        yield from _entry(("search", "space", *path), path, value, (space,), told)
     for name, table in when.items():
-        if name not in known:
+        if known and name not in known:
             yield ("search", "when", name), unknown("architecture of the space", name, known)
             continue
+        own = replace(told, models={n: m for n, m in known.items() if n == name}, classical=told.classical & {name})
         for path, value in entries(table) if is_table(table) else ():
             place = ("search", "when", name, *path)
             if path == ("architecture", "name"):
                 yield place, "the architectures are listed in search.space"
             else:
-                yield from _entry(place, path, value, {name: architectures[name]}, (table, space), optimizer, pruned)
+                yield from _entry(place, path, value, (table, space), own)
+    if sampler == "cma-es" and known:
+        tables = {name: table if is_table(table := when.get(name)) else {} for name in known}
+        yield from _numbers(space, tables, told)
 
 
 def names_of(tables: tuple[dict[str, Any], ...], table: str, base: str) -> list[str]:
@@ -100,10 +124,8 @@ def _entry(
     place: Location,
     path: Path,
     value: Any,
-    models: Mapping[str, type[BaseModel]],
     spaces: tuple[dict[str, Any], ...],
-    base: dict[str, str],
-    pruned: bool,
+    told: Told,
 ) -> Iterator[Mistake]:
     """What is wrong with one parameter."""
     deep = len(path) == 3 and path[0] == "recipe" and path[1] in TABLES
@@ -112,8 +134,11 @@ def _entry(
         return
     if path == ("architecture", "name"):
         return
-    if path == ("recipe", "epochs") and pruned:
+    if path == ("recipe", "epochs") and told.pruned:
         yield place, "pruning decides how many epochs a trial is trained; leave it out, or say `pruning = false`"
+        return
+    if path[:2] == ("recipe", "teacher"):
+        yield place, "trials of a search learn from no committee"
         return
     if is_range(value):
         try:
@@ -128,16 +153,19 @@ def _entry(
         yield place, f"a list of values or a range {{ low = …, high = … }} is wanted, got {brief(value)}"
         return
     if path[0] == "architecture":
-        yield from _option(place, path[1], values, models)
-    elif len(path) == 2:
+        yield from _option(place, path[1], values, told.models)
+        return
+    if told.models and told.classical >= told.models.keys():
+        yield place, f"classical models have no recipe, and the space has no other here: {', '.join(told.models)}"
+    if len(path) == 2:
         yield from _recipe(place[:-1], [{path[1]: one} for one in values])
     else:
-        yield from _of_table(place, path, values, spaces, base)
+        yield from _of_table(place, path, values, spaces, told.base)
 
 
 def _option(place: Location, key: str, values: list[Any], models: Mapping[str, type[BaseModel]]) -> Iterator[Mistake]:
     having = {name: model for name, model in models.items() if key in model.model_fields}
-    if not having:
+    if models and not having:
         options = sorted({option for model in models.values() for option in model.model_fields})
         yield place, f"no architecture of the space has it: {unknown('option', key, options)}"
     for name, model in having.items():
@@ -159,7 +187,7 @@ def _recipe(place: Location, recipes: list[dict[str, Any]]) -> Iterator[Mistake]
 
 
 def _of_table(
-    place: Location, path: Path, values: list[Any], spaces: tuple[dict[str, Any], ...], base: dict[str, str]
+    place: Location, path: Path, values: list[Any], spaces: tuple[dict[str, Any], ...], base: Mapping[str, str]
 ) -> Iterator[Mistake]:
     """A key of a recipe's table: one that none of its kinds has, or a value that one of them refuses."""
     _, table, key = path
@@ -175,12 +203,42 @@ def _of_table(
         yield from _recipe(place[:-2], [{table: {"name": name, key: value}} for value in values])
 
 
+def _numbers(space: dict[str, Any], when: dict[str, dict[str, Any]], told: Told) -> Iterator[Mistake]:
+    """CMA-ES proposes numbers alone, those that every proposal has, and of fewer than two nothing: the rest is by chance."""
+    shared: set[tuple[Path, str | None]] | None = None
+    for name, model in told.models.items():
+        own = dict(entries(when[name]))
+        here: set[tuple[Path, str | None]] = set()
+        for path, value in (dict(entries(space)) | own).items():
+            table = path[1] if len(path) == 3 and path[1] in NAMED else None
+            names = names_of((when[name], space), table, told.base[table]) if table else ()
+            recipe = name not in told.classical and all(path[2] in NAMED[str(table)].get(one, ()) for one in names)
+            if is_range(value) and (path[1] in model.model_fields if path[0] == "architecture" else recipe):
+                here.add((path, name if path in own else None))
+        shared = here if shared is None else shared & here
+    if len(shared or ()) < 2:
+        found = ", ".join(sorted(".".join(path) for path, _ in shared or ())) or "none"
+        yield (
+            ("search", "sampler"),
+            f'"cma-es" wants at least two ranges that every proposal has, and the space has {found}; other samplers: tpe, gp',
+        )
+
+
 def _held_out(content: dict[str, Any]) -> Iterator[Mistake]:
     split = content.get("split")
     if is_table(split) and split.get("validation") == 0 and not split.get("folds"):
         yield (
             ("search",),
             "a search picks by the validation images, and the study has none (split.validation = 0)",
+        )
+
+
+def _taught(content: dict[str, Any]) -> Iterator[Mistake]:
+    recipe = content.get("recipe")
+    if is_table(recipe) and recipe.get("teacher"):
+        yield (
+            ("recipe", "teacher"),
+            "trials of a search learn from no committee; name the teacher in the [[trial]] that is to learn from it",
         )
 
 

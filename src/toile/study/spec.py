@@ -169,6 +169,11 @@ class RecipeSpec(Spec):
         length = (self.schedule_epochs or self.epochs) if self.schedule.by_epochs else None
         return self.model_copy(update={"epochs": epochs, "schedule_epochs": None if length == epochs else length})
 
+    @property
+    def varies_images(self) -> bool:
+        """Whether a model sees other images than those of the data set, in training or when it is asked."""
+        return self.augmentation is not None or self.flip_average
+
     # Of a trial it says nothing: a teacher's members are in the trial itself, by their fingerprints.
     teacher: Taught = Field(
         default=None, exclude_if=lambda value: value is None,

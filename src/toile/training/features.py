@@ -1,8 +1,6 @@
-"""Features: what a frozen backbone makes of the images, computed once and kept, so that an epoch is the head's alone.
+"""Features: what the frozen layers of a backbone make of the images, computed once and kept; an epoch is then the rest's alone.
 
-The head on the features is the same mathematics as the whole model on the images: nothing before the head changes in
-training. It holds as long as the images are the same in every epoch, which is to say without augmentation, and without mirror
-images to be predicted.
+`toile.training.division` says where a model is cut for that.
 """
 
 from __future__ import annotations
@@ -20,44 +18,16 @@ from filelock import FileLock, Timeout
 from toile.arrays import Features, ImageArray
 from toile.data.dataset import Dataset, Images
 from toile.models.architectures import transfer
-from toile.models.protocols import KerasModel
+from toile.models.protocols import KerasLayer, KerasModel
 from toile.store import atomic, checked, sealed
 from toile.store.checked import Damaged
+from toile.training.division import divide
 
 # Raised when features are computed in another way, which changes their last bits.
 _REVISION = 2
 # Batches that one process computes before it looks what others have done: some seconds' work.
 _PIECE = 32
 _SECONDS = ".seconds"  # ending of the file that says how long a piece, or all, took
-
-
-def frozen(model: KerasModel) -> bool:
-    """Whether the model has a backbone that does not train, so that `divide` can cut behind it."""
-    names = {layer.name for layer in model.layers}
-    return {"backbone", "features"} <= names and not model.get_layer("backbone").trainable_variables
-
-
-def divide(model: KerasModel) -> tuple[KerasModel, KerasModel]:
-    """A model cut in two behind the layer "features".
-
-    Returns:
-        to_features: from uint8 images `(n, height, width, channels)` to features `(n, features)`.
-        head: from features to probabilities. Its layers are the model's own: training the head trains the model. (The
-            softmax alone is another, so that `head.get_layer("probabilities").input` is the head's.)
-
-    Raises:
-        ValueError: the model has no frozen backbone.
-    """
-    import keras
-
-    if not frozen(model):
-        raise ValueError(f'model {model.name!r} has no frozen "backbone" with its "features"; there is nothing to divide')
-    cut = model.get_layer("features")
-    to_features = keras.Model(model.input, cut.output, name="to_features")
-    x = inputs = keras.Input(cut.output.shape[1:], dtype="float32", name="features_in")
-    for layer in model.layers[model.layers.index(cut) + 1 :]:
-        x = keras.layers.Softmax(dtype="float32", name=layer.name)(x) if layer.name == "probabilities" else layer(x)
-    return to_features, keras.Model(inputs, x, name="head")
 
 
 def content(model: KerasModel) -> str:
@@ -73,7 +43,8 @@ def key(options: dict[str, Any], *, dataset: str, part: str, weights: str, backe
     """SHA-256 of everything that decides the features of a part of a data set.
 
     Args:
-        options: of the architecture, complete. Those of the head play no part, nor does the weights' path.
+        options: of the architecture, complete. Those of the head play no part, nor does the weights' path. (What is unfrozen
+            does: there the model is cut.)
         dataset: hash of the data set's content.
         part: "train", "validation" or "test", as the data set brings them, before any split.
         weights: hash of the backbone's weights, as `content` gives it.
@@ -151,6 +122,7 @@ def seconds(folder: Path) -> float:
 
 def dataset_of_features(
     model: KerasModel,
+    at: KerasLayer,
     dataset: Dataset,
     place: Callable[[str], Path],
     *,
@@ -159,23 +131,25 @@ def dataset_of_features(
     precision: str = "float32",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[KerasModel, Dataset]:
-    """The model's head, and the data set as it sees it: features `(n, features)` float32 in the images' place.
+    """The model's head, and the data set as it sees it: features float32 in the images' place.
 
     Splits and folds are cut from it as from the images, so all of them share one pass through the backbone.
 
     Args:
+        at: the layer behind which the model is cut, as `toile.training.division.cut` gives it.
         place: the folder for features of a key, marked as needed by the trial that asks, as
             `toile.store.store.Store.features` gives it.
 
     For the rest see `key` and `cached`.
     """
-    to_features, head = divide(model)
+    to_features, head = divide(model, at)
     weights = content(model)
 
     def part(name: str, images: Images) -> Images:
         named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
         found = cached(to_features, images.images, place(named), progress=progress)
-        return Images(cast("ImageArray", found), images.labels)  # all that follows is whole numbers' and features' alike
+        # All that follows is whole numbers' and features' alike.
+        return Images(cast("ImageArray", found), images.labels, weights=images.weights)
 
     parts = {name: part(name, images) for name, images in dataset.parts.items()}
     made = Dataset(

@@ -15,6 +15,7 @@ from toile.models.protocols import KerasModel, Remembering, Weighted
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import features, recipe, scaling
+from toile.training.division import cut
 from toile.training.engines import Asked, Engine, engine
 from toile.training.teacher import Load, taught
 
@@ -34,7 +35,7 @@ class Learner(Protocol):
 
     @property
     def backbone_seconds(self) -> float:
-        """What a frozen backbone took for an image before the training began; 0 where there is none."""
+        """What the frozen layers of a backbone took for an image before the training began; 0 where there are none."""
         ...
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -80,12 +81,13 @@ def make_learner(trial: Trial, store: Store, load: Load) -> EpochLearner | Class
 
 
 class KerasLearner:
-    """A Keras model. If it has a frozen backbone, `model` is the part that learns, and the images are its features."""
+    """A Keras model. If a backbone in it is frozen, all or in part, `model` is what learns, and the images are its features."""
 
     def __init__(self, trial: Trial, store: Store, load: Load) -> None:
         import keras
 
         from toile.training.augment import augmenting
+        from toile.training.optimizers.multipliers import multiply_learning_rates
 
         self.seed = trial.seed
         if (learned := taught(trial, store, load)) is not None:
@@ -98,8 +100,9 @@ class KerasLearner:
         if trial.warm_start:
             self.whole.set_weights(_weights(store, trial.warm_start))
         self.backbone_seconds = 0.0
-        if features.frozen(self.whole) and not (trial.recipe.augmentation or trial.recipe.flip_average):
-            # A backbone that does not learn sees the images once; the layers behind it train on what it made of them.
+        at = None if trial.recipe.varies_images else cut(self.whole, sum(map(len, data.parts.values())))
+        if at is not None:
+            # What does not learn of a backbone sees the images once; the layers behind it train on what it made of them.
             folders: list[Path] = []
 
             def place(key: str) -> Path:
@@ -108,6 +111,7 @@ class KerasLearner:
 
             self.model, data = features.dataset_of_features(
                 self.whole,
+                at,
                 data,
                 place,
                 options=trial.architecture.options,
@@ -128,11 +132,12 @@ class KerasLearner:
             self.parts.train.labels,
             batch_size=trial.recipe.batch_size,
             label_smoothing=trial.recipe.label_smoothing,
-            class_weights=recipe.class_weights(trial.recipe, self.parts.train.labels, trial.dataset.classes),
+            weights=recipe.weights(trial.recipe, self.parts.train, trial.dataset.classes),
             before=augmenting(trial.recipe.augmentation),
             prediction_model=self.whole if trial.recipe.flip_average else None,
             taught=learned,
         )
+        multiply_learning_rates(self.optimizer, self.model.trainable_variables)
 
     def begin(self, epoch: int) -> None:
         recipe.reseed(self.engine.training_model, self.seed, epoch)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toile.arrays import ClassWeights, Labels, LearningRates, Order, Seeds
+from toile.arrays import ImageWeights, Labels, LearningRates, Order, Seeds
+from toile.data.images import Images
 from toile.models.protocols import KerasModel, KerasOptimizer, KerasVariable
 from toile.study.spec import EarlyStopping, RecipeSpec
 
@@ -83,23 +84,26 @@ def epoch_order(recipe: RecipeSpec, seed: int, epoch: int, labels: Labels) -> Or
     return order(seed, epoch, len(labels)) if recipe.sampling is None else balanced_order(seed, epoch, labels)
 
 
-def class_weights(recipe: RecipeSpec, labels: Labels, classes: int) -> ClassWeights | None:
-    """What an image counts in the loss, by its class; None where all count 1.
+def weights(recipe: RecipeSpec, train: Images, classes: int) -> ImageWeights | None:
+    """What each training image counts in the loss: its own weight times that of its class; None where all count 1.
 
-    Balanced weights are scikit-learn's: images / (classes there are x images of the class); 1 for a class without images.
+    Balanced weights of classes are scikit-learn's: images / (classes there are x images of the class), where an image that
+    weighs 2 is two images.
 
     Args:
         recipe: its weights, if it lists them, one a class: names of classes are the plan's business.
-        labels: `(images,)` of the training images.
+        train: the training images.
     """
-    given = recipe.class_weight
+    given, own = recipe.class_weight, train.weights
     if given is None:
-        return None
+        return own
     if isinstance(given, tuple):
-        return np.array(given, np.float32)
-    counts = np.bincount(labels, minlength=classes)
-    there = counts > 0
-    return np.where(there, len(labels) / (there.sum() * np.maximum(counts, 1)), 1).astype(np.float32)
+        of_class = np.array(given, np.float32)
+    else:
+        counts = np.bincount(train.labels, own, minlength=classes)
+        there = counts > 0
+        of_class = (counts.sum() / (there.sum() * np.where(there, counts, 1))).astype(np.float32)
+    return of_class[train.labels] if own is None else of_class[train.labels] * own
 
 
 def epoch_seeds(seed: int, epoch: int, count: int) -> Seeds:

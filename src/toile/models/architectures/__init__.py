@@ -7,7 +7,7 @@ preprocessing, and ends in a Softmax layer called "probabilities" (float32) on a
 `build`, because planning and reporting look at architectures and never train. A file may also offer
 `multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time; and, if it
 takes an option `weights`, `check(options, image_shape=None)`, `weights_content(options)` and `downloaded(options)`, as
-`transfer` does.
+`transfer` does. One of which a part may be frozen has `work(options)` instead of `multiply_adds`: two numbers, as `work` here.
 
 `LEARNER` says what trains it where that is not Keras: "scratch" is the NumPy network, "classical" scikit-learn, whose `build`
 returns an untrained estimator of `toile.models.classical.pipeline`.
@@ -83,6 +83,22 @@ def multiply_adds(name: str, image_shape: tuple[int, int, int], classes: int, op
     if (count := getattr(load(name), "multiply_adds", None)) is None:
         return None
     return _call(count, name, image_shape, classes, options)
+
+
+def work(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> tuple[float, float]:
+    """Multiplications of one image's forward pass, about: through layers that are frozen, and through those that learn.
+
+    0 and 0 where the architecture does not say.
+
+    Args:
+        options: as `complete` gives them.
+
+    Raises:
+        Misuse: as `multiply_adds`.
+    """
+    if (count := getattr(load(name), "work", None)) is not None:
+        return count(options)
+    return 0, multiply_adds(name, image_shape, classes, options) or 0
 
 
 def learner(name: str) -> Learner:

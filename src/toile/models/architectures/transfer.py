@@ -1,7 +1,7 @@
-"""Transfer: a frozen backbone that was trained on ImageNet, and a head of dense layers that learns the classes at hand.
+"""Transfer: a backbone that was trained on ImageNet, and a head of dense layers that learns the classes at hand.
 
-The backbone is one layer, "backbone"; its output in a row is the layer "features". `toile.training.features` runs
-the images through it once and trains the head on what comes out.
+The backbone is one layer, "backbone"; its output in a row is the layer "features". It is frozen, or its last layers learn too
+(fine-tuning). `toile.training.features` runs the images through what is frozen once, and trains the rest on what comes out.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from toile.errors import Misuse, said
-from toile.models import backbones
+from toile.models import applications, backbones
 from toile.models.layers import activation_layer, each
-from toile.models.option_types import Activation, Count, Counts, RateOrEach
+from toile.models.option_types import Activation, Count, Counts, Positive, RateOrEach
 from toile.models.protocols import KerasModel
 
 REVISION = 1
@@ -23,7 +23,10 @@ REVISION = 1
 # What a test that must not use the network builds this architecture with.
 WITHOUT_NETWORK = {"weights": "none"}
 # Options that change nothing about the features.
-HEAD_OPTIONS = ("dense", "dense_dropout", "activation")
+HEAD_OPTIONS = ("dense", "dense_dropout", "activation", "backbone_learning_rate_multiplier")
+
+Unfreeze = Literal["none", "last-stage", "all"] | Count
+_MULTIPLIER = 0.1
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0..1, RGB
 _MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet's pixels in 0..255
@@ -33,7 +36,7 @@ def build(
     image_shape: tuple[int, int, int],
     classes: int,
     *,
-    backbone: backbones.Name = "mobilenet",
+    backbone: applications.Name = "mobilenet",
     alpha: Annotated[float, Field(ge=0.05, le=4)] = 1.0,
     weights: Annotated[str, Field(min_length=1)] = "imagenet",
     size: Count = 32,
@@ -44,12 +47,17 @@ def build(
     dense: Counts = (),
     dense_dropout: RateOrEach = 0.0,
     activation: Activation = "relu",
+    # These two came later: left out of the complete options at their defaults, so that fingerprints of before hold.
+    unfreeze: Annotated[Unfreeze, Field(exclude_if=lambda value: value == "none")] = "none",
+    backbone_learning_rate_multiplier: Annotated[
+        Positive, Field(le=1, exclude_if=lambda value: value == _MULTIPLIER)
+    ] = _MULTIPLIER,
 ) -> KerasModel:
     """A Keras model from uint8 `(n, *image_shape)` to probabilities `(n, classes)`.
 
     Args:
-        backbone: the network of `keras.applications`, without its classifier. Its weights never change, and its batch
-            normalisation keeps ImageNet's averages.
+        backbone: the network of `keras.applications`, without its classifier. Its batch normalisation never changes: it keeps
+            ImageNet's averages, scale and offset, whatever else is unfrozen. Nor does it drop anything out.
         alpha: width multiplier of the MobileNets.
         weights: "imagenet", "none" (random: what the features are worth without training) or the path of a weights file of the
             backbone alone, as `save_weights` writes it or as Keras's server has it.
@@ -62,16 +70,20 @@ def build(
         dense: units of each hidden dense layer of the head.
         dense_dropout: rate after each hidden dense layer; one for all or one each.
         activation: of the hidden dense layers.
+        unfreeze: what of the backbone learns, for fine-tuning: "none"; its "last-stage", which is all after the last halving of
+            the resolution; "all"; or how many layers, from the last one on. Layers with a kernel count: convolutions.
+        backbone_learning_rate_multiplier: factor on the recipe's learning rate for what is unfrozen, above 0 and at most 1.
 
     Raises:
         ValueError: the images have neither one nor three channels or are larger than `size` pads them to; `dense_dropout` is a
-            list of another length than `dense`.
+            list of another length than `dense`; more layers are unfrozen than there are.
         Misuse: what `check` raises.
         ToileError: the ImageNet weights cannot be downloaded.
     """
     from keras import Input, Model, layers
 
-    options = {"backbone": backbone, "alpha": alpha, "size": size, "weights": weights, "fit": fit}
+    options = {"backbone": backbone, "alpha": alpha, "size": size, "weights": weights, "fit": fit, "unfreeze": unfreeze}
+    options["backbone_learning_rate_multiplier"] = backbone_learning_rate_multiplier
     check({**options, "dense": dense, "dense_dropout": dense_dropout}, image_shape)
     inputs = Input(image_shape, dtype="uint8", name="images")
     # All up to the backbone in float32: eight bits of mantissa would be fewer than a pixel has.
@@ -86,8 +98,10 @@ def build(
         x = layers.Concatenate(dtype="float32", name="channels")([x, x, x])
         if channels == "zeros":
             x = layers.Rescaling([0.0, 1.0, 0.0], dtype="float32", name="zeros")(x)
-    mode = backbones.BACKBONES[backbone].preprocessing if preprocessing == "backbone" else preprocessing
-    x = _backbone(backbone, alpha, size, weights)(_preprocess(x, mode, colour=image_shape[2] == 3), training=False)
+    mode = applications.BACKBONES[backbone].preprocessing if preprocessing == "backbone" else preprocessing
+    network = _backbone(backbone, alpha, size, weights)
+    _unfreeze(network, applications.BACKBONES[backbone].unfrozen(unfreeze), backbone_learning_rate_multiplier)
+    x = network(_preprocess(x, mode, colour=image_shape[2] == 3), training=False)
     if pooling == "flatten":
         x = layers.Flatten(name="features")(x)
     elif pooling == "average":
@@ -123,6 +137,27 @@ def check(options: dict[str, Any], image_shape: tuple[int, int, int] | None = No
     rates = options["dense_dropout"]
     each(tuple(rates) if isinstance(rates, list) else rates, len(options["dense"]), "dense_dropout")
     backbones.check(options["backbone"], options["alpha"], options["size"], options["weights"])
+    unfreeze = options.get("unfreeze", "none")
+    multiplier = options.get("backbone_learning_rate_multiplier", _MULTIPLIER)
+    if not applications.BACKBONES[options["backbone"]].unfrozen(unfreeze) and multiplier != _MULTIPLIER:
+        raise ValueError(
+            f"backbone_learning_rate_multiplier = {multiplier:g} is for what learns of a backbone, and nothing of this one "
+            'does: say unfreeze = "last-stage", "all" or a number of layers, or leave it out'
+        )
+
+
+def work(options: dict[str, Any]) -> tuple[float, float]:
+    """Multiplications of one image through what of the backbone is frozen, and through what learns; the head's are few.
+
+    As if all its layers took as long, which those of most stages do.
+
+    Args:
+        options: as `toile.models.architectures.complete` gives them.
+    """
+    known = applications.BACKBONES[options["backbone"]]
+    whole = known.work(options["alpha"], options["size"])
+    learning = whole * known.unfrozen(options.get("unfreeze", "none")) / known.layers
+    return whole - learning, learning
 
 
 def weights_content(options: dict[str, Any]) -> str | None:
@@ -159,10 +194,10 @@ def _preprocess(x: Any, mode: str, *, colour: bool) -> Any:
 
 
 def _backbone(name: str, alpha: float, size: int, weights: str) -> KerasModel:
-    """The frozen backbone with its weights."""
+    """The backbone with its weights, frozen."""
     import keras
 
-    known = backbones.BACKBONES[name]
+    known = applications.BACKBONES[name]
     path = _imagenet(name, alpha, size) if weights == "imagenet" else None if weights == "none" else weights
     arguments = {"alpha": alpha} if known.alphas else {}
     model = getattr(keras.applications, known.function)(
@@ -179,6 +214,23 @@ def _backbone(name: str, alpha: float, size: int, weights: str) -> KerasModel:
     renamed = keras.Model(model.input, model.output, name="backbone")
     renamed.trainable = False
     return renamed
+
+
+def _unfreeze(backbone: Any, count: int, multiplier: float) -> None:
+    """Let the last `count` layers with a kernel learn, `multiplier` times as fast as the rest of the model.
+
+    Batch normalisation stays frozen, as Keras's guide to transfer learning has it
+    (https://keras.io/guides/transfer_learning/): a layer whose `trainable` is false is in inference mode too.
+    """
+    if not count:
+        return
+    backbone.trainable = True
+    learning = [layer for layer in backbone.layers if any(weights.ndim > 1 for weights in layer.weights)][-count:]
+    for layer in backbone.layers:
+        layer.trainable = layer in learning
+    for variable in backbone.trainable_variables:
+        # Read by `toile.training.optimizers.multipliers`; beside Keras's own `overwrite_with_gradient`.
+        variable.learning_rate_multiplier = multiplier
 
 
 def _load(model: KerasModel, path: str, name: str) -> None:

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from toile.arrays import DecisionValues, Labels, Scores
+from toile.arrays import DecisionValues, ImageWeights, Labels, Scores
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Calibration:
     slope: float = 1.0
 
     @classmethod
-    def fit(cls, values: DecisionValues, labels: Labels, classes: int, *, pairs: bool) -> Calibration:
+    def fit(
+        cls, values: DecisionValues, labels: Labels, classes: int, *, pairs: bool, weights: ImageWeights | None = None
+    ) -> Calibration:
         """The calibration with the least log loss on some images.
 
         Of few images a machine may decide every one right, for which certainty would be best. So the labels count as though
@@ -46,17 +48,18 @@ class Calibration:
             values: as `decision_function` gives them: `(n, classes)`, `(n, classes * (classes - 1) / 2)` in scikit-learn's
                 order, or `(n,)` for two classes, positive for the second.
             labels: `(n,)`, 0..classes - 1.
+            weights: `(n,)`, what each image counts; None where all count 1.
         """
         from scipy.optimize import minimize
 
         start = cls(classes, pairs and classes > 2)
-        targets = smoothed(labels, classes)
+        targets = smoothed(labels, classes, weights)
 
         def at(logarithms: NDArray[np.float64]) -> Calibration:
             return replace(start, temperature=float(np.exp(logarithms[0])), slope=float(np.exp(logarithms[1:].sum())))
 
         def loss(logarithms: NDArray[np.float64]) -> float:
-            return -float((targets * at(logarithms)._logarithms(values)).sum(axis=1).mean())
+            return -float(np.average((targets * at(logarithms)._logarithms(values)).sum(axis=1), weights=weights))
 
         numbers = 2 if start.pairs else 1
         # Its own first steps from 0 would be so small that it took the start for the end.
@@ -83,7 +86,7 @@ class Calibration:
         return scores
 
 
-def smoothed(labels: Labels, classes: int) -> Scores:
+def smoothed(labels: Labels, classes: int, weights: ImageWeights | None = None) -> Scores:
     """`(n, classes)`: the labels as targets, as though one image more had been of all classes alike."""
-    share = 1 / (len(labels) + 1)
+    share = 1 / ((len(labels) if weights is None else float(weights.sum())) + 1)
     return (1 - share) * np.eye(classes)[labels] + share / classes

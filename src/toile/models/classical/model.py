@@ -64,7 +64,8 @@ class Classical:
 
         Args:
             pipeline: untrained; is changed.
-            train: uint8 images with labels; nothing else is learned from but, in calibration, `validation`.
+            train: uint8 images with labels; nothing else is learned from but, in calibration, `validation`. Weights go to the
+                model and the calibration; principal components take all images alike.
             classes: number of classes.
             seed: of everything random in the pipeline.
 
@@ -93,7 +94,11 @@ class Classical:
 
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
-            self.pipeline.fit(train.images, train.labels)
+            if train.weights is None:
+                self.pipeline.fit(train.images, train.labels)
+            else:  # in double precision, so that an image that weighs 2 is two images, to rounding
+                seen, weights = self.pipeline[0].transform(train.images).astype(np.float64), train.weights.astype(np.float64)
+                self.pipeline[1:].fit(seen, train.labels, model__sample_weight=weights)
         model, components = self.pipeline["model"], self.pipeline.named_steps.get("components")
         if components is not None:
             self.details["explained_variance"] = float(components.explained_variance_ratio_.sum())
@@ -116,6 +121,7 @@ class Classical:
             np.searchsorted(self.pipeline.classes_, held.labels[known]),
             len(self.pipeline.classes_),
             pairs=getattr(self.pipeline["model"], "decision_function_shape", "") == "ovo",
+            weights=None if held.weights is None else held.weights[known],
         )
         numbers = {"slope": self.calibration.slope, "temperature": self.calibration.temperature}
         self.details["calibration"] = {"images": len(held), "of": of, **numbers}

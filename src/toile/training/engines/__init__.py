@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ImageWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 
 
@@ -79,7 +79,7 @@ def engine(
     *,
     batch_size: int,
     label_smoothing: float,
-    class_weights: ClassWeights | None = None,
+    weights: ImageWeights | None = None,
     before: Sequence[KerasLayer] = (),
     prediction_model: KerasModel | None = None,
     taught: Taught | None = None,
@@ -87,8 +87,8 @@ def engine(
     """The engine of the backend that this process runs Keras on.
 
     Args:
-        class_weights: `(classes,)` float32: each image's loss is multiplied by that of its class; the loss of a step is still
-            divided by its number of images, as Keras's `fit(class_weight=...)` has it, and not by the sum of the weights.
+        weights: `(images,)` float32: each image's loss is multiplied by its weight; the loss of a step is still divided by its
+            number of images, as Keras's `fit(sample_weight=..., class_weight=...)` has it, and not by the sum of the weights.
         before: layers from uint8 to uint8 images that stand before the model while it trains (augmentation).
         prediction_model: the model that `predict` uses, where it is another one over the same weights.
         taught: what it learns from beside the labels, if it is a student.
@@ -101,7 +101,7 @@ def engine(
         labels,
         batch_size=batch_size,
         label_smoothing=label_smoothing,
-        class_weights=class_weights,
+        weights=weights,
         before=before,
         prediction_model=prediction_model,
         taught=taught,

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ImageWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, Taught, training_model
 
@@ -31,7 +31,7 @@ class Engine:
         *,
         batch_size: int,
         label_smoothing: float,
-        class_weights: ClassWeights | None = None,
+        weights: ImageWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
         taught: Taught | None = None,
@@ -44,8 +44,9 @@ class Engine:
         rate_at = next(i for i, v in enumerate(optimizer.variables) if v is optimizer._learning_rate)
 
         all_said = None if taught is None else jnp.asarray(taught.probabilities)
+        all_weights = None if weights is None else jnp.asarray(weights)
 
-        def loss_of(trainable: Any, fixed: Any, batch: Any, target: Any, said: Any) -> Any:
+        def loss_of(trainable: Any, fixed: Any, batch: Any, target: Any, said: Any, weighs: Any) -> Any:
             logits, fixed, penalties = self.training_model.stateless_call(
                 trainable, fixed, batch, training=True, return_losses=True
             )
@@ -56,8 +57,8 @@ class Engine:
                 heat, hard = taught.temperature, taught.hard_labels
                 learned = -(said * jax.nn.log_softmax(logits / heat)).sum(axis=1)
                 losses = hard * losses + (1 - hard) * heat**2 * learned
-            if class_weights is not None:
-                losses *= jnp.asarray(class_weights)[target.argmax(axis=1)]
+            if weighs is not None:
+                losses *= weighs
             loss = losses.mean() + sum(penalties)
             # `stateless_apply` takes the scale out of the gradients again.
             return optimizer.scale_loss(loss), (loss, logits, fixed)
@@ -68,7 +69,8 @@ class Engine:
             target = jax.nn.one_hot(all_labels[index], classes)
             gradient = jax.value_and_grad(loss_of, has_aux=True)
             said = None if all_said is None else all_said[index]
-            (_, (loss, logits, fixed)), gradients = gradient(trainable, fixed, all_images[index], target, said)
+            weighs = None if all_weights is None else all_weights[index]
+            (_, (loss, logits, fixed)), gradients = gradient(trainable, fixed, all_images[index], target, said, weighs)
             slots = [learning_rate if i == rate_at else slot for i, slot in enumerate(slots)]
             trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
             sure = (jax.nn.softmax(logits) > 0.5).astype(jnp.float32)

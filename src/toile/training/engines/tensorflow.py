@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ImageWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, Taught, training_model
 from toile.training.optimizers.fused_updates import fuse_updates
@@ -30,7 +30,7 @@ class Engine:
         labels: int `(n,)`.
         batch_size: images a step; the last step of an epoch may have fewer.
         label_smoothing: share of the target spread evenly over all classes.
-        class_weights, before, prediction_model, taught: as `toile.training.engines.engine` takes them.
+        weights, before, prediction_model, taught: as `toile.training.engines.engine` takes them.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Engine:
         *,
         batch_size: int,
         label_smoothing: float,
-        class_weights: ClassWeights | None = None,
+        weights: ImageWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
         taught: Taught | None = None,
@@ -51,9 +51,10 @@ class Engine:
         fuse_updates(optimizer)
         self.training_model = to_logits = training_model(model, before, with_training_layers)
         classes = model.output_shape[-1]
-        weights = [variable.value for variable in model.trainable_variables]
+        values = [variable.value for variable in model.trainable_variables]
         all_images, all_labels = tf.constant(images), tf.constant(labels, dtype=tf.int32)
         all_said = None if taught is None else tf.constant(taught.probabilities)
+        all_weights = None if weights is None else tf.constant(weights)
 
         def step(index: tf.Tensor, learning_rate: tf.Tensor) -> tf.Tensor:
             optimizer.learning_rate.assign(learning_rate)
@@ -66,11 +67,11 @@ class Engine:
                     said, heat, hard = tf.gather(all_said, index), taught.temperature, taught.hard_labels
                     learned = tf.nn.softmax_cross_entropy_with_logits(said, logits / heat)
                     losses = hard * losses + (1 - hard) * heat**2 * learned
-                if class_weights is not None:
-                    losses *= tf.gather(tf.constant(class_weights), tf.gather(all_labels, index))
+                if all_weights is not None:
+                    losses *= tf.gather(all_weights, index)
                 loss = tf.add_n([tf.reduce_mean(losses), *model.losses])
                 scaled = optimizer.scale_loss(loss)  # `apply` takes the scale out of the gradients again
-            optimizer.apply(tape.gradient(scaled, weights), model.trainable_variables)
+            optimizer.apply(tape.gradient(scaled, values), model.trainable_variables)
             sure = tf.cast(tf.nn.softmax(logits) > 0.5, tf.float32)
             hits = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
             size = tf.cast(tf.shape(index)[0], tf.float32)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from toile.arrays import ClassWeights, Inputs, Labels, LearningRates, Order, Probabilities
+from toile.arrays import ImageWeights, Inputs, Labels, LearningRates, Order, Probabilities
 from toile.models.protocols import KerasLayer, KerasModel, KerasOptimizer
 from toile.training.engines import Sums, Taught, training_model
 
@@ -31,7 +31,7 @@ class Engine:
         *,
         batch_size: int,
         label_smoothing: float,
-        class_weights: ClassWeights | None = None,
+        weights: ImageWeights | None = None,
         before: Sequence[KerasLayer] = (),
         prediction_model: KerasModel | None = None,
         taught: Taught | None = None,
@@ -43,7 +43,7 @@ class Engine:
         self.device = model.trainable_variables[0].value.device
         # Copies, because torch refuses to look at read-only memory, which is what a memory-mapped file is.
         self.images = torch.tensor(np.array(images), device=self.device)
-        self.class_weights = None if class_weights is None else torch.tensor(class_weights, device=self.device)
+        self.weights = None if weights is None else torch.tensor(weights, device=self.device)
         self.labels = torch.tensor(np.array(labels, dtype=np.int64), device=self.device)
         self.taught = taught
         self.said = None if taught is None else torch.tensor(taught.probabilities, device=self.device)
@@ -54,18 +54,25 @@ class Engine:
         order_here = torch.tensor(order, dtype=torch.int64, device=self.device)
         for step, learning_rate in enumerate(learning_rates.tolist()):
             index = order_here[step * self.batch_size : (step + 1) * self.batch_size]
-            said = None if self.said is None else self.said[index]
-            sums += self._step(self.images[index], self.labels[index], said, learning_rate)
+            said, weights = (None if one is None else one[index] for one in (self.said, self.weights))
+            sums += self._step(self.images[index], self.labels[index], said, weights, learning_rate)
         return Sums(*sums.tolist())
 
-    def _step(self, batch: torch.Tensor, target: torch.Tensor, said: torch.Tensor | None, learning_rate: float) -> torch.Tensor:
+    def _step(
+        self,
+        batch: torch.Tensor,
+        target: torch.Tensor,
+        said: torch.Tensor | None,
+        weights: torch.Tensor | None,
+        learning_rate: float,
+    ) -> torch.Tensor:
         self.optimizer.learning_rate.assign(learning_rate)
         self.training_model.zero_grad()
         logits = self.training_model(batch, training=True).float()
-        loss = self._cross_entropy(logits, target, target, self.smoothing)
+        loss = _cross_entropy(logits, target, weights, self.smoothing)
         if self.taught is not None and said is not None:
             heat, hard = self.taught.temperature, self.taught.hard_labels
-            loss = hard * loss + (1 - hard) * heat**2 * self._cross_entropy(logits / heat, said, target)
+            loss = hard * loss + (1 - hard) * heat**2 * _cross_entropy(logits / heat, said, weights)
         loss = loss + sum(self.model.losses)
         self.optimizer.scale_loss(loss).backward()  # `apply` takes the scale out of the gradients again
         variables = self.model.trainable_variables
@@ -75,14 +82,6 @@ class Engine:
             true_positives = sure.gather(1, target[:, None]).sum()
             hits = (logits.argmax(dim=1) == target).sum()
             return torch.stack([loss.detach().double() * len(target), hits, true_positives, sure.sum()])
-
-    def _cross_entropy(self, logits: torch.Tensor, wanted: Any, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-        """Its mean over a step's images, each weighted by its label's class where there are weights."""
-        if self.class_weights is None:
-            return functional.cross_entropy(logits, wanted, label_smoothing=smoothing)
-        # Not PyTorch's own `weight`, which divides by the sum of the weights, and weighs each class of a smoothed target.
-        losses = functional.cross_entropy(logits, wanted, label_smoothing=smoothing, reduction="none")
-        return (losses * self.class_weights[labels]).mean()
 
     def predict(self, images: Inputs) -> Probabilities:
         """Probabilities `(n, classes)` float32 of uint8 images."""
@@ -94,3 +93,12 @@ class Engine:
                 for at in range(0, len(images), PREDICT_BATCH)
             ]
         return torch.cat(batches).float().cpu().numpy()
+
+
+def _cross_entropy(logits: torch.Tensor, wanted: Any, weights: torch.Tensor | None, smoothing: float = 0.0) -> torch.Tensor:
+    """Its mean over a step's images, each times its weight where there are weights."""
+    if weights is None:
+        return functional.cross_entropy(logits, wanted, label_smoothing=smoothing)
+    # Not PyTorch's own `weight`, which divides by the sum of the weights, and weighs each class of a smoothed target.
+    losses = functional.cross_entropy(logits, wanted, label_smoothing=smoothing, reduction="none")
+    return (losses * weights).mean()
