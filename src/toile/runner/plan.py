@@ -111,8 +111,7 @@ class Plan:
     def judged(self, planned: PlannedTrial) -> dict[str, int]:
         """How many images a trial's run has probabilities of, by split."""
         parts = self.parts(planned)
-        both = {"validation": parts.validation, "test": parts.test}
-        return {split: len(part) for split, part in both.items() if part is not None and len(part)}
+        return {split: len(part) for split in ("validation", "test") if (part := getattr(parts, split))}
 
     @cached_property
     def _cut(self) -> dict[tuple[SplitSpec, int | None], Parts]:
