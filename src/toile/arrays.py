@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 # Images and their labels
 ImageArray = Annotated[NDArray[np.uint8], "images height width channels"]  # 0..255
+PartImages = Annotated[NDArray[np.uint8], "_ height width channels"]  # of one of several parts, or some of them
 Pixels = Annotated[NDArray[np.uint8], "height width channels"]  # of one image
 Grey = Annotated[NDArray[np.uint8], "images height width"]
 Deep = Annotated[NDArray[np.float64], "height width"]  # numbers of more than 8 bits
