@@ -45,10 +45,14 @@ class LabelError:
 
 @dataclass(frozen=True)
 class Suspects:
-    """Those of a study: `errors`, the surest first, among so many `images` that were held out, by the trainings called `by`."""
+    """Those of a study: `errors`, the surest first, among so many `images` that were held out.
+
+    They are suspected by the trainings called `by`, which are right on the share `accuracy` of these images.
+    """
 
     by: str
     images: int
+    accuracy: float
     errors: tuple[LabelError, ...]
 
 
@@ -69,7 +73,8 @@ def of_study(made: Plan) -> Suspects | None:
     except Misuse:  # its seeds hold out different images
         best = max(lines[best], key=lambda one: made.stored_run(one).metrics["validation"]["accuracy"]).name
         places, said = of_members(made, members(made, best))
-    return Suspects(best, len(places), tuple(named(made.dataset, places, said)))
+    accuracy = float((said.predicted == said.labels).mean())
+    return Suspects(best, len(places), accuracy, tuple(named(made.dataset, places, said)))
 
 
 def _validated(made: Plan, trainings: Sequence[PlannedTrial]) -> float | None:
