@@ -1,6 +1,6 @@
 # Two commands for a newcomer, and two for those who work on toile:
 #   make committee   trains three CNNs on Fashion-MNIST, combines them, writes a report and says where it is
-#   make test        runs all tests; make test-lowest the quick ones with the oldest versions that are allowed
+#   make test        runs the tests; make test-slow those that take long; make test-lowest with the oldest versions that are allowed
 #   make bench       measures toile beside its rivals; NAME=transfer for one benchmark
 #   make docs        builds the documentation as a site, in build/site
 # All make their own environment in .venv first. Any Python from 3.11 to 3.13 will do; name one with PYTHON=…
@@ -17,13 +17,21 @@ STORE ?= toile-runs
 WORKERS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# These tests import Keras into pytest's own processes. They are run after the others and in two parts, each in processes of its own:
+# so none takes more than 1 GB.
+BUILD := tests/studies tests/study/test_keras.py tests/study/test_schedules.py \
+	$(filter-out %/test_classical.py,$(wildcard tests/models/test_*.py))
+TRAIN := tests/benchmarks tests/inference tests/training
+OTHERS := --without-keras $(addprefix --ignore=,$(BUILD) $(TRAIN))
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 10
+
 # What the oldest versions are asked: all but what takes long and asks the libraries nothing new.
 LOWEST := study data store evaluation committee models/test_classical.py training/test_train.py inference reports serving
 
 # Where Python is told to write no bytecode, hundreds of the tests' processes would each compile the sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help committee test test-lowest lint bench docs clean
+.PHONY: help committee test test-slow test-lowest lint bench docs clean
 .ONESHELL:
 
 help:
@@ -66,7 +74,18 @@ test: .venv/installed-test
 	@$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 10
+	failed=0
+	$(PYTEST) -m 'not slow' $(OTHERS) || failed=1
+	$(PYTEST) -m 'not slow' $(BUILD) || failed=1
+	$(PYTEST) -m 'not slow' $(TRAIN) || failed=1
+	exit "$$failed"
+
+test-slow: .venv/installed-test
+	@failed=0
+	$(PYTEST) -m slow $(OTHERS) || failed=1
+	$(PYTEST) -m slow $(BUILD) || failed=1
+	$(PYTEST) -m slow $(TRAIN) || failed=1
+	exit "$$failed"
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt .venv/installed-test
 	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .venv-lowest

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ for variable in (
     os.environ[variable] = "1"
 
 PEAKS: dict[str, int] = {}
+LARGE: list[pytest.Item] = []
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -38,10 +40,21 @@ FLAGS = [
 ]
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-keras", action="store_true", help="a test that imports Keras into pytest's process fails")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     from tests import shapes
 
     shapes.install()
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Most rooms are tested without Keras, so that their processes stay small. A test that imports it is told so at once."""
+    if item.config.getoption("--without-keras") and "keras" in sys.modules and not LARGE:
+        LARGE.append(item)
+        pytest.fail("Keras was imported by a test that is neither among BUILD nor TRAIN in the Makefile")
 
 
 @pytest.fixture

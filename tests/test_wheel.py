@@ -18,6 +18,8 @@ import pytest
 
 from toile.version import DISTRIBUTION, __version__
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("hatchling", reason="hatchling is not installed")
 
 REPOSITORY = Path(__file__).parents[1]

@@ -102,6 +102,7 @@ def test_a_side_may_take_so_long():
         in_fresh_process(Side(tests.benchmarks.fixture.known, {"speed": 1.0}), 0.01)
 
 
+@pytest.mark.slow
 def test_many_trainings_as_one_program_are_each_what_it_is_alone():
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX is not installed")
@@ -130,6 +131,7 @@ def test_every_benchmark_has_cases(name):
                 assert json.loads(json.dumps(side.arguments)) == side.arguments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", train.REFERENCES)
 def test_all_sides_train_the_same_model(name):
     from benchmarks.rivals.keras_models import MODELS

@@ -139,6 +139,7 @@ def test_show_finds_a_run_by_its_first_digits(store: Path) -> None:
     assert "no single run" in toile("show", "000000", store=store, code=2).stderr
 
 
+@pytest.mark.slow
 def test_predict_says_what_it_did_to_the_image(store: Path, tmp_path: Path) -> None:
     images = np.load(next((store / "data").glob("*/test-images.npy")))
     labels = np.load(next((store / "data").glob("*/test-labels.npy")))
@@ -156,6 +157,7 @@ def test_predict_says_what_it_did_to_the_image(store: Path, tmp_path: Path) -> N
     assert "no.png" in toile("predict", f"{TINY}/both", tmp_path / "no.png", store=store, code=1).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["weighed", "convolution"])
 def test_predict_says_the_same_from_an_exported_file(name: str, store: Path, tmp_path: Path) -> None:
     reference, file, picture = f"{TINY}/{name}", tmp_path / "model.onnx", tmp_path / "a.png"
@@ -179,6 +181,7 @@ def test_combine_prints_the_committee_and_the_means(store: Path) -> None:
     assert "mean of the members' figures" in out
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(store: Path, tmp_path: Path) -> None:
     command = [TOILE, "run", str(TINY), "--store", str(tmp_path), "--workers", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -197,6 +200,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(store: Path, tmp_path:
                 np.testing.assert_array_equal(whole[split], resumed_one[split])
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     study = TINY.read_text().replace(
         'name = "convolution"', 'name = "convolution"\nrecipe = { optimizer = { name = "sgd", learning_rate = 1e30 } }'
@@ -263,6 +267,7 @@ def test_no_data_and_no_network_says_where_it_looked_and_the_way_out(tmp_path: P
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_slice_of_the_real_data(tmp_path: Path) -> None:
     """The packaged committee's three architectures on 3,000 real images, from IDX files, end to end."""
     found = [place for place in fashion_mnist.places() if (place / "train-images-idx3-ubyte.gz").is_file()]

@@ -21,6 +21,8 @@ from toile.pictures.many import prepare_many
 from toile.serving.predictor import Predictor
 from toile.study.spec import DatasetSpec
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
 title = "own pictures"
 dataset = { path = "set", size = [16, 12], fit = "crop" }

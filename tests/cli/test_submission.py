@@ -13,6 +13,8 @@ import pytest
 from toile.data.load import load
 from toile.study.spec import DatasetSpec
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
 title = "small"
 dataset = "digits"

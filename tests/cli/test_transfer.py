@@ -50,6 +50,7 @@ def weights(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_seeds_share_features_and_gc_keeps_them_for_their_runs(weights, tmp_path, monkeypatch, capsys):
     store, named = tmp_path / "store", study(tmp_path, f'backbone = "mobilenet", alpha = 0.25, weights = "{WEIGHTS}"')
     monkeypatch.setenv("TOILE_WEIGHTS", str(weights))

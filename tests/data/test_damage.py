@@ -19,6 +19,7 @@ def watch():
     return Watch()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_damage_is_read_or_refused(name: str, watch: Watch) -> None:
     found = outcomes(name, COUNT, 0, watch)

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toile.data import near
+from toile.data.audit import audit
+from toile.data.dataset import Dataset, Images
 from toile.data.near import look_alikes, near_pairs
 
 
@@ -45,3 +47,17 @@ def test_light_and_contrast_do_not_count_and_one_colour_is_like_nothing():
 def test_of_tiny_images_only_the_same_pixels_count():
     images = np.arange(4)[:, None, None, None] // 2 * 50 + np.arange(9).reshape(1, 3, 3, 1)
     assert near_pairs(images.astype(np.uint8)).tolist() == [[0, 1], [2, 3]]
+
+
+def test_parts_are_counted_through_as_one_array():
+    images = np.concatenate([smooth(9, 3), smooth(9, 3) // 2])
+    assert near_pairs(images[:4], images[4:11], images[11:]).tolist() == near_pairs(images).tolist() != []
+
+
+def test_what_is_not_looked_for_is_said_with_the_way_to_ask(monkeypatch):
+    images = Images(smooth(12, 1), np.arange(12) % 2)
+    dataset = Dataset("d", images, None, ("a", "b"))
+    assert not [one for one in audit(dataset)["warnings"] if "near-duplicates" in one]
+    monkeypatch.setattr("toile.data.audit.NEAR_AMONG", 11)
+    [said] = [one for one in audit(dataset)["warnings"] if "near-duplicates" in one]
+    assert "more than 11 images" in said and "groups = 'near-duplicates'" in said

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
+from tests.training.fixture import elsewhere
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.splits import split
@@ -75,13 +76,19 @@ def test_folds_partition_what_is_not_test(n, method, folds, test, shuffle):
         assert set(numbers(parts.train)) == set(held) - set(numbers(parts.validation))
 
 
+def validation_split_of_keras(n: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    from keras.src.trainers.data_adapters import array_slicing
+
+    (train,), (validation,) = array_slicing.train_validation_split((np.arange(n),), fraction)
+    return np.asarray(train), np.asarray(validation)
+
+
 @pytest.mark.parametrize(("n", "fraction"), [(60_000, 0.2), (60_000, 0.1), (11, 0.3), (10, 0.25), (1437, 0.2)])
 def test_tail_is_keras_validation_split(n, fraction):
-    slicing = pytest.importorskip("keras.src.trainers.data_adapters.array_slicing")
-    (train,), (validation,) = slicing.train_validation_split((np.arange(n),), fraction)
+    train, validation = elsewhere(validation_split_of_keras, n, fraction)
     parts = split(made(n, test=5), SplitSpec(method="tail", validation=fraction))
-    assert parts.indices["train"].tolist() == np.asarray(train).tolist()
-    assert parts.indices["validation"].tolist() == np.asarray(validation).tolist()
+    assert parts.indices["train"].tolist() == train.tolist()
+    assert parts.indices["validation"].tolist() == validation.tolist()
     assert numbers(parts.test) == list(range(20_000, 20_005))
     assert parts.counts() == {"train": len(train), "validation": len(validation), "test": 5}
 

@@ -80,7 +80,8 @@ def checks() -> Iterator[Any]:
             # These skip themselves unless SCIPY_ARRAY_API is set; toile is for NumPy's arrays.
             only_about = name in ONLY_ABOUT and check.func.__name__.startswith("check_sample_weight_equivalence")
             if not check.func.__name__.startswith("check_array_api") and not only_about:
-                yield pytest.param(instance, check, id=f"{name}-{check.func.__name__}-{number}")
+                slow = [] if name.endswith("all defaults") else [pytest.mark.slow]
+                yield pytest.param(instance, check, id=f"{name}-{check.func.__name__}-{number}", marks=slow)
 
 
 @pytest.mark.parametrize(("estimator", "check"), list(checks()))
@@ -91,6 +92,7 @@ def test_scikit_learn_checks(estimator: Any, check: Callable[[Any], None]) -> No
 # What is trained
 
 
+@pytest.mark.slow
 def test_it_trains_what_toile_run_trains(tmp_path):
     (tmp_path / "same.toml").write_text("""
         title = "the same"
@@ -264,6 +266,7 @@ def test_nothing_is_known_before_fit():
 # In scikit-learn's hands
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_and_in_searches():
     linear = ImageClassifier("logistic-regression")
     assert cross_val_score(linear, X, Y, cv=3).mean() > 0.8

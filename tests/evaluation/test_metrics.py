@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
+from tests.training.fixture import elsewhere
 from toile.evaluation.calibration import ece, ece_classwise, ece_equal_mass, reliability
 from toile.evaluation.metrics import METRICS, confusion_matrix, evaluate, per_class, progress_metrics, with_balanced_accuracy
 from toile.evaluation.predictions import NotProbabilities
@@ -84,6 +85,10 @@ def test_balanced_accuracy_leaves_out_classes_without_images_as_scikit_learn(see
 
 
 def test_as_keras():
+    elsewhere(assert_as_keras)
+
+
+def assert_as_keras() -> None:
     """Precision and recall are those that Keras prints; the loss is the one that it computes from logits."""
     import keras
 

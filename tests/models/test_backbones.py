@@ -23,6 +23,7 @@ def no_numbers() -> Iterator[None]:
     keras.backend.clear_session()  # or Keras would draw them all the next time that it draws any
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", backbones.BACKBONES)
 def test_known_backbone_is_what_keras_builds(name, monkeypatch):
     """Parameters and the smallest image; the file of ImageNet weights is the one that Keras itself would ask for."""

@@ -68,14 +68,14 @@ def swept(*accuracies: float) -> StudyResults:
 
 
 FOUND = {
-    "T001": results(trained("a", test=0.79, validation=0.79, train=0.9), simple=SIMPLE),
+    "T001": results(trained("a", test=0.77, validation=0.77, train=0.9), simple=SIMPLE),
     "T002": results(trained("a", history=falling(1.0, 0.5, 0.6, 0.7, 0.8))),
     "T003": results(trained("a", test=0.81, train=0.7), simple=SIMPLE),
     "T004": results(trained("a", history=falling(1.0, 0.9, 0.8, 0.7, 0.6, 0.5), epochs=6)),
     "T005": swept(0.7, 0.8, 0.9),
     "T006": results(trained("a", test=0.9), audit={"train": {"counts": [900, 50, 50]}}),
     "T007": results(trained("a", validation=0.9, test=0.8)),
-    "T008": results(trained("a", test=0.9), audit={"train_and_test": {"images": 3, "near_duplicates": {"images": 1}}}),
+    "T008": results(trained("a", test=0.9), audit={"shared": ["3 of 9 test images are in the training images too"]}),
     "T009": results(
         *(trained(f"{name} ({seed})", of_line=name, test=accuracy) for name, values in
           {"a": (0.90, 0.94), "b": (0.89, 0.93)}.items() for seed, accuracy in enumerate(values))
@@ -89,12 +89,32 @@ NOT_FOUND = {
     "T005": swept(0.7, 0.9, 0.8),
     "T006": results(trained("a", test=0.9), audit={"train": {"counts": [500, 480, 490]}}),
     "T007": results(trained("a", validation=0.9, test=0.896)),
-    "T008": results(trained("a", test=0.9), audit={"train_and_test": {"images": 0, "near_duplicates": None}}),
+    "T008": results(trained("a", test=0.9), audit={"shared": []}),
     "T009": results(
         *(trained(f"{name} ({seed})", of_line=name, test=accuracy) for name, values in
           {"a": (0.90, 0.901), "b": (0.80, 0.801)}.items() for seed, accuracy in enumerate(values))
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "simple", "said"),
+    [
+        (1.0, {"logistic": {"test": 1.0}}, None),  # equal, and nothing could be better
+        (0.8, {"logistic": {"test": 0.8}}, None),
+        (0.797, {"logistic": {"test": 0.8}}, None),  # 30 of 10,000 images: chance
+        (
+            0.77,
+            {"logistic": {"test": 0.8}},
+            "a is right on 0.7700 of the test images, fewer than a logistic regression (0.8000).",
+        ),
+        (0.5, {"majority": {"test": 0.5}}, "a is right on 0.5000 of the test images, no more than the commonest class alone"),
+        (1.0, {"majority": {"test": 1.0}}, None),  # all test images are of one class
+    ],
+)
+def test_a_baseline_is_better_only_beyond_chance(accuracy: float, simple: dict[str, Any], said: str | None) -> None:
+    [found] = checks(results(trained("a", test=accuracy), simple=simple)) or [None]
+    assert (found is None) if said is None else (found.code == "T001" and said in found.text)
 
 
 @pytest.mark.parametrize("code", CHECKS)

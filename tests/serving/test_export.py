@@ -137,6 +137,7 @@ def test_it_brings_an_image_of_each_class_or_none(
     assert list(asked["about"]) == ["toile"]
 
 
+@pytest.mark.slow
 def test_members_of_other_backends_and_precisions(store: Store, tmp_path: Path) -> None:
     trials = {name: make_trial("cnn", CNN, backend=name) for name in ("jax", "torch") if importlib.util.find_spec(name)}
     trials["bfloat16"] = make_trial("mlp", {"hidden": [8]}, precision="bfloat16")

@@ -38,6 +38,7 @@ def bounded() -> Iterator[None]:
     assert most < MOST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("manifests", [True, False], ids=["with a manifest", "of before manifests"])
 def test_a_damaged_run_is_read_or_is_damaged(tmp_path: Path, manifests: bool) -> None:
     plan = stored_tiny(tmp_path / "store", manifests=manifests)
@@ -61,6 +62,7 @@ def test_a_damaged_run_is_read_or_is_damaged(tmp_path: Path, manifests: bool) ->
     assert noticed > TIMES / 3
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_brings_what_was_packed_or_nothing(tmp_path: Path) -> None:
     plan = stored_tiny(tmp_path / "there")
     runs = plan.store.runs()

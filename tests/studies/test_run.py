@@ -55,6 +55,7 @@ def first_of_each_line(plan: Plan) -> list[PlannedTrial]:
     return list({planned.fingerprint: planned for planned in lines.values()}.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", studies.names())
 def test_every_line_trains_and_is_reported(study: str, tmp_path: Path) -> None:
     store, asked = Store(tmp_path), DatasetSpec(name="digits", pool=studies.load(study).spec.dataset.pool)

@@ -39,7 +39,13 @@ from toile.workers.process import environment
 TRAIN, TEST = 200, 60
 
 OTHER_BACKENDS = [
-    pytest.param(name, marks=pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"{name} is not installed"))
+    pytest.param(
+        name,
+        marks=[
+            pytest.mark.slow,
+            pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"{name} is not installed"),
+        ],
+    )
     for name in ("jax", "torch")
 ]
 ALL_BACKENDS = ["tensorflow", *OTHER_BACKENDS]

@@ -279,6 +279,7 @@ def test_images_keep_their_digits_in_bfloat16():
 # Trainings
 
 
+@pytest.mark.slow
 def test_killed_augmented_training_goes_on_bit_identically(tmp_path):
     trial = make_trial(options={"hidden": [4], "dropout": 0.2}, epochs=2, augmentation=SOME)
     whole, resumed = make_store(tmp_path / "whole"), make_store(tmp_path / "resumed")

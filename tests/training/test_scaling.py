@@ -73,6 +73,7 @@ def test_parameters_and_weights_stay_what_they_were(architecture, options):
     assert np.abs(np.asarray(model(images)) - plain).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_run_was_fitted_on_its_training_part_and_reloads_without_toile(tmp_path):
     store, trial = make_store(tmp_path / "store"), make_trial("mlp", {"hidden": [8]}, epochs=1, scaling="min-max")
     plain = make_trial("mlp", {"hidden": [8]}, epochs=1)

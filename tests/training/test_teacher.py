@@ -114,6 +114,7 @@ def asked(root: Path, trial: Any) -> np.ndarray:
     return found.probabilities
 
 
+@pytest.mark.slow
 def test_a_student_learns_what_its_committee_says(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     plan = make_plan(store, *TWO, STUDENT, committee=[{**POOL, "rule": "mean"}])
@@ -134,6 +135,7 @@ def _said(root: Path, trial: Any) -> np.ndarray:
     return np.stack([load(store.get(parent).model)(images) for parent in trial.parents])
 
 
+@pytest.mark.slow
 def test_out_of_folds_no_image_is_judged_by_who_learned_it(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     folds, whole = {"folds": 3}, {"validation": 0.0}

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 # Every process of the test starts with it: what Windows lacks is not there, whoever asks.
 WITHOUT_UNIX = """
 import os, select, signal, sys
@@ -57,6 +59,7 @@ print("trained")
 """
 
 
+@pytest.mark.slow
 def test_a_trial_is_trained_without_what_only_unix_has(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_UNIX, "utf-8")
     (tmp_path / "small.toml").write_text(STUDY, "utf-8")

@@ -89,11 +89,11 @@ def submit(
 
     if str(reference).endswith(".onnx"):
         exported = loaded(reference)
-        image_shape, ask, names, begin = exported.image_shape, exported.predict, exported.classes, exported.first
+        form, ask, names, begin = exported.form, exported.predict, exported.classes, exported.first
     else:
         chosen = _chosen(reference, **where)
-        image_shape, ask, names, begin = chosen.image_shape, chosen.ask, chosen.dataset.class_names, chosen.dataset.first
-    ids, images = read(Path(source), image_shape)
+        form, ask, names, begin = chosen.form, chosen.ask, chosen.dataset.class_names, chosen.dataset.first
+    ids, images = read(Path(source), form.shape, form.fractions)
     probabilities, _ = ask(images)
     numbers = _targets(names, begin) if first is None else range(first, first + len(names))
     targets = np.array(numbers)[probabilities.argmax(axis=1)]

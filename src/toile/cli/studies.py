@@ -108,8 +108,10 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
     audits = [
         made.store.audit(made.dataset, spec) for spec in dict.fromkeys(one.trial.split for one in made.matching(only or ()))
     ]
-    suspicious = dict.fromkeys(warning for found in audits for warning in found["warnings"])
-    checked = [f"{one.code} {one.name}: {one.text}" for one in checks(gather(made, joined=False)) if not one.silenced]
+    results = gather(made, joined=False)
+    told = results.audit.get("shared", [])  # by a check, unless it is silenced
+    suspicious = dict.fromkeys(warning for found in audits for warning in found["warnings"] if warning not in told)
+    checked = [f"{one.code} {one.name}: {one.text}" for one in checks(results) if not one.silenced]
     warnings = [*suspicious, *unobtainable, *committees.notes(made), *checked]
     found = show.planned(made, workers, only or ()) | {"warnings": warnings}
     for warning in found["warnings"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from toile.arrays import ImageArray
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.labels import numbered
+from toile.pictures.form import Form
 from toile.study.dataset import MAX_PIXELS
 
 _CHUNK = 4096  # images converted at a time, so that no second full-size float array comes to be
@@ -19,7 +21,9 @@ _BEYOND = 0.1  # share of the range by which fractions may lie outside of it: re
 _CHANNELS = (1, 3)
 
 
-def as_images(arrays: Sequence[NDArray[Any]], source: object, notes: list[str] | None = None) -> list[ImageArray]:
+def as_images(
+    arrays: Sequence[NDArray[Any]], source: object, notes: list[str] | None = None, known: float | None = None
+) -> list[ImageArray]:
     """Brings arrays of images to uint8.
 
     Integers must lie in 0..255. Floats lie in 0..1, and become `round(x * 255)`, or in 0..255, and are rounded; which of
@@ -30,6 +34,7 @@ def as_images(arrays: Sequence[NDArray[Any]], source: object, notes: list[str] |
         arrays: each `(n, h, w)`, `(n, h, w, 1 or 3)`, `(n, 1 or 3, h, w)`, or `(n, h * h)` for flattened square images.
         source: the file, for messages.
         notes: what was decided that the owner of the images should know is added here, in sentences.
+        known: full light of the floats of the data set that these images are like, 1 or 255; it is taken if it can be.
 
     Returns:
         For each array uint8 `(n, h, w, c)`.
@@ -44,32 +49,37 @@ def as_images(arrays: Sequence[NDArray[Any]], source: object, notes: list[str] |
             raise DataError(f"{source}: pixels are {array.dtype}; expected uint8, or numbers in 0..1 or 0..255")
         if array.dtype.kind in "iu" and array.dtype != np.uint8:
             _within(int(array.min()), int(array.max()), source)
-    factor = _factor(fractions, source, [] if notes is None else notes)
+    factor = 255 / full_light(fractions, source, [] if notes is None else notes, known)
     return [_uint8(array, factor) for array in shaped]
 
 
-def _factor(arrays: list[NDArray[Any]], source: object, notes: list[str]) -> float:
-    """What floats are multiplied by to lie in 0..255.
+def full_light(arrays: Sequence[NDArray[Any]], source: object, notes: list[str], known: float | None = None) -> float:
+    """The number of floats that becomes 255: 1 or 255, for all arrays together; 255 where there are none.
+
+    Args:
+        source, notes, known: as `as_images` takes them.
 
     Raises:
         DataError: they lie in no range of pixels.
     """
     if not arrays:
-        return 1.0
+        return 255.0
     least, most = min(float(array.min()) for array in arrays), max(float(array.max()) for array in arrays)
     if not (np.isfinite(least) and np.isfinite(most)):
         raise DataError(f"{source}: pixels hold NaN or infinity; expected numbers in 0..1 or 0..255")
+    if known is not None and -_BEYOND * known <= least and most <= (1 + _BEYOND) * known:
+        return known
     if least >= 0 and most <= 1:
-        return 255.0
+        return 1.0
     # Below 0 only a tenth of what is there above: -1..1 is no overshoot of 0..255.
     for top in (1.0, 255.0) if least >= 0 or -least <= _BEYOND * most else ():
         if -_BEYOND * top <= least and most <= (1 + _BEYOND) * top and (top > 1 or not all(map(_is_whole, arrays))):
             if least < 0 or most > top:
                 said = f"pixels lie in {least:.4g}..{most:.4g}: taken for 0..{top:g}, and cut where they lie outside"
                 notes.append(f"{said}, as resizing with cubic splines leaves them")
-            return 255.0 / top
+            return top
     _within(least, most, source)
-    return 1.0
+    return 255.0
 
 
 def _within(least: float, most: float, source: object) -> None:
@@ -182,6 +192,8 @@ def as_dataset(
     notes: list[str] = []
     images = as_images([pair[0] for pair in splits.values()], source, notes)
     found = numbered([pair[1] for pair in splits.values()], source, class_names, first)
+    floats = [pair[0] for pair in splits.values() if pair[0].dtype.kind == "f"]
+    fractions = full_light(floats, source, []) if floats else None
     parts: dict[str, Images] = {}
     for split, array, labels in zip(splits, images, found.labels, strict=True):
         if len(labels) != len(array):
@@ -193,10 +205,11 @@ def as_dataset(
                 f"{source}: {split} images are {_size(array)}, train images are {_size(images[0])}; expected one size"
             )
         parts[split] = Images(array, labels)
-    names = tuple(map(_text, found.class_names))
+    form = None if fractions is None else replace(Form.of(parts["train"].images), fractions=fractions)
     return Dataset(
-        _text(name), parts["train"], parts.get("test"), names, parts.get("validation"), first=found.first, notes=tuple(notes)
-    )
+        _text(name), parts["train"], parts.get("test"), tuple(map(_text, found.class_names)), parts.get("validation"),
+        form=form, first=found.first, notes=tuple(notes),
+    )  # fmt: skip
 
 
 def _text(name: str) -> str:

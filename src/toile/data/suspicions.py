@@ -28,10 +28,15 @@ def warnings(found: dict[str, Any], dataset: Dataset, drawn: frozenset[str] = fr
     for name in PARTS:
         if found[name] is not None:
             said += _of_part(name, found)
+    return [*said, *shared(found, drawn)]
+
+
+def shared(found: dict[str, Any], drawn: frozenset[str]) -> list[str]:
+    """Those of them that are about images which two parts have in common."""
+    said = []
     for earlier, later in (("train", "validation"), ("train", "test"), ("validation", "test")):
         if (between := found[f"{earlier}_and_{later}"]) is not None:
-            images = found[later]["images"]
-            said += _across(earlier, later, between, images, later in drawn)
+            said += _across(earlier, later, between, found[later]["images"], later in drawn)
     return said
 
 

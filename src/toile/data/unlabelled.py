@@ -14,12 +14,13 @@ from toile.data.errors import DataError
 from toile.data.limits import plain
 
 
-def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArray]:
+def read(path: Path, image_shape: tuple[int, int, int], fractions: float | None = None) -> tuple[Names, ImageArray]:
     """The ids and images of a file.
 
     Args:
         path: of a format that has files without labels.
         image_shape: (height, width, channels) that the images must have.
+        fractions: full light of floats in the data set that the model learned, as its form has it.
 
     Returns:
         `(n,)` integers, counted from 1 where the file has none, as Kaggle does; and uint8 `(n, height, width, channels)`.
@@ -31,10 +32,12 @@ def read(path: Path, image_shape: tuple[int, int, int]) -> tuple[Names, ImageArr
     plain(path)
     if (name := formats.guess(path)) not in able:
         raise DataError(f"{path}: images without labels are read from {' and '.join(able)} files; this looks like {name}")
-    ids, pixels = formats.load(name).unlabelled(path)
+    ids, pixels = formats.load(name).unlabelled(path, math.prod(image_shape))
+    if name == "csv" and fractions == 1 and pixels.max(initial=0) <= 1:
+        pixels = pixels.astype(np.float32)  # a text does not tell 1 from 1.0
     if pixels.ndim == 2 and pixels.shape[1] == math.prod(image_shape):
         pixels = pixels.reshape(-1, *image_shape)
-    [images] = as_images([pixels], path)
+    [images] = as_images([pixels], path, known=fractions)
     if images.shape[1:] != image_shape:
         raise DataError(f"{path}: images of {images.shape[1:]}; the model was trained on {image_shape}")
     return np.arange(1, len(images) + 1) if ids is None else as_ids(ids, path), images

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from toile import studies
 from toile.arrays import ImageArray, ImageWeights, Probabilities
+from toile.data.checks import full_light
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.images import as_names
@@ -43,8 +44,9 @@ class ImageClassifier(ProbabilisticClassifier):
     """One of toile's architectures, trained as a trial of a study is: the same trial of `toile run` has the same result.
 
     `X` are images: `(n, height, width)`, `(n, height, width, channels)` with 1 or 3 channels, or rows of pixels
-    `(n, pixels)`. uint8 is taken as it is. Other numbers are brought to 0..255 by the smallest and the largest of the training
-    images, in 256 steps; later images are clipped to that range.
+    `(n, pixels)`. uint8 is taken as it is. Other numbers are brought to 0..255 in 256 steps: by the range 0..1 or 0..255 that a
+    file of them would be taken for, if they fill more than half of it, and else by the smallest and the largest of the
+    training images. Later images are clipped to that range.
 
     Args:
         architecture: a name that `toile list` shows; None for "cnn", and for images with a side of fewer than 8 pixels, which
@@ -134,7 +136,7 @@ class ImageClassifier(ProbabilisticClassifier):
         if len(self.classes_) < 2:
             raise ValueError(f"classes to tell apart are two at least; all labels are of 1 class, {self.classes_[0]!r}")
         self.image_shape_ = self._shape(given or rows.shape[1:])
-        self.pixel_range_ = None if rows.dtype == np.uint8 else (rows.min().item(), rows.max().item())
+        self.pixel_range_ = None if rows.dtype == np.uint8 else _pixel_range(rows)
         columns = None if groups is None else {_GROUPS: as_names([str(group) for group in groups])}
         train = Images(self._images(rows), labels.astype(np.int64), columns=columns, weights=weights)
         if weights is None and self.architecture is None and self._architecture(self.image_shape_) == _FOR_SMALL:
@@ -245,6 +247,17 @@ def _flat(X: Any) -> tuple[tuple[int, ...] | None, Any]:
         return None, X
     images = np.asarray(array)
     return images.shape[1:], images.reshape(len(images), math.prod(images.shape[1:]))
+
+
+def _pixel_range(rows: NDArray[Any]) -> tuple[float, float]:
+    """What becomes 0 and 255: as of a data set's file, where the numbers look like pixels; else the least and the greatest."""
+    least, most = rows.min().item(), rows.max().item()
+    try:
+        full = full_light([rows.astype(np.float64)] if rows.dtype.kind == "f" else [], "X", [])
+    except DataError:
+        return least, most
+    pixels = full / 2 < most and (rows.dtype.kind == "f" or (least >= 0 and most <= full))
+    return (0.0, full) if pixels else (least, most)
 
 
 def _weighed(rows: Any, y: Any, sample_weight: Any, groups: Any) -> tuple[Any, Any, ImageWeights | None, Any]:

@@ -47,7 +47,7 @@ class Form:
             middle; `stretch`, whole, with other proportions.
         ground: what transparent parts are put on, `white` or `black`; None: the one that the visible part stands out from.
         full: the number that is full light in pictures of more than 8 bits; None: as each picture suggests.
-        fractions: the same of those of floats, where whole numbers have another one.
+        fractions: the same of floats, in pictures and arrays, where whole numbers have another one.
         upright: whether a picture is turned as its EXIF orientation says.
         own: sizes that the data set's own pictures have, where all have one. Nothing is guessed about a picture of such a size.
         guess: what is guessed about other pictures; None: nothing.

@@ -10,9 +10,9 @@ Each module has a docstring of one line (for `toile list`) and
 
 and, if there are such files without labels,
 
-    unlabelled(path: Path) -> tuple[ids, pixels]
-        Two arrays of the same length: `(n,)` or None where it has no ids, and the images as `toile.data.checks.as_images`
-        takes them.
+    unlabelled(path: Path, count: int) -> tuple[ids, pixels]
+        Of images of so many pixels, channels counted: two arrays of the same length, `(n,)` or None where it has no ids, and
+        the images as `toile.data.checks.as_images` takes them. Labels, if it has some, are ignored.
 """
 
 from __future__ import annotations

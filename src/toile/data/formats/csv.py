@@ -63,35 +63,44 @@ def read(
     budget = Budget()
     train, test = (None if one is None else _labelled(one, size, label, budget) for one in (path, test_path))
     assert train is not None
+    if test is not None and "f" in (train[0].dtype.kind, test[0].dtype.kind) and max(train[0].max(), test[0].max()) <= _OVER:
+        # Fractions, of which one file has none but 0 and 1.
+        train, test = ((pixels.astype(np.float32), labels) for pixels, labels in (train, test))
     return as_dataset(path.name.partition(".")[0], path, train, test, class_names)
 
 
-def unlabelled(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
-    """Ids, where there are some, and pixels `(n, pixels)`, as Kaggle hands digits out. (The test file of Fashion-MNIST has
-    labels; they are ignored.)"""
-    columns, pixels, _, ids = _arrays(path, None, Budget(), labelled=False)
+def unlabelled(path: Path, count: int) -> tuple[np.ndarray | None, np.ndarray]:
+    """Ids, where there are some, and pixels `(n, count)`, as Kaggle hands digits out. Labels of a file that has them, as a data
+    set's own files have, are ignored, whatever their column is called."""
+    columns, pixels, _, ids = _arrays(path, None, Budget(), count)
     return _numbers(ids) if columns.ids is not None else None, pixels
 
 
 def _labelled(
     path: Path, size: int | tuple[int, int] | None, label: str | None, budget: Budget
 ) -> tuple[np.ndarray, np.ndarray]:
-    columns, pixels, labels, _ = _arrays(path, label, budget, labelled=True)
+    columns, pixels, labels, _ = _arrays(path, label, budget)
     return pixels.reshape(-1, *_shape(pixels.shape[1], size or columns.size, path)), _numbers(labels)
 
 
-def _arrays(path: Path, label: str | None, budget: Budget, labelled: bool) -> tuple[_Columns, np.ndarray, list[str], list[str]]:
-    """The columns; pixels `(n, pixels)`, uint8 or, if they are fractions, float32; the texts of the labels, and of the ids."""
+def _arrays(
+    path: Path, label: str | None, budget: Budget, count: int | None = None
+) -> tuple[_Columns, np.ndarray, list[str], list[str]]:
+    """The columns; pixels `(n, pixels)`, uint8 or, if they are fractions, float32; the texts of the labels, and of the ids.
+
+    Args:
+        count: of the pixels, where it is known and no labels are needed.
+    """
     plain(path)
     labels: list[str] = []
     ids: list[str] = []
     parts: list[np.ndarray] = []
     with reading(path, "cannot be read as UTF-8 text"), tables.opened(path) as file:
         first = file.readline(tables.LONGEST)
-        columns, start = _columns(first, path, label, labelled), 1
+        columns, start = _columns(first, path, label, count), 1
         some = ([] if columns.header else [first]) + tables.lines(file, _CHUNK)
         start += int(columns.header)
-        if labelled and columns.label is None:
+        if columns.label is None and (count is None or (not columns.header and len(columns.pixels) == count + 1)):
             columns = _unnamed(columns, some, path)
         for pixels, of_lines in _parts(file, some, start, columns, path, budget):
             parts.append(pixels)
@@ -105,7 +114,7 @@ def _arrays(path: Path, label: str | None, budget: Budget, labelled: bool) -> tu
     return columns, np.concatenate(parts), labels, ids
 
 
-def _columns(first: str, path: Path, label: str | None, labelled: bool) -> _Columns:
+def _columns(first: str, path: Path, label: str | None, count: int | None) -> _Columns:
     """What the first line tells."""
     between = tables.delimiter(first)
     if first.count(between) > _MOST:
@@ -121,7 +130,10 @@ def _columns(first: str, path: Path, label: str | None, labelled: bool) -> _Colu
     at = tables.column(names, tables.LABELS, "label", path, label)
     ids = tables.column(names, tables.IDS, "id", path)
     pixels = [place for place in range(len(names)) if place not in (at, ids)]
-    size = _in_order([names[place] for place in pixels], path, labelled and at is None)
+    odd = [place for place in pixels if _PIXEL.fullmatch(names[place]) is None]
+    if count is not None and at is None and len(odd) == 1 and len(pixels) == count + 1:
+        pixels.remove(odd[0])  # which the study calls the label
+    size = _in_order([names[place] for place in pixels], path, count is None and at is None)
     return _Columns(len(names), tuple(pixels), size, at, ids, True, between)
 
 

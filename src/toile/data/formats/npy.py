@@ -28,7 +28,7 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     return as_dataset(path.stem, path, train, test, class_names, first=_FIRST)
 
 
-def unlabelled(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
+def unlabelled(path: Path, count: int) -> tuple[np.ndarray | None, np.ndarray]:
     """Ids and pixels of a dictionary with 'features' and, if it has them, 'id'; or pixels alone, a plain array."""
     size = plain(path)
     with reading(path, "cannot be read"), path.open("rb") as file:

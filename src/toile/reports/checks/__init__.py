@@ -46,7 +46,7 @@ def checks(results: StudyResults) -> list[Found]:
 
 
 CHECKS = {
-    "T001": Check("worse than a baseline", studies.below_baseline),
+    "T001": Check("no better than a baseline", studies.below_baseline),
     "T002": Check("overfit", trainings.overfit),
     "T003": Check("underfit", trainings.underfit),
     "T004": Check("still improving at the last epoch", trainings.still_improving),

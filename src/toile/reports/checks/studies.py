@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from statistics import fmean, stdev
+from statistics import NormalDist, fmean, stdev
 
+from toile.reports.checks.trainings import LEVEL, distance
 from toile.reports.results.lines import Line, curves_of_sweeps, study_lines
 from toile.reports.results.study import StudyResults
 from toile.reports.text import figure, joined
 
 LARGEST = 2.0  # times its even share of the images: from then on accuracy is mostly of one class
-BASELINES = {"majority": "the commonest class", "logistic": "a logistic regression"}
 
 
 def below_baseline(results: StudyResults) -> list[str]:
-    """A line is right no more often than the commonest class, or than a logistic regression."""
-    said = []
-    for line in study_lines(results):
-        found = results.baselines.get(line.trials[0].name) or {}
-        accuracy = line.mean("accuracy")
-        below = [
-            f"{what} ({figure(found[key][line.part])})"
-            for key, what in BASELINES.items()
-            if accuracy is not None and accuracy <= found.get(key, {}).get(line.part, -1.0)
-        ]
+    """A line is right no more often than the commonest class would be, or less often than a logistic regression beyond chance.
+
+    Chance is what drawing images explains: a test of two proportions at 1 %, divided by the number of lines (Bonferroni).
+    """
+    said, lines = [], study_lines(results)
+    limit = NormalDist().inv_cdf(1 - LEVEL / max(1, len(lines)))
+    for line in lines:
+        found, part = results.baselines.get(line.trials[0].name) or {}, line.part
+        accuracy, images = line.mean("accuracy"), _images(line)
+        majority, logistic = (found.get(key, {}).get(part) for key in ("majority", "logistic"))
+        if accuracy is None:
+            continue
+        below = []
+        if majority is not None and accuracy <= majority < 1:
+            below.append(f"no more than the commonest class alone would be ({figure(majority)})")
+        if logistic is not None and images and distance((logistic, images), (accuracy, images)) > limit:
+            below.append(f"fewer than a logistic regression ({figure(logistic)})")
         if below:
-            said.append(f"{line.name} is right on {figure(accuracy)} of the {line.part} images, no more than {joined(below)}.")
+            said.append(f"{line.name} is right on {figure(accuracy)} of the {part} images, {joined(below)}.")
     return said
 
 
@@ -60,16 +67,8 @@ def imbalanced(results: StudyResults) -> list[str]:
 
 
 def shared_pictures(results: StudyResults) -> list[str]:
-    """Images of one part are in another too."""
-    said = []
-    for pair in ("train_and_validation", "train_and_test", "validation_and_test"):
-        found = results.audit.get(pair) or {}
-        near = (found.get("near_duplicates") or {}).get("images", 0)
-        if images := found.get("images", 0) + near:
-            first, _, second = pair.partition("_and_")
-            nearly = f", {near:,} of them nearly the same" if near else ""
-            said.append(f"{images:,} {second} images are among the {first} images too{nearly}.")
-    return said
+    """Images of one part are in another too, as the audit says it."""
+    return [f"{sentence}." for sentence in results.audit.get("shared", [])]
 
 
 def within_seeds(results: StudyResults) -> list[str]:
@@ -91,3 +90,8 @@ def within_seeds(results: StudyResults) -> list[str]:
 def _validation(line: Line) -> float | None:
     found = [trial.validation["accuracy"] for trial in line.trials if trial.validation.get("accuracy") is not None]
     return fmean(found) if found else None
+
+
+def _images(line: Line) -> int:
+    """Of the part that a line is judged by."""
+    return (line.trials[0].test if line.part == "test" else line.trials[0].validation).get("images", 0)

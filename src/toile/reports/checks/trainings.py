@@ -71,15 +71,27 @@ def parts_disagree(results: StudyResults) -> list[str]:
     limit = NormalDist().inv_cdf(1 - LEVEL / (2 * max(1, len(known))))
     said = []
     for trial, validation, test in known:
-        images = validation["images"] + test["images"]
-        pooled = (validation["accuracy"] * validation["images"] + test["accuracy"] * test["images"]) / images
-        error = math.sqrt(pooled * (1 - pooled) * (1 / validation["images"] + 1 / test["images"]))
-        if error > 0 and abs(validation["accuracy"] - test["accuracy"]) / error > limit:
+        first, second = ((part["accuracy"], part["images"]) for part in (validation, test))
+        if abs(distance(first, second)) > limit:
             said.append(
                 f"{trial.name} is right on {figure(validation['accuracy'])} of {validation['images']:,} validation images and "
                 f"on {figure(test['accuracy'])} of {test['images']:,} test images."
             )
     return said
+
+
+def distance(first: tuple[float, int], second: tuple[float, int]) -> float:
+    """By how many standard errors the first of two shares is above the second, if both are of one truth.
+
+    0 where both are all or nothing.
+
+    Args:
+        first, second: the share, and of how many images.
+    """
+    (p, n), (q, m) = first, second
+    pooled = (p * n + q * m) / (n + m)
+    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    return (p - q) / error if error > 0 else 0.0
 
 
 def _curves(results: StudyResults) -> Iterator[tuple[TrialResult, list[float]]]:

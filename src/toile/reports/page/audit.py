@@ -9,7 +9,7 @@ from toile.reports.table import TEXT, Column, Table
 from toile.reports.text import NOTHING, brief
 
 # Said elsewhere in the report.
-SHOWN_ELSEWHERE = {"warnings", "name", "content", "class_names"}
+SHOWN_ELSEWHERE = {"warnings", "shared", "name", "content", "class_names"}
 # A check is called by its key with spaces, unless there is a better word.
 WORDS = {
     "dtype": "pixel type",

@@ -100,7 +100,8 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "close_up": close_up_note(results),
         "parts": _parts(results),
         "split": _split(results),
-        "warnings": results.audit.get("warnings", []),
+        # What two parts share is said by a check.
+        "warnings": [one for one in results.audit.get("warnings", []) if one not in results.audit.get("shared", [])],
         "tables": {
             "notes": tables.notes(results),
             "audit": audit.audit_table(results),

@@ -1,0 +1,88 @@
+"""The law of files without pictures: of a data set's own table or array, submissions and estimators see what the store has."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toile import ImageClassifier
+from toile.data import unlabelled
+from toile.data.load import load
+from toile.pictures.form import Form
+from toile.study.spec import DatasetSpec
+
+RANDOM = np.random.default_rng(4)
+LABELS = np.arange(12) % 3
+GREY = RANDOM.integers(0, 256, (12, 16))
+GREY[0, :2] = 0, 255
+COLOUR = RANDOM.integers(0, 256, (12, 48))
+# What is asked beside the training images: few numbers, from which another range would be taken.
+DARK = np.eye(16)[[0, 3, 5, 7]]
+
+HEADER = ["label", *(f"pixel{at}" for at in range(16))]
+TABLES = {
+    "whole numbers": (GREY, DARK, HEADER, {}),
+    "fractions": (GREY / 255, DARK, HEADER, {}),
+    "fractions, overshot": (GREY / 255 * 1.02 - 0.01, DARK, HEADER, {}),
+    "a label of another name": (GREY, DARK, ["what it is", *HEADER[1:]], {"label": "what it is"}),
+    "the label last": (GREY, DARK, [*HEADER[1:], "class"], {}),
+    "no header": (GREY, DARK, None, {}),
+    "colours": (COLOUR, np.eye(48)[:4], ["label", *(f"pixel{at}" for at in range(48))], {}),
+    "rows and columns": (GREY, DARK, ["label", *(f"{1 + at // 4}x{1 + at % 4}" for at in range(16))], {}),
+}
+ARRAYS = {
+    "fractions": (GREY / 255, DARK),
+    "0..255": (GREY.astype(np.float32), DARK.astype(np.float32)),
+    "fractions, overshot": (GREY / 255 * 1.02 - 0.01, DARK * 0.5),
+    "whole numbers": (GREY, DARK.astype(int)),
+}
+
+
+def table(path: Path, pixels: np.ndarray, header: list[str] | None) -> Path:
+    last = header is not None and header[-1] == "class"
+    labels = LABELS[: len(pixels)]
+    rows = [[*row, of] if last else [of, *row] for row, of in zip(pixels.tolist(), labels.tolist(), strict=True)]
+    text = "\n".join(",".join(map(str, row)) for row in ([header] if header else []) + rows) + "\n"
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_submission_sees_a_table_as_the_store_has_it(kind: str, ending: str, tmp_path: Path) -> None:
+    pixels, dark, header, said = TABLES[kind]
+    train, test = (table(tmp_path / f"{name}{ending}", of, header) for name, of in (("a", pixels), ("b", dark)))
+    data = load(DatasetSpec(path=str(train), test_path=str(test), **said))
+    form = Form.parse(json.loads(json.dumps(data.form.plain())))
+    for path, part in ((train, data.train), (test, data.test)):
+        _, seen = unlabelled.read(path, form.shape, form.fractions)
+        np.testing.assert_array_equal(seen, part.images)
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["array", "dictionary"])
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_a_submission_sees_an_array_as_the_store_has_it(kind: str, plain: bool, tmp_path: Path) -> None:
+    for name, of in zip("ab", ARRAYS[kind], strict=True):
+        np.save(tmp_path / f"{name}.npy", {"features": of, "target": LABELS[: len(of)] + 1})
+    data = load(DatasetSpec(path=str(tmp_path / "a.npy"), test_path=str(tmp_path / "b.npy")))
+    for name, of, part in zip("ab", ARRAYS[kind], (data.train, data.test), strict=True):
+        if plain:
+            np.save(tmp_path / f"{name}.npy", of)
+        _, seen = unlabelled.read(tmp_path / f"{name}.npy", data.form.shape, data.form.fractions)
+        np.testing.assert_array_equal(seen, part.images)
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_an_estimator_of_arrays_says_what_the_same_model_says_of_their_file(kind: str, tmp_path: Path) -> None:
+    train, test = ARRAYS[kind]
+    np.savez(tmp_path / "a.npz", x_train=train, y_train=LABELS, x_test=test, y_test=LABELS[: len(test)])
+    data = load(DatasetSpec(path=str(tmp_path / "a.npz")))
+    of_file = ImageClassifier("logistic-regression", random_state=0).fit(data.train.images, data.train.labels)
+    of_arrays = ImageClassifier("logistic-regression", random_state=0).fit(train, LABELS)
+    assert of_arrays.fingerprint_ == of_file.fingerprint_
+    for part, images in ((data.train, train), (data.test, test)):
+        np.testing.assert_allclose(of_arrays.predict_proba(images), of_file.predict_proba(part.images), atol=1e-6)
