@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from toile.store import atomic
 from toile.workers.process import environment
 
 
@@ -52,6 +54,7 @@ class Case:
         target: how many times better than each other side toile's is to be, if there is a target: one number, or one for each
             side that it speaks of.
         note: what a reader of the table should know.
+        repeats: rounds, where others than the command's are wanted.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Case:
     more_is_better: bool = False
     target: float | dict[str, float] | None = None
     note: str = ""
+    repeats: int | None = None
 
     def targets(self) -> dict[str, float]:
         """The target for each of the other sides that has one."""
@@ -106,6 +110,7 @@ def measure(
     *,
     limit: float | None = None,
     keep: Callable[[list[Measured]], None] | None = None,
+    pieces: Pieces | None = None,
 ) -> list[Measured]:
     """Measure all cases, one after the other.
 
@@ -116,6 +121,7 @@ def measure(
         tell: told what is being measured.
         limit: seconds that a side's process may take; None for as long as it does.
         keep: given all that is measured so far, after every case. With it, a side that fails is left out and the rest goes on.
+        pieces: where each side's figures are kept and looked for.
 
     Raises:
         RuntimeError: a side failed, and there is no `keep`; with the last lines that it said.
@@ -124,12 +130,12 @@ def measure(
     for case in cases:
         rounds: list[dict[str, dict[str, float]]] = []
         failed: dict[str, str] = {}
-        for i in range(repeats):
+        for i in range(case.repeats or repeats):
             figures = {}
             for name in [side for side in list(case.sides)[:: 1 if i % 2 == 0 else -1] if side not in failed]:
-                tell(f"{case.name}: {name}, {i + 1} of {repeats}")
+                tell(f"{case.name}: {name}, {i + 1} of {case.repeats or repeats}")
                 try:
-                    figures[name] = in_fresh_process(case.sides[name], limit)
+                    figures[name] = (pieces or Pieces()).figures(case, name, i, limit)
                 except RuntimeError as error:
                     if keep is None:
                         raise
@@ -140,6 +146,43 @@ def measure(
         if keep is not None:
             keep(found)
     return found
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Figures of single sides, as they were measured: what takes an hour may end at any moment and be gone on with.
+
+    Args:
+        folder: a JSON file for each side of each round of each case; None: all is measured anew.
+        measured: whether what is missing, or was measured with other arguments, is measured now.
+    """
+
+    folder: Path | None = None
+    measured: bool = True
+
+    def figures(self, case: Case, name: str, number: int, limit: float | None) -> dict[str, float]:
+        """The figures of a side of a case.
+
+        Raises:
+            RuntimeError: it failed, or is not there and not to be measured.
+        """
+        side = case.sides[name]
+        path = self.folder / f"{_slug(case.name)}--{_slug(name)}--{number + 1}.json" if self.folder else None
+        if path is not None and path.is_file():
+            found = json.loads(path.read_text("utf-8"))
+            if found["arguments"] == side.arguments:
+                return found["figures"]
+        if not self.measured:
+            raise RuntimeError(f"{case.name}: {name} has not been measured yet")
+        figures = in_fresh_process(side, limit)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write_json(path, {"case": case.name, "side": name, "arguments": side.arguments, "figures": figures})
+        return figures
+
+
+def _slug(text: str) -> str:
+    return "-".join(re.findall(r"[\w.]+", text))
 
 
 def _without(one: Measured, failed: dict[str, str]) -> list[Measured]:

@@ -18,6 +18,7 @@ from toile.data.errors import DataError
 from toile.drafts import backbone
 from toile.drafts.told import told
 from toile.errors import Misuse
+from toile.runner.committees import groups
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +100,21 @@ def test_files_of_images_too(tmp_path: Path) -> None:
     assert told(made.seen)["duplicates"] == "1 of train"
 
 
+@pytest.mark.parametrize(("size", "each"), [((8, 8), 12), ((20, 16), 40), ((120, 90), 12)])
+def test_the_search_works_when_its_marks_are_taken_away(tmp_path: Path, size: tuple[int, int], each: int) -> None:
+    api.new(folder(tmp_path / "set", size=size, each=each), output=tmp_path / "s.toml", store=tmp_path / "store")
+    text = (tmp_path / "s.toml").read_text()
+    before, mark, search = text.partition("# [search]\n")
+    assert mark and all(line.startswith("# ") for line in search.splitlines())
+    (tmp_path / "s.toml").write_text(before + "".join(line.removeprefix("# ") + "\n" for line in (mark + search).splitlines()))
+    made = api.plan(tmp_path / "s.toml", store=tmp_path / "store")
+    assert made.study.search.minutes == 30
+    proposed = [one for one in made.trials if one.proposed]
+    assert proposed and {one.trial.architecture.name for one in proposed} <= {"cnn", "resnet"}
+    # The committee of all is of the models that the study names.
+    assert [len(group.members) for group in groups(made)] == [2, 2, 2]
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     root, path = folder(tmp_path / "set"), tmp_path / "s.toml"
     path.write_text("mine")
@@ -170,13 +186,14 @@ def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest
     # The marks taken away, it is a study as before, with the backbone.
     plain = "\n".join(
         line.removeprefix("# ") if line.startswith(("# [[", "# name =", "# arch", "# recipe =")) else line
-        for line in marks.split("\n")
+        for line in marks[: marks.index("# A search")].split("\n")
     )
     (tmp_path / "absent.toml").write_text(plain)
     assert {one.line for one in api.plan(tmp_path / "absent.toml", store=tmp_path / "store").trials} == {
         "cnn",
         "resnet",
         "vgg16",
+        "mobilenet, fine-tuned",
     }
 
 

@@ -36,7 +36,8 @@ def with_sweep(tmp_path_factory):
     )
     search = SearchResult(
         metric="accuracy", rows=rows, pick=("search 1",), elsewhere=0.88, test=0.87, course=((5.0, 0.8), (9.0, 0.89)),
-        importance={}, trainings=3, seconds=12.0, ended=True, shipped="search 1",
+        importance={}, trainings=3, seconds=12.0, ended=True, failed=0, shipped="search 1",
+        alone="",
     )  # fmt: skip
     return replace(made, search=search)
 

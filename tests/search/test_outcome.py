@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.search.fixture import carried_out, make_search, make_study
+from toile.errors import Misuse
 from toile.evaluation.metrics import accuracy
 from toile.evaluation.predictions import Predictions
 from toile.reports.page.html import render
+from toile.reports.page.search import luck, paragraphs
 from toile.reports.results.gather import gather
 from toile.reports.results.search import front
 from toile.reports.results.summary import summary
+from toile.runner import committees
 from toile.search.outcome import Entry, Outcome, outcome
 from toile.search.searched import COMMITTEE, Searched
 from toile.store.store import Store
@@ -73,6 +77,32 @@ def test_the_committee_is_chosen_from_all_rungs(plan):
         {one.fingerprint for i in range(len(plan.walk.steps)) for one in plan.walk.trials(i)}
     )
     assert committee.rule == "greedy" and committee.fitted_on == "40 validation images"
+
+
+def test_of_few_validation_images_so_many_of_the_best_are_candidates(tmp_path):
+    store, study = Store(tmp_path), make_study(trials=16, width=2, study={"split": {"validation": 0.05}}, sampler="random")
+    carried_out(store, study)
+    made = make_search(store, study)
+    store.keep(made.dataset, made.requested)
+    (committee,) = gather(committees.check(made.checked())).committees
+    assert len([one for one in made.trials if made.run_of(one)]) > committee.choice.candidates == 10
+
+
+def test_a_committee_that_cannot_be_stops_no_search(plan, monkeypatch):
+    def refuse(made, group):
+        raise Misuse("they hold out different images")
+
+    monkeypatch.setattr(committees, "check_group", refuse)
+    made = make_search(plan.store, plan.own.study)
+    results = gather(made)
+    assert results.committees == () and results.search.shipped == outcome(plan).pick.trainings[0].name
+    assert "No committee is chosen from what was trained: they hold out different images." in " ".join(paragraphs(results))
+
+
+def test_a_pick_may_be_better_elsewhere(plan):
+    search = gather(plan).search
+    for elsewhere, said in [(0.5, "less good."), (0.9999, "better."), (search.figure, "no less good.")]:
+        assert said in luck(replace(search, elsewhere=elsewhere))
 
 
 def test_the_report(plan):

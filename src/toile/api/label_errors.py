@@ -51,4 +51,5 @@ def _held_out(reference: str, **where: Unpack[Where]) -> tuple[Dataset, np.ndarr
     dataset = Store.at(where.get("store")).dataset(trial.dataset.content)
     parts = split(dataset, trial.split, trial.fold)
     check_held_out(reference, [parts])
-    return dataset, np.sort(places(dataset, [parts])[0]), unseen(dataset, [parts], [run.probabilities("validation")])
+    said = run.probabilities("validation", len(parts.held_out))
+    return dataset, np.sort(places(dataset, [parts])[0]), unseen(dataset, [parts], [said])

@@ -12,6 +12,7 @@ from toile.drafts.backbone import backbone
 from toile.drafts.seen import Seen
 from toile.drafts.told import sizes
 from toile.text import cut, listed, printable
+from toile.version import installing
 
 _SMALL = 1000  # pictures, below which a larger share of them is held out
 _FITTING = 1000  # validation pictures, from which on a committee's rule is fitted on them
@@ -21,6 +22,8 @@ _EPOCHS = (6, 100)  # at least and at most
 _MAP = 4  # pixels of the side at which pictures have been halved enough
 _LARGE = 4  # halvings from which on a residual network begins with one, which spares three quarters of its time
 _WIDTHS = (16, 32, 64, 128, 128)
+_MINUTES = 30  # of a search, and what one proposal may be first trained for: a share of its epochs
+_FIRST = 9
 _NAMED = 5  # files that a comment names
 
 
@@ -44,6 +47,7 @@ def _content(seen: Seen, path: str, name: str) -> dict[str, Any]:
     fewest, most = min(seen.counts.values()), max(seen.counts.values())
     each = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     halvings = _halvings(*dataset.image_shape[:2])
+    epochs = _epochs(len(dataset.train) * (1 - _share(seen) * len(_drawn(seen))))
     stride = 2 if halvings >= _LARGE else 1
     return {
         "file": printable(name, keep=""),
@@ -55,17 +59,28 @@ def _content(seen: Seen, path: str, name: str) -> dict[str, Any]:
         "fitted": _fitted(seen),
         "seeds": 1 if seen.images >= _ENOUGH else 3,
         "uneven": f"{fewest:,} to {most:,}" if uneven(seen.counts.values()) else "",
-        "epochs": _epochs(len(dataset.train) * (1 - _share(seen) * len(_drawn(seen)))),
+        "epochs": epochs,
+        "minutes": _MINUTES,
+        "first_epochs": max(1, round(epochs / _FIRST)),
+        "extra": installing("search"),
+        "several": _several,
         "filters": list(_WIDTHS[: max(1, halvings)]),
         "widths": list(_WIDTHS[: max(1, halvings + (stride == 1))]),
         "stride": stride,
         "backbone": backbone(dataset.image_shape, seen.images),
+        # Which takes three times as long there and back, in every epoch.
+        "tuned": backbone(dataset.image_shape, 3 * _SHOWN),
     }
 
 
 def _epochs(images: float) -> int:
     fewest, most = _EPOCHS
     return max(fewest, min(most, round(_SHOWN / images)))
+
+
+def _several(widths: list[int]) -> list[list[int]]:
+    """Half as wide, as it is, and twice as wide."""
+    return [[max(1, round(factor * width)) for width in widths] for factor in (0.5, 1, 2)]
 
 
 def _halvings(height: int, width: int) -> int:

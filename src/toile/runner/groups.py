@@ -85,7 +85,8 @@ def whole(trainings: dict[tuple[int, int | None], PlannedTrial]) -> Iterator[tup
 
 
 def _lines(trials: Sequence[PlannedTrial], spec: CommitteeSpec) -> dict[str, dict[tuple[int, int | None], PlannedTrial]]:
-    """The trainings of each member's line, by seed and fold."""
+    """The trainings of each member's line, by seed and fold. A member is named in the study; what a search proposes is not."""
+    trials = [one for one in trials if not one.proposed]
     names = list(dict.fromkeys(one.line for one in trials))
     chosen = dict.fromkeys(name for pattern in spec.members for name in matching(names, pattern))
     return {name: {(one.trial.seed, one.trial.fold): one for one in trials if one.line == name} for name in chosen}

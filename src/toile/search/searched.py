@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
+from toile.errors import ToileError
+from toile.runner import committees
 from toile.runner.plan import Plan, PlannedTrial
 from toile.runner.progress import duration
 from toile.search import possible
 from toile.search.estimate import Estimate
+from toile.search.pruning import FAILED
 from toile.search.walk import Walk
 from toile.study.committee import CommitteeSpec
 from toile.study.file import StudyError
@@ -23,11 +26,15 @@ COMMITTEE, CANDIDATES = "search-committee", "search [0-9]*"
 class Searched(Plan):
     """A plan of which some trials were proposed.
 
-    `own` is the plan of the study's own trials, `walk` what the search did so far.
+    Args:
+        own: the plan of the study's own trials.
+        walk: what the search did so far.
+        alone: why no committee is chosen from what was trained, where one could be asked for.
     """
 
     own: Plan
     walk: Walk
+    alone: str = ""
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -77,11 +84,32 @@ def searched(own: Plan) -> Searched:
                 found.setdefault(one.fingerprint, one)
     kept: dict[str, Any] = {field.name: getattr(own, field.name) for field in fields(Plan)}
     kept["trials"] = (*own.trials, *found.values())
-    if walk.spec.committee and any(own.store.get(fingerprint) for fingerprint in found):
-        kept["study"] = own.study.model_copy(update={"committee": (*own.study.committee, committee())})
-    return Searched(**kept, own=own, walk=walk)
+    made = Searched(**kept, own=own, walk=walk)
+    begun = any(one and one.value != FAILED for one in walk.outcomes)
+    return _joined(made) if walk.spec.committee and begun else made
 
 
-def committee() -> CommitteeSpec:
-    """The committee that a search ends with."""
-    return CommitteeSpec(name=COMMITTEE, candidates=(CANDIDATES,), rule="greedy")
+def _joined(plan: Searched) -> Searched:
+    """With the committee that a search ends with, if it can be: or else the next `toile run` would refuse the study."""
+    spec = CommitteeSpec(name=COMMITTEE, candidates=_candidates(plan), rule="greedy")
+    study = plan.study.model_copy(update={"committee": (*plan.study.committee, spec)})
+    made = replace(plan, study=study)
+    try:
+        for group in committees.groups(made):
+            if group.spec is spec:
+                committees.check_group(made, group)
+    except ToileError as error:
+        return replace(plan, alone=str(error))
+    return made
+
+
+def _candidates(plan: Searched) -> tuple[str, ...]:
+    """All that was trained; of more than there are images to choose them by, so many of the best."""
+    walk = plan.walk
+    known = [(one.value, i) for i, one in enumerate(walk.outcomes) if one and one.value != FAILED]
+    split, seeds = walk.trials(known[0][1])[0].trial.split, len(plan.study.seeds)
+    held_out = plan.counts[split]["validation"] * (split.folds or 1)
+    if len(known) * seeds <= held_out:
+        return (CANDIDATES,)
+    best = sorted(known, key=lambda one: (-one[0], one[1]))[: max(1, held_out // seeds)]
+    return tuple(dict.fromkeys(walk.trials(i)[0].line for _, i in best))

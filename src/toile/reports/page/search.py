@@ -25,6 +25,13 @@ def paragraphs(results: StudyResults) -> list[str]:
         f"{figure(search.figure)}. {_alike(alike)}",
         luck(search),
     ]
+    if search.failed:
+        said.append(
+            f"{search.failed} of all proposals count as the worst: their loss became no number, or their values do not go "
+            "together."
+        )
+    if search.alone:
+        said.append(f"No committee is chosen from what was trained: {search.alone}.")
     if spec.pruning:
         said.append(
             "A trial that was not gone on with is a run of fewer epochs, with the first part of its schedule, which keeps its "
@@ -42,10 +49,12 @@ def _alike(alike: int) -> str:
 
 def luck(search: SearchResult) -> str:
     """The winner's curse, measured."""
+    sign = 1 if search.metric == "accuracy" else -1
+    less = sign * (search.figure - search.elsewhere)
+    how = f"{figure(abs(less))} {'less good' if less > 0 else 'better'}" if figure(abs(less)) != figure(0.0) else "no less good"
     text = (
-        f"The figure of a pick is too good, as it was picked for it: a pick by four fifths of the validation images has "
-        f"{figure(search.elsewhere)} on the other fifth, {figure(abs(search.figure - search.elsewhere))} "
-        f"{'less good' if search.figure != search.elsewhere else 'apart'}."
+        f"The figure of a pick is often too good, as it was picked for it: a pick by four fifths of the validation images has "
+        f"{figure(search.elsewhere)} on the other fifth, {how}."
     )
     if search.test is None:
         return text + " There are no test images."

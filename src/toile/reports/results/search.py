@@ -12,6 +12,7 @@ from toile.reports.results.study import milliseconds
 from toile.runner.plan import Plan
 from toile.search.importance import importance
 from toile.search.outcome import Entry, outcome
+from toile.search.pruning import FAILED
 from toile.search.searched import COMMITTEE, Searched
 
 COSTS = ("parameters", "milliseconds", "seconds")
@@ -33,7 +34,9 @@ class SearchResult:
         importance: see `toile.search.importance.importance`.
         trainings, seconds: how many were made for it, and core seconds of all.
         ended: whether its budget of trials or core seconds is spent.
+        failed: how many proposals count as the worst, as their loss became no number or their values do not go together.
         shipped: the name of what is best to export: the committee, or the pick.
+        alone: why there is no committee, where one could be asked for.
     """
 
     metric: str
@@ -46,7 +49,9 @@ class SearchResult:
     trainings: int
     seconds: float
     ended: bool
+    failed: int
     shipped: str
+    alone: str
 
     @property
     def figure(self) -> float:
@@ -78,7 +83,9 @@ def search_result(plan: Plan) -> SearchResult | None:
         trainings=sum(len(plan.walk.trials(i)) for i, one in enumerate(plan.walk.outcomes) if one),
         seconds=sum(one.seconds for one in known),
         ended=plan.walk.ended,
+        failed=len({plan.walk.steps[i].proposal for i, one in enumerate(plan.walk.outcomes) if one and one.value == FAILED}),
         shipped=COMMITTEE if committee else pick.trainings[0].name,
+        alone=plan.alone,
     )
 
 
