@@ -81,7 +81,8 @@ def _validated(made: Plan, trainings: Sequence[PlannedTrial]) -> float | None:
     """The mean accuracy on their validation images."""
     runs = [made.run_of(one) for one in trainings]
     found = [run.metrics.get("validation", {}).get("accuracy") for run in runs if run is not None]
-    return None if len(found) < len(trainings) or None in found else fmean(found)
+    known: list[float] = [one for one in found if one is not None]
+    return fmean(known) if len(known) == len(trainings) else None
 
 
 def named(dataset: Dataset, places: Positions, said: Predictions) -> list[LabelError]:
