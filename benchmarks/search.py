@@ -71,8 +71,10 @@ def toile_search(images: int, epochs: int, minutes: float, seed: int, folder: st
         where = {"store": Path(store), "fraction": fraction}
         api.run(study, minutes=minutes, **where)
         found = api.results(study, **where)
-        (committee,) = [one for one in found.committees if one.name == found.search.shipped]
-        np.savez(place / "toile.npz", test=found.trials[0].stored_run.probabilities("test"), committee=committee.probabilities)
+        pick = found.trials[0].stored_run.probabilities("test")
+        # Of a single training there is no committee; it ships the pick.
+        committee = next((one.probabilities for one in found.committees if one.name == found.search.shipped), pick)
+        np.savez(place / "toile.npz", test=pick, committee=committee)
         return {
             "validation_accuracy": found.search.figure,
             "test_accuracy": found.search.test,

@@ -33,6 +33,9 @@ Marked = Annotated[NDArray[np.bool], "images"]  # whether an image is meant
 
 # What is said of them
 Probabilities = Annotated[NDArray[np.float32], "images classes"]  # rows sum to 1
+# Softmax in float32 or bfloat16 leaves [0, 1] and a sum of 1 by rounding; more than this is something else (logits, say).
+RANGE_TOLERANCE = 1e-4
+SUM_TOLERANCE = 1e-3
 Scores = Annotated[NDArray[np.float64], "images classes"]  # on the way to probabilities
 DecisionValues = Annotated[NDArray[np.floating[Any]], "images ..."]  # one a class, one a pair, or one
 AnyScores = Annotated[NDArray[np.floating[Any]], "_"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -94,6 +94,10 @@ def test_every_rule_has_its_twin() -> None:
         combined([built("mlp", (28, 28, 1), 10)] * 2)
 
 
+# A vote for each of three classes, of which the means of two differ in the ninth digit: by less than float32 tells apart.
+NEARLY_TIED = np.array([[0, 3, 1, 3], [5, 1, 4, 4], [0, 4, 5, 5]], np.uint8)[None, :, :, None]
+
+
 def row(number: int) -> Any:
     """A model that says what stands in one row of its image, divided by the row's sum: any probabilities, ties too."""
     from keras import Input, Model, layers, ops
@@ -116,18 +120,15 @@ def committee(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     arrays(np.uint8, st.tuples(st.integers(1, 5), st.just(MEMBERS), st.just(CLASSES), st.just(1)), elements=st.integers(0, 5)),
     st.integers(0, CLASSES - 1),
 )
+@example(NEARLY_TIED, 0)
 def test_every_rule_is_the_one_that_numpy_computes(committee: tuple[str, Any, Onnx], images: np.ndarray, sure: int) -> None:
     rule, model, onnx = committee
     images[images.sum(axis=(2, 3)) == 0, sure] = 1  # a row of nothing has no probabilities
     in_keras = model.predict_on_batch(images)
     for probabilities, members in (onnx(images), (in_keras["probabilities"], in_keras["members"])):
         expected = RULES[rule](members.transpose(1, 0, 2), WEIGHTS.get(rule))
-        # Whoever wins a tie has so much more.
-        np.testing.assert_allclose(probabilities, expected, atol=1e-6 + (TIE if rule == "vote" else 0.0), rtol=0)
-        if rule == "vote":  # of equal votes the higher mean probability wins, and of means that differ by rounding either may
-            means, rows = members.mean(axis=1, dtype=np.float64), range(len(members))
-            chosen, wanted = (means[rows, said.argmax(axis=1)] for said in (probabilities, expected))
-            np.testing.assert_allclose(chosen, wanted, atol=1e-7, rtol=0)  # of float32
+        # Votes are counted, and a sum of three float32 is exact in float64: nothing differs but the last digit of a share.
+        np.testing.assert_allclose(probabilities, expected, atol=TIE / 10 if rule == "vote" else 1e-6, rtol=0)
 
 
 FITTED_ON = Predictions(

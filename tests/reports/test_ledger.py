@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.runner.fixture import keep_run, line, make_plan
+from tests.training.fixture import make_store
 from toile import studies
 from toile.errors import ToileError
 from toile.reports.ledger import results as measured
@@ -119,8 +121,19 @@ def test_a_reduced_result_is_no_reproduction_and_gives_way_to_a_full_one() -> No
 def test_a_result_of_another_recipe_does_not_count() -> None:
     spec = study()
     other = result(spec, 0.9)
-    trial = Trial(**{name: getattr(other.trial, name) for name in Trial.model_fields} | {"seed": 5})
+    recipe = other.trial.recipe.model_copy(update={"batch_size": 7})
+    trial = other.trial.model_copy(update={"recipe": recipe})
     assert rows({"s": spec}, [replace(other, trial=trial)])[0].verdict == "not measured"
+
+
+def test_seeds_that_the_study_does_not_ask_for_are_of_its_line_too() -> None:
+    spec = study()
+    row, _ = rows({"s": spec}, [result(spec, 0.89, seed=0), result(spec, 0.91, seed=7)])
+    assert (row.n, row.measured["accuracy"]) == (2, pytest.approx(0.9))
+    folded = study(folds=2)
+    of_another = [result(folded, 0.8, seed=7, fold=fold) for fold in (0, 1)]
+    row, _ = rows({"s": folded}, [result(folded, 0.9, fold=0), result(folded, 0.9, fold=1), *of_another])
+    assert (row.n, row.measured["accuracy"]) == (2, pytest.approx(0.9))
 
 
 def test_folds_are_a_mean_with_its_spread_and_all_are_wanted() -> None:
@@ -147,6 +160,16 @@ def test_a_result_file_that_was_edited_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(content))
     with pytest.raises(ToileError, match=r"a\.json is no result: it is not what was measured"):
         measured.read(tmp_path)
+
+
+def test_a_result_keeps_the_name_of_its_file_whatever_its_trial_is_called_now(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store")
+    made = make_plan(store, line("a", 1, {"name": "mlp", "hidden": [8]}))
+    keep_run(store, made.trials[0])
+    assert measured.write(made, tmp_path / "results") == 1
+    [written] = (tmp_path / "results").rglob("*.json")
+    assert measured.write(replace(made, trials=(replace(made.trials[0], name="a (seed 0)"),)), tmp_path / "results") == 0
+    assert list((tmp_path / "results").rglob("*.json")) == [written]
 
 
 def test_the_ledger_in_the_docs_is_made_from_the_results_in_the_repository() -> None:

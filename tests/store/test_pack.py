@@ -9,6 +9,7 @@ import json
 import os
 import tarfile
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,18 @@ def test_a_run_under_another_name_is_refused(archive: tuple[Path, Store], tmp_pa
         ("history.csv", b"loss\n1\n", "it has no epoch"),
         ("history.csv", b"epoch,loss\n1\n", "it is no table"),
         ("probabilities.npz", b"PK", "it is no .npz"),
-        ("trial.json", b"{}", "not a trial"),
+        ("trial.json", b"{}", "its data set has no content|architecture"),
+        # JSON and arrays as they should be, of which no table or plot can be made.
+        ("metrics.json", b'{"test": {"accuracy": 1' + b"0" * 400 + b"}}", "test has no accuracy from 0 to 1"),
+        ("metrics.json", b'{"test": {"accuracy": 1, "images": 0}}', "test.images is no number of images"),
+        ("metrics.json", b'{"test": {"accuracy": 1, "confusion_matrix": [[-1]]}}', "confusion_matrix is no square"),
+        ("metrics.json", b'{"test": {"accuracy": 1, "per_class": [{"f1": 1}]}}', "per_class has no f1, precision, recall"),
+        ("metrics.json", b'{"test": {"accuracy": 1}}', "there are no metrics of the classes of test"),
+        ("provenance.json", b'{"parameters": 1e300}', "parameters is no whole number"),
+        ("provenance.json", b'{"images_per_second": -1}', "images_per_second is no number"),
+        ("provenance.json", b'{"details": ' + b"[" * 99 + b"]" * 99 + b"}", "nested too deep"),
+        ("history.csv", b"epoch,loss\nnan,1\n", "an epoch that is none"),
+        ("history.csv", b"epoch,loss\n1,1e300\n", "beyond all measure"),
     ],
 )
 def test_what_looks_like_no_file_of_a_run_is_refused(
@@ -134,6 +146,32 @@ def test_what_looks_like_no_file_of_a_run_is_refused(
     with pytest.raises(PackError, match=rf"(?i)touched\.tar: \w+/{name} is no file of a run: .*{said}"):
         unpack(touched(path, {f"{store.runs()[0].fingerprint}/{name}": content}, honestly=True), here)
     assert not here.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "said"),
+    [
+        (lambda said: said - 0.5, "probabilities.npz", "numbers from 0 to 1, and those of an image sum to 1"),
+        (lambda said: said / 2, "probabilities.npz", "numbers from 0 to 1, and those of an image sum to 1"),
+        (lambda said: said * np.nan, "probabilities.npz", "a probability is no number"),
+        (lambda said: said[:-1], "metrics.json", "test has the shape"),
+        (lambda said: np.full((len(said), 4), 0.25, np.float32), "metrics.json", "test has the shape"),
+        (None, "metrics.json", "it has no test"),
+    ],
+)
+def test_probabilities_that_are_none_or_of_other_images_are_refused(
+    archive: tuple[Path, Store], tmp_path: Path, change: Callable[..., np.ndarray] | None, name: str, said: str
+) -> None:
+    path, store = archive
+    run, changed = store.runs()[0], io.BytesIO()
+    stored = {split: run.probabilities(split) for split in run.splits()}
+    np.savez(
+        changed,
+        **{key: value for key, value in {**stored, "test": change and change(stored["test"])}.items() if value is not None},
+    )
+    odd = touched(path, {f"{run.fingerprint}/probabilities.npz": changed.getvalue()}, honestly=True)
+    with pytest.raises(PackError, match=rf"\w+/{name} is no file of a run: .*{said}"):
+        unpack(odd, Store(tmp_path / "here"))
 
 
 def test_probabilities_that_unpack_to_more_than_they_are_are_refused(archive: tuple[Path, Store], tmp_path: Path) -> None:

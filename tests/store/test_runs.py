@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store.fixture import DIGITS, FIRST, OTHER, SECOND, fill, made
+from tests.store.fixture import DIGITS, FIRST, METRICS, OTHER, SECOND, fill, made
 from toile.errors import Misuse, ToileError
 from toile.store import atomic, garbage
 from toile.store.run import FILES, MANIFEST, MODELS, Run
@@ -54,7 +54,7 @@ def test_a_committed_run_is_read_as_it_was_written(store: Store) -> None:
     assert store.get(FIRST) == run == Run(store.root / "runs" / FIRST)
     assert run.fingerprint == FIRST
     assert run.trial["dataset"]["content"] == DIGITS
-    assert run.metrics == {"test": {"accuracy": 0.5}}
+    assert run.metrics == METRICS
     assert run.provenance == {"threads": 1}
     assert run.history == [{"epoch": 1, "loss": 0.5, "seconds": 2}, {"epoch": 2, "loss": 0.25, "seconds": 1.5}]
     assert run.model_path.read_bytes() == b"weights"
@@ -128,7 +128,7 @@ def test_a_commit_that_fails_can_be_made_again(store: Store, monkeypatch: pytest
         assert list(store.runs_folder.iterdir()) == []
     assert (work / "checkpoint.npz").exists()
     with store.claim(FIRST):
-        assert store.commit(FIRST).metrics == {"test": {"accuracy": 0.5}}
+        assert store.commit(FIRST).metrics == METRICS
     assert [run.fingerprint for run in store.runs()] == [FIRST]
     assert store.unfinished() == []
 
@@ -195,4 +195,4 @@ def test_unfinished_work_is_no_run(store: Store) -> None:
     with store.claim(FIRST) as work:
         fill(work / "run")
         assert (store.get(FIRST), store.runs(), store.unfinished()) == (None, [], [FIRST])
-    assert json.loads((work / "run" / "metrics.json").read_text()) == {"test": {"accuracy": 0.5}}
+    assert json.loads((work / "run" / "metrics.json").read_text()) == METRICS

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from toile.errors import Misuse
 from toile.study import spec, trial
-from toile.study.expand import combinations, leaves, merge, variants
+from toile.study.expand import combinations, leaves, merge, variants, with_seeds
 from toile.study.spec import DatasetSpec, EarlyStopping, RecipeSpec, SplitSpec, StudySpec, SweepSpec
 
 MODELS = [
@@ -182,3 +183,22 @@ def test_as_many_lines_as_the_grid_has_cells_all_different(grid: dict[str, list[
     lines = list(combinations(sweep({"recipe": grid})))
     assert [tuple(line.recipe[key] for key in grid) for line in lines] == list(itertools.product(*grid.values()))
     assert len({line.name for line in lines}) == len(lines)
+
+
+def test_other_seeds_are_those_of_every_line() -> None:
+    trials = [{"name": "a", "architecture": "cnn", "seeds": [7]}, {"name": "b", "architecture": "cnn"}]
+    sweep = {"name": "c", "architecture": "cnn", "grid": {"recipe.epochs": [1, 2]}, "seeds": [8, 9]}
+    asked = study(trial=trials, sweep=[sweep], seeds=[1])
+    assert {line.seeds for line in variants(with_seeds(asked, [3, 5]))} == {(3, 5)}
+    assert (
+        with_seeds(asked, [3, 5]).model_copy(update={"seeds": asked.seeds, "trial": asked.trial, "sweep": asked.sweep}) == asked
+    )
+
+
+@pytest.mark.parametrize(
+    ("seeds", "why"),
+    [([], "at least 1 item"), ([1, 1], "every seed once"), ([-1], "greater than or equal to 0"), ([2**40], "")],
+)
+def test_seeds_that_are_none(seeds: list[int], why: str) -> None:
+    with pytest.raises(Misuse, match=rf"seeds \[.*{why}.*--seeds 0 1 2"):
+        with_seeds(study(), seeds)

@@ -99,7 +99,7 @@ def _line(made: Plan, trainings: list[PlannedTrial]) -> _Said:
         if images is None:
             raise Misuse(f"{one.name!r} has no test images to be compared on")
         part = "validation" if folds else "test"
-        by_key[_key(one)] = Predictions(part, made.stored_run(one).probabilities(part), images.labels)
+        by_key[_key(one)] = Predictions(part, made.stored_run(one).probabilities(part, len(images)), images.labels)
     return _Said(by_key, _held_out(trainings[0]) if folds else None)
 
 
@@ -110,7 +110,7 @@ def _tested(reference: str, **where: Unpack[Where]) -> Predictions:
     test = split(Store.at(where.get("store")).dataset(trial.dataset.content), trial.split, trial.fold).test
     if test is None:
         raise Misuse(f"{reference} has no test images to be compared on: it is a fold of a data set that brings none")
-    return Predictions("test", found.probabilities("test"), test.labels)
+    return Predictions("test", found.probabilities("test", len(test)), test.labels)
 
 
 def _key(planned: PlannedTrial) -> Key:

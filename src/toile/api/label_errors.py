@@ -94,7 +94,8 @@ def _held_out(reference: str, **where: Unpack[Where]) -> tuple[Dataset, np.ndarr
     dataset = Store.at(where.get("store")).dataset(trial.dataset.content)
     parts = split(dataset, trial.split, trial.fold)
     _check(reference, [parts])
-    return dataset, np.sort(places(dataset, [parts])[0]), unseen(dataset, [parts], [run.probabilities("validation")])
+    said = run.probabilities("validation", len(parts.held_out))
+    return dataset, np.sort(places(dataset, [parts])[0]), unseen(dataset, [parts], [said])
 
 
 def _members(made: Plan, name: str) -> list[Member]:

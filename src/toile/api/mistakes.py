@@ -56,7 +56,7 @@ def mistakes(reference: str, **where: Unpack[Where]) -> list[Mistake]:
         test = split(dataset, trial.split, trial.fold).test
         if test is None:
             raise Misuse(f"{reference} has no test images: it is a fold of a data set that brings none")
-        probabilities = run.probabilities("test")
+        probabilities = run.probabilities("test", len(test))
     assert test is not None  # committees are judged on some
     said = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(said != test.labels)

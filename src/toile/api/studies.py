@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,9 @@ from toile.runner import committees
 from toile.runner import plan as plans
 from toile.search import searched
 from toile.store import atomic, checked, reports
+from toile.store.checked import Damaged
 from toile.store.store import Store
+from toile.study.expand import with_seeds
 from toile.study.reduction import Reduction
 from toile.text import listed
 
@@ -39,6 +41,7 @@ def plan(
     dataset: str | None = None,
     fraction: float = 1.0,
     epochs_scale: float = 1.0,
+    seeds: Sequence[int] | None = None,
 ) -> Plan:
     """What a study would train and what of it is stored. Trains nothing; loads (and may download) the data.
 
@@ -49,7 +52,7 @@ def plan(
             always the same images: one that is kept is not read again, unless `data_dir` is given. A folder of pictures is
             kept when it is first planned, and read again when a file in it has changed.)
         progress: called with what a download has come to.
-        store, data_dir, dataset, fraction, epochs_scale: see `toile.api.where.Where`.
+        store, data_dir, dataset, fraction, epochs_scale, seeds: see `toile.api.where.Where`.
 
     Raises:
         Misuse: the study has mistakes, or a committee that cannot be.
@@ -66,9 +69,8 @@ def plan(
             if listed is not None:
                 with suppress(OSError, ToileError):  # a store that cannot be written to is no matter before anything trains
                     place.keep(data, loaded.dataset, listed)
-    made = plans.make(
-        loaded.spec, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale), loaded.called
-    )
+    asked = loaded.spec if seeds is None else with_seeds(loaded.spec, seeds)
+    made = plans.make(asked, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale), loaded.called)
     if loaded.spec.search:
         made = searched.searched(made)
     return committees.check(made.checked()) if fresh else made
@@ -164,16 +166,24 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
 
     specs = {name: studies.load(name) for name in studies.names()}
     place, added = Store.at(where.get("store")), 0
+    # Whoever trained a study with more seeds than it says knows more of its lines.
+    trained = sorted({0, *_seeds(place)})
     for name, loaded in specs.items():
         if place.kept(loaded.dataset):
             # A study that begins with weights which are not here cannot say which runs are its own.
             with suppress(WeightsMissing):
-                added += measured.write(plan(name, fresh=False, **where), results)
+                added += measured.write(plan(name, fresh=False, **{**where, "seeds": where.get("seeds") or trained}), results)
     known = measured.read(results)
     found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, known)
     output.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(output, whole(found, known, results))
     return added, found
+
+
+def _seeds(store: Store) -> Iterator[int]:
+    for run in store.runs():
+        with suppress(Damaged):
+            yield int(run.trial["seed"])
 
 
 def within(reference: str, **where: Unpack[Where]) -> tuple[Plan, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -27,8 +28,10 @@ class Where(Place, total=False):
         dataset: name of a registered data set to use instead of the study's own.
         fraction: this share of the training images only, above 0 and at most 1: a first look. Other trials, which say so.
         epochs_scale: this share of the epochs only, above 0 and at most 1.
+        seeds: train every line with these seeds, whole numbers from 0 up, instead of the study's own.
     """
 
     dataset: str | None
     fraction: float
     epochs_scale: float
+    seeds: Sequence[int] | None

@@ -38,6 +38,9 @@ class Where(Place):
     dataset: Annotated[str | None, Parameter(help="registered data set to use instead of the study's")] = None
     fraction: Annotated[float, Parameter(help="train with only this share of the images, for a first look")] = 1.0
     epochs_scale: Annotated[float, Parameter(help="train for only this share of the epochs, for a first look")] = 1.0
+    seeds: Annotated[
+        list[int] | None, Parameter(negative="", consume_multiple=True, help="train every line with these instead of its own")
+    ] = None
 
 
 THERE, HERE = Place(), Where()

@@ -9,14 +9,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toile.arrays import Decisions, Labels, Probabilities
+from toile.arrays import RANGE_TOLERANCE, SUM_TOLERANCE, Decisions, Labels, Probabilities
 from toile.errors import Misuse, ToileError, nearest
 
 Split = Literal["train", "validation", "test", "out-of-fold"]
-
-# Softmax in float32 or bfloat16 leaves [0, 1] and a sum of 1 by rounding; more than this is something else (logits, say).
-RANGE_TOLERANCE = 1e-4
-SUM_TOLERANCE = 1e-3
 
 
 class NotProbabilities(ToileError, ValueError):

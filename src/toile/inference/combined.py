@@ -112,8 +112,9 @@ def _vote(members: Any, weights: None) -> Any:
     votes = ops.sum(_first_highest(members, classes), axis=1)
     tied = ops.equal(votes, ops.max(votes, axis=1, keepdims=True))
     # Sorted and in float64, as the original: which of equals is the highest should not be up to the order of a sum.
-    mean = ops.mean(ops.cast(ops.sort(members, axis=1), "float64"), axis=1)
-    winner = _first_highest(ops.where(tied, mean, -1.0), classes)
+    mean = ops.where(tied, ops.mean(ops.cast(ops.sort(members, axis=1), "float64"), axis=1), -1.0)
+    # Which are the highest is seen in float64: what `top_k` becomes in ONNX compares in float32.
+    winner = _first_highest(ops.cast(ops.equal(mean, ops.max(mean, axis=1, keepdims=True)), "float32"), classes)
     most: Any = ops.sum(ops.cast(tied, "float32"), axis=1, keepdims=True)
     return _normalised(votes / count + ops.cast(most > 1, "float32") * winner * TIE)
 

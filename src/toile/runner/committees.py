@@ -50,15 +50,17 @@ def test_of(plan: Plan, member: Member) -> Predictions:
     test = plan.parts(member.trainings[0]).test
     if test is None:
         raise Misuse(f"{member.name!r} has no test images to be judged on; give split.test, such as test = 0.2, or test_path")
-    said = np.stack([plan.stored_run(one).probabilities("test") for one in member.trainings])
+    said = np.stack([plan.stored_run(one).probabilities("test", len(test)) for one in member.trainings])
     return Predictions("test", said[0] if len(said) == 1 else RULES["mean"](said, None), test.labels)
 
 
 def unseen_of(plan: Plan, member: Member) -> Predictions:
     """What a stored member says of images that it was not trained on, in the order of the data set: the validation part; of
     folds, every image by the training that held it out."""
-    said = [plan.stored_run(one).probabilities("validation") for one in member.trainings]
-    return unseen(plan.dataset, [plan.parts(one) for one in member.trainings], said)
+    parts = [plan.parts(one) for one in member.trainings]
+    runs = [plan.stored_run(one) for one in member.trainings]
+    said = [run.probabilities("validation", len(one.held_out)) for run, one in zip(runs, parts, strict=True)]
+    return unseen(plan.dataset, parts, said)
 
 
 def unseen_places(plan: Plan, member: Member) -> tuple[Positions, PositionLabels]:

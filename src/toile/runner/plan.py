@@ -108,6 +108,11 @@ class Plan:
             self._cut[key] = split(self.dataset, *key)
         return self._cut[key]
 
+    def judged(self, planned: PlannedTrial) -> dict[str, int]:
+        """How many images a trial's run has probabilities of, by split."""
+        parts = self.parts(planned)
+        return {split: len(part) for split in ("validation", "test") if (part := getattr(parts, split))}
+
     @cached_property
     def _cut(self) -> dict[tuple[SplitSpec, int | None], Parts]:
         return {}

@@ -128,7 +128,7 @@ def outcome(plan: Searched) -> Outcome | None:
 def _entry(plan: Searched, i: int, seconds: float) -> Entry | None:
     walk = plan.walk
     trainings = walk.trials(i)
-    runs = [plan.store.sound(one.fingerprint, probabilities=True) for one in trainings]
+    runs = [plan.store.sound(one.fingerprint, plan.judged(one)) for one in trainings]
     if any(run is None for run in runs):
         return None
     by_seed: dict[int, list[PlannedTrial]] = {}

@@ -206,8 +206,13 @@ class _Archive:
         for fingerprint in self.runs():
             if missing := lacking(self.files_of(fingerprint)):
                 raise PackError(f"{self.name}: run {fingerprint[:12]} has no {', '.join(missing)}")
-        for name in self.hashes:
-            self._look(name)
+        for fingerprint in self.runs():
+            found = {name: self._look(f"{fingerprint}/{name}") for name in self.files_of(fingerprint)}
+            trial, figures, said = (found[name] for name in ("trial.json", "metrics.json", "probabilities.npz"))
+            if None not in (trial, figures, said):
+                shapes = {split: array.shape for split, array in said.items()}
+                with self._of_a_run(f"{fingerprint}/metrics.json"):
+                    shape.together(trial, figures, shapes, whole=True)
 
     def _manifest(self) -> dict[str, str]:
         with self._readable():
@@ -216,19 +221,27 @@ class _Archive:
             raise PackError(f"{self.name} is not whole: {MANIFEST} missing or too many")
         return found
 
-    def _look(self, path: str) -> None:
-        """Compare a file with its hash, and see that it looks like what it is."""
+    def _look(self, path: str) -> Any:
+        """Compare a file with its hash, and see that it looks like what it is: what it says, if it was read."""
         fingerprint, _, name = path.partition("/")
         if name not in (*_LOOKS, "trial.json") or (name in _LOOKS and self.entries[path].size > shape.LONG):
             for _ in self._pieces(path):
                 pass
-            return
+            return None
         content = b"".join(self._pieces(path)) if name in _LOOKS else self._text(path)
-        try:
+        with self._of_a_run(path):
             if name in _LOOKS:
-                _LOOKS[name](content)
-            elif Trial.parse(content.decode()).fingerprint != fingerprint:
+                return _LOOKS[name](content)
+            trial = shape.trial(json.loads(content))
+            if Trial.parse(content.decode()).fingerprint != fingerprint:
                 raise PackError(f"{self.name}: run {fingerprint[:12]} is named by another fingerprint than its trial has")
+            return trial
+
+    @contextmanager
+    def _of_a_run(self, path: str) -> Generator[None]:
+        """What cannot be of a run is one error."""
+        try:
+            yield
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PackError(f"{self.name}: {path} is no file of a run: {said(error)}") from None
 

@@ -193,27 +193,30 @@ class Run:
     def splits(self) -> tuple[str, ...]:
         return tuple(self._probabilities())
 
-    def probabilities(self, split: str) -> Probabilities:
+    def probabilities(self, split: str, images: int | None = None) -> Probabilities:
         """`(images, classes)` float32 of `split` (`validation` or `test`), in the split's order.
+
+        Args:
+            images: how many images the split has, where that is known.
 
         Raises:
             KeyError: the run has no such split.
+            Damaged: it has not, or of another number of images, and it is known that there are some.
         """
         stored = self._probabilities()
+        if images is not None and len(stored.get(split, ())) != images:
+            found = f"of {len(stored[split]):,}" if split in stored else "none"
+            raise Damaged(
+                self.folder / "probabilities.npz", f"probabilities of {images:,} {split} images are wanted, got {found}"
+            )
         if split not in stored:
             raise KeyError(f"run {self.fingerprint[:12]} has no split {split!r}; it has {', '.join(stored)}")
         return stored[split]
 
     def _probabilities(self) -> dict[str, np.ndarray]:
         found = self._shaped("probabilities.npz", shape.probabilities, self._read("probabilities.npz"))
-        classes, images = self.trial["dataset"].get("classes"), {split: of.get("images") for split, of in self.metrics.items()}
-        path = self.folder / "probabilities.npz"
-        # The figures on the training images have no probabilities beside them.
-        if missing := ", ".join(images.keys() & {"validation", "test"} - found.keys()):
-            raise Damaged(path, f"it has no {missing}, of which there are metrics")
-        for split, array in found.items():
-            if classes not in (None, array.shape[1]) or images.get(split) not in (None, array.shape[0]):
-                raise Damaged(path, f"{split} has the shape {array.shape}, which is not this run's")
+        shapes = {split: array.shape for split, array in found.items()}
+        self._shaped("probabilities.npz", lambda _: shape.together(self.trial, self.metrics, shapes), None)
         return found
 
     def _read(self, name: str) -> bytes:

@@ -18,7 +18,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -85,12 +85,12 @@ class Store:
         folder = self.runs_folder / fingerprint
         return Run(folder) if folder.is_dir() else None
 
-    def sound(self, fingerprint: str, *, probabilities: bool = False) -> Run | None:
+    def sound(self, fingerprint: str, judged: Mapping[str, int] | None = None) -> Run | None:
         """The run with this fingerprint, if its figures are what was written; None where there is none, or a damaged one, which
         is named on standard error, once.
 
         Args:
-            probabilities: whether to read those too.
+            judged: how many images each split has; then probabilities are read, and have to be of so many.
         """
         run = self.get(fingerprint)
         if run is None or fingerprint in self._left_out:
@@ -99,8 +99,9 @@ class Store:
             if fingerprint not in self._sound:
                 run.check_figures()
                 self._sound[fingerprint] = run
-            if probabilities:
-                run.splits()
+            if judged is not None:
+                for split in (*run.splits(), *({"test"} & judged.keys())):
+                    run.probabilities(split, judged.get(split))
         except Damaged as error:
             self._left_out[fingerprint] = error
             checked.say_left_out(fingerprint, error)
@@ -113,9 +114,8 @@ class Store:
 
     def runs(self) -> list[Run]:
         """All runs, by fingerprint."""
-        if not self.runs_folder.is_dir():
-            return []
-        return [Run(folder) for folder in sorted(self.runs_folder.iterdir()) if re.fullmatch(r"[0-9a-f]{64}", folder.name)]
+        entries = sorted(self.runs_folder.iterdir()) if self.runs_folder.is_dir() else []
+        return [Run(folder) for folder in entries if re.fullmatch(r"[0-9a-f]{64}", folder.name)]
 
     def find(self, prefix: str) -> Run:
         """The one run whose fingerprint begins with `prefix` (at least 6 digits).

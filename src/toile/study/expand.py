@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from toile.errors import Misuse
 from toile.study.committee import Calibration
-from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, SplitSpec, StudySpec, SweepSpec, TrialSpec
+from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, Seeds, SplitSpec, StudySpec, SweepSpec, TrialSpec
 from toile.study.strict import is_array, is_table
 from toile.text import printable
 
@@ -68,6 +71,22 @@ def combinations(sweep: SweepSpec) -> Iterator[TrialSpec]:
             seeds=sweep.seeds,
             calibration=sweep.calibration,
         )
+
+
+def with_seeds(study: StudySpec, seeds: Sequence[int]) -> StudySpec:
+    """The study with other seeds, in place of its own and of those that single lines have.
+
+    Raises:
+        Misuse: no seed, one twice, or one that is none.
+    """
+    try:
+        checked = TypeAdapter[tuple[int, ...]](Seeds).validate_python(list(seeds))
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise Misuse(f"seeds {list(seeds)}: {why}; give whole numbers from 0 up, each once, such as --seeds 0 1 2") from None
+    trials = tuple(one.model_copy(update={"seeds": None}) for one in study.trial)
+    sweeps = tuple(one.model_copy(update={"seeds": None}) for one in study.sweep)
+    return study.model_copy(update={"seeds": checked, "trial": trials, "sweep": sweeps})
 
 
 def variants(study: StudySpec) -> list[Variant]:

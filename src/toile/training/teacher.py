@@ -75,8 +75,9 @@ def probabilities(
 
 
 def _unseen(data: Dataset, runs: Sequence[Run]) -> Predictions:
-    trials = [run.intent() for run in runs]
-    return unseen(data, [split(data, one.split, one.fold) for one in trials], [run.probabilities("validation") for run in runs])
+    parts = [split(data, one.split, one.fold) for one in (run.intent() for run in runs)]
+    said = [run.probabilities("validation", len(one.held_out)) for run, one in zip(runs, parts, strict=True)]
+    return unseen(data, parts, said)
 
 
 def _rows(data: Dataset, runs: Sequence[Run], parts: Parts) -> Positions:

@@ -95,7 +95,7 @@ class Subjects:
             Damaged: it is not what was written.
         """
         test, dataset = self.test(run.intent())
-        said = _remembered(self._said, run.fingerprint, lambda: run.probabilities("test"))
+        said = _remembered(self._said, run.fingerprint, lambda: run.probabilities("test", len(test)))
         return Subject(name, test, dataset.class_names, said)
 
     def test(self, trial: Trial) -> tuple[Images, Dataset]:

@@ -127,7 +127,9 @@ def _is_of(measured: Measured, line: Variant) -> bool:
     trained_alike = (
         trial.learner == "classical" or trial.recipe == recipe.current()
     )  # a recipe decides nothing of a classical model
-    return same and trained_alike and _split_of(canonical) == _split_of(trial) and trial.seed in line.seeds
+    # More seeds than the study has say more of the line; folds count as the study has them.
+    meant = not line.split.folds or trial.seed in line.seeds
+    return same and trained_alike and _split_of(canonical) == _split_of(trial) and meant
 
 
 def _split_of(trial: Any) -> str:

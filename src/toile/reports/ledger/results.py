@@ -55,7 +55,7 @@ def write(plan: Plan, folder: Path) -> int:
     """Write a result file for every stored run of a plan that has none yet, or an older one; how many were written."""
     written = 0
     for planned in plan.trials:
-        run, path = plan.run_of(planned), folder / plan.reference / f"{_slug(planned.name)}-{planned.fingerprint[:12]}.json"
+        run, path = plan.run_of(planned), _place(folder / plan.reference, planned)
         if run is None or (path.exists() and _knows(path, run)):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +76,12 @@ def write(plan: Plan, folder: Path) -> int:
         atomic.write_json(path, content)
         written += 1
     return written
+
+
+def _place(folder: Path, planned: PlannedTrial) -> Path:
+    """The trial's file, which may be called as the trial was when there was one seed only."""
+    end = f"-{planned.fingerprint[:12]}.json"
+    return next(iter(sorted(folder.glob(f"*{end}"))), folder / f"{_slug(planned.name)}{end}")
 
 
 def read(folder: Path) -> list[Measured]:
@@ -132,7 +138,7 @@ def _loss_deviations(plan: Plan, planned: PlannedTrial, run: Run) -> dict[str, f
     parts, found = plan.parts(planned), {}
     for split in run.splits():
         if (part := getattr(parts, split)) is not None:
-            of_truth = run.probabilities(split)[np.arange(len(part)), part.labels]
+            of_truth = run.probabilities(split, len(part))[np.arange(len(part)), part.labels]
             found[split] = float(np.std(-np.log(np.clip(of_truth, np.finfo(np.float32).tiny, None))))
     return found
 

@@ -38,7 +38,7 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
     picked = search.pick if search else ()
     shown = [one for one in plan.trials if not one.proposed or one.name in picked or not joined]
     for planned in shown:
-        plan.store.sound(planned.fingerprint, probabilities=joined)
+        plan.store.sound(planned.fingerprint, plan.judged(planned) if joined else None)
     trials = tuple(
         TrialResult(
             name=planned.name,
