@@ -30,7 +30,8 @@ def filled(document: str, results: Path = RESULTS) -> str:
         name = match["name"]
         whole = results / f"{name}.json"
         paths = [whole] if whole.is_file() else sorted(results.glob(f"{name}-*.json"))
-        found = [json.loads(path.read_text("utf-8")) for path in paths]
+        read = (json.loads(path.read_text("utf-8")) for path in paths)
+        found = [one for one in read if one["benchmark"] == name]  # another benchmark's name may begin with this one's
         cases = [case for one in found for case in one["cases"]]
         table = markdown({**found[0], "cases": cases}) if cases else "Not measured yet.\n"
         return f"<!-- {name} -->\n{table}<!-- end of {name} -->"

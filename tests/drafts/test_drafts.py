@@ -193,6 +193,7 @@ def test_a_backbone_that_can_be_had_is_in_it(tmp_path: Path, monkeypatch: pytest
         "cnn",
         "resnet",
         "vgg16",
+        "mobilenet, fine-tuned",
     }
 
 

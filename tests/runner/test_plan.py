@@ -188,6 +188,13 @@ def test_warm_start_may_change_what_has_no_shape(store):
     assert child.trial.warm_start == parent.fingerprint
 
 
+def test_what_is_fine_tuned_may_begin_with_the_head_of_the_frozen(store):
+    frozen = {"name": "transfer", "backbone": "mobilenet", "alpha": 0.25, "weights": "none"}
+    tuned = {**frozen, "unfreeze": "all", "backbone_learning_rate_multiplier": 0.5}
+    parent, child = make_plan(store, line("parent", 1, frozen), line("child", 1, tuned, warm_start="parent")).trials
+    assert child.trial.warm_start == parent.fingerprint
+
+
 @pytest.mark.parametrize(
     ("architecture", "says"),
     [

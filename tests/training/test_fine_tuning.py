@@ -82,10 +82,7 @@ def test_batch_normalisation_is_in_inference_mode_while_the_rest_learns() -> Non
     ("name", "unfreeze", "behind"),
     [
         ("mobilenet", "last-stage", "conv_pad_12"),
-        ("mobilenet", 1, "conv_dw_13_relu"),
-        ("resnet50", "last-stage", "conv4_block6_out"),
         ("resnet50", 2, "conv5_block2_out"),  # its last block has a shortcut around the layer before those two
-        ("densenet121", 3, "conv5_block14_concat"),
     ],
 )
 def test_what_is_frozen_is_cut_off_where_the_rest_sees_one_output_of_it(name: str, unfreeze: Any, behind: str) -> None:
@@ -208,7 +205,7 @@ def export_and_ask(model: Path, said: np.ndarray, path: Path) -> None:
 @pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_on_another_backend(backend: str, weights: Path, tmp_path: Path) -> None:
     made = make_store(tmp_path)
-    trial = tuned(weights, made, {"unfreeze": 2}, augmentation={"flip": "horizontal"}, backend=backend, epochs=1)
+    trial = tuned(weights, made, {"unfreeze": 2}, backend=backend, epochs=1)
     assert [event["event"] for event in work(trial, made)] == ["epoch", "done"]
     run = made.get(trial.fingerprint)
     [answer] = infer([run.model_path], backend, dataset().test.images)

@@ -72,6 +72,21 @@ def test_all_runs_sorted_filtered_and_chosen(visit, plan):
     assert page.locator("#tray").is_hidden()
 
 
+def test_a_committee_is_compared_with_a_run_and_with_another(visit):
+    page = visit.page
+    go(visit, "study/tiny")
+    page.locator(".committee a.button").first.click()
+    page.wait_for_selector(".view-compare .lead")
+    page.wait_for_selector("#side-1 optgroup[data-study=tiny]", state="attached")
+    assert page.locator("#side-0").input_value() == "tiny~0" and "both right" in visit.text(".view-compare")
+    assert [one.get_attribute("value") for one in page.locator("#side-1 optgroup[data-study=tiny] option").all()] == [
+        "tiny~0",
+        "tiny~1",
+    ]
+    page.select_option("#side-1", "tiny~1")
+    page.wait_for_function("() => document.querySelector('.view-compare table').innerText.includes('weighed')")
+
+
 def test_a_run_its_cells_and_mistakes(visit, plan):
     page, run = visit.page, plan.run_of(plan.trials[0])
     page.click("tbody th a >> text=perceptron")

@@ -1,4 +1,4 @@
-"""Which frozen backbone can be had for a set of pictures, and is worth its time."""
+"""Which backbone can be had for a set of pictures, and is worth its time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def backbone(image_shape: tuple[int, int, int], images: int) -> Found:
 
     Args:
         image_shape: (height, width, channels).
-        images: how many it would see.
+        images: how many it would see, each one so often.
     """
     size = max(_SIDE, *image_shape[:2])
     affordable = [one for one in _WANTED if BACKBONES[one[0]].work(one[1], size) * images <= _MOST] or [_WANTED[-1]]

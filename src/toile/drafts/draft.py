@@ -68,6 +68,8 @@ def _content(seen: Seen, path: str, name: str) -> dict[str, Any]:
         "widths": list(_WIDTHS[: max(1, halvings + (stride == 1))]),
         "stride": stride,
         "backbone": backbone(dataset.image_shape, seen.images),
+        # Which takes three times as long there and back, in every epoch.
+        "tuned": backbone(dataset.image_shape, 3 * _SHOWN),
     }
 
 

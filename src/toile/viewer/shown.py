@@ -14,13 +14,16 @@ from toile.data.errors import DataError
 from toile.errors import Misuse, ToileError
 from toile.models.backbones import WeightsMissing
 from toile.reports.checks import checks
+from toile.reports.page import search
 from toile.reports.page.findings import findings
 from toile.reports.results.gather import gather
 from toile.reports.results.study import StudyResults
 from toile.reports.results.summary import plain
 from toile.reports.text import shares
 from toile.runner import plan as plans
-from toile.runner.plan import Plan
+from toile.runner.plan import Plan, PlannedTrial
+from toile.search import searched
+from toile.search.searched import Searched
 from toile.store.store import Store
 from toile.studies import load, names
 from toile.study.reduction import Reduction
@@ -67,6 +70,9 @@ class Studies:
         with self._lock:
             source = self.sources[reference]
             stamp = (_stamp(Path(source)), _stamp(self.store.data_folder / "asked.json"))
+            if reference in self._plans and isinstance(self._plans[reference][1], Searched):
+                # What comes next in a search depends on what is stored.
+                stamp += (_stamp(self.store.runs_folder),)
             if reference not in self._plans or self._plans[reference][0] != stamp:
                 made = None
                 with suppress(ToileError, WeightsMissing, DataError):
@@ -79,11 +85,13 @@ class Studies:
         if (data := self.store.kept(loaded.dataset)) is None:
             return None
         reduction = Reduction(self.asked.fraction, self.asked.epochs_scale)
-        return plans.make(loaded.spec, reference, loaded.dataset, data, self.store, reduction, loaded.called)
+        made = plans.make(loaded.spec, reference, loaded.dataset, data, self.store, reduction, loaded.called)
+        return searched.searched(made) if loaded.spec.search else made
 
     def all(self) -> list[dict[str, Any]]:
         """Every study that something is stored or begun of, or that was named: `reference`, `title`, `question`, `dataset`,
-        `states` (how many trials are in which), and `names` (fingerprint -> name)."""
+        `states` (how many trials are in which), `committees` (how many it asks for), `names` (fingerprint -> name), and the
+        fingerprints `resting` that a search does not go on with now."""
         found = []
         for reference in self.sources:
             if (made := self.plan(reference)) is not None:
@@ -128,6 +136,7 @@ class Studies:
         return plain({
             **_about(made, states),
             "findings": findings(results),
+            "search": _search(results, made),
             "checks": [asdict(one) for one in checks(results)],
             "classes": results.dataset.class_names,
             "trials": [
@@ -155,6 +164,21 @@ class Studies:
         })  # fmt: skip
 
 
+def _search(results: StudyResults, made: Plan) -> dict[str, Any] | None:
+    """What the search of a study came to so far: `paragraphs`, `metric`, and the `rows` of its leaderboard."""
+    if results.search is None:
+        return None
+    trainings: dict[str, list[str]] = {}
+    for one in made.trials:
+        trainings.setdefault(one.line, []).append(one.fingerprint)
+    rows = [
+        {key: row[key] for key in ("name", "epochs", "whole", "figure", "apart")}
+        | {"values": search.values(row["values"]), "fingerprints": trainings[row["name"]]}
+        for row in results.search.rows
+    ]
+    return {"paragraphs": search.paragraphs(results), "metric": results.search.metric, "rows": rows}
+
+
 def _by_name(found: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Sources by short names; of several files of one name, the later ones with their folders' names."""
     named: dict[str, str] = {}
@@ -173,8 +197,19 @@ def _about(made: Plan, states: dict[str, str]) -> dict[str, Any]:
         "question": made.study.question,
         "dataset": made.dataset.name,
         "states": counts,
-        "names": {one.fingerprint: one.name for one in reversed(made.trials)},
+        "committees": len(made.study.committee),
+        "names": {one.fingerprint: one.name for one in reversed((*made.trials, *_wholes(made)))},
+        "resting": [one.fingerprint for one in _wholes(made, resting=True)],
     }
+
+
+def _wholes(made: Plan, resting: bool = False) -> list[PlannedTrial]:
+    """The trainings of a search's proposals to their end; if `resting`, those that nobody goes on with now."""
+    if not isinstance(made, Searched):
+        return []
+    walk = made.walk
+    at_work = {step.proposal for step, known in zip(walk.steps, walk.outcomes, strict=True) if known is None}
+    return [one for found in walk.proposals if not (resting and found.number in at_work) for one in found.whole]
 
 
 def _figures(found: dict[str, Any]) -> dict[str, float]:
@@ -189,7 +224,7 @@ def _is_study(path: Path) -> bool:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    return "title" in content and "dataset" in content and bool({"trial", "sweep"} & content.keys())
+    return "title" in content and "dataset" in content and bool({"trial", "sweep", "search"} & content.keys())
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

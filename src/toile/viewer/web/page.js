@@ -75,6 +75,8 @@ try {
   // The first rows are shown when they come; of a large store, the rest follow.
   await Promise.race([first, new Promise((resolve) => { const stop = listen((what) => { if (what === "runs") { stop(); resolve(); } }); })]);
   byId("store").textContent = known.store.store;
+  // The table is filled as its names come; what is drawn once waits for them.
+  if (["run", "compare", "curves"].includes(location.hash.slice(1).split("/")[0])) await first;
   await show();
   await first;
   document.body.dataset.ready = "";

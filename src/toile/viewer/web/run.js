@@ -3,7 +3,7 @@
 import { MOST, curves } from "./chart.js";
 import { NOTHING, count, duration, element, facts, figure, moment, percent, put, table } from "./dom.js";
 import { matrix, mistakes } from "./matrix.js";
-import { ask, called, choose, chosen, dataset, known, title } from "./store.js";
+import { ask, called, choose, chosen, dataset, known, listen, title } from "./store.js";
 
 const words = (value) => {
   if (Array.isArray(value)) return value.map(words).join("–");
@@ -19,7 +19,8 @@ function given(found) {
   return rest.length ? `${name} (${rest.map(([key, value]) => `${key.replaceAll("_", " ")} ${words(value)}`).join(", ")})` : name;
 }
 
-const nameOf = (fingerprint) => title(known.byFingerprint.get(fingerprint) ?? { fingerprint });
+const isCommittee = (subject) => /~\d+$/.test(subject); // STUDY~NUMBER
+const nameOf = (subject) => (isCommittee(subject) ? subject : title(known.byFingerprint.get(subject) ?? { fingerprint: subject }));
 
 export async function run(main, fingerprint) {
   const found = await ask(`/v1/runs/${fingerprint}`);
@@ -68,21 +69,31 @@ export async function run(main, fingerprint) {
     ])));
 }
 
+const hash = encodeURIComponent;
+
 /** Two runs or committees: `[name, subject]`, with a choice of other ones. */
 export async function compare(main, a, b) {
   const choices = (now, place) => {
-    const select = element("select", { id: `side-${place}` }, known.runs.filter((one) => one.state === "stored").slice(0, 2000)
-      .map((one) => element("option", { value: one.fingerprint, text: `${title(one)} (${figure(one.test_accuracy)})` })));
+    const select = element("select", { id: `side-${place}` },
+      element("optgroup", { label: "Runs" }, known.runs.filter((one) => one.state === "stored").slice(0, 2000)
+        .map((one) => element("option", { value: one.fingerprint, text: `${title(one)} (${figure(one.test_accuracy)})` }))));
     if (![...select.options].some((one) => one.value === now)) select.prepend(element("option", { value: now, text: nameOf(now) }));
     select.value = now;
-    select.addEventListener("change", () => (location.hash = place ? `#compare/${a}/${select.value}` : `#compare/${select.value}/${b}`));
+    select.addEventListener("change", () => (location.hash = place ? `#compare/${hash(a)}/${hash(select.value)}` : `#compare/${hash(select.value)}/${hash(b)}`));
     return element("label", { for: `side-${place}` }, place ? "with" : "Compare", select);
   };
   const place = element("div", { "aria-live": "polite" });
+  const sides = [choices(a, 0), choices(b, 1)];
   put(main, element("p", { class: "kicker" }, element("a", { href: "#runs", text: "Runs" })), element("h1", { text: "Two compared" }),
-    element("form", { class: "filters", onsubmit: (event) => event.preventDefault() }, choices(a, 0), choices(b, 1)), place);
-  const found = await ask(`/v1/compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`);
-  const [one, other] = [nameOf(a), nameOf(b)];
+    element("form", { class: "filters", onsubmit: (event) => event.preventDefault() }, sides), place);
+  const add = () => committees(sides.map((side) => side.querySelector("select")), [a, b]);
+  const end = listen((what) => what === "studies" && add());
+  add();
+  const found = await ask(`/v1/compare?a=${hash(a)}&b=${hash(b)}`).catch((problem) => {
+    end();
+    throw problem;
+  });
+  const [one, other] = [a, b].map((subject, index) => (isCommittee(subject) ? found.names[index] : nameOf(subject)));
   const p = found.p_value < 0.0001 ? "p < 0.0001" : `p = ${found.p_value.toPrecision(2)}`;
   const more = found.only_a > found.only_b ? one : other;
   const verdict = found.differ ? `${more} is right more often, and not by chance (${p}).` : `No difference is shown (${p}).`;
@@ -101,6 +112,24 @@ export async function compare(main, a, b) {
       + "It speaks of these two trainings, not of other seeds, and of test images that must not choose between them." }));
   const runs = [a, b].filter((fingerprint) => known.byFingerprint.has(fingerprint));
   if (runs.length === 2) place.append(element("section", {}, element("h2", { text: "Learning curves" }), await overlaid(runs)));
+  return end;
+}
+
+/** Put the committees of all studies before the runs of both choices: they are joined when they are asked for, so they come later. */
+async function committees(selects, now) {
+  for (const study of known.studies.filter((one) => one.committees)) {
+    const found = await ask(`/v1/studies/${hash(study.reference)}`).catch(() => null);
+    selects.forEach((select, index) => {
+      if (!found?.committees.length || select.querySelector(`optgroup[data-study="${CSS.escape(study.reference)}"]`)) return;
+      const options = found.committees.map((one, number) => {
+        const value = `${study.reference}~${number}`;
+        for (const alone of select.querySelectorAll(`:scope > option`)) if (alone.value === value) alone.remove();
+        return element("option", { value, text: `${one.name} (${figure(one.test.accuracy)})` });
+      });
+      select.prepend(element("optgroup", { label: `Committees of ${found.title}`, "data-study": study.reference }, options));
+      select.value = now[index];
+    });
+  }
 }
 
 async function overlaid(fingerprints) {

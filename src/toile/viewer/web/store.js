@@ -21,6 +21,7 @@ export const known = {
   left: 0,
   studies: [],
   trainings: [],
+  resting: new Set(), // fingerprints of trainings that a search does not go on with now
   connected: false,
 };
 
@@ -55,6 +56,7 @@ async function allRuns() {
 async function allStudies() {
   known.studies = await ask("/v1/studies");
   names.clear();
+  known.resting = new Set(known.studies.flatMap((study) => study.resting));
   for (const study of known.studies) {
     for (const [fingerprint, name] of Object.entries(study.names)) {
       if (!names.has(fingerprint)) names.set(fingerprint, []);

@@ -7,12 +7,13 @@ import { ask, called, dataset, known, listen, title } from "./store.js";
 
 const plural = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
+const all = (states) => states.stored + states.begun + states.missing;
+
 function bar(states) {
-  const all = states.stored + states.begun + states.missing;
-  const made = element("div", { class: "progress", role: "img", "aria-label": `${states.stored} of ${all} trials stored, ${states.begun} begun` },
+  const made = element("div", { class: "progress", role: "img", "aria-label": `${states.stored} of ${all(states)} trials stored, ${states.begun} begun` },
     element("span", { class: "stored" }), element("span", { class: "begun" }));
-  made.children[0].style.setProperty("width", `${(100 * states.stored) / all}%`);
-  made.children[1].style.setProperty("width", `${(100 * states.begun) / all}%`);
+  made.children[0].style.setProperty("width", `${(100 * states.stored) / all(states)}%`);
+  made.children[1].style.setProperty("width", `${(100 * states.begun) / all(states)}%`);
   return made;
 }
 
@@ -75,13 +76,18 @@ function place(wanted) {
 }
 
 export function now(main) {
-  const at = place((one) => one.at_work), left = place((one) => !one.at_work);
+  const rests = (one) => !one.at_work && known.resting.has(one.fingerprint);
+  const at = place((one) => one.at_work), left = place((one) => !one.at_work && !rests(one));
+  const resting = element("p", { class: "muted" });
   const empty = element("p", { class: "empty", text: "Nothing is being trained in this store now. What begins appears here." });
   const over = element("section", {}, element("h2", { class: "over", text: "Interrupted; the same toile run goes on with them" }), left.made);
-  put(main, element("h1", { text: "Now" }), empty, at.made, over);
+  put(main, element("h1", { text: "Now" }), empty, at.made, over, resting);
   const draw = () => {
     empty.hidden = at.draw() > 0;
     over.hidden = left.draw() === 0;
+    const few = known.trainings.filter(rests).length;
+    resting.hidden = !few;
+    resting.textContent = `${plural(few, "training")} of searches ${few === 1 ? "rests" : "rest"} after some epochs, which are stored as a run. A search goes on with those that are good enough.`;
   };
   draw();
   return listen((what) => (what === "trainings" || what === "studies") && draw());
@@ -93,6 +99,8 @@ function committees(study) {
   return study.committees.map((one, index) => {
     const subject = `${study.reference}~${index}`;
     const mark = (member) => (member.fingerprints.length === 1 ? element("a", { href: `#run/${member.fingerprints[0]}`, text: member.name }) : member.name);
+    // Its best member of a single training, which it has to be better than.
+    const [alone] = one.members.filter((member) => member.fingerprints.length === 1).sort((x, y) => (y.test.accuracy ?? 0) - (x.test.accuracy ?? 0));
     const beyond = element("div");
     const button = element("button", { type: "button", text: "Show its confusion matrix" });
     button.addEventListener("click", async () => {
@@ -106,8 +114,18 @@ function committees(study) {
         + `calibration error ${figure(one.test.ece)}.${one.fitted_on ? ` Fitted on ${one.fitted_on}.` : ""}` }),
       table(`Members of ${one.name}`, [{ label: "member" }, { label: "counts", kind: "number" }, { label: "own accuracy", kind: "number" }],
         one.members.map((member) => [mark(member), member.share, figure(member.test.accuracy)])),
-      button, beyond);
+      element("p", { class: "row" }, button, alone ? element("a", { class: "button", href: `#compare/${encodeURIComponent(subject)}/${alone.fingerprints[0]}`, text: `Compare with ${alone.name}` }) : null),
+      beyond);
   });
+}
+
+/** The proposals of a search, the best first. */
+function leaderboard(search) {
+  const mark = (row) => (row.fingerprints.length === 1 ? element("a", { href: `#run/${row.fingerprints[0]}`, text: row.name }) : row.name);
+  return element("section", {}, element("h2", { text: "The search" }), search.paragraphs.map((text) => element("p", { text })),
+    table("Proposals, the best first", [{ label: "trial" }, { label: "epochs", kind: "number" }, { label: `${search.metric}, validation`, kind: "number" },
+      { label: "told from the first" }, { label: "values", kind: "wide" }],
+    search.rows.map((row) => [mark(row), `${row.epochs} of ${row.whole}`, figure(row.figure), row.apart ? "yes" : "no", row.values])));
 }
 
 const CHECK = "check";
@@ -122,17 +140,18 @@ export async function study(main, reference) {
       const begun = known.trainings.find((one) => one.fingerprint === trial.fingerprint);
       return begun?.at_work ? "being trained" : STATES[trial.state];
     };
-        put(body,
+    put(body,
       element("p", { class: "kicker" }, element("a", { href: "#studies", text: "Studies" }), ` · ${found.reference} · ${found.dataset}`),
       element("h1", { text: found.title }),
       found.question ? element("p", { class: "question", text: found.question }) : null,
       bar(found.states),
-      element("p", {}, `${found.states.stored} of ${plural(found.trials.length, "trial")} stored. `, found.states.stored ? report(found) : null),
+      element("p", {}, `${found.states.stored} of ${plural(all(found.states), "trial")} stored. `, found.states.stored ? report(found) : null),
       live.made,
       found.checks?.length ? element("section", {}, element("h2", { text: "Checks" }), element("ul", { class: "checks" }, found.checks.map((one) => element("li", {
         class: one.silenced ? `${CHECK} quiet` : CHECK }, element("strong", { text: `${one.code} ${one.name}` }), " ", one.text,
         one.silenced ? element("span", { class: "muted", text: ` Silenced: ${one.silenced}` }) : null)))) : null,
       element("section", {}, element("h2", { text: "What was found" }), found.findings.map((text) => element("p", { text }))),
+      found.search ? leaderboard(found.search) : null,
       element("section", {}, element("h2", { text: "Trials" }), table("Trials of the study", [{ label: "trial" }, { label: "state" }, { label: "architecture" },
         { label: "accuracy, validation", kind: "number" }, { label: "accuracy, test", kind: "number" }, { label: "log loss, test", kind: "number" }],
       found.trials.map((trial) => [trial.state === "stored" ? element("a", { href: `#run/${trial.fingerprint}`, text: trial.name }) : trial.name,
