@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from toile import api
 from toile.cli import main
 from toile.evaluation.label_errors import label_errors
 from toile.evaluation.predictions import Predictions
+from toile.reports.page.html import render
+from toile.reports.results.gather import gather
 
 
 def test_label_errors_are_those_of_the_images_held_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -48,3 +51,20 @@ def test_of_a_committee_the_mean_of_its_members_is_looked_at(tmp_path: Path) -> 
     for error in found:
         row = mean[np.searchsorted(np.sort(parts.held_out), error.image)]
         assert error.probability == pytest.approx(float(row.max()), abs=1e-6)
+
+
+def test_the_report_shows_the_surest_of_the_best_line_and_none_where_nothing_was_held_out(tmp_path: Path) -> None:
+    plan = stored_tiny(tmp_path / "store", skill=0.3)
+    results = gather(plan)
+    worth = {one.line: plan.stored_run(one).metrics["validation"]["accuracy"] for one in plan.trials}
+    best = max(worth, key=lambda name: worth[name])
+    assert results.suspects.by == best
+    found = api.label_errors(f"{TINY}/{best}", store=tmp_path / "store")
+    assert list(results.suspects.errors) == found and len(found) > 2
+    page = render(results)
+    gallery = page[page.index('<figure id="label-errors"') :].partition("</figure>")[0]
+    assert gallery.count('class="card"') == min(24, len(found)) and f"of {len(found):,} that confident learning" in gallery
+    first = found[0]
+    where = gallery.index(f"train image {first.image}")
+    assert first.label in gallery and f"probably <strong>{first.suggested}" in gallery[where:]
+    assert 'id="label-errors"' not in render(replace(results, suspects=None))

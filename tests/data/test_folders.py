@@ -339,6 +339,32 @@ def test_a_listing_knows_every_change(tmp_path, monkeypatch):
     assert listing(spec) == first
 
 
+@pytest.mark.parametrize("inside", [True, False], ids=["metadata.csv of a folder", "a list"])
+def test_a_listing_of_a_list_knows_every_change_of_what_is_listed(tmp_path, monkeypatch, inside):
+    monkeypatch.setattr("toile.data.listing._SETTLED", -1e9)
+    for name in ("set/1.png", "set/2.png", "elsewhere/3.png", "elsewhere/other.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        picture(tmp_path / name)
+    table = tmp_path / "set" / ("metadata.csv" if inside else "mine.csv")
+    table.write_text("file_name,label\n1.png,a\n2.png,b\n../elsewhere/3.png,a\n")
+    spec = DatasetSpec(path=str(table.parent if inside else table))
+    first = listing(spec)
+    assert first == listing(spec) is not None
+    (tmp_path / "elsewhere" / "other.png").write_bytes(b"x")
+    assert listing(spec) == first
+    seen = {first}
+    for change in (
+        lambda: os.utime(tmp_path / "elsewhere" / "3.png", ns=(5, 5)),
+        lambda: os.utime(tmp_path / "set" / "2.png", ns=(5, 5)),
+        lambda: table.write_text(table.read_text().replace("2.png,b", "2.png,a")),
+    ):
+        change()
+        assert listing(spec) not in seen
+        seen.add(listing(spec))
+    (tmp_path / "set" / "1.png").unlink()
+    assert listing(spec) is None
+
+
 def test_what_has_just_changed_is_not_trusted(tmp_path):
     assert listing(DatasetSpec(path=str(fill(tmp_path / "set", ".")))) is None
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 4, 4), np.uint8), y=np.arange(2))

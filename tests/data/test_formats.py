@@ -347,7 +347,7 @@ def spoil_all(folder):
         (spoil_pixels, r"expected one size \(width x height\):\n  1 of 4 x 4\n  1 of 2001 x 2000\n"),
         (spoil_bytes, r"1 file that cannot be used:\n  a/2\.png: broken or cut short"),
         (spoil_text, r"a/notes\.txt: not a picture by its name"),
-        (spoil_class, r"b: empty; expected the images of class 'b'"),
+        (spoil_class, r"1 file that cannot be used:\n  b/: no picture in this folder; expected the images of a class"),
         (spoil_all, r"no sub-folders; expected one a class"),
     ],
 )
@@ -356,6 +356,15 @@ def test_folder_refused(tmp_path, spoil, says):
     spoil(tmp_path / "set")
     with pytest.raises(DataError, match=says):
         formats.load("folder").read(tmp_path / "set", None, None)
+
+
+def test_an_empty_folder_is_no_class_where_it_is_left_out(tmp_path):
+    for name in ("a", "c"):
+        picture(tmp_path / "set" / name / "1.png", Image.new("L", (4, 4)))
+    spoil_class(tmp_path / "set")
+    data = formats.load("folder").read(tmp_path / "set", None, None, on_error="skip")
+    assert data.class_names == ("a", "c") and data.train.labels.tolist() == [0, 1]
+    assert [one.name for one in data.left_out] == ["b/"]
 
 
 def test_folder_test_class_never_seen_in_training(tmp_path):

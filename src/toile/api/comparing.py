@@ -7,12 +7,13 @@ from typing import Unpack
 
 from toile.api.runs import find_run
 from toile.api.shown import Comparison
-from toile.api.studies import trial_named, within
+from toile.api.studies import within
 from toile.api.where import Where
 from toile.data.splits import split
 from toile.errors import Misuse, ToileError
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import positive
+from toile.runner.groups import trial_named
 from toile.runner.plan import Plan, PlannedTrial
 from toile.store.store import Store
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from toile.api.studies import plan, trial_named, within
+from toile.api.studies import plan, within
 from toile.api.where import Where
 from toile.errors import Misuse, ToileError
 from toile.runner import run as runs
+from toile.runner.groups import trial_named
 from toile.store.run import Run
 from toile.store.store import Store
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from toile import studies
 from toile.api.runs import find_run
-from toile.api.studies import plan, trial_named, within
+from toile.api.studies import plan, within
 from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
 from toile.pictures.form import Form
 from toile.runner import committees
+from toile.runner.groups import trial_named
 from toile.store import atomic
 from toile.store.store import Store
 from toile.text import listed

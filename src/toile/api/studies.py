@@ -13,7 +13,7 @@ from toile.api.shown import Committees
 from toile.api.where import Folder, Where
 from toile.data.listing import listing
 from toile.data.load import load as load_dataset
-from toile.errors import Misuse, ToileError, nearest
+from toile.errors import ToileError
 from toile.models.backbones import WeightsMissing
 from toile.runner import committees
 from toile.runner import plan as plans
@@ -23,12 +23,11 @@ from toile.store.checked import Damaged
 from toile.store.store import Store
 from toile.study.expand import with_seeds
 from toile.study.reduction import Reduction
-from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.ledger.ledger import Row
     from toile.reports.results.study import StudyResults
-    from toile.runner.plan import Plan, PlannedTrial
+    from toile.runner.plan import Plan
 
 
 def plan(
@@ -190,15 +189,3 @@ def within(reference: str, **where: Unpack[Where]) -> tuple[Plan, str]:
     """The plan and the name that STUDY/NAME means."""
     study, _, name = reference.rpartition("/")
     return plan(study, fresh=False, **where), name
-
-
-def trial_named(made: Plan, name: str) -> PlannedTrial:
-    """A trial of a plan by its name.
-
-    Raises:
-        Misuse: there is none.
-    """
-    planned = {p.name: p for p in made.trials}
-    if name not in planned:
-        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {listed(planned)}")
-    return planned[name]

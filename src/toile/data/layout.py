@@ -87,10 +87,10 @@ def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays:
     Args:
         classes: in the order of their labels.
         nested: whether a class may have folders in its folder.
-        strays: what is no picture is added here.
+        strays: what is no picture, and folders without any, are added here.
 
     Raises:
-        DataError: a class that is not among `classes`, or one without any file.
+        DataError: a class that is not among `classes`.
     """
     found = {one.name: one for one in _folders(folder)}
     if unknown := sorted(set(found) - set(classes)):
@@ -112,7 +112,7 @@ def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays:
             else:
                 made.append((name, path))
         if len(made) + len(strays) == before:
-            raise DataError(f"{found[name]}: empty; expected the images of class {name!r}")
+            strays.append(LeftOut(f"{shown(found[name], root)}/", "no picture in this folder; expected the images of a class"))
     return made
 
 

@@ -1,4 +1,4 @@
-"""Whether a folder of files is as it was: known by names, sizes and times, without reading any."""
+"""Whether a folder or a list of pictures is as it was: known by names, sizes and times, without reading any."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import hashlib
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from toile.data import formats
+from toile.errors import ToileError
 from toile.pictures.files import shown, walk
 
 if TYPE_CHECKING:
@@ -26,20 +28,35 @@ def _about(entry: os.DirEntry[str]) -> os.stat_result:
 
 
 def listing(spec: DatasetSpec) -> str | None:
-    """A digest of what is in the folders of a study's data set: path, size and times of each file.
+    """A digest of the files of a study's data set, where these are folders or lists of pictures: path, size and times of each.
 
     Returns:
-        None for what is no folder, or was changed in the last moments, so that the next change might not show.
+        None for what is neither, cannot be read, or was changed in the last moments, so that the next change might not show.
     """
-    folders = [Path(path) for path in (spec.path, spec.test_path) if path is not None]
-    if not folders or not all(folder.is_dir() for folder in folders):
+    if spec.path is None:
         return None
-    digest, latest = hashlib.sha256(f"toile listing {REVISION}".encode()), 0
-    for folder in folders:
-        digest.update(b"|folder")
-        for entry in walk(folder):
-            about = _about(entry)
-            latest = max(latest, about.st_mtime_ns, about.st_ctime_ns)
-            line = f"|{shown(Path(entry.path), folder)}|{about.st_size}|{about.st_mtime_ns}|{about.st_ctime_ns}"
-            digest.update(line.encode())
+    paths = [Path(path) for path in (spec.path, spec.test_path) if path is not None]
+    folders = [path for path in paths if path.is_dir()]
+    try:
+        known = formats.load(spec.format or formats.guess(paths[0]))
+        if len(folders) < len(paths) and not hasattr(known, "sources"):
+            return None
+        digest, latest = hashlib.sha256(f"toile listing {REVISION}".encode()), 0
+        for folder in folders:
+            digest.update(b"|folder")
+            for entry in walk(folder):
+                latest = max(latest, _add(digest, shown(Path(entry.path), folder), _about(entry)))
+        if hasattr(known, "sources"):
+            inside = tuple(f"{folder}{os.sep}" for folder in folders)
+            for path in known.sources(*paths, *[None] * (2 - len(paths)), label=spec.label):
+                if not os.path.normpath(path).startswith(inside or "\0"):
+                    latest = max(latest, _add(digest, str(path), path.stat()))
+    except (OSError, ToileError):  # who reads it says what is wrong
+        return None
     return digest.hexdigest() if latest < (time.time() - _SETTLED) * 1e9 else None
+
+
+def _add(digest: Any, name: str, about: os.stat_result) -> int:
+    """Take in a file; when it was last changed, in nanoseconds."""
+    digest.update(f"|{name}|{about.st_size}|{about.st_mtime_ns}|{about.st_ctime_ns}".encode())
+    return max(about.st_mtime_ns, about.st_ctime_ns)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -28,9 +28,8 @@ _SIZES = 6  # that an error shows
 _USUAL = 64  # pixels: what to propose where pictures have all kinds of sizes
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How pictures are read, as a study says it."""
+class Reading(TypedDict, total=False):
+    """How pictures are read, as a study says it; what it does not say is as in `toile.study.dataset.DatasetSpec`."""
 
     size: int | tuple[int, int] | None
     fit: Fit
@@ -52,7 +51,11 @@ class Listed:
 
 
 def read_files(
-    path: Path, files: Sequence[Listed], class_names: tuple[str, ...] | None, how: Reading, strays: Sequence[LeftOut] = ()
+    path: Path,
+    files: Sequence[Listed],
+    class_names: tuple[str, ...] | None,
+    strays: Sequence[LeftOut] = (),
+    **how: Unpack[Reading],
 ) -> Dataset:
     """A data set of picture files, each part in the order of its files.
 
@@ -66,8 +69,13 @@ def read_files(
             none; no training picture.
     """
     files = sorted(files, key=lambda one: PARTS.index(one.part))
-    both = (how.size, how.size) if isinstance(how.size, int) else how.size
-    wanted = Wanted(size=both, fit=how.fit, ground=how.transparency, upright=how.upright)
+    size = how.get("size")
+    wanted = Wanted(
+        size=(size, size) if isinstance(size, int) else size,
+        fit=how.get("fit", "pad"),
+        ground=how.get("transparency"),
+        upright=how.get("upright", True),
+    )
     budget = Budget()
     try:
         made = read_many([one.source for one in files], wanted, MAX_PIXELS, lambda count: budget.take(count, path))
@@ -75,7 +83,7 @@ def read_files(
         raise DataError(f"{path}: {error}") from None
     whys = {at: why.removeprefix(f"{files[at].source} ").removeprefix("is ") for at, why in sorted(made.broken.items())}
     left_out = [*strays, *(LeftOut(files[at].name, why) for at, why in whys.items())]
-    if left_out and how.on_error == "stop":
+    if left_out and how.get("on_error", "stop") == "stop":
         raise DataError(_unread(path, left_out))
     if not len(made.kept):
         why = f"; the first: {left_out[0].why}" if left_out else ""

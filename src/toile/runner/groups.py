@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from toile.errors import Misuse
+from toile.errors import Misuse, nearest
 from toile.study.committee import CommitteeSpec, matching
+from toile.text import listed
 
 if TYPE_CHECKING:
-    from toile.runner.plan import PlannedTrial
+    from toile.runner.plan import Plan, PlannedTrial
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,15 @@ def _lines(trials: Sequence[PlannedTrial], spec: CommitteeSpec) -> dict[str, dic
     names = list(dict.fromkeys(one.line for one in trials))
     chosen = dict.fromkeys(name for pattern in spec.members for name in matching(names, pattern))
     return {name: {(one.trial.seed, one.trial.fold): one for one in trials if one.line == name} for name in chosen}
+
+
+def trial_named(made: Plan, name: str) -> PlannedTrial:
+    """A trial of a plan by its name.
+
+    Raises:
+        Misuse: there is none.
+    """
+    planned = {p.name: p for p in made.trials}
+    if name not in planned:
+        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {listed(planned)}")
+    return planned[name]

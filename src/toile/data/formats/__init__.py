@@ -6,7 +6,13 @@ Each module has a docstring of one line (for `toile list`) and
         Whether `path` looks like this format, from its name and kind alone.
     read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset
         Reads `path`, and the test images from `test_path` where they are kept apart. Raises DataError. Keyword arguments
-        after these are what a study may say of how the files are read, by the names that its `[dataset]` has for them.
+        after these are what a study may say of how the files are read, by the names that its `[dataset]` has for them;
+        `**how: Unpack[Reading]` are those of all formats of picture files.
+
+and, if what it reads is in more files than `path`,
+
+    sources(path: Path, test_path: Path | None, **options) -> Iterator[Path]
+        All these files; a folder's own are known without it.
 
 and, if there are such files without labels,
 
@@ -22,6 +28,7 @@ from pathlib import Path
 from types import ModuleType
 
 from toile.data import registry
+from toile.data.picture_files import Reading
 from toile.errors import Misuse, nearest
 
 # From the most to the least particular: a folder of IDX files is also a folder. What is not named here is asked last.
@@ -51,7 +58,11 @@ def about(name: str) -> str:
 
 def options(name: str) -> set[str]:
     """What a study may say of how files of a format are read."""
-    return {key for key, one in signature(load(name).read).parameters.items() if one.kind is Parameter.KEYWORD_ONLY}
+    found = signature(load(name).read).parameters.items()
+    pictures = any(one.kind is Parameter.VAR_KEYWORD for _, one in found)
+    return {key for key, one in found if one.kind is Parameter.KEYWORD_ONLY} | (
+        set(Reading.__annotations__) if pictures else set()
+    )
 
 
 def guess(path: Path) -> str:

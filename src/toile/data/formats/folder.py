@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Unpack
 
 from toile.data import layout
 from toile.data.dataset import Dataset
@@ -11,7 +11,6 @@ from toile.data.errors import DataError
 from toile.data.images import LeftOut
 from toile.data.picture_files import Listed, Reading, read_files
 from toile.pictures.files import shown
-from toile.study.pictures import Fit, Ground
 
 
 def matches(path: Path) -> bool:
@@ -23,27 +22,26 @@ def read(
     test_path: Path | None,
     class_names: tuple[str, ...] | None,
     *,
-    size: int | tuple[int, int] | None = None,
-    fit: Fit = "pad",
-    transparency: Ground | None = None,
-    upright: bool = True,
     parts: dict[str, str] | None = None,
     nested: bool = False,
-    on_error: Literal["stop", "skip"] = "stop",
+    **how: Unpack[Reading],
 ) -> Dataset:
     """Labels are the sorted sub-folders (by number where all are numbers). `class_names` that hold every folder's name
     set the order of the labels; others rename the sorted classes."""
-    found = layout.find(path, parts, nested=nested)
-    folders = {part: (folder, path) for part, folder in found.parts.items()}
+    there = layout.find(path, parts, nested=nested)
+    folders = {part: (folder, path) for part, folder in there.parts.items()}
     if test_path is not None:
         if "test" in folders:
             raise DataError(f"{path}: holds {folders['test'][0].name}/ already; leave out test_path ({test_path})")
         folders["test"] = (layout.find(test_path, None, nested=nested).parts["train"], test_path)
     order = layout.classes(folders["train"][0], class_names)
     strays: list[LeftOut] = []
-    files: list[Listed] = []
+    found: list[tuple[str, str, Path, Path]] = []
     for part, (folder, root) in folders.items():
-        listed = layout.files(folder, order, nested=nested, root=root, strays=strays)
-        files += [Listed(part, order.index(class_), file, shown(file, root)) for class_, file in listed]
+        found += [(part, *one, root) for one in layout.files(folder, order, nested=nested, root=root, strays=strays)]
+    if class_names is None:  # a class is what there is a picture of
+        used = {class_ for _, class_, *_ in found}
+        order = [class_ for class_ in order if class_ in used]
     called = class_names if class_names is not None else tuple(order)
-    return read_files(path, files, called, Reading(size, fit, transparency, upright, on_error), strays)
+    files = [Listed(part, order.index(class_), file, shown(file, root)) for part, class_, file, root in found]
+    return read_files(path, files, called, strays, **how)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Unpack
 
 from toile.data import tables
 from toile.data.dataset import Dataset
@@ -18,7 +18,6 @@ from toile.data.picture_files import Listed, Reading, read_files
 from toile.errors import ToileError
 from toile.pictures.files import ENDINGS, folders, shown, walk
 from toile.pictures.read import Blob
-from toile.study.pictures import Fit, Ground
 from toile.text import cut, listed
 from toile.version import DISTRIBUTION
 
@@ -54,27 +53,39 @@ def read(
     test_path: Path | None,
     class_names: tuple[str, ...] | None,
     *,
-    size: int | tuple[int, int] | None = None,
-    fit: Fit = "pad",
-    transparency: Ground | None = None,
-    upright: bool = True,
-    on_error: Literal["stop", "skip"] = "stop",
     label: str | None = None,
+    **how: Unpack[Reading],
 ) -> Dataset:
     """Files are looked for beside the list, and where that has no such file by their names in the folders beside it."""
-    sources = _tables_in(path) if path.is_dir() else [("train", path)]
-    if test_path is not None:
-        if any(part == "test" for part, _ in sources):
-            raise DataError(f"{path}: holds test images already; leave out test_path ({test_path})")
-        apart = _tables_in(test_path) if test_path.is_dir() else [("test", test_path)]
-        sources += [("test", one) for _, one in apart]
     files: list[Listed] = []
     names, budget = class_names, Budget()
-    for part, source in sources:
+    for part, source, root in _lists(path, test_path):
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
         names = names if names is not None else table.names
-        files += _listed(table, part, path if path.is_dir() else path.parent, label)
-    return read_files(path, files, names, Reading(size, fit, transparency, upright, on_error))
+        files += _listed(table, part, root, label)
+    return read_files(path, files, names, **how)
+
+
+def sources(path: Path, test_path: Path | None, *, label: str | None = None, **how: Unpack[Reading]) -> Iterator[Path]:
+    """The lists, and the picture files in them. (Pictures that are in a Parquet file are in none of their own.)"""
+    for part, source, root in _lists(path, test_path):
+        yield source
+        parquet = source.suffix.lower() == ".parquet"
+        if not (parquet and _holds_pictures(source)):
+            table = _parquet(source, Budget()) if parquet else _text(source)
+            yield from (one.source for one in _listed(table, part, root, label) if isinstance(one.source, Path))
+
+
+def _lists(path: Path, test_path: Path | None) -> list[tuple[str, Path, Path]]:
+    """(part, table, folder in which its pictures are) of all of them."""
+    root = path if path.is_dir() else path.parent
+    found = [(part, one, root) for part, one in (_tables_in(path) if path.is_dir() else [("train", path)])]
+    if test_path is not None:
+        if any(part == "test" for part, *_ in found):
+            raise DataError(f"{path}: holds test images already; leave out test_path ({test_path})")
+        apart = _tables_in(test_path) if test_path.is_dir() else [("test", test_path)]
+        found += [("test", one, root) for _, one in apart]
+    return found
 
 
 def _first(path: Path) -> list[str]:
@@ -135,6 +146,14 @@ def _parquet(path: Path, budget: Budget) -> _Table:
         table = file.read()
         columns = {name.lower(): table.column(name).to_pylist() for name in table.column_names}
         return _Table(path, columns, _hugging_names((table.schema.metadata or {}).get(b"huggingface")))
+
+
+def _holds_pictures(path: Path) -> bool:
+    """Whether a Parquet file has bytes in it."""
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    return any(pyarrow.types.is_nested(one.type) or pyarrow.types.is_binary(one.type) for one in parquet.read_schema(path))
 
 
 def _hugging_names(metadata: bytes | None) -> tuple[str, ...] | None:

@@ -88,6 +88,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "findings": findings(results),
         "checks": checks(results),
         "mistaken": mistaken.mistaken(results),
+        "suspected": mistaken.suspected(results),
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),

@@ -1,4 +1,4 @@
-"""The pictures behind the cells of a confusion matrix: of each frequent mistake, those that the model is surest of."""
+"""Pictures that a model got wrong, behind the cells of a confusion matrix; and those whose labels seem to be wrong."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from toile.reports.page.galleries import SAMPLES, png, row_of_images
 from toile.reports.results.compared import close_up
 from toile.reports.results.study import StudyResults
 
+SUSPECTS = 24  # pictures whose labels are probably wrong
 CELLS = 12  # the most frequent mistakes of a model
 
 
@@ -24,6 +25,30 @@ class Mistaken:
     uri: str
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A picture whose label is probably wrong: what it is called, the label, what it probably is, and both probabilities."""
+
+    called: str
+    label: str
+    suggested: str
+    of_label: float
+    probability: float
+    uri: str
+
+
+def suspected(results: StudyResults) -> list[Suspect]:
+    """The surest of the study's suspected label errors, the surest first."""
+    if results.suspects is None:
+        return []
+    made, parts = [], results.dataset.parts
+    for one in results.suspects.errors[:SUSPECTS]:
+        called = one.file or f"{one.part} image {one.image}"
+        uri = png(parts[one.part].images[one.image])
+        made.append(Suspect(called, one.label, one.suggested, one.of_label, one.probability, uri))
+    return made
 
 
 def mistaken(results: StudyResults) -> list[tuple[str, str, list[Mistaken]]]:

@@ -14,7 +14,7 @@ from toile.evaluation.metrics import METRICS, evaluate, with_balanced_accuracy
 from toile.evaluation.predictions import Predictions
 from toile.reports.results.search import search_result
 from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
-from toile.runner import baselines, committees
+from toile.runner import baselines, committees, label_errors
 from toile.runner.committees import Group, Member
 from toile.runner.plan import Plan, PlannedTrial
 from toile.study.spec import Published
@@ -66,6 +66,7 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
         reduced=str(plan.reduction),
         baselines={name: of for name, of in simple.items() if of is not None},
         search=search,
+        suspects=label_errors.of_study(plan) if joined else None,
     )
 
 

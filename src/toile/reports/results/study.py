@@ -23,6 +23,7 @@ from toile.study.spec import StudySpec
 if TYPE_CHECKING:
     from toile.reports.results.claims import Claims
     from toile.reports.results.search import SearchResult
+    from toile.runner.label_errors import Suspects
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class StudyResults:
     `test` are the images that `probabilities` of the runs speak of; None in cross-validation of a data set without test images;
     `baselines` what `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials`
     has what was picked, and nothing else. `previews` are some training images as augmentations change them: names of the lines,
-    the images, and each of them several times.
+    the images, and each of them several times. `suspects` are labels that are probably wrong, where images were held out.
     """
 
     study: StudySpec
@@ -188,6 +189,7 @@ class StudyResults:
     search: SearchResult | None = None
     previews: tuple[tuple[str, ImageArray, np.ndarray], ...] = ()
     called: str = ""
+    suspects: Suspects | None = None
 
     @property
     def title(self) -> str:
