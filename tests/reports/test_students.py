@@ -12,6 +12,7 @@ from toile.reports.page.html import render
 from toile.reports.page.students import sentences, student_table
 from toile.reports.results.students import students
 from toile.reports.results.study import StudyResults
+from toile.reports.results.summary import summary
 from toile.study.spec import StudySpec
 
 COMMITTEE = {"name": "average of all", "members": ["model-1", "model-2"]}
@@ -45,6 +46,23 @@ def test_it_is_said_whether_it_is_as_good_and_what_it_costs(results: StudyResult
     assert own[0] == "model-3" and "equivalent within 0.3" in own[-1]
     assert teacher[0] == "its teacher, average of all"
     assert "Students and their committees" in render(results)
+
+
+def test_it_is_in_the_json(results: StudyResults) -> None:
+    (found,) = summary(results)["students"]
+    (student,), trained = students(results), results.trials
+    assert (found["name"], found["teacher"]) == ("model-3", "average of all")
+    assert found["test"] == {name: trained[2].test[name] for name in ("accuracy", "loss")}
+    assert found["teacher_test"] == {name: results.committees[0].test[name] for name in ("accuracy", "loss")}
+    assert found["parameters"] == dict(zip(("student", "teacher"), student.costs["parameters"], strict=True))
+    assert found["comparison"] in summary(results)["comparisons"] and found["comparison"]["equivalent"]
+
+
+def test_a_teacher_that_took_no_measurable_time_is_no_error(results: StudyResults) -> None:
+    for one in results.committees[0].joined:
+        for run in one.trainings.values():
+            run.provenance["seconds"]["evaluate"] = 0
+    assert "and – of its time for an image" in sentences(results)[0]
 
 
 def test_without_a_margin_nothing_is_said_to_be_equal(results: StudyResults) -> None:

@@ -152,6 +152,20 @@ def test_what_is_not_there_is_a_problem(client, path, status):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_what_is_named_by_bytes_that_are_no_text_is_listed_and_what_lies_elsewhere_is_not(client, plan, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    odd, link = plan.store.reports_folder / "caf\udce9.html", plan.store.reports_folder / "link.html"
+    odd.write_text("report")
+    link.symlink_to(tmp_path / "secret")
+    try:
+        listed = ask(client, "/v1/store")["reports"]
+        assert odd.name in listed and link.name not in listed
+        assert client.get("/v1/reports/link.html").status_code == 404
+    finally:
+        odd.unlink()
+        link.unlink()
+
+
 def events(client, wanted):
     """The states that are told, until one is as wanted."""
     with client.stream("GET", "/v1/events") as stream:

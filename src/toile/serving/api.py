@@ -80,7 +80,7 @@ def _json(content: Any) -> Response:
     # The models of `schema` describe these documents; validating each number of each answer again would cost more than the
     # model does. A test validates them instead.
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(text.encode(), media_type="application/json")
+    return Response(text.encode("utf-8", "backslashreplace"), media_type="application/json")
 
 
 @router.post("/v1/predict", responses={200: {"model": schema.Predictions}, **BODY_PROBLEMS})

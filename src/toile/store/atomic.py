@@ -46,7 +46,8 @@ def write(path: Path, content: bytes | str) -> None:
         OSError: the disk is full, or the folder is not there or not writable; it names `path`, and the old file is untouched.
     """
     with writing(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        # Halves of characters, of which a file's name may consist, are spelt as JSON and Python do: no encoding has them.
+        file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
 @contextmanager

@@ -62,7 +62,9 @@ class Answers:
         return {"store": str(self.store.root.resolve()), "toile": __version__, "datasets": found, "reports": self._reports()}
 
     def _reports(self) -> list[str]:
-        return sorted(path.name for path in self.store.reports_folder.glob("*.html") if path.is_file())
+        return sorted(
+            path.name for path in self.store.reports_folder.glob("*.html") if path.is_file() and not path.is_symlink()
+        )
 
     def runs(self) -> dict[str, Any]:
         """The table: `columns`, `rows`, and how many runs are `left` to be read; ask again for those."""
@@ -134,7 +136,8 @@ class Answers:
 
 def document(content: Any) -> bytes:
     """JSON in which figures that are not finite are null."""
-    return json.dumps(plain(content), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = json.dumps(plain(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")  # halves of characters as JSON spells them; see `toile.store.atomic.write`
 
 
 def number(text: str | None, name: str) -> int:

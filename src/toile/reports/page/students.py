@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import fmean
 
 from toile.evaluation.significance import McNemar
@@ -39,7 +40,7 @@ def sentences(results: StudyResults) -> list[str]:
     """A paragraph for each student."""
     found = []
     for student in students(results):
-        parameters, milliseconds = (mine / its for mine, its in student.costs.values())
+        parameters, milliseconds = (mine / its if its else math.nan for mine, its in student.costs.values())
         accuracy = fmean(one.test["accuracy"] for one in student.committees)
         found.append(
             f"“{student.line.name}” learned from the committee “{student.teacher}”: it has "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 from toile.evaluation.significance import McNemar
 from toile.reports.results.claims import Claim
+from toile.reports.results.students import Student, students
 from toile.reports.results.study import CalibratedResult, StudyResults, TrialResult
 
 
@@ -19,7 +21,9 @@ def summary(results: StudyResults) -> dict[str, Any]:
         that has not been run has `status` `missing` and None for every figure; its keys are the same. Figures that are not
         finite are None, because JSON has no word for them. A committee's `choice` and `calibration`, and a trial's
         `calibrated`, are None where there is none; a committee's `test` are the figures after its calibration. `comparisons`
-        has every pair that was compared, the more accurate first, with p-values corrected for all of them together.
+        has every pair that was compared, the more accurate first, with p-values corrected for all of them together. `students`
+        has each line that learned from a committee beside it: means over their trainings, what both cost, and which of the
+        comparisons is theirs (None where they share no two seeds).
     """
     return plain(
         {
@@ -45,6 +49,7 @@ def summary(results: StudyResults) -> dict[str, Any]:
             ],
             "search": asdict(results.search) if results.search else None,
             "comparisons": [_comparison(claim) for claim in results.claims.pairs.values()],
+            "students": [_student(student) for student in students(results)],
         }
     )
 
@@ -61,6 +66,20 @@ def _comparison(claim: Claim) -> dict[str, Any]:
         "differ": claim.differ,
         "equivalence_p_value": claim.equivalence,
         "equivalent": claim.equivalent,
+    }
+
+
+def _student(student: Student) -> dict[str, Any]:
+    """Figures on the test images; costs as `Student.costs` has them."""
+    line, of, costs = student.line, student.committees, student.costs
+    its = {name: fmean(one.test[name] for one in of) for name in ("accuracy", "loss")}
+    return {
+        "name": line.name,
+        "teacher": student.teacher,
+        "test": {name: line.mean(name) for name in its},
+        "teacher_test": its,
+        **{name: {"student": mine, "teacher": theirs} for name, (mine, theirs) in costs.items()},
+        "comparison": _comparison(student.claim) if student.claim else None,
     }
 
 
