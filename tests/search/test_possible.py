@@ -8,6 +8,7 @@ from tests.search.fixture import carried_out, make_search, make_study
 from toile import studies
 from toile.search.outcome import outcome
 from toile.search.pruning import FAILED
+from toile.search.searched import coming
 from toile.store.store import Store
 from toile.study.file import StudyError
 
@@ -80,3 +81,16 @@ def test_weights_of_a_space_lie_beside_the_study(tmp_path):
     there = str(tmp_path / "some.weights.h5")
     assert search.space["architecture"]["weights"] == [there]
     assert search.when["transfer"]["architecture"]["weights"] == ["none", there]
+
+
+def test_a_plan_says_what_a_search_is_going_to_do(tmp_path):
+    store, study = Store(tmp_path), make_study(trials=3, core_seconds=100.0, width=2, sampler="random")
+    assert coming(make_search(store, study)) == (
+        "The search (random, asha) ends after 3 proposals or 100 core seconds. So far 2 proposals are made, and 0 of 2 steps "
+        "with them are known; the trials that are missing come next, and others after them."
+    )
+    walk = carried_out(store, study)
+    assert coming(make_search(store, study)) == (
+        f"The search (random, asha) is over: 3 proposals are made, and {len(walk.steps)} of {len(walk.steps)} steps with them "
+        "are known."
+    )

@@ -102,6 +102,7 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
     from toile.reports.results.gather import gather
     from toile.runner import committees, show
     from toile.runner import run as runs
+    from toile.search.searched import Searched, coming
 
     made = planned(study, where)
     unobtainable = runs.unobtainable(one for one in made.matching(only or ()) if not made.run_of(one))
@@ -116,7 +117,12 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
     found = show.planned(made, workers, only or ()) | {"warnings": warnings}
     for warning in found["warnings"]:
         say(f"warning: {warning}")
-    print_json(found) if json else show.print_plan(found)
+    if isinstance(made, Searched) and not only:
+        found["search"] = coming(made)
+    if json:
+        return print_json(found)
+    show.print_plan(found)
+    return print_text(str(found["search"])) if "search" in found else None
 
 
 @app.command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, nullcontext
+from typing import Any, TypedDict, Unpack, cast
 
 from toile.errors import ToileError
 from toile.runner import run as runs
@@ -18,50 +19,48 @@ from toile.search import diverged
 from toile.search.searched import Searched
 
 
-def run(
-    plan: Plan,
-    *,
-    only: Iterable[str] = (),
-    minutes: float | None = None,
-    executor: Executor | None = None,
-    tell: Callable[[Event], None] = lambda event: None,
-    told: Callable[[list[Job]], None] = lambda jobs: None,
-) -> list[str]:
-    """Train every trial of a plan that is not stored, and then go on with its search, if it has one.
-
-    Args:
-        only: name patterns of trials; with any, there is no search.
-        minutes, executor, tell, told: see `search`; trials that are likely to take longer than what is left are not begun.
-
-    Returns, Raises:
-        See `toile.runner.run.run` and `search`.
-    """
-    if not isinstance(plan, Searched) or only:
-        return runs.run(plan, only=only, executor=executor, tell=tell, minutes=minutes)
-    begun, made = time.monotonic(), []
-    if plan.own.trials:
-        made = runs.run(plan.own, executor=executor, tell=tell, minutes=minutes)
-    left = None if minutes is None else minutes - (time.monotonic() - begun) / 60
-    if left is not None and left <= 0:
-        return made
-    return made + search(plan, minutes=left, executor=executor, tell=tell, told=told)
-
-
-def search(
-    plan: Searched,
-    *,
-    minutes: float | None = None,
-    executor: Executor | None = None,
-    tell: Callable[[Event], None] = lambda event: None,
-    told: Callable[[list[Job]], None] = lambda jobs: None,
-) -> list[str]:
-    """Go on with the search of a plan. The same call again goes on where this one ended.
+class Carried(TypedDict, total=False):
+    """How a search is carried out.
 
     Args:
         minutes: for how long; left out: as the study says, or until another budget is spent.
         executor: where trials run; the caller closes it. Left out: local processes, one a core.
         tell: told of every event.
         told: given the jobs that come next, before they begin.
+    """
+
+    minutes: float | None
+    executor: Executor | None
+    tell: Callable[[Event], None]
+    told: Callable[[list[Job]], None]
+
+
+def run(plan: Plan, *, only: Iterable[str] = (), **how: Unpack[Carried]) -> list[str]:
+    """Train every trial of a plan that is not stored, and then go on with its search, if it has one.
+
+    Args:
+        only: name patterns of trials; with any, there is no search.
+        how: see `Carried`; trials that are likely to take longer than what is left of `minutes` are not begun.
+
+    Returns, Raises:
+        See `toile.runner.run.run` and `search`.
+    """
+    alone = {key: value for key, value in how.items() if key != "told"}
+    if not isinstance(plan, Searched) or only:
+        return runs.run(plan, only=only, **cast(Any, alone))
+    begun, made, minutes = time.monotonic(), [], how.get("minutes")
+    if plan.own.trials:
+        made = runs.run(plan.own, **cast(Any, alone))
+    if minutes is not None and (minutes := minutes - (time.monotonic() - begun) / 60) <= 0:
+        return made
+    return made + search(plan, **{**how, "minutes": minutes})
+
+
+def search(plan: Searched, **how: Unpack[Carried]) -> list[str]:
+    """Go on with the search of a plan. The same call again goes on where this one ended.
+
+    Args:
+        how: see `Carried`.
 
     Returns:
         Fingerprints of the runs that were made.
@@ -69,7 +68,8 @@ def search(
     Raises:
         TrialsFailed: trainings failed, other than by a loss that is no number; all that could be done without them is.
     """
-    return _Search(plan, tell, told).carry_out(minutes or plan.walk.spec.minutes, executor)
+    tell, told = how.get("tell", lambda event: None), how.get("told", lambda jobs: None)
+    return _Search(plan, tell, told).carry_out(how.get("minutes") or plan.walk.spec.minutes, how.get("executor"))
 
 
 class _Search:

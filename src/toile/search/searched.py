@@ -72,6 +72,23 @@ class Searched(Plan):
                 )
 
 
+def coming(plan: Searched) -> str:
+    """What the search of a plan is going to do, and how far it is, in a sentence or two."""
+    spec, walk = plan.walk.spec, plan.walk
+    budgets = {
+        f"{spec.trials} proposals": spec.trials,
+        f"{spec.core_seconds or 0:g} core seconds": spec.core_seconds,
+        f"{spec.minutes or 0:g} minutes of each `toile run`": spec.minutes,
+    }
+    how = f"{spec.sampler}, {spec.pruning or 'each to its end'}"
+    ends = " or ".join(said for said, budget in budgets.items() if budget)
+    known = sum(one is not None for one in walk.outcomes)
+    far = f"{len(walk.proposals)} proposals are made, and {known} of {len(walk.steps)} steps with them are known"
+    if walk.ended and known == len(walk.steps):
+        return f"The search ({how}) is over: {far}."
+    return f"The search ({how}) ends after {ends}. So far {far}; the trials that are missing come next, and others after them."
+
+
 def searched(own: Plan) -> Searched:
     """The plan with the trials of its search: those that are stored, and those that come next."""
     walk = Walk(own)

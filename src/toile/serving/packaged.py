@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from starlette.requests import Request
@@ -22,13 +23,14 @@ TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
 
 def pages(package: Traversable) -> dict[str, Callable[[Request], Awaitable[Response]]]:
     """A path and what answers there for each file of a folder of the package; the index is `/`, the others are in `/web/`. The
-    colours, `/web/palette.css`, are those of the reports."""
+    colours, `/web/palette.css`, are those of the reports, and all pages have one head."""
+    head = files("toile.serving").joinpath("head.html").read_bytes()
     made = {"/web/palette.css": _page(palette.css().encode(), TYPES[".css"])}
     for file in package.iterdir():
         suffix = "." + file.name.rpartition(".")[2]
         if suffix in TYPES:
             path = "/" if file.name == "index.html" else f"/web/{file.name}"
-            made[path] = _page(file.read_bytes(), TYPES[suffix])
+            made[path] = _page(file.read_bytes().replace(b"<!-- head -->\n", head), TYPES[suffix])
     return made
 
 
