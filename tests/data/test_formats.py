@@ -358,6 +358,12 @@ def test_folder_refused(tmp_path, spoil, says):
         formats.load("folder").read(tmp_path / "set", None, None)
 
 
+def test_pixels_in_one_cell_are_told_as_such(tmp_path):
+    (tmp_path / "fer.csv").write_text("emotion,pixels,Usage\n0,1 2 3 4,Training\n1,4 3 2 1,Training\n")
+    with pytest.raises(DataError, match="'pixels' has all pixels of an image in one cell, which is not read; expected one col"):
+        formats.load("csv").read(tmp_path / "fer.csv", None, None)
+
+
 def test_an_empty_folder_is_no_class_where_it_is_left_out(tmp_path):
     for name in ("a", "c"):
         picture(tmp_path / "set" / name / "1.png", Image.new("L", (4, 4)))

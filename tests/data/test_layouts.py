@@ -259,6 +259,15 @@ def test_a_list_of_ids_whose_pictures_lie_elsewhere(tmp_path):
     assert dataset.train.labels.tolist() == LABELS.tolist() and dataset.form is not None
 
 
+@pytest.mark.parametrize("header", ["Image Name,Class Label", "img-name,Breed", "file.path,y"])
+def test_columns_are_known_however_their_names_are_spelt_and_of_two_the_other_is_the_label(tmp_path, header):
+    names = write_pictures(tmp_path, GREY)
+    (tmp_path / "list.csv").write_text(f"{header}\n" + lines([name.removesuffix(".png") for name in names], WORDS))
+    dataset = opened(tmp_path / "list.csv")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    assert dataset.class_names == ("boot", "coat", "shirt")
+
+
 def test_metadata_beside_pictures(tmp_path):
     for part, at in (("train", slice(0, 8)), ("test", slice(8, 12))):
         names = write_pictures(tmp_path / "set" / part, GREY[at])
@@ -302,7 +311,8 @@ def test_parquet_names_the_extra_that_reads_it(tmp_path, monkeypatch):
     [
         ("filename,label\nnone.png,a\n", "row 1: 'none.png': no such file, beside the list or in the folders there"),
         ("filename,label\n00.png,\n", "row 1: no label; expected the class of 00.png"),
-        ("filename,kind\n00.png,a\n", r"no column of labels \(label, .*there are: filename, kind; say which it is: `label = "),
+        ("filename,kind,by\n00.png,a,b\n", r"no column of labels \(label, .*: filename, kind, by; say which it is: `label = "),
+        ("filename,id\n00.png,1\n", r"no column of labels \(label, .*there are: filename, id; say which it is: `label = "),
         ("filename,label,split\n00.png,a,fold1\n", "row 1: the split is 'fold1'; expected train: train, training; validation"),
         ("filename,label\n00.png,a,b\n", "line 2 has 3 cells; expected 2: filename, label"),
         ("filename,label,split\n00.png,a,test\n", "no picture of the train part"),

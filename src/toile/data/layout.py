@@ -130,7 +130,8 @@ def classes(folder: Path, class_names: tuple[str, ...] | None) -> list[str]:
     `class_names`, where these hold every folder's name."""
     found = [one.name for one in _folders(folder)]
     if not found:
-        raise DataError(f"{folder}: no sub-folders; expected one a class, with pictures in it")
+        way = "; or give a list of them, a CSV file of filename,label" if _pictures(folder) else ""
+        raise DataError(f"{folder}: no sub-folders; expected one a class, with pictures in it{way}")
     if class_names is not None and set(found) <= set(class_names):
         return list(class_names)
     if class_names is not None and len(class_names) != len(found):

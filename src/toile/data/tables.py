@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Generator
 from itertools import chain
 from pathlib import Path
@@ -16,9 +17,22 @@ from toile.errors import nearest
 from toile.text import listed
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-LABELS = ("label", "labels", "class", "target", "y", "category", "class_name", "label_name")
+LABELS = ("label", "labels", "class", "target", "y", "category", "class_name", "label_name", "class_label")
 IDS = ("id", "imageid", "image_id", "index", "idx", "", "unnamed: 0")  # pandas writes its index without a name
-FILES = ("filename", "file_name", "file", "filepath", "file_path", "path", "image", "image_path", "image_name", "img")
+FILES = (
+    "filename",
+    "file_name",
+    "file",
+    "filepath",
+    "file_path",
+    "path",
+    "image",
+    "image_path",
+    "image_name",
+    "image_file",
+    "img",
+    "img_name",
+)
 SPLITS = ("split", "part", "subset", "usage")
 LONGEST = 1 << 24  # characters of a line that are read at a time: a file without line ends must not fill the memory
 _DELIMITERS = ",;\t"
@@ -108,6 +122,11 @@ def rows(path: Path, most: int) -> Generator[tuple[int, list[str]]]:
                 yield number, [cell.strip() for cell in cells(line, between, path, number)]
 
 
+def called(name: str, wanted: tuple[str, ...]) -> bool:
+    """Whether a column is called by one of the `wanted` names, in lower case; spaces, dashes and dots count as underscores."""
+    return name in wanted or re.sub(r"[\s.-]+", "_", name) in wanted
+
+
 def column(names: list[str], wanted: tuple[str, ...], what: str, path: Path, said: str | None = None) -> int | None:
     """Which column is meant: the one that is `said`, or whose name is among the `wanted`.
 
@@ -122,7 +141,7 @@ def column(names: list[str], wanted: tuple[str, ...], what: str, path: Path, sai
         if said.lower() not in names:
             raise DataError(f"{path}: no column {said!r}{nearest(said.lower(), names)}; there are: {listed(names, 8)}")
         return names.index(said.lower())
-    found = [at for at, name in enumerate(names) if name in wanted]
+    found = [at for at, name in enumerate(names) if called(name, wanted)]
     if len(found) > 1 and what == "label":
         both = listed(names[at] for at in found)
         raise DataError(

@@ -144,6 +144,11 @@ def _in_order(names: list[str], path: Path, unsure: bool) -> tuple[int, int] | N
         DataError: these are not the columns of all pixels in their order.
     """
     found = [_PIXEL.fullmatch(name) for name in names]
+    if "pixels" in names:
+        raise DataError(
+            f"{path}: line 1: the column 'pixels' has all pixels of an image in one cell, which is not read; expected one "
+            "column a pixel: pixel1,pixel2,…"
+        )
     if odd := [name for name, match in zip(names, found, strict=True) if match is None]:
         way = f'; if it has the labels, write `label = "{odd[0]}"` in the study\'s data set' if unsure else ""
         raise DataError(

@@ -45,7 +45,7 @@ def matches(path: Path) -> bool:
     names = tables.header(path)
     if sum(name[-1:].isdigit() for name in names) >= _PIXELS:
         return False
-    return bool(set(names) & {*tables.FILES, *tables.IDS}) or any(map(_is_picture, _first(path)))
+    return any(tables.called(name, (*tables.FILES, *tables.IDS)) for name in names) or any(map(_is_picture, _first(path)))
 
 
 def read(
@@ -172,6 +172,9 @@ def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator
         found = [at for at, cells in enumerate(table.columns.values()) if cells and all(map(_is_picture, cells))]
         files = found[0] if len(found) == 1 else tables.column(names, tables.IDS, "file", path)
     labels = tables.column(names, tables.LABELS, "label", path, label)
+    if labels is None and files is not None and len(names) == 2:
+        # There is nothing else that the other could be, if it is not called so.
+        labels = None if tables.called(names[1 - files], (*tables.IDS, *tables.SPLITS)) else 1 - files
     splits = tables.column(names, tables.SPLITS, "split", path)
     if files is None or labels is None:
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
