@@ -160,7 +160,7 @@ def run(
     from toile.runner import progress
     from toile.runner import run as runs
     from toile.search.run import run as carry_out
-    from toile.search.searched import Searched
+    from toile.search.searched import Searched, coming
 
     at_least_1(workers=workers, threads=threads)
     made = planned(study, where)
@@ -175,6 +175,9 @@ def run(
         progress.Show(made, pending, place.slots) as tell,
     ):
         carry_out(made, only=only or (), minutes=minutes, executor=place, tell=tell, told=tell.more)
+    if isinstance(made, Searched) and not only:
+        made.walk.advance()
+        say(coming(made))
     say(f"done; `toile report {made.called}` shows it")
 
 

@@ -78,7 +78,7 @@ def coming(plan: Searched) -> str:
     budgets = {
         f"{spec.trials} proposals": spec.trials,
         f"{spec.core_seconds or 0:g} core seconds": spec.core_seconds,
-        f"{spec.minutes or 0:g} minutes of each `toile run`": spec.minutes,
+        f"{spec.minutes or 0:g} min of each `toile run`": spec.minutes,
     }
     how = f"{spec.sampler}, {spec.pruning or 'each to its end'}"
     ends = " or ".join(said for said, budget in budgets.items() if budget)
