@@ -140,7 +140,7 @@ def guard(backend: str) -> dict[str, float]:
     server.load("keras")
     before = server.safe()
     device(backend)
-    code = "import sys; from toile.runner.local import Local; Local(on='gpu', backend=sys.argv[1])"
+    code = "import sys; from toile.runner.executors.local import Local; Local(on='gpu', backend=sys.argv[1])"
     hidden = subprocess.run(
         [sys.executable, "-c", code, backend], env=environment(backend, 1, "cpu"), capture_output=True, text=True, check=False
     )

@@ -50,7 +50,7 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 _WITH_FRESH = """
 from toile.cli import main
 from toile.workers.starter import Fresh
-from toile.runner import local
+from toile.runner.executors import local
 local.STARTER = Fresh
 main()
 """
@@ -143,7 +143,7 @@ def fill(folder: Path, runs: int) -> Path:
     import numpy as np
 
     from toile import api
-    from toile.data.splits import split
+    from toile.data.parts.splits import split
     from toile.evaluation.metrics import evaluate
     from toile.store.store import Store
 

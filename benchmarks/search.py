@@ -246,7 +246,7 @@ def tested(folder: str) -> dict[str, float]:
 def _data(images: int) -> tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any]]:
     """Train, validation and test, as toile's study has them."""
     from toile.data import sources
-    from toile.data.splits import split
+    from toile.data.parts.splits import split
     from toile.study.spec import SplitSpec
 
     data = sources.load("fashion-mnist")

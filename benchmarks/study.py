@@ -48,8 +48,9 @@ def toile_run(
         `trainings`, and `images` that they learned from, each as often as it was seen.
     """
     from toile import api
-    from toile.runner import executor, jobs
-    from toile.runner.local import Local
+    from toile.runner import jobs
+    from toile.runner.executors import executor
+    from toile.runner.executors.local import Local
     from toile.runner.run import TrialsFailed
 
     with tempfile.TemporaryDirectory(prefix="toile-benchmark-") as folder:

@@ -25,8 +25,8 @@ from benchmarks.harness.measure import Case, Side
 from toile import studies
 from toile.data import sources
 from toile.models import architectures
-from toile.runner.local import cores
-from toile.runner.plan import Plan
+from toile.runner.executors.local import cores
+from toile.runner.plans.plan import Plan
 from toile.studies import LoadedStudy
 from toile.study.reduction import Reduction
 from toile.study.spec import SplitSpec, TrialSpec
@@ -185,8 +185,8 @@ def alone(
         recipe: what is changed of the line's.
         images: how many of the training images; all where left out.
     """
-    from toile.data.load import load
-    from toile.runner.plan import make
+    from toile.data.reading.load import load
+    from toile.runner.plans.plan import make
     from toile.store.store import Store
 
     # The five-class studies pool and draw; all that matters here is how many classes there are.

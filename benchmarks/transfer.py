@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.harness.measure import Case, Side
 from toile.data import sources
 from toile.models import backbones
-from toile.runner.local import cores
+from toile.runner.executors.local import cores
 
 WEIGHTS = "mobilenet_0.25_imagenet_notop.weights.h5"
 ALPHA, BATCH, VALIDATION, LEARNING_RATE = 0.25, 64, 0.1, 0.001

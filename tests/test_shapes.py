@@ -16,7 +16,7 @@ import pytest
 import toile
 from tests import shapes
 from toile.committee.rules import mean
-from toile.data.checks import as_images
+from toile.data.reading.checks import as_images
 from toile.evaluation.metrics import accuracy
 from toile.evaluation.roc import roc_auc_ovr
 
@@ -59,7 +59,7 @@ def test_checks_draw_no_random_numbers():
 
 def test_who_uses_toile_has_neither_the_checks_nor_their_libraries():
     script = (
-        "import sys, toile.evaluation.metrics, toile.committee.rules, toile.data.splits, toile.estimators\n"
+        "import sys, toile.evaluation.metrics, toile.committee.rules, toile.data.parts.splits, toile.estimators\n"
         "assert not {'jaxtyping', 'beartype'} & set(sys.modules)\n"
         "import numpy; assert toile.evaluation.metrics.accuracy(numpy.eye(2), numpy.arange(2)) == 1"
     )

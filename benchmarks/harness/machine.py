@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.harness.measure import Side, in_fresh_process
-from toile.runner.local import cores
+from toile.runner.executors.local import cores
 from toile.training.provenance import collect
 from toile.workers.device import seen
 

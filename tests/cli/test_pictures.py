@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.pictures.fixture import write
 from toile.api import find_run
-from toile.data.load import load
+from toile.data.reading.load import load
 from toile.estimators import ImageClassifier
 from toile.pictures.many import prepare_many
 from toile.serving.predictor import Predictor

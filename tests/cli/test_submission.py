@@ -10,7 +10,7 @@ from subprocess import CompletedProcess, run
 import numpy as np
 import pytest
 
-from toile.data.load import load
+from toile.data.reading.load import load
 from toile.study.spec import DatasetSpec
 
 pytestmark = pytest.mark.slow

@@ -31,7 +31,7 @@ import numpy as np
 from PIL import Image
 
 from toile import studies
-from toile.data import load, unlabelled
+from toile.data.reading import load, unlabelled
 from toile.errors import ToileError
 from toile.models import backbones, imagenet
 from toile.study.spec import DatasetSpec

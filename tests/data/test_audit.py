@@ -13,12 +13,12 @@ from PIL import Image
 from scipy.ndimage import zoom
 
 from toile.data import sources
-from toile.data.audit import audit
+from toile.data.audits.audit import audit
+from toile.data.audits.suspicions import MNIST_TRAIN_COUNTS
 from toile.data.dataset import Dataset, Images
 from toile.data.images import as_names
+from toile.data.parts.splits import split
 from toile.data.sources.fashion_mnist import CLASS_NAMES
-from toile.data.splits import split
-from toile.data.suspicions import MNIST_TRAIN_COUNTS
 from toile.study.spec import SplitSpec
 
 
@@ -179,7 +179,7 @@ def test_suspicious_pixels(images, said):
 
 
 def test_many_images_that_are_all_alike_are_no_crash(monkeypatch):
-    monkeypatch.setattr("toile.data.near._MOST", 10)
+    monkeypatch.setattr("toile.data.audits.near._MOST", 10)
     images = np.repeat(pictures(1), 9, axis=0)
     found = audit(Dataset("made", Images(images, np.array([0, 1, 0] * 3)), None, ("a", "b")))
     assert found["train"]["near_duplicates"] is None and found["train"]["duplicates"]["images"] == 8

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from toile.data.fetch import DownloadError, download, reachable
+from toile.data.reading.fetch import DownloadError, download, reachable
 
 BODY = bytes(range(256)) * 3000
 MD5 = hashlib.md5(BODY).hexdigest()

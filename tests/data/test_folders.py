@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toile.data.audit import audit
+from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
-from toile.data.listing import listing
-from toile.data.load import load
-from toile.data.splits import resolved, split
+from toile.data.parts.splits import resolved, split
+from toile.data.reading.listing import listing
+from toile.data.reading.load import load
 from toile.pictures.form import Form
 from toile.store.store import Store
 from toile.study.spec import DatasetSpec, SplitSpec
@@ -318,7 +318,7 @@ def test_names_that_are_no_text_can_be_printed(tmp_path):
 
 
 def test_a_listing_knows_every_change(tmp_path, monkeypatch):
-    monkeypatch.setattr("toile.data.listing._SETTLED", -1e9)
+    monkeypatch.setattr("toile.data.reading.listing._SETTLED", -1e9)
     root = fill(tmp_path / "set", ".")
     spec = DatasetSpec(path=str(root))
     first = listing(spec)
@@ -341,7 +341,7 @@ def test_a_listing_knows_every_change(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("inside", [True, False], ids=["metadata.csv of a folder", "a list"])
 def test_a_listing_of_a_list_knows_every_change_of_what_is_listed(tmp_path, monkeypatch, inside):
-    monkeypatch.setattr("toile.data.listing._SETTLED", -1e9)
+    monkeypatch.setattr("toile.data.reading.listing._SETTLED", -1e9)
     for name in ("set/1.png", "set/2.png", "elsewhere/3.png", "elsewhere/other.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         picture(tmp_path / name)
@@ -373,7 +373,7 @@ def test_what_has_just_changed_is_not_trusted(tmp_path):
 
 
 def test_an_unchanged_folder_is_taken_from_the_store(tmp_path, monkeypatch):
-    monkeypatch.setattr("toile.data.listing._SETTLED", -1e9)
+    monkeypatch.setattr("toile.data.reading.listing._SETTLED", -1e9)
     root, store = fill(tmp_path / "set", "."), Store(tmp_path / "store")
     spec = DatasetSpec(path=str(root))
     dataset = load(spec)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toile.data import formats, unlabelled
+from toile.data import formats
 from toile.data.errors import DataError
+from toile.data.reading import unlabelled
 from toile.errors import Misuse
 
 RNG = np.random.default_rng(0)

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from toile import api
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
-from toile.data.groups import digest, found, shared_out
 from toile.data.images import as_names
-from toile.data.splits import split
+from toile.data.parts.groups import digest, found, shared_out
+from toile.data.parts.splits import split
 from toile.study.spec import SplitSpec
 
 

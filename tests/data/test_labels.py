@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toile.data.errors import DataError
-from toile.data.labels import numbered
+from toile.data.reading.labels import numbered
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=50), st.lists(st.integers(0, 300), max_size=20))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from toile import ImageClassifier
-from toile.data import unlabelled
-from toile.data.load import load
+from toile.data.reading import unlabelled
+from toile.data.reading.load import load
 from toile.pictures.form import Form
 from toile.study.spec import DatasetSpec
 

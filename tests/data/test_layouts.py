@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toile.data.audit import audit
+from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
-from toile.data.load import load
+from toile.data.reading.load import load
 from toile.errors import ToileError
 from toile.study.spec import DatasetSpec
 

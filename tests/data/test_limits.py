@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from toile import studies
-from toile.data import limits, unlabelled
 from toile.data.errors import DataError
-from toile.data.load import load
+from toile.data.reading import limits, unlabelled
+from toile.data.reading.load import load
 from toile.data.sources import fashion_mnist
 from toile.errors import Misuse
 from toile.models import backbones

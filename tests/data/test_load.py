@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from toile.data.errors import DataError
-from toile.data.load import load
+from toile.data.reading.load import load
 from toile.errors import Misuse
 from toile.study.spec import DatasetSpec
 

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toile.data import near
-from toile.data.audit import audit
+from toile.data.audits import near
+from toile.data.audits.audit import audit
+from toile.data.audits.near import look_alikes, near_pairs
 from toile.data.dataset import Dataset, Images
-from toile.data.near import look_alikes, near_pairs
 
 
 def smooth(count: int, seed: int, channels: int = 1) -> np.ndarray:
@@ -58,6 +58,6 @@ def test_what_is_not_looked_for_is_said_with_the_way_to_ask(monkeypatch):
     images = Images(smooth(12, 1), np.arange(12) % 2)
     dataset = Dataset("d", images, None, ("a", "b"))
     assert not [one for one in audit(dataset)["warnings"] if "near-duplicates" in one]
-    monkeypatch.setattr("toile.data.audit.NEAR_AMONG", 11)
+    monkeypatch.setattr("toile.data.audits.audit.NEAR_AMONG", 11)
     [said] = [one for one in audit(dataset)["warnings"] if "near-duplicates" in one]
     assert "more than 11 images" in said and "groups = 'near-duplicates'" in said

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from toile.data import formats
 from toile.data.errors import DataError
-from toile.data.pickled import read_object
+from toile.data.reading.pickled import read_object
 
 HEADER = io.BytesIO()
 np.lib.format.write_array_header_1_0(HEADER, {"descr": "|O", "fortran_order": False, "shape": ()})

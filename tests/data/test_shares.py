@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
-from toile.data.load import load
-from toile.data.splits import split
+from toile.data.parts.splits import split
+from toile.data.reading.load import load
 from toile.study.spec import DatasetSpec, SplitSpec
 
 TRAIN, TEST = 40, 10

@@ -11,7 +11,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from tests.training.fixture import elsewhere
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.study.spec import SplitSpec
 
 METHODS = ("tail", "random", "stratified")

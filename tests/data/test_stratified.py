@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from toile.data.absent import absent
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
-from toile.data.splits import split
-from toile.data.stratified import Rare, stratified
+from toile.data.parts.absent import absent
+from toile.data.parts.splits import split
+from toile.data.parts.stratified import Rare, stratified
 from toile.study.spec import SplitSpec
 
 

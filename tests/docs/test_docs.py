@@ -43,8 +43,8 @@ from toile.api import studies as verbs
 from toile.data.sources import digits, fashion_mnist
 from toile.runner import run as runs
 from toile.runner.events import Event
+from toile.runner.executors.local import Local
 from toile.runner.jobs import Job
-from toile.runner.local import Local
 from toile.store.store import Store
 from toile.study.reduction import Reduction
 from toile.version import DISTRIBUTION

@@ -18,7 +18,7 @@ from toile.data.errors import DataError
 from toile.drafts import backbone
 from toile.drafts.told import told
 from toile.errors import Misuse
-from toile.runner.committees import groups
+from toile.runner.plans.committees import groups
 
 
 @pytest.fixture(autouse=True)

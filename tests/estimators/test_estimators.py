@@ -32,8 +32,8 @@ from tests.committee.fixture import UNWEIGHTED
 from toile import CommitteeClassifier, ImageClassifier
 from toile.committee.assemble import FITS
 from toile.committee.rules import RULES, combine
+from toile.data.parts.splits import split
 from toile.data.sources import digits
-from toile.data.splits import split
 from toile.estimators.base import InvalidParameter
 from toile.evaluation.calibrators import calibrate
 from toile.evaluation.predictions import Predictions

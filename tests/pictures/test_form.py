@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toile.data.load import load
+from toile.data.reading.load import load
 from toile.pictures.form import Form, Guess
 from toile.pictures.learned import learned
 from toile.study.spec import DatasetSpec

@@ -14,7 +14,7 @@ import pytest
 from tests.pictures.fixture import write
 from tests.serving.fixture import CLASSES, expected, metadata, serving, write_export
 from toile.data.dataset import Dataset
-from toile.data.load import load
+from toile.data.reading.load import load
 from toile.pictures.form import Form
 from toile.pictures.many import prepare_many
 from toile.pictures.read import read

@@ -18,7 +18,7 @@ from toile.errors import ToileError
 from toile.pictures.decode import ImageError
 from toile.pictures.form import Form, Guess
 from toile.pictures.read import MAX_BYTES, read
-from toile.serving.decode import BOUNDS
+from toile.serving.decoding.process import BOUNDS
 
 SHAPE = (28, 28, 1)
 FASHION = Form(size=(28, 28), channels=1, own=((28, 28),), guess=Guess(border=0.0, fill=1.0))

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from toile.committee.diversity import mean_of_members
-from toile.data.audit import audit
+from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset, Images
 from toile.evaluation.calibrators import Calibration
 from toile.evaluation.metrics import evaluate

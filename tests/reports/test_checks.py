@@ -13,7 +13,7 @@ from tests.cli.fixture import TINY, stored_tiny
 from tests.runner.fixture import line, make_plan
 from toile import api
 from toile.data.dataset import Dataset, Images
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.reports.checks import CHECKS, checks
 from toile.reports.page.html import render
 from toile.reports.results.study import StudyResults, TrialResult

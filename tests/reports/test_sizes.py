@@ -14,7 +14,7 @@ from tests.runner.fixture import line, make_plan
 from toile.committee.rules import RULES
 from toile.reports.page.html import render
 from toile.reports.plots import sizes
-from toile.runner.committees import groups
+from toile.runner.plans.committees import groups
 from toile.store.store import Store
 
 

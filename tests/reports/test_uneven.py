@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tests.reports.fixture import make_results
-from toile.data.balance import uneven
+from toile.data.audits.balance import uneven
 from toile.reports.page.tables import committee_table, figure_names, figures_table
 from toile.reports.results.study import StudyResults
 from toile.reports.terminal.study import print_summary

@@ -23,12 +23,12 @@ from tests.store.fixture import fill
 from tests.training.fixture import assert_same_result, make_store, train_elsewhere
 from toile.cli import main
 from toile.errors import Misuse, ToileError
-from toile.runner import cluster, remote
-from toile.runner.cluster import Cluster
 from toile.runner.events import Event
-from toile.runner.executor import execute
+from toile.runner.executors import cluster, remote
+from toile.runner.executors.cluster import Cluster
+from toile.runner.executors.executor import execute
+from toile.runner.executors.needs import Need
 from toile.runner.jobs import Job, jobs
-from toile.runner.needs import Need
 from toile.runner.run import TrialsFailed, executor_named, run
 from toile.store.store import Store
 
@@ -354,7 +354,7 @@ def test_scheduler_that_cannot_be_reached(monkeypatch, address):
 
 
 def test_extra_that_is_not_installed(monkeypatch):
-    monkeypatch.delitem(sys.modules, "toile.runner.cluster")
+    monkeypatch.delitem(sys.modules, "toile.runner.executors.cluster")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ToileError, match=r"needs the extra 'cluster': pip install 'toile-workbench\[cluster\]'"):
         executor_named("dask", scheduler="tcp://127.0.0.1:1")

@@ -16,9 +16,9 @@ from toile.data.dataset import Dataset
 from toile.errors import Misuse
 from toile.evaluation.metrics import loss
 from toile.reports.results.gather import gather, named
-from toile.runner import committees
-from toile.runner import plan as plans
-from toile.runner.plan import Plan
+from toile.runner.plans import committees
+from toile.runner.plans import plan as plans
+from toile.runner.plans.plan import Plan
 from toile.store.store import Store
 from toile.study.committee import CommitteeSpec
 from toile.study.spec import StudySpec

@@ -14,12 +14,12 @@ import pytest
 from tests.runner.fixture import by_name, four, in_process_cluster, keep_run, kinds, line, make_plan
 from tests.training.fixture import make_store
 from toile.errors import ToileError
-from toile.runner import local
-from toile.runner.cluster import Cluster
 from toile.runner.events import Event
-from toile.runner.executor import Executor, execute
+from toile.runner.executors import local
+from toile.runner.executors.cluster import Cluster
+from toile.runner.executors.executor import Executor, execute
 from toile.runner.jobs import jobs
-from toile.runner.plan import Plan
+from toile.runner.plans.plan import Plan
 from toile.runner.run import TrialsFailed, executor_named, run
 from toile.store.store import Store
 from toile.workers.starter import Fresh

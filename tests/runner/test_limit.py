@@ -11,10 +11,10 @@ from tests.runner.fixture import by_name, four, kinds
 from tests.training.fixture import make_store
 from toile.errors import Misuse
 from toile.runner import limit
-from toile.runner.executor import execute
+from toile.runner.executors.executor import execute
+from toile.runner.executors.local import Local
 from toile.runner.jobs import jobs
 from toile.runner.limit import TimeLimit
-from toile.runner.local import Local
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 
 from tests.runner.fixture import by_name, four, kinds, line, make_plan
 from tests.training.fixture import assert_same_result, make_store, weights
-from toile.runner import local
 from toile.runner.events import Event
-from toile.runner.executor import execute
+from toile.runner.executors import local
+from toile.runner.executors.executor import execute
+from toile.runner.executors.local import Local
 from toile.runner.jobs import jobs
-from toile.runner.local import Local
 from toile.runner.run import run
 from toile.store import atomic
 from toile.store.store import Store

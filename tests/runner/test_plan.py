@@ -11,8 +11,8 @@ from tests.training.fixture import make_store
 from toile.data.errors import DataError
 from toile.errors import Misuse
 from toile.models.applications import BACKBONES
-from toile.runner import plan as plans
 from toile.runner import show
+from toile.runner.plans import plan as plans
 from toile.store.store import Store
 from toile.study.spec import SplitSpec
 

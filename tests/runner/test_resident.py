@@ -7,8 +7,8 @@ import pytest
 from tests.runner.fixture import kinds, line, make_plan
 from tests.training.fixture import assert_same_result, make_store
 from toile.runner.events import Event
-from toile.runner.local import Local
-from toile.runner.resident import Resident
+from toile.runner.executors.local import Local
+from toile.runner.executors.resident import Resident
 from toile.runner.run import TrialsFailed, run
 
 

@@ -15,15 +15,15 @@ import numpy as np
 
 from tests.store.fixture import fill
 from tests.training.fixture import dataset
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.evaluation.metrics import evaluate
 from toile.reports.results.summary import plain
-from toile.runner import plan as plans
 from toile.runner.events import Event
-from toile.runner.executor import Executor
+from toile.runner.executors.executor import Executor
+from toile.runner.executors.needs import CHECKPOINT
 from toile.runner.jobs import Job
-from toile.runner.needs import CHECKPOINT
-from toile.runner.plan import PlannedTrial
+from toile.runner.plans import plan as plans
+from toile.runner.plans.plan import PlannedTrial
 from toile.search.searched import Searched, searched
 from toile.search.walk import Walk
 from toile.store import atomic
@@ -127,7 +127,8 @@ def carried_out(
 
 
 class ImaginedWorker:
-    """In place of `toile.runner.local.Worker`: a thread that counts epochs, with a checkpoint after each, and makes the run up.
+    """In place of `toile.runner.executors.local.Worker`: a thread that counts epochs, with a checkpoint after each, and
+    makes the run up.
 
     A training with the learning rate 1e30 has a loss that is no number, in its first epoch.
     """

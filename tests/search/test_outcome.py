@@ -17,7 +17,7 @@ from toile.reports.page.search import luck, paragraphs
 from toile.reports.results.gather import gather
 from toile.reports.results.search import front
 from toile.reports.results.summary import summary
-from toile.runner import committees
+from toile.runner.plans import committees
 from toile.search.outcome import Entry, Outcome, outcome
 from toile.search.searched import COMMITTEE, Searched
 from toile.store.store import Store

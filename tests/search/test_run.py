@@ -17,10 +17,11 @@ import pytest
 from tests.runner.fixture import in_process_cluster
 from tests.search.fixture import NUMBERS, Imagined, ImaginedWorker, make_search, make_study, said
 from tests.training.fixture import train_elsewhere
-from toile.runner import limit, local
-from toile.runner.cluster import Cluster
+from toile.runner import limit
 from toile.runner.events import Event
-from toile.runner.local import Local
+from toile.runner.executors import local
+from toile.runner.executors.cluster import Cluster
+from toile.runner.executors.local import Local
 from toile.search import run
 from toile.search.pruning import FAILED
 from toile.store.store import Store

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toile.serving.batching import Batcher
-from toile.serving.problem import Problem
+from toile.serving.http.problem import Problem
 
 
 class Model:

@@ -21,9 +21,9 @@ from starlette.requests import Request
 from tests.serving.fixture import Server, png, sample, serving, write_export
 from tests.serving.test_hostile import png_bomb, problem, status
 from toile.serving.bodies import SLICE, Forms
-from toile.serving.decode import BOUNDS
-from toile.serving.limits import MIB, SHARE, Limits
-from toile.serving.problem import Problem
+from toile.serving.decoding.process import BOUNDS
+from toile.serving.http.limits import MIB, SHARE, Limits
+from toile.serving.http.problem import Problem
 
 FILE = png(sample(0))
 ROWS = sample(0)[:, :, 0].tolist()

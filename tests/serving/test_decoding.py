@@ -17,11 +17,12 @@ import pytest
 from tests.serving.fixture import SHAPE, png, sample, write_export
 from toile.pictures.form import Form
 from toile.pictures.read import read
-from toile.serving import app, decode
-from toile.serving.decoding import PIECE, Decoders, Undecodable
-from toile.serving.limits import Limits
+from toile.serving import app
+from toile.serving.decoding import process as decode
+from toile.serving.decoding.pool import PIECE, Decoders, Undecodable
+from toile.serving.http.limits import Limits
+from toile.serving.http.problem import Problem
 from toile.serving.predictor import Predictor
-from toile.serving.problem import Problem
 
 MIB = 2**20
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toile.errors import Misuse
-from toile.serving.gate import Gate
-from toile.serving.hosts import Hosts
-from toile.serving.limits import MIB, SHARE, Limits
-from toile.serving.problem import Problem
+from toile.serving.http.gate import Gate
+from toile.serving.http.hosts import Hosts
+from toile.serving.http.limits import MIB, SHARE, Limits
+from toile.serving.http.problem import Problem
 
 
 def scope(method: str = "POST", local: str = "127.0.0.1", **headers: str) -> dict[str, Any]:

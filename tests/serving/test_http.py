@@ -33,9 +33,11 @@ from tests.serving.fixture import (
     write_export,
 )
 from toile.serving import bodies as bodies_module
-from toile.serving import command, connections, decoding, protocol, schema
-from toile.serving.decode import BOUNDS
-from toile.serving.limits import MIB, SHARE, Limits
+from toile.serving import command, schema
+from toile.serving.decoding import pool as decoding
+from toile.serving.decoding.process import BOUNDS
+from toile.serving.http import connections, protocol
+from toile.serving.http.limits import MIB, SHARE, Limits
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ import pytest
 import uvicorn
 
 from toile.errors import ToileError
-from toile.serving import connections as connections_module
-from toile.serving import protocol as module
-from toile.serving.connections import Connections, Doing, allowed
-from toile.serving.listening import Server
-from toile.serving.protocol import Protocol
+from toile.serving.http import connections as connections_module
+from toile.serving.http import protocol as module
+from toile.serving.http.connections import Connections, Doing, allowed
+from toile.serving.http.listening import Server
+from toile.serving.http.protocol import Protocol
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toile.serving import bodies, schema
-from toile.serving.problem import Problem
+from toile.serving.http.problem import Problem
 
 SHAPES = [(2, 3, 1), (2, 1, 3), (1, 1, 1), (3, 2, 2)]
 MOST = 3

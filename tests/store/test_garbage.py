@@ -19,7 +19,7 @@ from tests.store.fixture import DIGITS, FIRST, OTHER, SECOND, fill, made
 from tests.store.test_claim import holder, is_free
 from tests.training.fixture import make_store, make_trial
 from toile.data.dataset import Dataset, Images
-from toile.runner.local import Local
+from toile.runner.executors.local import Local
 from toile.runner.run import run
 from toile.store import garbage
 from toile.store.store import Store

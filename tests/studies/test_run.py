@@ -15,8 +15,8 @@ from tests.training.fixture import train_elsewhere, train_here
 from toile import studies
 from toile.reports.page.html import render
 from toile.reports.results.gather import gather
-from toile.runner import plan as plans
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner.plans import plan as plans
+from toile.runner.plans.plan import Plan, PlannedTrial
 from toile.store.store import Store
 from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, StudySpec, TrialSpec

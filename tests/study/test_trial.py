@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from toile.data.dataset import Dataset, Images
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.study.spec import SplitSpec
 from toile.study.trial import Trial, TrialTeacher
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler
 
 from tests.training.fixture import make_store, make_trial, python, train_elsewhere
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.models import architectures
 from toile.training.scaling import fit
 

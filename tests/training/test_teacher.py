@@ -11,11 +11,11 @@ import pytest
 from tests.runner.fixture import line, make_plan
 from tests.training.fixture import dataset, elsewhere, make_store, work
 from toile.committee.rules import RULES
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.errors import Misuse
 from toile.evaluation.scores import logarithms, softmax
-from toile.runner import committees
-from toile.runner.plan import Plan
+from toile.runner.plans import committees
+from toile.runner.plans.plan import Plan
 from toile.store.store import Store
 from toile.training import teacher
 from toile.training.engines import Taught

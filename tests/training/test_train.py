@@ -14,7 +14,7 @@ import pytest
 
 from tests.training.fixture import STATEFUL, assert_same_result, dataset, make_store, make_trial, weights
 from tests.training.fixture import train_elsewhere as trained
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.errors import ToileError
 from toile.evaluation.metrics import evaluate
 from toile.inference.infer import load

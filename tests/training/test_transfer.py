@@ -15,7 +15,7 @@ import pytest
 
 from tests.training.fixture import dataset, elsewhere, make_trial, python
 from toile.data.dataset import Dataset, Images
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.errors import Misuse, ToileError
 from toile.models import architectures, backbones
 from toile.models.architectures import transfer

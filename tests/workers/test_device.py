@@ -6,7 +6,7 @@ import pytest
 
 from tests.training.fixture import ALL_BACKENDS, OTHER_BACKENDS, STATEFUL, make_store, make_trial, python, work
 from toile.errors import Misuse, ToileError
-from toile.runner.local import Local
+from toile.runner.executors.local import Local
 from toile.runner.run import executor_named
 from toile.workers import device as devices
 from toile.workers.device import Seen, device

@@ -33,7 +33,8 @@ architecture = { name = "mlp", hidden = [4] }
 SCRIPT = """
 import importlib, json, sys
 import toile
-from toile.runner import local, run
+from toile.runner.executors import local
+from toile.runner import run
 from toile.workers.starter import Fresh
 
 # Where we ask which system it is. (The libraries are imported already, and stay those of this one.)

@@ -9,12 +9,12 @@ from toile.api.runs import find_run
 from toile.api.shown import Comparison
 from toile.api.studies import within
 from toile.api.where import Where
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.errors import Misuse, ToileError
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import positive
-from toile.runner.groups import trial_named
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner.plans.groups import trial_named
+from toile.runner.plans.plan import Plan, PlannedTrial
 from toile.store.store import Store
 
 Key = tuple[int, int | None] | None

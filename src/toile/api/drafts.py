@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from toile import studies
 from toile.api.where import Folder
-from toile.data.listing import listing
+from toile.data.reading.listing import listing
 from toile.drafts.draft import draft
 from toile.drafts.seen import Seen, see
 from toile.errors import Misuse, ToileError
-from toile.runner import committees
-from toile.runner import plan as plans
+from toile.runner.plans import committees
+from toile.runner.plans import plan as plans
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.dataset import DatasetSpec
 
 if TYPE_CHECKING:
-    from toile.runner.plan import Plan
+    from toile.runner.plans.plan import Plan
 
 
 @dataclass(frozen=True)

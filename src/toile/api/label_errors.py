@@ -12,10 +12,10 @@ from toile.api.studies import within
 from toile.api.where import Where
 from toile.committee.unseen import places, unseen
 from toile.data.dataset import Dataset
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.evaluation.predictions import Predictions
-from toile.runner import committees
 from toile.runner.label_errors import LabelError, check_held_out, members, named, of_members
+from toile.runner.plans import committees
 from toile.store.store import Store
 
 

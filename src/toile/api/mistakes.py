@@ -10,7 +10,7 @@ import numpy as np
 from toile.api.runs import find_run
 from toile.api.shipping import committee_of
 from toile.api.where import Where
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.errors import Misuse
 from toile.store.store import Store
 

@@ -11,7 +11,7 @@ from toile.api.studies import plan, within
 from toile.api.where import Where
 from toile.errors import Misuse, ToileError
 from toile.runner import run as runs
-from toile.runner.groups import trial_named
+from toile.runner.plans.groups import trial_named
 from toile.store.run import Run
 from toile.store.store import Store
 
@@ -98,7 +98,7 @@ def check_gradients(
     Raises:
         Misuse: another architecture, whose gradients are Keras's.
     """
-    from toile.data.splits import split
+    from toile.data.parts.splits import split
     from toile.training.scratch.check import check_trial
 
     made, name = within(reference, **where)

@@ -15,15 +15,15 @@ from toile.api.studies import plan, within
 from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
 from toile.pictures.form import Form
-from toile.runner import committees
-from toile.runner.groups import trial_named
+from toile.runner.plans import committees
+from toile.runner.plans.groups import trial_named
 from toile.store import atomic
 from toile.store.store import Store
 from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.results.study import CommitteeResult
-    from toile.runner.plan import Plan, PlannedTrial
+    from toile.runner.plans.plan import Plan, PlannedTrial
     from toile.serving.answer import Answer
     from toile.serving.chosen import Chosen
     from toile.serving.export import Exported
@@ -77,7 +77,7 @@ def submit(
 
     Args:
         reference: as for `predict`.
-        source: a `.npy` or `.csv` file; see `toile.data.unlabelled`.
+        source: a `.npy` or `.csv` file; see `toile.data.reading.unlabelled`.
         output: the CSV.
         first: the target of the first class. Left out: targets are the labels of the data set's own files, where these are
             numbers, as the names of its classes or their order tell.
@@ -85,7 +85,7 @@ def submit(
     Raises:
         ToileError: the file cannot be read or has images of another shape, or what was asked for is not stored.
     """
-    from toile.data.unlabelled import read
+    from toile.data.reading.unlabelled import read
     from toile.serving.answer import loaded
 
     if str(reference).endswith(".onnx"):

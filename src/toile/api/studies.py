@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Unpack
 from toile import studies
 from toile.api.shown import Committees
 from toile.api.where import Folder, Where
-from toile.data.listing import listing
-from toile.data.load import load as load_dataset
+from toile.data.reading.listing import listing
+from toile.data.reading.load import load as load_dataset
 from toile.errors import ToileError
 from toile.models.backbones import WeightsMissing
-from toile.runner import committees
-from toile.runner import plan as plans
+from toile.runner.plans import committees
+from toile.runner.plans import plan as plans
 from toile.search import searched
 from toile.store import atomic, checked, reports
 from toile.store.checked import Damaged
@@ -27,7 +27,7 @@ from toile.study.reduction import Reduction
 if TYPE_CHECKING:
     from toile.reports.ledger.ledger import Row
     from toile.reports.results.study import StudyResults
-    from toile.runner.plan import Plan
+    from toile.runner.plans.plan import Plan
 
 
 def plan(

@@ -100,8 +100,9 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
     """
     from toile.reports.checks import checks
     from toile.reports.results.gather import gather
-    from toile.runner import committees, show
     from toile.runner import run as runs
+    from toile.runner import show
+    from toile.runner.plans import committees
     from toile.search.searched import Searched, coming
 
     made = planned(study, where)

@@ -8,12 +8,12 @@ import numpy as np
 
 from toile.arrays import PositionLabels, Positions, Probabilities
 from toile.data.dataset import Dataset
-from toile.data.splits import Parts
+from toile.data.parts.splits import Parts
 from toile.evaluation.predictions import Predictions
 
 
 def places(data: Dataset, parts: Sequence[Parts]) -> tuple[Positions, PositionLabels]:
-    """Where the images held out are in the data set, as `toile.data.splits.Parts.held_out` has it, in the order of the
+    """Where the images held out are in the data set, as `toile.data.parts.splits.Parts.held_out` has it, in the order of the
     trainings; and their labels in the order of the data set.
 
     Args:

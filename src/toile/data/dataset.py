@@ -37,7 +37,7 @@ class Dataset:
         first: the number that the data set's own files have for the first class.
         left_out: its files that could not be read, where the study says to leave them out.
         notes: what was decided when it was read that its owner should know, in sentences.
-        groupings: groups of its training images by `toile.data.groups.digest`; those that splits need are kept beside it.
+        groupings: groups of its training images by `toile.data.parts.groups.digest`; those that splits need are kept beside it.
     """
 
     name: str

@@ -7,7 +7,7 @@ import math
 from importlib.resources import files
 from typing import Any
 
-from toile.data.balance import uneven
+from toile.data.audits.balance import uneven
 from toile.drafts.backbone import backbone
 from toile.drafts.seen import Seen
 from toile.drafts.told import sizes

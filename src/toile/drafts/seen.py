@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from toile.data import formats
-from toile.data.audit import audit
+from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
-from toile.data.load import load
+from toile.data.reading.load import load
 from toile.pictures.files import pictures
 from toile.pictures.many import sizes
 from toile.study.dataset import READING, DatasetSpec
@@ -32,7 +32,7 @@ class Seen:
         spec: how it is read, as a study says it; its path as it was given.
         dataset: what that came to.
         sizes: how many pictures there are of each (height, width), before any is resized; empty where it is no folder.
-        audit: what `toile.data.audit.audit` finds in it.
+        audit: what `toile.data.audits.audit.audit` finds in it.
     """
 
     spec: DatasetSpec

@@ -17,16 +17,16 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from toile import studies
 from toile.arrays import ImageArray, ImageWeights, Probabilities
-from toile.data.checks import full_light
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.images import as_names
+from toile.data.reading.checks import full_light
 from toile.errors import Misuse
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
-from toile.runner import plan as plans
-from toile.runner.plan import Plan
+from toile.runner.executors.resident import Resident
+from toile.runner.plans import plan as plans
+from toile.runner.plans.plan import Plan
 from toile.runner.progress import Show
-from toile.runner.resident import Resident
 from toile.runner.run import run
 from toile.store.store import Store
 from toile.study.file import mistakes

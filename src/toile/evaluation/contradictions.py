@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.errors import ToileError
 from toile.evaluation.metrics import evaluate
 from toile.store.checked import Damaged

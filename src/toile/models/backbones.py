@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from toile.data.errors import reading
-from toile.data.fetch import reachable
-from toile.data.limits import Budget, anchored
+from toile.data.reading.fetch import reachable
+from toile.data.reading.limits import Budget, anchored
 from toile.errors import Misuse, ToileError, nearest
 from toile.models.applications import BACKBONES
 from toile.models.imagenet import keras_folder, known, places

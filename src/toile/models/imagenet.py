@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from toile.data.errors import reading
-from toile.data.limits import Budget
+from toile.data.reading.limits import Budget
 from toile.errors import Misuse, ToileError
 
 # Of the weights without the classifier (include_top=False), for images of 224 pixels. Simonyan & Zisserman 2015 (VGG16) and

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from toile.arrays import ImageArray
-from toile.data.splits import Parts
-from toile.runner.plan import Plan, PlannedTrial
+from toile.data.parts.splits import Parts
+from toile.runner.plans.plan import Plan, PlannedTrial
 from toile.store import checked
 from toile.store.checked import Damaged
 

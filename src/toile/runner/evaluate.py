@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.evaluation import metrics
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner.plans.plan import Plan, PlannedTrial
 from toile.store.run import Run
 from toile.workers.evaluate import evaluate as judge
 

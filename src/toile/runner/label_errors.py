@@ -11,13 +11,13 @@ import numpy as np
 from toile.arrays import Positions
 from toile.committee.rules import combine
 from toile.data.dataset import Dataset
-from toile.data.splits import Parts
+from toile.data.parts.splits import Parts
 from toile.errors import Misuse, ToileError
 from toile.evaluation.label_errors import label_errors
 from toile.evaluation.predictions import Predictions
-from toile.runner import committees
-from toile.runner.groups import Member, trial_named
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner.plans import committees
+from toile.runner.plans.groups import Member, trial_named
+from toile.runner.plans.plan import Plan, PlannedTrial
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def named(dataset: Dataset, places: Positions, said: Predictions) -> list[LabelE
     """The suspected ones, the surest first.
 
     Args:
-        places: where the images of `said` are in the data set, as `toile.data.splits.Parts.held_out` has it, in their order.
+        places: where the images of `said` are in the data set, as `toile.data.parts.splits.Parts.held_out` has it, in their order.
     """
     result, names, own = label_errors(said), dataset.class_names, dataset.validation
     made = []

@@ -10,11 +10,11 @@ from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
 from toile.runner import baselines
 from toile.runner.events import Event
-from toile.runner.executor import Executor, execute
+from toile.runner.executors.executor import Executor, execute
+from toile.runner.executors.local import Local
 from toile.runner.jobs import jobs
 from toile.runner.limit import TimeLimit
-from toile.runner.local import Local
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner.plans.plan import Plan, PlannedTrial
 from toile.workers.device import Device
 
 EXECUTORS = ("local", "dask")
@@ -71,7 +71,7 @@ def executor_named(
     if device is not None:
         raise Misuse(f"the executor 'dask' takes no device, got {device!r}; a worker uses what its own machine has")
     # Here, because it loads the extra.
-    from toile.runner.cluster import Cluster
+    from toile.runner.executors.cluster import Cluster
 
     return Cluster(scheduler, workers, threads)
 

@@ -8,9 +8,9 @@ from typing import Any
 from rich.table import Table
 
 from toile.data.dataset import PARTS
+from toile.runner.executors.local import Local
 from toile.runner.jobs import jobs, seconds_left
-from toile.runner.local import Local
-from toile.runner.plan import Plan
+from toile.runner.plans.plan import Plan
 from toile.runner.progress import duration
 from toile.runner.run import backend_of
 from toile.terminal import Terminal

@@ -10,11 +10,11 @@ from typing import Any, TypedDict, Unpack, cast
 from toile.errors import ToileError
 from toile.runner import run as runs
 from toile.runner.events import Event
-from toile.runner.executor import Executor, execute
+from toile.runner.executors.executor import Executor, execute
+from toile.runner.executors.local import Local
 from toile.runner.jobs import Job
 from toile.runner.limit import TimeLimit
-from toile.runner.local import Local
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner.plans.plan import Plan, PlannedTrial
 from toile.search import diverged
 from toile.search.searched import Searched
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from toile.errors import ToileError
-from toile.runner import committees
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner.plans import committees
+from toile.runner.plans.plan import Plan, PlannedTrial
 from toile.runner.progress import duration
 from toile.search import possible
 from toile.search.estimate import Estimate

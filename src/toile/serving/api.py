@@ -15,13 +15,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from toile.errors import Misuse, nearest
 from toile.serving import bodies, occlusion, schema
 from toile.serving.batching import Batcher
-from toile.serving.decode import BOUNDS
-from toile.serving.decoder import Decoded
-from toile.serving.decoding import Decoders, Undecodable
-from toile.serving.limits import Limits
+from toile.serving.decoding.client import Decoded
+from toile.serving.decoding.pool import Decoders, Undecodable
+from toile.serving.decoding.process import BOUNDS
+from toile.serving.http.limits import Limits
+from toile.serving.http.problem import MEDIA_TYPE, Problem
+from toile.serving.http.watch import Watch
 from toile.serving.predictor import Predictor
-from toile.serving.problem import MEDIA_TYPE, Problem
-from toile.serving.watch import Watch
 
 
 @dataclass

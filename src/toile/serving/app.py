@@ -12,12 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from toile.serving import api, pages, problem, schema
-from toile.serving.gate import Gate
-from toile.serving.hosts import Hosts
-from toile.serving.limits import Limits
+from toile.serving import api, pages, schema
+from toile.serving.http import problem
+from toile.serving.http.gate import Gate
+from toile.serving.http.hosts import Hosts
+from toile.serving.http.limits import Limits
+from toile.serving.http.watch import Watch
 from toile.serving.predictor import Predictor
-from toile.serving.watch import Watch
 from toile.version import __version__
 
 DESCRIPTION = """\

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from toile.serving.problem import Problem
+from toile.serving.http.problem import Problem
 
 Said = tuple[np.ndarray, np.ndarray]
 

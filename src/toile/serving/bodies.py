@@ -15,8 +15,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from toile.pictures.decode import FORMATS
 from toile.pictures.read import UNTOUCHED
-from toile.serving.decoder import Decoded
-from toile.serving.problem import Problem
+from toile.serving.decoding.client import Decoded
+from toile.serving.http.problem import Problem
 
 if TYPE_CHECKING:
     from starlette.requests import Request

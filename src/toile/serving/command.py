@@ -45,8 +45,8 @@ def serve(
     seconds
         In which a request must have arrived.
     """
-    from toile.serving import server
-    from toile.serving.limits import MIB, Limits
+    from toile.serving.http import server
+    from toile.serving.http.limits import MIB, Limits
 
     body = int(max_body_mib * MIB)
     held = max(Limits().held, 4 * body)

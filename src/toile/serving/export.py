@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from toile.data.splits import Parts, split
+from toile.data.parts.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.inference.export import packages
 from toile.serving.chosen import Chosen

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from toile.serving import bodies
-from toile.serving.decoder import Decoded
+from toile.serving.decoding.client import Decoded
 from toile.serving.predictor import Predictor
 
 DIGITS = 7  # what float32 can tell apart next to 1

@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from toile.data import near
-from toile.data.audit import REVISION, audit
+from toile.data.audits import near
+from toile.data.audits.audit import REVISION, audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DamagedSnapshot
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.study.spec import DatasetSpec, SplitSpec
@@ -103,8 +103,8 @@ def kept(folder: Path, spec: DatasetSpec, listing: str | None = None) -> Dataset
 
 
 def audited(folder: Path, dataset: Dataset, spec: SplitSpec | None = None, *, keep: bool = True) -> dict[str, Any]:
-    """What `toile.data.audit.audit` finds in the parts that a split makes, the first of several folds: looked for once, and
-    kept beside the images if they are kept.
+    """What `toile.data.audits.audit.audit` finds in the parts that a split makes, the first of several folds: looked for once,
+    and kept beside the images if they are kept.
 
     Args:
         keep: whether what is found may be written.

@@ -210,7 +210,7 @@ class Store:
         One that is there and damaged is named, set aside, and kept anew.
 
         Args:
-            listing: of the files that it was read from; see `toile.data.listing`.
+            listing: of the files that it was read from; see `toile.data.reading.listing`.
         """
         folder = self.data_folder / dataset.content
         if folder.is_dir():
@@ -223,7 +223,7 @@ class Store:
             datasets.remember(self.data_folder, spec, dataset, listing)
 
     def audit(self, dataset: Dataset, spec: SplitSpec | None = None) -> dict[str, Any]:
-        """What `toile.data.audit.audit` finds in a data set's parts: those that it brings, or those that a split makes."""
+        """What `toile.data.audits.audit.audit` finds in a data set's parts, which it brings or a split makes."""
         return datasets.audited(self.data_folder, dataset, spec)
 
     def dataset(self, content: str) -> Dataset:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toile.data import formats, sources
-from toile.data.limits import anchored
+from toile.data.reading.limits import anchored
 from toile.errors import Misuse, nearest
 from toile.models import architectures, backbones
 from toile.search import samplers

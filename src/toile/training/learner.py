@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from toile.data.splits import Parts, split
+from toile.data.parts.splits import Parts, split
 from toile.errors import ToileError
 from toile.models import architectures, stored
 from toile.models.protocols import KerasModel, Remembering, Weighted

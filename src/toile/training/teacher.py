@@ -12,7 +12,7 @@ from toile.committee.assemble import Settled, settle
 from toile.committee.rules import combine
 from toile.committee.unseen import places, unseen
 from toile.data.dataset import Dataset
-from toile.data.splits import Parts, split
+from toile.data.parts.splits import Parts, split
 from toile.errors import ToileError
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.scores import logarithms, softmax

@@ -13,7 +13,7 @@ from toile.evaluation import comparison
 from toile.reports.page.html import render
 from toile.reports.results.compared import evaluated_committees
 from toile.reports.results.summary import plain
-from toile.serving.problem import Problem
+from toile.serving.http.problem import Problem
 from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.version import __version__

@@ -15,12 +15,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from toile.errors import Misuse, ToileError
-from toile.serving import problem
-from toile.serving.gate import Gate
-from toile.serving.hosts import Hosts
-from toile.serving.limits import Limits
+from toile.serving.http import problem
+from toile.serving.http.gate import Gate
+from toile.serving.http.hosts import Hosts
+from toile.serving.http.limits import Limits
+from toile.serving.http.problem import Problem
 from toile.serving.packaged import TYPES, pages
-from toile.serving.problem import Problem
 from toile.viewer.answers import Answers, document, number
 from toile.viewer.events import Events
 from toile.viewer.subjects import png

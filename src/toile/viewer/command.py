@@ -46,9 +46,9 @@ def open_(
     epochs_scale
         The share of the epochs that studies were run with.
     """
-    from toile.serving import server
-    from toile.serving.hosts import Hosts
-    from toile.serving.limits import Limits
+    from toile.serving.http import server
+    from toile.serving.http.hosts import Hosts
+    from toile.serving.http.limits import Limits
     from toile.viewer.looking import Looking
     from toile.viewer.shown import Asked
 

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from toile.reports.results.summary import plain
-from toile.serving.problem import Problem
+from toile.serving.http.problem import Problem
 from toile.viewer.working import Working
 
 SECOND = 1.0  # between two looks, however many pages look

@@ -13,7 +13,7 @@ import numpy as np
 
 from toile.arrays import Probabilities
 from toile.data.dataset import Dataset, Images
-from toile.data.splits import split
+from toile.data.parts.splits import split
 from toile.errors import Misuse, ToileError
 from toile.evaluation.predictions import Predictions
 from toile.store.run import Run

@@ -18,7 +18,7 @@ and, if there are such files without labels,
 
     unlabelled(path: Path, count: int) -> tuple[ids, pixels]
         Of images of so many pixels, channels counted: two arrays of the same length, `(n,)` or None where it has no ids, and
-        the images as `toile.data.checks.as_images` takes them. Labels, if it has some, are ignored.
+        the images as `toile.data.reading.checks.as_images` takes them. Labels, if it has some, are ignored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pathlib import Path
 from types import ModuleType
 
 from toile.data import registry
-from toile.data.picture_files import Reading
+from toile.data.reading.picture_files import Reading
 from toile.errors import Misuse, nearest
 
 # From the most to the least particular: a folder of IDX files is also a folder. What is not named here is asked last.

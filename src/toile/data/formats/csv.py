@@ -12,11 +12,11 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from toile.data import tables
-from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
-from toile.data.limits import Budget, plain
+from toile.data.reading import tables
+from toile.data.reading.checks import as_dataset
+from toile.data.reading.limits import Budget, plain
 from toile.text import cut, listed
 
 _CHUNK = 4096  # lines read at a time: as floats, all 60,000 would take half a gigabyte

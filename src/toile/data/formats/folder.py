@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Unpack
 
-from toile.data import layout
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
-from toile.data.picture_files import Listed, Reading, read_files
+from toile.data.reading import layout
+from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.pictures.files import shown
 
 

@@ -12,11 +12,11 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
-from toile.data.limits import Budget, plain
-from toile.data.numpy_files import Stream, filled
+from toile.data.reading.checks import as_dataset
+from toile.data.reading.limits import Budget, plain
+from toile.data.reading.numpy_files import Stream, filled
 
 _UBYTE = 0x08
 _IMAGES_NAME = re.compile(r"(.*)images([.-])idx3-ubyte(\.gz)?", re.DOTALL)

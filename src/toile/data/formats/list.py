@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-from toile.data import tables
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
-from toile.data.layout import PARTS
-from toile.data.limits import Budget, plain
-from toile.data.picture_files import Listed, Reading, read_files
+from toile.data.reading import tables
+from toile.data.reading.layout import PARTS
+from toile.data.reading.limits import Budget, plain
+from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.errors import ToileError
 from toile.pictures.files import ENDINGS, folders, shown, walk
 from toile.pictures.read import Blob

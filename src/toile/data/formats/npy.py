@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from toile.data import numpy_files
-from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
-from toile.data.limits import Budget, plain
-from toile.data.pickled import read_object
+from toile.data.reading import numpy_files
+from toile.data.reading.checks import as_dataset
+from toile.data.reading.limits import Budget, plain
+from toile.data.reading.pickled import read_object
 from toile.text import listed
 
 _FIRST = 1  # the second document's targets are 1..classes

@@ -11,11 +11,11 @@ from typing import cast
 
 import numpy as np
 
-from toile.data import numpy_files
-from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
-from toile.data.limits import Budget, plain
+from toile.data.reading import numpy_files
+from toile.data.reading.checks import as_dataset
+from toile.data.reading.limits import Budget, plain
 from toile.text import listed
 
 # What arrays are called, word by word and in any case: `x_train`, `TrainImages`, `test_data`.

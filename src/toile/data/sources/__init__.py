@@ -18,7 +18,7 @@ from types import ModuleType
 
 from toile.data import registry
 from toile.data.dataset import Dataset
-from toile.data.fetch import Progress
+from toile.data.reading.fetch import Progress
 from toile.errors import Misuse, nearest
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from toile.arrays import ImageArray, SmallDigits
-from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
-from toile.data.fetch import Progress
+from toile.data.reading.checks import as_dataset
+from toile.data.reading.fetch import Progress
 
 _TRAIN = 1437  # of 1,797: 80 %, in the order in which scikit-learn gives them
 

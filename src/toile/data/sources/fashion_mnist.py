@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from toile.data.checks import as_dataset
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, DatasetUnavailable
-from toile.data.fetch import DownloadError, Progress, download, reachable
 from toile.data.formats.idx import parse
-from toile.data.limits import plain
+from toile.data.reading.checks import as_dataset
+from toile.data.reading.fetch import DownloadError, Progress, download, reachable
+from toile.data.reading.limits import plain
 from toile.text import printable
 
 CLASS_NAMES = (

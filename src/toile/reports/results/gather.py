@@ -14,9 +14,10 @@ from toile.evaluation.metrics import METRICS, evaluate, with_balanced_accuracy
 from toile.evaluation.predictions import Predictions
 from toile.reports.results.search import search_result
 from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
-from toile.runner import baselines, committees, label_errors
-from toile.runner.committees import Group, Member
-from toile.runner.plan import Plan, PlannedTrial
+from toile.runner import baselines, label_errors
+from toile.runner.plans import committees
+from toile.runner.plans.committees import Group, Member
+from toile.runner.plans.plan import Plan, PlannedTrial
 from toile.study.spec import Published
 
 
@@ -31,7 +32,7 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
         joined: whether to read probabilities, for committees and calibrations; without, it is quick.
 
     Raises:
-        Misuse: a committee cannot be, see `toile.runner.committees.check_group`.
+        Misuse: a committee cannot be, see `toile.runner.plans.committees.check_group`.
     """
     search = search_result(plan) if joined else None
     # Of a search the test images are looked at for what was picked, and for nothing else.

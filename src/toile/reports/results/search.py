@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from toile.reports.results.study import milliseconds
-from toile.runner.plan import Plan
+from toile.runner.plans.plan import Plan
 from toile.search.importance import importance
 from toile.search.outcome import Entry, outcome
 from toile.search.pruning import FAILED

@@ -12,7 +12,7 @@ import numpy as np
 
 from toile.arrays import ImageArray, Probabilities
 from toile.committee.rules import RULES, Fitted
-from toile.data.balance import uneven
+from toile.data.audits.balance import uneven
 from toile.data.dataset import Dataset, Images
 from toile.errors import ToileError
 from toile.evaluation.calibrators import Calibration
@@ -170,9 +170,9 @@ class StudyResults:
     """All of a study.
 
     `reference` is its short name (`committee`), `called` what commands call it, perhaps a path, `dataset` has the class
-    map applied, `audit` is what `toile.data.audit.audit` found (a dictionary), `reduced` how it was made smaller, in words,
-    `test` are the images that `probabilities` of the runs speak of; None in cross-validation of a data set without test images;
-    `baselines` what `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials`
+    map applied, `audit` is what `toile.data.audits.audit.audit` found (a dictionary), `reduced` how it was made smaller,
+    in words, `test` are the images that `probabilities` of the runs speak of; None in cross-validation of a data set without test
+    images; `baselines` what `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials`
     has what was picked, and nothing else. `previews` are some training images as augmentations change them: names of the lines,
     the images, and each of them several times. `suspects` are labels that are probably wrong, where images were held out.
     """

@@ -1,0 +1,1 @@
+"""A look at the data, and what is suspicious about it."""

@@ -1,0 +1,1 @@
+"""How a data set falls into parts: train, validation and test, or folds."""

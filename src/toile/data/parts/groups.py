@@ -1,0 +1,101 @@
+"""Images that belong together, such as those of one person: a split puts all of a group into one part."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import numpy as np
+
+from toile.arrays import PositionLabels, Positions
+from toile.data.audits.near import TooAlike, look_alikes
+from toile.data.dataset import Dataset
+from toile.data.errors import DataError
+from toile.errors import nearest
+from toile.text import cut, listed
+
+NEAR = "near-duplicates"
+_KNOWN = "sha256:"  # groups that are known already, by the digest of their numbers
+
+
+def digest(groups: Positions) -> str:
+    """What a split calls groups, wherever they came from: names of files are no part of a data set's content, and groups decide
+    what is trained on."""
+    return _KNOWN + hashlib.sha256(np.ascontiguousarray(groups, "<i8").data).hexdigest()
+
+
+def found(dataset: Dataset, said: str) -> Positions:
+    """The group of each training image, `(images,)`, numbered as they come.
+
+    Args:
+        said: `near-duplicates`, a column of the list that the data set was read from, a regular expression on the names of its
+            files (what its first brackets match, or all of it), or what `digest` gave.
+
+    Raises:
+        DataError: there is no such column, and it is no expression that every name matches.
+    """
+    if said.startswith(_KNOWN):
+        groups = dataset.groupings.get(said)
+        if groups is None or digest(groups) != said:
+            raise DataError(f"data set {dataset.name!r}: the groups of its split are not kept beside it; run the study again")
+        return groups
+    if said == NEAR:
+        try:
+            return _numbered(look_alikes(dataset.train.images).tolist())
+        except TooAlike:
+            raise DataError(f"data set {dataset.name!r}: its images are too alike to tell near-duplicates apart") from None
+    columns = dataset.train.columns or {}
+    if said.lower() in columns:
+        return _numbered(columns[said.lower()].tolist())
+    return _numbered(_matched(dataset, said, list(columns)))
+
+
+def _matched(dataset: Dataset, said: str, columns: list[str]) -> list[str]:
+    there = f"; its columns are {listed(columns)}" if columns else ""
+    if dataset.train.names is None:
+        hint = nearest(said, [NEAR, *columns])
+        raise DataError(f"data set {dataset.name!r} has no names of files to find groups in{there}; expected {NEAR!r}{hint}")
+    try:
+        expression = re.compile(said)
+    except re.error as error:
+        raise DataError(f"split.groups: {said!r} is no column and no regular expression ({error}){there}") from None
+    groups = []
+    for name in dataset.train.names.tolist():
+        match = expression.search(name)
+        if match is None:
+            hint = nearest(said, [NEAR, *columns])
+            raise DataError(
+                f"split.groups: {said!r} is no column{there}, and the file name {cut(name, 80)!r} does not match it{hint}"
+            )
+        groups.append(match.group(1 if expression.groups else 0) or "")
+    return groups
+
+
+def _numbered(keys: list) -> Positions:
+    first: dict = {}
+    return np.array([first.setdefault(key, len(first)) for key in keys], np.int64)
+
+
+def shared_out(labels: PositionLabels, groups: Positions, shares: list[float], seed: int, stratify: bool) -> list[Positions]:
+    """Positions for each share, whole groups, in random order: the largest groups first, each to where the counts (of each
+    class, if stratified) then differ least from the share, by the chi-square statistic.
+
+    Raises:
+        ValueError: there are fewer groups than shares.
+    """
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    _, label = np.unique(labels, return_inverse=True) if stratify else (None, np.zeros(len(labels), np.int64))
+    if len(sizes) < len(shares):
+        raise ValueError(f"{len(sizes)} groups for {len(shares)} parts")
+    counts = np.zeros((len(sizes), int(label.max()) + 1))
+    np.add.at(counts, (group, label), 1)
+    wanted = np.array(shares)[:, None] * counts.sum(axis=0)
+    random = np.random.RandomState(seed)
+    order = random.permutation(len(sizes))
+    held, where = np.zeros_like(wanted), np.empty(len(sizes), np.int64)
+    for one in order[np.argsort(-sizes[order], kind="stable")]:
+        # (held + counts - wanted)^2 - (held - wanted)^2, over wanted
+        costs = (counts[one] * (counts[one] + 2 * (held - wanted)) / wanted).sum(axis=1)
+        where[one] = int(np.argmin(costs))
+        held[where[one]] += counts[one]
+    return [random.permutation(np.flatnonzero(where[group] == share)) for share in range(len(shares))]

@@ -1,0 +1,1 @@
+"""From files to arrays, checked and within bounds; what single formats ask of each other's readers."""

@@ -1,0 +1,169 @@
+"""Where in a folder of pictures the parts and the classes are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from toile.data.errors import DataError
+from toile.data.images import LeftOut
+from toile.data.reading.limits import plain
+from toile.errors import nearest
+from toile.pictures.files import ENDINGS, entries, folders, is_folder, shown, walk
+
+# As people call the folders of the parts, in any case.
+PARTS = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Folders of the parts: in each there is a folder a class.
+
+    Args:
+        root: from where names of files are told.
+        parts: `train`, and `validation` and `test` where there are such.
+    """
+
+    root: Path
+    parts: dict[str, Path]
+
+
+def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> Layout:
+    """The parts in a folder.
+
+    Either the folder has one folder a class, or it has `train` and perhaps `val` and `test`, in any spelling of `PARTS` and any
+    case, and these have the classes. A folder that has nothing but one folder of folders is looked through.
+
+    Args:
+        wanted: part -> folder in `path`, if a study says so.
+        nested: whether a class may have folders.
+
+    Raises:
+        DataError: it has no folders, or not those that are wanted.
+    """
+    if wanted is not None:
+        if "train" not in wanted:
+            raise DataError(f"{path}: parts = {{ … }} names {', '.join(wanted)}; expected `train` among them")
+        return Layout(path, {part: _inner(_named(path, part, wanted[part])) for part in PARTS if part in wanted})
+    inner = _inner(path)
+    inside = _folders(inner)
+    parts = {part: [one for one in inside if one.name.lower() in names] for part, names in PARTS.items()}
+    others = [one for one in inside if not any(one in found for found in parts.values())]
+    deep = [one for one in inside if folders(one)]
+    if not deep or (nested and others):
+        return Layout(path, {"train": inner})
+    if others or not parts["train"]:
+        if len(deep) < len(inside) and not any(one in deep for one in parts["train"]):
+            return Layout(path, {"train": inner})
+        raise DataError(
+            f"{inner}: {_named_few(deep)} have folders of their own. If these are parts, say which is which: "
+            f"`parts = {{ train = {json.dumps(deep[0].name)}, test = … }}` in the study's data set; if each is a class, "
+            "`nested = true`"
+        )
+    for found in parts.values():
+        if len(found) > 1:
+            raise DataError(f"{inner}: {_named_few(found)} are one part; expected one of them, or `parts = {{ train = … }}`")
+        if found and found[0] not in deep:
+            line = f"`parts = {{ train = {json.dumps(parts['train'][0].name)} }}` in the study's data set"
+            raise DataError(
+                f"{found[0]}: no sub-folders; expected one a class, with pictures in it. If they have no labels, leave it "
+                f"out: {line}"
+            )
+    return Layout(path, {part: _inner(found[0]) for part, found in parts.items() if found})
+
+
+def _named_few(paths: list[Path]) -> str:
+    return ", ".join(f"{path.name}/" for path in paths[:5]) + (" …" if len(paths) > 5 else "")
+
+
+def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays: list[LeftOut]) -> list[tuple[str, Path]]:
+    """The picture files of a part, class by class in the given order, and by name: (class, file).
+
+    Args:
+        classes: in the order of their labels.
+        nested: whether a class may have folders in its folder.
+        strays: what is no picture, and folders without any, are added here.
+
+    Raises:
+        DataError: a class that is not among `classes`.
+    """
+    found = {one.name: one for one in _folders(folder)}
+    if unknown := sorted(set(found) - set(classes)):
+        raise DataError(f"{folder}: class {unknown[0]!r} is not among the training classes {', '.join(classes)}")
+    made = []
+    for name in [name for name in classes if name in found]:
+        before = len(made) + len(strays)
+        for entry in walk(found[name]) if nested else entries(found[name]):
+            path = Path(entry.path)
+            if not nested and is_folder(entry):
+                strays.append(
+                    LeftOut(shown(path, root), "a folder in the folder of a class; `nested = true` reads what is in it")
+                )
+            elif path.suffix.lower() not in ENDINGS:
+                why = f"not a picture by its name; expected only {', '.join(ENDINGS)} in the folder of a class"
+                strays.append(LeftOut(shown(path, root), why))
+            elif why := _odd(path):
+                strays.append(LeftOut(shown(path, root), why))
+            else:
+                made.append((name, path))
+        if len(made) + len(strays) == before:
+            strays.append(LeftOut(f"{shown(found[name], root)}/", "no picture in this folder; expected the images of a class"))
+    return made
+
+
+def _odd(path: Path) -> str:
+    """Why a file is none that can be read; nothing where it is a plain file."""
+    try:
+        plain(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return ""
+
+
+def classes(folder: Path, class_names: tuple[str, ...] | None) -> list[str]:
+    """Names of the class folders, in the order of their labels: sorted, by number where all are numbers; or as in
+    `class_names`, where these hold every folder's name."""
+    found = [one.name for one in _folders(folder)]
+    if not found:
+        way = "; or give a list of them, a CSV file of filename,label" if _pictures(folder) else ""
+        raise DataError(f"{folder}: no sub-folders; expected one a class, with pictures in it{way}")
+    if class_names is not None and set(found) <= set(class_names):
+        return list(class_names)
+    if class_names is not None and len(class_names) != len(found):
+        raise DataError(f"{folder}: {len(found)} class folders, {len(class_names)} class names; expected one each")
+    return sorted(found, key=int) if all(name.isdecimal() for name in found) else found
+
+
+def _inner(path: Path) -> Path:
+    """The folder itself, or the one that archives wrap: the only one in it, if there are no pictures, but folders in that."""
+    if len(inside := _folders(path)) == 1 and not _pictures(path) and folders(inside[0]) and not _pictures(inside[0]):
+        return _inner(inside[0])
+    return path
+
+
+def _pictures(path: Path) -> bool:
+    """Whether there are pictures right in a folder."""
+    return any(Path(entry.name).suffix.lower() in ENDINGS for entry in entries(path) if not is_folder(entry))
+
+
+def _named(path: Path, part: str, name: str) -> Path:
+    folder = path / name
+    if not folder.is_dir():
+        there = [one.name for one in folders(_checked(path))]
+        raise DataError(f"{path}: no folder {name!r} for the {part} part{nearest(name, there)}; there are: {', '.join(there)}")
+    return folder
+
+
+def _checked(path: Path) -> Path:
+    if not path.is_dir():
+        raise DataError(f"{path}: not a folder; expected one sub-folder a class")
+    return path
+
+
+def _folders(path: Path) -> list[Path]:
+    return folders(_checked(path))

@@ -1,0 +1,1 @@
+"""What a study would train, with whom it belongs together, and whether it can be."""
