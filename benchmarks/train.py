@@ -26,7 +26,7 @@ from toile import studies
 from toile.data import sources
 from toile.models import architectures
 from toile.runner.executors.local import cores
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.studies import LoadedStudy
 from toile.study.reduction import Reduction
 from toile.study.spec import SplitSpec, TrialSpec

@@ -9,7 +9,7 @@ import numpy as np
 from toile import api
 from toile.data.parts.splits import split
 from toile.evaluation.metrics import evaluate
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store import atomic
 from toile.store.run import MANIFEST
 

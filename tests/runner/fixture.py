@@ -17,7 +17,7 @@ from tests.store.fixture import fill
 from tests.training.fixture import dataset
 from toile.runner.events import Event
 from toile.runner.plans import plan as plans
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store import atomic
 from toile.store.run import Run
 from toile.store.store import Store

@@ -12,7 +12,7 @@ from tests.runner.fixture import line, make_plan
 from toile.runner import cell
 from toile.runner.cell import Cell
 from toile.runner.events import Event
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store.store import Store
 
 EPOCH = {"epochs": 4, "loss": 0.5, "accuracy": 0.75, "images_per_second": 100.0}

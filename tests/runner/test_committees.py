@@ -18,7 +18,7 @@ from toile.evaluation.metrics import loss
 from toile.reports.results.gather import gather, named
 from toile.runner.plans import committees
 from toile.runner.plans import plan as plans
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store.store import Store
 from toile.study.committee import CommitteeSpec
 from toile.study.spec import StudySpec

@@ -12,7 +12,7 @@ from tests.runner.fixture import keep_run, line, make_plan
 from tests.training.fixture import STATEFUL, make_store, train_elsewhere
 from toile.evaluation.contradictions import contradictions
 from toile.runner.evaluate import evaluate, lacking
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store import atomic
 from toile.store import check as checks
 from toile.store.run import LATER, MANIFEST, Run, write_manifest

@@ -19,7 +19,7 @@ from toile.runner.executors import local
 from toile.runner.executors.cluster import Cluster
 from toile.runner.executors.executor import Executor, execute
 from toile.runner.jobs import jobs
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.runner.run import TrialsFailed, executor_named, run
 from toile.store.store import Store
 from toile.workers.starter import Fresh

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.training.fixture import make_trial
 from toile.runner.jobs import jobs, seconds_left
-from toile.runner.plans.plan import PlannedTrial
+from toile.runner.plans.planned import PlannedTrial
 
 EPOCH_FREE = ("constant", "hold-then-decay", "exponential", "cosine-restarts")
 SCHEDULES = (*EPOCH_FREE, "cosine", "one-cycle")

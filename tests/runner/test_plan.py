@@ -12,7 +12,7 @@ from toile.data.errors import DataError
 from toile.errors import Misuse
 from toile.models.applications import BACKBONES
 from toile.runner import show
-from toile.runner.plans import plan as plans
+from toile.runner.plans import planned
 from toile.store.store import Store
 from toile.study.spec import SplitSpec
 
@@ -239,7 +239,7 @@ def test_more_of_a_backbone_that_learns_takes_longer_and_what_is_frozen_is_passe
     same, other = ([plan.seconds(one) for one in plan.trials][at:][:4] for at in (0, 4))
     assert same == sorted(set(same)) and other == sorted(set(other))
     # Of all 260 images once, or of the 160 that train ten times.
-    once = BACKBONES["vgg16"].work(1.0, 64) * 2 / plans._OPERATIONS_PER_SECOND
+    once = BACKBONES["vgg16"].work(1.0, 64) * 2 / planned._OPERATIONS_PER_SECOND
     assert other[0] - same[0] == pytest.approx((10 * 160 - 260) * once)
     assert other[3] == pytest.approx(same[3]), "nothing of it is frozen"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.runner.fixture import line, make_plan
 from toile.runner.events import Event
 from toile.runner.jobs import jobs
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.runner.progress import Show, TimeLeft, duration
 from toile.store.store import Store
 

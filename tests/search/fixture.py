@@ -23,7 +23,7 @@ from toile.runner.executors.executor import Executor
 from toile.runner.executors.needs import CHECKPOINT
 from toile.runner.jobs import Job
 from toile.runner.plans import plan as plans
-from toile.runner.plans.plan import PlannedTrial
+from toile.runner.plans.planned import PlannedTrial
 from toile.search.searched import Searched, searched
 from toile.search.walk import Walk
 from toile.store import atomic

@@ -16,7 +16,7 @@ from toile import studies
 from toile.reports.page.html import render
 from toile.reports.results.gather import gather
 from toile.runner.plans import plan as plans
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.store import Store
 from toile.study.reduction import Reduction
 from toile.study.spec import DatasetSpec, StudySpec, TrialSpec

@@ -18,7 +18,7 @@ from toile.data.reading.load import load as load_dataset
 from toile.data.sources import fashion_mnist
 from toile.models import architectures
 from toile.runner.plans import plan as plans
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store.store import Store
 from toile.study.expand import Variant, variants
 from toile.study.spec import DatasetSpec, Published, StudySpec

@@ -16,7 +16,7 @@ from tests.runner.fixture import keep_run, line, make_plan
 from tests.store import fixture
 from toile import api, cli
 from toile.errors import Misuse, ToileError
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store.store import Store
 from toile.trackers import mlflow
 from toile.trackers.send import TRACKERS, Sent, send

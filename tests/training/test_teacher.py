@@ -15,7 +15,7 @@ from toile.data.parts.splits import split
 from toile.errors import Misuse
 from toile.evaluation.scores import logarithms, softmax
 from toile.runner.plans import committees
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store.store import Store
 from toile.training import teacher
 from toile.training.engines import Taught

@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 from filelock import FileLock
 
-from toile.runner.plans.plan import PlannedTrial
+from toile.runner.plans.planned import PlannedTrial
 from toile.store import sealed
 from toile.store.store import Store
 

@@ -14,7 +14,7 @@ from toile.errors import Misuse, ToileError
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import positive
 from toile.runner.plans.groups import trial_named
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.store import Store
 
 Key = tuple[int, int | None] | None

@@ -21,7 +21,7 @@ from toile.store.store import Store
 from toile.study.dataset import DatasetSpec
 
 if TYPE_CHECKING:
-    from toile.runner.plans.plan import Plan
+    from toile.runner.plans.planned import Plan
 
 
 @dataclass(frozen=True)

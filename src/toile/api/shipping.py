@@ -23,7 +23,7 @@ from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.results.study import CommitteeResult
-    from toile.runner.plans.plan import Plan, PlannedTrial
+    from toile.runner.plans.planned import Plan, PlannedTrial
     from toile.serving.answer import Answer
     from toile.serving.chosen import Chosen
     from toile.serving.export import Exported

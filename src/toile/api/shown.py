@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from toile.reports.results.study import CommitteeResult, StudyResults
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store.run import Run
 
 

@@ -27,7 +27,7 @@ from toile.study.reduction import Reduction
 if TYPE_CHECKING:
     from toile.reports.ledger.ledger import Row
     from toile.reports.results.study import StudyResults
-    from toile.runner.plans.plan import Plan
+    from toile.runner.plans.planned import Plan
 
 
 def plan(

@@ -15,7 +15,7 @@ from toile.text import in_json, printable
 from toile.version import DISTRIBUTION, __version__
 
 if TYPE_CHECKING:
-    from toile.runner.plans.plan import Plan
+    from toile.runner.plans.planned import Plan
 
 Only = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="one JSON document on standard output")]

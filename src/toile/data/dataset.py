@@ -18,6 +18,7 @@ from toile.data.errors import DamagedSnapshot, DataError
 from toile.data.images import Images, LeftOut, as_names
 from toile.data.snapshot import RECORD, hash_of, read_array, read_record, sync_folder, write_array, write_record
 from toile.pictures.form import Form
+from toile.pictures.learned import form_of
 
 PARTS = ("train", "validation", "test")
 _WEIGHTS = "train-weights.npy"
@@ -159,7 +160,7 @@ class Dataset:
             self,
             name=str(about["name"]),
             class_names=tuple(map(str, about["class_names"])),
-            form=Form.of(self.train.images) if form is None else Form.parse(form),
+            form=form_of(self.train.images) if form is None else Form.parse(form),
             first=int(about.get("first", 0)),
             left_out=tuple(LeftOut(str(name), str(why)) for name, why in about.get("left_out", ())),
             notes=tuple(map(str, about.get("notes", ()))),

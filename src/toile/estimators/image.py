@@ -25,7 +25,7 @@ from toile.errors import Misuse
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.runner.executors.resident import Resident
 from toile.runner.plans import plan as plans
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.runner.progress import Show
 from toile.runner.run import run
 from toile.store.store import Store

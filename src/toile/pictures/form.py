@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Self, get_args
 
-from toile.arrays import ImageArray
 from toile.study.pictures import Fit, Ground
 
 Size = tuple[int, int]
@@ -81,18 +80,6 @@ class Form:
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the input."""
         return (*self.size, self.channels)
-
-    @classmethod
-    def of(cls, images: ImageArray) -> Self:
-        """The form of a data set that came as arrays, by its training images: pictures have the size of these, or are strange.
-
-        Args:
-            images: uint8 `(n, height, width, 1 or 3)`.
-        """
-        from toile.pictures.learned import learned
-
-        height, width, channels = map(int, images.shape[1:])
-        return cls((height, width), channels, own=((height, width),), guess=learned(images))
 
     @classmethod
     def unsaid(cls, shape: tuple[int, int, int]) -> Self:

@@ -10,12 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toile.arrays import Colour, Grey, ImageArray, PerImage
-from toile.pictures.form import Guess
+from toile.pictures.form import Form, Guess
 
 CLOSE = 13  # of 255: what is no farther from the border's median belongs to the background (5 %)
 AGREE = 0.95  # share of the training images that have the same border; of these, the share whose objects are of one size
 _SAMPLE = 2000  # images that are looked at, of all in equal steps
 _SMALLEST = 8  # pixels of a side; smaller images are nearly all border
+
+
+def form_of(images: ImageArray) -> Form:
+    """The form of a data set that came as arrays, by its training images: pictures have the size of these, or are strange.
+
+    Args:
+        images: uint8 `(n, height, width, 1 or 3)`.
+    """
+    height, width, channels = map(int, images.shape[1:])
+    return Form((height, width), channels, own=((height, width),), guess=learned(images))
 
 
 def learned(images: ImageArray) -> Guess | None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from toile.arrays import ImageArray
 from toile.data.parts.splits import Parts
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store import checked
 from toile.store.checked import Damaged
 

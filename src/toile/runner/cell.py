@@ -12,7 +12,7 @@ from typing import Self
 
 from toile.runner.events import Event
 from toile.runner.jobs import Job, jobs
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.runner.progress import TimeLeft, duration, status
 from toile.text import printable
 

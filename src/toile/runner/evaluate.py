@@ -10,7 +10,7 @@ import numpy as np
 
 from toile.data.parts.splits import split
 from toile.evaluation import metrics
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.run import Run
 from toile.workers.evaluate import evaluate as judge
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toile.runner.events import Event, Kind
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 
 
 @dataclass(frozen=True)

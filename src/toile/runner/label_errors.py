@@ -17,7 +17,7 @@ from toile.evaluation.label_errors import label_errors
 from toile.evaluation.predictions import Predictions
 from toile.runner.plans import committees
 from toile.runner.plans.groups import Member, trial_named
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def named(dataset: Dataset, places: Positions, said: Predictions) -> list[LabelE
     """The suspected ones, the surest first.
 
     Args:
-        places: where the images of `said` are in the data set, as `toile.data.parts.splits.Parts.held_out` has it, in their order.
+        places: where the images of `said` are in the data set, as `toile.data.parts.splits.Parts.held_out` has it, in their
+            order.
     """
     result, names, own = label_errors(said), dataset.class_names, dataset.validation
     made = []

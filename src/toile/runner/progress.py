@@ -18,7 +18,7 @@ from rich.progress import (
 
 from toile.runner.events import Event
 from toile.runner.jobs import Job, jobs
-from toile.runner.plans.plan import Plan, PlannedTrial, kind
+from toile.runner.plans.planned import Plan, PlannedTrial, kind
 from toile.terminal import Terminal
 from toile.text import printable
 

@@ -14,7 +14,7 @@ from toile.runner.executors.executor import Executor, execute
 from toile.runner.executors.local import Local
 from toile.runner.jobs import jobs
 from toile.runner.limit import TimeLimit
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.workers.device import Device
 
 EXECUTORS = ("local", "dask")

@@ -10,7 +10,7 @@ from rich.table import Table
 from toile.data.dataset import PARTS
 from toile.runner.executors.local import Local
 from toile.runner.jobs import jobs, seconds_left
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.runner.progress import duration
 from toile.runner.run import backend_of
 from toile.terminal import Terminal

@@ -6,7 +6,7 @@ from collections import defaultdict
 from statistics import median
 
 from toile.runner.jobs import Job
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.run import Run
 
 

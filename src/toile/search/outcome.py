@@ -14,7 +14,7 @@ from toile.evaluation.multiplicity import holm
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.significance import LEVEL, mcnemar
 from toile.runner.plans import committees
-from toile.runner.plans.plan import PlannedTrial
+from toile.runner.plans.planned import PlannedTrial
 from toile.search.pruning import FAILED
 from toile.search.searched import Searched
 from toile.search.walk import Proposal, Walk

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from toile.errors import Misuse
 from toile.models.backbones import WeightsMissing
 from toile.runner.plans import plan as plans
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.search.space import Space
 from toile.study.mistakes import explain, spell
 from toile.study.spec import RecipeSpec, TrialSpec

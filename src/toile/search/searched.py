@@ -9,7 +9,7 @@ from typing import Any
 
 from toile.errors import ToileError
 from toile.runner.plans import committees
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.runner.progress import duration
 from toile.search import possible
 from toile.search.estimate import Estimate

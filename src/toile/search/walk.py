@@ -16,7 +16,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.search import diverged, possible
 from toile.search.pruning import FAILED, NEW, Step, Values, decide, rungs
 from toile.search.samplers import Asked, Known, ask

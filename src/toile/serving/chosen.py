@@ -12,6 +12,7 @@ from toile.committee.rules import Fitted
 from toile.data.dataset import Dataset
 from toile.evaluation.calibrators import Calibration
 from toile.pictures.form import Form
+from toile.pictures.learned import form_of
 from toile.store.run import Run
 
 
@@ -63,7 +64,7 @@ class Chosen:
     @property
     def form(self) -> Form:
         """How a picture becomes an input of the members."""
-        return self.dataset.form or Form.of(self.dataset.train.images)
+        return self.dataset.form or form_of(self.dataset.train.images)
 
     def ask(self, images: ImageArray) -> tuple[Probabilities, ByImage]:
         """Probabilities `(n, classes)` and each member's `(n, members, classes)`, of uint8 `(n, height, width, channels)`."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from toile.errors import Misuse, ToileError, nearest
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.trackers import mlflow, tensorboard
 from toile.trackers.told import Told, told
 from toile.version import installing

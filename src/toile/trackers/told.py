@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.store.run import Run
 from toile.study.strict import is_table
 

@@ -21,7 +21,7 @@ from toile.reports.results.study import StudyResults
 from toile.reports.results.summary import plain
 from toile.reports.text import shares
 from toile.runner.plans import plan as plans
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.search import searched
 from toile.search.searched import Searched
 from toile.store.store import Store

@@ -13,7 +13,7 @@ from toile.arrays import ImageArray
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.reading.labels import numbered
-from toile.pictures.form import Form
+from toile.pictures.learned import form_of
 from toile.study.dataset import MAX_PIXELS
 
 _CHUNK = 4096  # images converted at a time, so that no second full-size float array comes to be
@@ -205,7 +205,7 @@ def as_dataset(
                 f"{source}: {split} images are {_size(array)}, train images are {_size(images[0])}; expected one size"
             )
         parts[split] = Images(array, labels)
-    form = None if fractions is None else replace(Form.of(parts["train"].images), fractions=fractions)
+    form = None if fractions is None else replace(form_of(parts["train"].images), fractions=fractions)
     return Dataset(
         _text(name), parts["train"], parts.get("test"), tuple(map(_text, found.class_names)), parts.get("validation"),
         form=form, first=found.first, notes=tuple(notes),

@@ -15,6 +15,7 @@ from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.reading.limits import anchored, plain_or_folder
 from toile.pictures.form import Form
+from toile.pictures.learned import form_of
 from toile.study.dataset import READING
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def map_classes(dataset: Dataset, class_map: tuple[int, ...]) -> Dataset:
 
 def _form(dataset: Dataset) -> Form:
     """How its pictures became images; with what the training images show about strange ones, if all of them had one size."""
-    seen = Form.of(dataset.train.images)
+    seen = form_of(dataset.train.images)
     if dataset.form is None:
         return seen
     return replace(dataset.form, guess=seen.guess) if dataset.form.own else dataset.form

@@ -11,7 +11,7 @@ import numpy as np
 
 from toile.errors import ToileError, said
 from toile.reports.ledger import gradients
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store import atomic, checked, shape
 from toile.store.checked import Damaged
 from toile.store.run import Run

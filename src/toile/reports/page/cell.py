@@ -19,7 +19,7 @@ from toile.reports.plots.svg import svg
 from toile.reports.results.study import CommitteeResult, StudyResults
 from toile.reports.table import TEXT, Column, Table
 from toile.reports.text import count, duration, figure, options, p_value
-from toile.runner.plans.plan import Plan
+from toile.runner.plans.planned import Plan
 from toile.runner.show import DONE, planned
 from toile.store.run import Run
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from toile.evaluation.significance import McNemar
-from toile.reports.results.claims import MOST, Claim, Claims, Ref
+from toile.reports.results.claim import Claim, Claims, Ref
+from toile.reports.results.claims import MOST
 from toile.reports.results.study import StudyResults
 from toile.reports.table import TEXT, WIDE, Column, Table
 from toile.reports.text import count, figure, joined, p_value

@@ -9,7 +9,8 @@ from toile.evaluation.significance import McNemar
 from toile.reports.page.comparisons import over
 from toile.reports.page.students import sentences
 from toile.reports.plots.accuracy import accuracies
-from toile.reports.results.claims import Claim, best_line, committee_lines
+from toile.reports.results.claim import Claim
+from toile.reports.results.claims import best_line, committee_lines
 from toile.reports.results.lines import study_lines
 from toile.reports.results.study import CommitteeResult, StudyResults
 from toile.reports.text import count, figure, joined, p_value, spread

@@ -17,7 +17,7 @@ from toile.reports.results.study import CalibratedResult, ChoiceResult, Committe
 from toile.runner import baselines, label_errors
 from toile.runner.plans import committees
 from toile.runner.plans.committees import Group, Member
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.study.spec import Published
 
 

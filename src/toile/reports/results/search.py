@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from toile.reports.results.study import milliseconds
-from toile.runner.plans.plan import Plan
+from toile.reports.results.cost import milliseconds
+from toile.runner.plans.planned import Plan
 from toile.search.importance import importance
 from toile.search.outcome import Entry, outcome
 from toile.search.pruning import FAILED

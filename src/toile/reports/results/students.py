@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from toile.reports.results.claims import Claim, committee_lines
+from toile.reports.results.claim import Claim
+from toile.reports.results.claims import committee_lines
+from toile.reports.results.cost import milliseconds
 from toile.reports.results.lines import Line, study_lines
-from toile.reports.results.study import CommitteeResult, StudyResults, milliseconds
+from toile.reports.results.study import CommitteeResult, StudyResults
 from toile.study.expand import variants
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +17,12 @@ from toile.data.dataset import Dataset, Images
 from toile.errors import ToileError
 from toile.evaluation.calibrators import Calibration
 from toile.evaluation.metrics import with_balanced_accuracy
+from toile.reports.results.claim import Claims
+from toile.reports.results.cost import milliseconds
+from toile.reports.results.search import SearchResult
+from toile.runner.label_errors import Suspects
 from toile.store.run import Run
 from toile.study.spec import StudySpec
-
-if TYPE_CHECKING:
-    from toile.reports.results.claims import Claims
-    from toile.reports.results.search import SearchResult
-    from toile.runner.label_errors import Suspects
 
 
 @dataclass(frozen=True)
@@ -113,12 +112,6 @@ class MemberResult:
         }
 
 
-def milliseconds(facts: dict[str, Any]) -> float:
-    """For an image, as a run was evaluated."""
-    seconds, images = facts.get("seconds", {}).get("evaluate"), facts.get("images", {}).get("test")
-    return 1000 * seconds / images if seconds and images else math.inf
-
-
 @dataclass(frozen=True)
 class ChoiceResult:
     """How the members of a committee were chosen among `candidates`.
@@ -171,10 +164,10 @@ class StudyResults:
 
     `reference` is its short name (`committee`), `called` what commands call it, perhaps a path, `dataset` has the class
     map applied, `audit` is what `toile.data.audits.audit.audit` found (a dictionary), `reduced` how it was made smaller,
-    in words, `test` are the images that `probabilities` of the runs speak of; None in cross-validation of a data set without test
-    images; `baselines` what `toile.runner.baselines` made of a trial's split, by its name, where it was made. Of a `search`, `trials`
-    has what was picked, and nothing else. `previews` are some training images as augmentations change them: names of the lines,
-    the images, and each of them several times. `suspects` are labels that are probably wrong, where images were held out.
+    in words, `test` are the images that `probabilities` of the runs speak of; None in cross-validation of a data set
+    without test images; `baselines` what `toile.runner.baselines` made of a trial's split, by its name, where it was
+    made. Of a `search`, `trials` has what was picked, and nothing else. `previews` are some training images as
+    augmentations change them: names of the lines, the images, and each of them several times.
     """
 
     study: StudySpec

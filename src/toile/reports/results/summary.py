@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from toile.evaluation.significance import McNemar
-from toile.reports.results.claims import Claim
+from toile.reports.results.claim import Claim
 from toile.reports.results.students import Student, students
 from toile.reports.results.study import CalibratedResult, StudyResults, TrialResult
 

@@ -14,7 +14,7 @@ from toile.errors import Misuse
 from toile.evaluation.predictions import Predictions
 from toile.runner.plans import library, teachers
 from toile.runner.plans.groups import Group, Member, of_members, only, whole
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.study.committee import CommitteeSpec, matching
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from toile.errors import Misuse, nearest
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.study.committee import CommitteeSpec, matching
 from toile.text import listed
-
-if TYPE_CHECKING:
-    from toile.runner.plans.plan import Plan, PlannedTrial
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from toile.data.errors import DataError
-from toile.runner.plans.plan import Plan, PlannedTrial
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.run import Run
 from toile.study.trial import Trial
 

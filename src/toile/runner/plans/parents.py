@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
 
 from toile.errors import Misuse
+from toile.runner.plans.planned import PlannedTrial
 from toile.study.expand import Variant
 from toile.study.trial import TrialArchitecture
 from toile.text import listed
-
-if TYPE_CHECKING:
-    from toile.runner.plans.plan import PlannedTrial
 
 # Options that change no weight's shape: a warm start may change them.
 _SHAPELESS = {

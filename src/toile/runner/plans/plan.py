@@ -1,211 +1,25 @@
-"""From a study to its trials: what would train, what is stored already, how long the rest is likely to take."""
+"""From a study to its plan: lines, seeds and folds become trials, in an order in which they can be trained."""
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from functools import cached_property, partial
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 from toile.data.dataset import Dataset
-from toile.data.errors import DataError
 from toile.data.parts import groups
-from toile.data.parts.absent import absent
-from toile.data.parts.splits import Parts, resolved, split
-from toile.errors import Misuse, ToileError, nearest
+from toile.data.parts.splits import resolved
 from toile.models import architectures
 from toile.runner.plans.checks import check
 from toile.runner.plans.intents import architecture_of, recipe_of
 from toile.runner.plans.parents import parent_of, parents_first
+from toile.runner.plans.planned import Plan, PlannedTrial, counts_of
 from toile.runner.plans.teachers import lines_before, teacher_of
-from toile.store import checked
-from toile.store.checked import Damaged
-from toile.store.run import Run
 from toile.store.store import Store
-from toile.study.committee import Calibration
 from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
-from toile.study.spec import DatasetSpec, Published, SplitSpec, StudySpec
+from toile.study.spec import DatasetSpec, StudySpec
 from toile.study.trial import Trial, TrialDataset
-from toile.text import listed
-
-# Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
-_OPERATIONS_PER_SECOND = 3e10
-_OPERATIONS_PER_MULTIPLICATION = 6
-_SECONDS_PER_STEP = 4e-4
-_SECONDS_TO_START = 8.0
-
-
-@dataclass(frozen=True)
-class PlannedTrial:
-    """A trial of a study, by the name that it has there.
-
-    `line` is the name in the study file; `name` adds seed and fold where there are several. `weights` is the file whose
-    content the trial's architecture begins with, if it names one. `calibration` is done after the training, to what it says.
-    `proposed` says that a search did.
-    """
-
-    name: str
-    line: str
-    trial: Trial
-    published: Published | None
-    weights: Path | None = None
-    calibration: Calibration = None
-    proposed: bool = False
-
-    @cached_property
-    def fingerprint(self) -> str:
-        return self.trial.fingerprint
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All trials of a study over a data set, and what the store has of them.
-
-    `requested` is how `dataset` was asked for: by the study itself, or as a stand-in. Two names may mean one trial; it is
-    trained once. `called` is what commands in messages call the study: a path, where `reference` is a short name.
-    """
-
-    study: StudySpec
-    reference: str
-    requested: DatasetSpec
-    reduction: Reduction
-    dataset: Dataset
-    trials: tuple[PlannedTrial, ...]
-    store: Store
-    called: str
-
-    @cached_property
-    def counts(self) -> dict[SplitSpec, dict[str, int]]:
-        """The images of each part of each split (of its first fold), after `reduction`.
-
-        Raises:
-            DataError: the data set cannot be split so.
-        """
-        splits = dict.fromkeys(one.trial.split for one in self.trials)
-        return {spec: _counts(self.dataset, spec) for spec in splits}
-
-    def checked(self) -> Plan:
-        """The plan itself, if every split can be cut. (Reports of what is stored already need not cut any.)
-
-        Raises:
-            DataError: the data set cannot be split so; or what would train lacks a class in one of its parts.
-        """
-        _ = self.counts
-        for spec in dict.fromkeys(one.trial.split for one in self.trials if not self.run_of(one)):
-            if lacking := absent(self.dataset, spec):
-                raise DataError(lacking)
-        return self
-
-    def parts(self, planned: PlannedTrial) -> Parts:
-        """The images of a trial's split, each split cut once."""
-        key = (planned.trial.split, planned.trial.fold)
-        if key not in self._cut:
-            self._cut[key] = split(self.dataset, *key)
-        return self._cut[key]
-
-    def judged(self, planned: PlannedTrial) -> dict[str, int]:
-        """How many images a trial's run has probabilities of, by split."""
-        parts = self.parts(planned)
-        return {split: len(part) for split in ("validation", "test") if (part := getattr(parts, split))}
-
-    @cached_property
-    def _cut(self) -> dict[tuple[SplitSpec, int | None], Parts]:
-        return {}
-
-    @property
-    def title(self) -> str:
-        """The study's title, with how it is reduced if it is."""
-        return f"{self.study.title}, {self.reduction}" if self.reduction else self.study.title
-
-    def run_of(self, planned: PlannedTrial) -> Run | None:
-        """The trial's run, if it is stored and not damaged; see `toile.store.store.Store.sound`."""
-        return self.store.sound(planned.fingerprint)
-
-    def stored_run(self, planned: PlannedTrial) -> Run:
-        """The trial's run.
-
-        Raises:
-            ToileError: it is not stored.
-        """
-        if (run := self.run_of(planned)) is None:
-            raise ToileError(f"{planned.name} is not stored; `toile run {self.called} --only '{planned.name}'` trains it")
-        return run
-
-    def state(self, planned: PlannedTrial) -> str:
-        """`stored`, `damaged` (it is stored, and not what was written), `begun` (there is a checkpoint) or `missing`."""
-        if self.store.get(planned.fingerprint):
-            return "stored" if self.run_of(planned) else "damaged"
-        return "begun" if (self.store.work(planned.fingerprint) / "checkpoint.npz").is_file() else "missing"
-
-    def pending(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
-        """What is to train, each fingerprint once, the longest first: so the last core is not left alone with it.
-
-        A run that is damaged is in the way of another until it is set aside.
-
-        Args:
-            only: patterns (`model-*`); a trial counts if its name or its line matches one. Empty: all trials.
-
-        Raises:
-            Misuse: a pattern matches nothing.
-        """
-        by_fingerprint = {p.fingerprint: p for p in reversed(self.trials)}
-        chosen = {p.fingerprint: p for p in reversed(self.matching(only)) if not self.store.get(p.fingerprint)}
-        # What a trial begins with or learns from is trained too, whether it was asked for or not.
-        needed = [parent for planned in chosen.values() for parent in planned.trial.parents]
-        while needed:
-            parent = by_fingerprint[needed.pop()]
-            if parent.fingerprint not in chosen and not self.store.get(parent.fingerprint):
-                chosen[parent.fingerprint] = parent
-                needed += parent.trial.parents
-        return sorted(chosen.values(), key=lambda planned: -self.seconds(planned))
-
-    def matching(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
-        """The trials whose name or line matches one of the patterns, in the study's order."""
-        patterns = list(only)
-        for pattern in patterns:
-            if not any(_matches(planned, pattern) for planned in self.trials):
-                names = [planned.name for planned in self.trials]
-                raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {listed(names)}")
-        return [p for p in self.trials if not patterns or any(_matches(p, pattern) for pattern in patterns)]
-
-    def seconds(self, planned: PlannedTrial, after: int = 0) -> float:
-        """About how long the trial takes, in seconds on one core: by stored runs of its like, else by its arithmetic.
-
-        Args:
-            after: epochs of it that are trained already.
-        """
-        trial = planned.trial
-        total = self.counts[trial.split]["train"] * (trial.recipe.epochs - after)
-        if speed := self._speeds.get(kind(trial.model_dump(mode="json"))):
-            # Of a backbone the features are kept too, most likely: its pass is not done again.
-            return _SECONDS_TO_START + total / speed
-        frozen, learning = architectures.work(
-            trial.architecture.name, trial.dataset.image_shape, trial.dataset.classes, trial.architecture.options
-        )
-        forward = 2 * frozen / _OPERATIONS_PER_SECOND  # seconds of an image
-        per_image = learning * _OPERATIONS_PER_MULTIPLICATION / _OPERATIONS_PER_SECOND
-        # What is frozen sees images that stay the same once, those of all parts; see `toile.training.division`.
-        varies = trial.recipe.varies_images
-        once = 0.0 if varies else forward * sum(self.counts[trial.split].values())
-        per_image += forward if varies else 0.0
-        return _SECONDS_TO_START + once + total * (per_image + _SECONDS_PER_STEP / trial.recipe.batch_size)
-
-    @cached_property
-    def _speeds(self) -> dict[str, float]:
-        """Images a second of stored runs, by what decides speed."""
-        found = {}
-        for run in self.store.runs():
-            try:
-                if speed := run.provenance.get("images_per_second"):
-                    found[kind(run.trial)] = speed
-            except Damaged as error:
-                checked.say_left_out(run.fingerprint, error)
-        return found
 
 
 def make(
@@ -234,7 +48,7 @@ def make(
     dataset, lines = _grouped(dataset, lines)
     trials: dict[str, dict[tuple[int, int | None], PlannedTrial]] = {}
     for line in parents_first(lines, partial(lines_before, study)):
-        check(line, dataset, lambda spec=line.split: _counts(dataset, spec)["train"])
+        check(line, dataset, lambda spec=line.split: counts_of(dataset, spec)["train"])
         learner = architectures.learner(line.architecture.name)
         architecture, weights = architecture_of(line)
         recipe = recipe_of(line, dataset)
@@ -276,25 +90,7 @@ def _grouped(dataset: Dataset, lines: list[Variant]) -> tuple[Dataset, list[Vari
     ]  # fmt: skip
 
 
-def _counts(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:
-    return split(dataset, spec, 0 if spec.folds else None).counts()
-
-
 def _name(line: Variant, seed: int, fold: int | None) -> str:
     parts = [f"seed {seed}"] if len(line.seeds) > 1 else []
     parts += [f"fold {fold + 1}"] if fold is not None else []
     return f"{line.name} ({', '.join(parts)})" if parts else line.name
-
-
-def _matches(planned: PlannedTrial, pattern: str) -> bool:
-    return any(name == pattern or fnmatchcase(name, pattern) for name in (planned.name, planned.line))
-
-
-def kind(trial: dict[str, Any]) -> str:
-    """What decides how fast a trial trains: the same for trials of the same speed."""
-    architecture, recipe = trial["architecture"], trial["recipe"]
-    deciding = (
-        architecture["name"], architecture["options"], trial["dataset"]["image_shape"],
-        recipe["batch_size"], recipe["precision"], recipe.get("augmentation"), trial["backend"],
-    )  # fmt: skip
-    return json.dumps(deciding, sort_keys=True)

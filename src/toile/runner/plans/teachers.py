@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toile.errors import Misuse
 from toile.runner.plans.groups import of_members
+from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.study.committee import CommitteeSpec, matching
 from toile.study.expand import Variant
 from toile.study.spec import StudySpec
 from toile.study.trial import TrialTeacher
-
-if TYPE_CHECKING:
-    from toile.runner.plans.plan import Plan, PlannedTrial
 
 
 def committee_of(study: StudySpec, line: Variant) -> CommitteeSpec | None:
