@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.fixture import elsewhere
 from toile import api, cli
 from toile.api import studies as verbs
 from toile.models import architectures, backbones
@@ -45,9 +46,13 @@ def toile(*arguments: object, code: int = 0) -> None:
 def weights(tmp_path_factory) -> Path:
     """A folder with the weights of a MobileNet of 0.25 (drawn at random: what they know is not the matter here)."""
     folder = tmp_path_factory.mktemp("weights")
-    options = {"backbone": "mobilenet", "alpha": 0.25, "weights": "none"}
-    architectures.build("transfer", (28, 28, 1), 2, options).get_layer("backbone").save_weights(folder / WEIGHTS)
+    elsewhere(save_weights, folder / WEIGHTS)
     return folder
+
+
+def save_weights(file: Path) -> None:
+    options = {"backbone": "mobilenet", "alpha": 0.25, "weights": "none"}
+    architectures.build("transfer", (28, 28, 1), 2, options).get_layer("backbone").save_weights(file)
 
 
 @pytest.mark.slow

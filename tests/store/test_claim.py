@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.fixture import FIRST, OTHER, fill
+from tests.store.fixture import FIRST, METRICS, OTHER, fill
 from toile.store.store import Store
 
 # Claims a run, says so, and keeps it until its standard input closes.
@@ -84,7 +84,7 @@ def test_who_waited_finds_the_run_that_the_other_has_made(store: Store) -> None:
             assert process.communicate()[0] == "let go\n"
 
         with store.claim(FIRST, waiting=finish):
-            assert store.get(FIRST).metrics == {"test": {"accuracy": 0.5}}
+            assert store.get(FIRST).metrics == METRICS
         assert store.unfinished() == []
 
 

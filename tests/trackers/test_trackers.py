@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from tests.runner.fixture import keep_run, line, make_plan
@@ -41,6 +41,10 @@ def experiment(where: Path) -> list:
 
 
 def events(where: Path) -> dict[str, list]:
+    # With a module of this name TensorBoard reads by itself; without, TensorFlow is imported for it.
+    sys.modules.setdefault("tensorboard.compat.notf", ModuleType("notf"))
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
     return {path.suffix[1:]: list(EventFileLoader(str(path)).Load()) for path in where.rglob("*tfevents*")}
 
 
