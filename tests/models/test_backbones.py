@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.training.fixture import elsewhere
 from toile.models import applications, backbones
 
 
@@ -25,7 +26,11 @@ def no_numbers() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", backbones.BACKBONES)
-def test_known_backbone_is_what_keras_builds(name, monkeypatch):
+def test_known_backbone_is_what_keras_builds(name):
+    elsewhere(assert_as_keras_builds, name)  # all of them would take half a gigabyte
+
+
+def assert_as_keras_builds(name: str) -> None:
     """Parameters and the smallest image; the file of ImageNet weights is the one that Keras itself would ask for."""
     import keras
 
@@ -35,9 +40,10 @@ def test_known_backbone_is_what_keras_builds(name, monkeypatch):
     with pytest.raises(ValueError, match=f"at least {known.minimum}x{known.minimum}"):
         make(include_top=False, weights=None, input_shape=(known.minimum - 1, known.minimum - 1, 3), **alphas)
 
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda file, url, **_: asked.append((file, url)))
-    monkeypatch.setattr("keras.Model.load_weights", lambda model, path: None)
-    with warnings.catch_warnings(action="ignore"), no_numbers():  # that weights of images of 224 pixels are taken
+    # Warned is that weights of images of 224 pixels are taken.
+    with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings(action="ignore"), no_numbers():
+        patched.setattr("keras.src.utils.file_utils.get_file", lambda file, url, **_: asked.append((file, url)))
+        patched.setattr("keras.Model.load_weights", lambda model, path: None)
         model = make(include_top=False, weights="imagenet", input_shape=(known.minimum, known.minimum, 3), **alphas)
     url = backbones.imagenet_url(name, alpha, known.minimum)
     assert asked == [(url.rsplit("/", 1)[1], url)]
