@@ -17,12 +17,13 @@ STORE ?= toile-runs
 WORKERS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# These tests import Keras into pytest's own processes. They are run after the others and in two parts, each in processes of its own:
+# These tests import Keras into pytest's own processes. They are run after the others and in three parts, each in processes of its own:
 # so none takes more than 1 GB.
-BUILD := tests/studies tests/study/test_keras.py tests/study/test_schedules.py \
+BUILD := tests/study/test_keras.py tests/study/test_schedules.py \
 	$(filter-out %/test_classical.py,$(wildcard tests/models/test_*.py))
 TRAIN := tests/benchmarks tests/inference tests/training
-OTHERS := --without-keras $(addprefix --ignore=,$(BUILD) $(TRAIN))
+WHOLE := tests/studies tests/serving/test_export.py
+OTHERS := --without-keras $(addprefix --ignore=,$(BUILD) $(TRAIN) $(WHOLE))
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 10
 
 # What the oldest versions are asked: all but what takes long and asks the libraries nothing new.
@@ -78,6 +79,7 @@ test: .venv/installed-test
 	$(PYTEST) -m 'not slow' $(OTHERS) || failed=1
 	$(PYTEST) -m 'not slow' $(BUILD) || failed=1
 	$(PYTEST) -m 'not slow' $(TRAIN) || failed=1
+	$(PYTEST) -m 'not slow' $(WHOLE) || failed=1
 	exit "$$failed"
 
 test-slow: .venv/installed-test
@@ -85,6 +87,7 @@ test-slow: .venv/installed-test
 	$(PYTEST) -m slow $(OTHERS) || failed=1
 	$(PYTEST) -m slow $(BUILD) || failed=1
 	$(PYTEST) -m slow $(TRAIN) || failed=1
+	$(PYTEST) -m slow $(WHOLE) || failed=1
 	exit "$$failed"
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt .venv/installed-test

@@ -54,7 +54,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Most rooms are tested without Keras, so that their processes stay small. A test that imports it is told so at once."""
     if item.config.getoption("--without-keras") and "keras" in sys.modules and not LARGE:
         LARGE.append(item)
-        pytest.fail("Keras was imported by a test that is neither among BUILD nor TRAIN in the Makefile")
+        pytest.fail("Keras was imported by a test that is not among BUILD, TRAIN and WHOLE in the Makefile")
 
 
 @pytest.fixture

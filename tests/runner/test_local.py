@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.runner.fixture import by_name, four, kinds, line, make_plan
-from tests.training.fixture import assert_same_result, make_store, weights
+from tests.training.fixture import assert_same_result, elsewhere, make_store, train_elsewhere, weights
 from toile.runner.events import Event
 from toile.runner.executors import local
 from toile.runner.executors.executor import execute
@@ -18,7 +18,6 @@ from toile.runner.jobs import jobs
 from toile.runner.run import run
 from toile.store import atomic
 from toile.store.store import Store
-from toile.training.train import train
 
 
 @pytest.fixture
@@ -102,9 +101,9 @@ def test_longer_training_makes_the_shorter_on_its_way_and_a_child_begins_with_it
     told: list[Event] = []
     assert set(run(plan, executor=Local(workers=1), tell=told.append)) == set(by_name(plan).values())
     assert [event.name for event in told if event.kind == "started"] == ["longer + shorter", "child"]
-    train(shorter.trial, alone, threads=1, say=lambda event, **fields: None)
+    train_elsewhere(shorter.trial, alone)
     assert_same_result(store, alone, shorter.trial)
-    of_shorter, of_longer, of_child = (weights(plan.run_of(one).model_path) for one in (shorter, longer, child))
+    of_shorter, of_longer, of_child = (elsewhere(weights, plan.run_of(one).model_path) for one in (shorter, longer, child))
     # The child was trained for an epoch in steps too small for float32.
     assert [array.tobytes() for array in of_child] == [array.tobytes() for array in of_shorter]
     assert any((ours != theirs).any() for ours, theirs in zip(of_longer, of_shorter, strict=True))
