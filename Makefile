@@ -96,7 +96,7 @@ test-slow: .venv/installed-test
 	touch $@
 
 test-lowest: .venv-lowest/installed
-	@.venv-lowest/bin/python -m pytest --numprocesses 2 --dist worksteal $(addprefix tests/,$(LOWEST))
+	@.venv-lowest/bin/python -m pytest --numprocesses 2 --dist worksteal -m 'not slow' $(addprefix tests/,$(LOWEST))
 
 lint: .venv/installed-test
 	@$(BIN)/ruff check --fix src tests benchmarks docs
