@@ -437,6 +437,20 @@ def test_an_image_that_weighs_3_is_three_images():
     np.testing.assert_allclose(weighed, repeated, atol=1e-3)
 
 
+def test_balanced_weights_of_classes_count_an_image_as_it_weighs():
+    """scikit-learn's own `balanced` counts images alone in a support vector machine, for one."""
+    few = (Y == 3) | (Y == 5)
+    images, labels, weights = X[few], Y[few], np.where(Y[few] == 3, 3.0, 1.0)
+    counts = {label: weights[labels == label].sum() for label in (3, 5)}
+    machine = ImageClassifier("hog-svm", options={"kernel": "rbf", "c": 0.01, "cell": 2}, image_shape=(8, 8, 1), random_state=0)
+    given = {label: sum(counts.values()) / (2 * count) for label, count in counts.items()}
+    said = [
+        clone(machine).set_params(class_weight=how).fit(images, labels, weights).predict_proba(NEW)
+        for how in ("balanced", given)
+    ]
+    np.testing.assert_array_equal(*said)
+
+
 def test_weights_are_in_the_fingerprint_and_stay_with_what_the_store_keeps(tmp_path):
     mlp = ImageClassifier("mlp", epochs=1, random_state=0, store=tmp_path)
     plain, ones, weighed = (clone(mlp).fit(X, Y, weight) for weight in (None, np.ones(len(Y)), WEIGHTS + 1))
