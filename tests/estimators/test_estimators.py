@@ -251,6 +251,13 @@ def test_other_images_than_were_trained_on():
             fitted.predict(images)
 
 
+def test_whole_numbers_are_not_taken_for_the_fractions_that_were_learned():
+    fitted = ImageClassifier("logistic-regression").fit(X / 16, Y)
+    with pytest.raises(ValueError, match=r"images of uint8 up to 16; the model was trained on fractions 0\.\.1"):
+        fitted.predict(NEW.astype(np.uint8))
+    fitted.predict((NEW > 8).astype(np.uint8))
+
+
 def test_a_training_that_fails_is_an_error_and_the_next_goes_on():
     with pytest.raises(toile.errors.ToileError, match="the loss is not a number"):
         ImageClassifier("mlp", optimizer="sgd", learning_rate=1e9).fit(X, Y)

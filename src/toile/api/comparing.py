@@ -88,10 +88,7 @@ def _pair(names: tuple[str, str], a: _One, b: _One) -> tuple[Predictions, Predic
     Raises:
         Misuse: their splits drew different ones.
     """
-    if a.drawn is None or b.drawn is None:
-        same = a.drawn is b.drawn
-    else:
-        same = np.array_equal(a.drawn, b.drawn)
+    same = a.drawn is b.drawn if a.drawn is None or b.drawn is None else np.array_equal(a.drawn, b.drawn)
     if a.content == b.content and a.said.split == b.said.split and not same:
         raise Misuse(f"{names[0]!r} and {names[1]!r} are of different images: their splits draw different ones")
     return a.said, b.said
