@@ -10,6 +10,7 @@ import numpy as np
 
 from toile.errors import ToileError
 from toile.evaluation.metrics import progress_metrics
+from toile.evaluation.predictions import NotProbabilities
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -90,6 +91,8 @@ def train(
                 raise Diverged(epoch + 1)
             if parts.validation is not None:
                 validation = progress_metrics(learner.engine.predict(parts.validation.images), parts.validation.labels)
+                if not np.isfinite(validation["loss"]):  # of weights that are finite, and whose products are not
+                    raise Diverged(epoch + 1)
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
             figures["seconds"] = seconds
             progress.history.append(figures)
@@ -132,5 +135,8 @@ def _finish(folder: Path, trial: Trial, learner: EpochLearner, progress: checkpo
     learner.finalize()
     if progress.best is not None:
         learner.model.set_weights(progress.best)
-    record.write(folder, trial, learner, progress, threads)
+    try:
+        record.write(folder, trial, learner, progress, threads)
+    except NotProbabilities as error:  # as above, where no validation images told of it
+        raise Diverged(progress.epochs) from error
     learner.model.set_weights(kept)
