@@ -502,7 +502,7 @@ class Said(BaseEstimator, ClassifierMixin):
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_), np.float32)
 
 
-@pytest.mark.parametrize("cv", [3, GroupKFold(3)])
+@pytest.mark.parametrize("cv", [3, np.int64(3), GroupKFold(3)], ids=["number", "of NumPy", "splitter"])
 def test_folds_of_a_committee_keep_groups_together(cv):
     Said.seen.clear()
     CommitteeClassifier([Said()], rule="weighted-mean", weights="fit", cv=cv).fit(X, Y, WEIGHTS, GROUPS)
