@@ -437,6 +437,14 @@ def test_an_image_that_weighs_3_is_three_images():
     np.testing.assert_allclose(weighed, repeated, atol=1e-3)
 
 
+def test_weights_of_classes_are_by_label_whatever_number_it_is():
+    linear = ImageClassifier("logistic-regression", class_weight={3: 2.0, np.int64(5): 0.5})
+    whole = clone(linear).fit(X, Y).predict_proba(NEW)
+    np.testing.assert_array_equal(clone(linear).fit(X, Y.astype(float)).predict_proba(NEW), whole)
+    with pytest.raises(InvalidParameter, match=r"class_weight names the class '3.5' \(did you mean '3.0'\?\)"):
+        clone(linear).set_params(class_weight={3.5: 2.0}).fit(X, Y.astype(float))
+
+
 def test_balanced_weights_of_classes_count_an_image_as_it_weighs():
     """scikit-learn's own `balanced` counts images alone in a support vector machine, for one."""
     few = (Y == 3) | (Y == 5)
@@ -494,7 +502,7 @@ class Said(BaseEstimator, ClassifierMixin):
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_), np.float32)
 
 
-@pytest.mark.parametrize("cv", [3, GroupKFold(3)])
+@pytest.mark.parametrize("cv", [3, np.int64(3), GroupKFold(3)], ids=["number", "of NumPy", "splitter"])
 def test_folds_of_a_committee_keep_groups_together(cv):
     Said.seen.clear()
     CommitteeClassifier([Said()], rule="weighted-mean", weights="fit", cv=cv).fit(X, Y, WEIGHTS, GROUPS)

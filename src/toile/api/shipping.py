@@ -171,12 +171,12 @@ def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, Committe
     else:
         return None
     specs = [spec.name for spec in made.study.committee]
-    if name is not None and not any(name.startswith(spec) for spec in specs):
+    if name is not None and not committees.called(made, name):
         return None
     if (result := named(made, name)) is None:
         name = name or specs[0]
         if name in specs and name not in (groups := [group.name for group in committees.groups(made)]):
-            several = [one for one in groups if one.startswith(name)]
+            several = [one for one in groups if one.startswith(f"{name} (")]
             raise Misuse(f"there are several committees of the name {name!r}, one a seed or fold: {listed(several)}")
         raise ToileError(f"not all members of {name!r} are stored; `toile run {made.called}` trains what is missing")
     return made, result
