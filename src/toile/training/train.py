@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.arrays import Probabilities
 from toile.errors import ToileError
 from toile.evaluation.metrics import progress_metrics
 from toile.store import atomic
@@ -75,6 +76,7 @@ def train(
 
         images, steps = len(parts.train), recipe.steps_per_epoch(len(parts.train), trial.recipe.batch_size)
         last = trial.recipe.epochs if until is None else min(until, trial.recipe.epochs)
+        said: Probabilities | None = None
         while progress.epochs < last and not progress.patience.exhausted:
             epoch = progress.epochs
             learner.begin(epoch)
@@ -87,7 +89,8 @@ def train(
             if not all(np.isfinite(values).all() for values in (figures["loss"], *model.get_weights())):
                 raise Diverged(epoch + 1)
             if parts.validation is not None:
-                validation = progress_metrics(learner.engine.predict(parts.validation.images), parts.validation.labels)
+                said = learner.engine.predict(parts.validation.images)
+                validation = progress_metrics(said, parts.validation.labels)
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
             figures["seconds"] = seconds
             progress.history.append(figures)
@@ -100,13 +103,13 @@ def train(
                 with store.claim(shorter.fingerprint, waiting=lambda: say("waiting")) as beside:
                     if not store.get(shorter.fingerprint):
                         atomic.write(beside / "trial.json", shorter.canonical())
-                        _finish(beside / "run", shorter, learner, progress, threads)
+                        _finish(beside / "run", shorter, learner, progress, threads, said)
                         store.commit(shorter.fingerprint)
             checkpoint.save(work / "checkpoint.npz", model, learner.optimizer, progress)
             say("epoch", epochs=trial.recipe.epochs, images_per_second=images / seconds, **figures)
 
         if progress.epochs == trial.recipe.epochs or progress.patience.exhausted:
-            _finish(work / "run", trial, learner, progress, threads)
+            _finish(work / "run", trial, learner, progress, threads, said)
             store.commit(fingerprint)
     return fingerprint
 
@@ -120,15 +123,26 @@ def _fit(folder: Path, trial: Trial, learner: ClassicalLearner, started: str, th
     record.write(folder, trial, learner, checkpoint.Progress(recipe.Patience(None), [figures], sessions=sessions), threads)
 
 
-def _finish(folder: Path, trial: Trial, learner: EpochLearner, progress: checkpoint.Progress, threads: int) -> None:
+def _finish(
+    folder: Path,
+    trial: Trial,
+    learner: EpochLearner,
+    progress: checkpoint.Progress,
+    threads: int,
+    said: Probabilities | None,
+) -> None:
     """Write the run that the training is now; what goes on training stays as it is.
 
     Where the optimizer averages weights (`use_ema`), the averages are what was trained; as in Keras's `fit`, the best
     epoch's weights go before them.
+
+    Args:
+        said: of the validation images, by the weights as they are. Where these are what was trained, nobody is asked twice.
     """
     kept = learner.model.get_weights()
     learner.finalize()
     if progress.best is not None:
         learner.model.set_weights(progress.best)
-    record.write(folder, trial, learner, progress, threads)
+    same = all(map(np.array_equal, kept, learner.model.get_weights()))
+    record.write(folder, trial, learner, progress, threads, {"validation": said} if same and said is not None else {})
     learner.model.set_weights(kept)
