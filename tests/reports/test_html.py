@@ -23,7 +23,7 @@ from toile.reports.results.lines import lines_table
 from toile.reports.results.study import CalibratedResult
 from toile.reports.results.summary import plain, summary
 from toile.reports.terminal.study import print_summary
-from toile.reports.text import brief, count, duration, figure, joined, options
+from toile.reports.text import brief, count, duration, figure, joined, options, p_value
 from toile.study.committee import CommitteeSpec
 
 FIGURES = {*PLOTS, "samples", "random-samples", "predictions", "disputed-images"}
@@ -259,6 +259,11 @@ def test_numbers_as_text():
     assert brief(0.00012) == "0.00012" and joined(["a", "b", "c"]) == "a, b and c" and joined([]) == ""
 
 
+def test_a_p_value_says_on_which_side_of_the_level_it_is():
+    shown = [p_value(value) for value in (1.0, 0.0321, 0.0496, 0.04996, 0.05, 0.0502, 0.00002)]
+    assert shown == ["1", "0.032", "0.0496", "0.04996", "0.05", "0.05", "< 0.0001"]
+
+
 def test_lines_with_several_seeds_are_means_with_their_spread(tmp_path) -> None:
     results = make_results(tmp_path)
     trials = tuple(replace(trial, line="one line") for trial in results.trials)
@@ -309,6 +314,10 @@ def test_a_rule_that_its_own_fit_calibrates_says_so(tmp_path):
     asked = asked.model_copy(update={"committee": (spec.model_copy(update={"calibration": "vector"}),)})
     (row,) = calibration_table(replace(results, study=asked, committees=(pool,))).rows
     assert row[1] == "the fit of log-pool itself; vector is off"
+    other = CommitteeSpec(name="average", members=("a",), rule="log-pool", calibration="isotonic")
+    asked = asked.model_copy(update={"committee": (other, *asked.committee)})
+    (row,) = calibration_table(replace(results, study=asked, committees=(pool,))).rows
+    assert row[1] == "the fit of log-pool itself; vector is off", "another committee's name begins alike"
     assert [row[3] for row in members_table((pool,)).rows] == [
         "exponent 0.200", "exponent 0.300", "exponent 0.400",
     ]  # fmt: skip

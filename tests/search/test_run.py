@@ -17,11 +17,13 @@ import pytest
 from tests.runner.fixture import in_process_cluster
 from tests.search.fixture import NUMBERS, Imagined, ImaginedWorker, make_search, make_study, said
 from tests.training.fixture import train_elsewhere
+from toile import api
 from toile.runner import limit
 from toile.runner.events import Event
 from toile.runner.executors import local
 from toile.runner.executors.cluster import Cluster
 from toile.runner.executors.local import Local
+from toile.runner.run import TrialsFailed
 from toile.search import run
 from toile.search.pruning import FAILED
 from toile.store.store import Store
@@ -104,6 +106,19 @@ def test_a_loss_that_is_no_number_stops_nothing(tmp_path):
     assert plan.walk.ended and {known.value == FAILED for known in plan.walk.outcomes} == {True, False}
     told = []
     assert run.search(plan, executor=Imagined(), tell=told.append) == [] and not told
+
+
+def test_a_search_that_waits_for_a_damaged_run_has_failed(tmp_path):
+    study = make_study(trials=4, width=1, epochs=2, factor=2)
+    run.search(make_search(Store(tmp_path), study), executor=Imagined())
+    whole = len(Store(tmp_path).runs())
+    damaged = make_search(Store(tmp_path), study).walk.trials(1)[0]
+    (Store(tmp_path).runs_folder / damaged.fingerprint / "history.csv").write_text("x")
+    with pytest.raises(TrialsFailed, match=r"history\.csv is damaged.*`toile check --repair` sets the run aside"):
+        run.search(make_search(Store(tmp_path), study), executor=Imagined())
+    api.check(store=tmp_path, repair=True)
+    assert run.search(make_search(Store(tmp_path), study), executor=Imagined()) == [damaged.fingerprint]
+    assert len(Store(tmp_path).runs()) == whole
 
 
 def test_nothing_is_begun_that_cannot_end_in_time(tmp_path, monkeypatch):

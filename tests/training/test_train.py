@@ -176,6 +176,15 @@ def test_damaged_checkpoint_counts_as_none(damage, uninterrupted, tmp_path):
     assert_same_result(place, store, trial)
 
 
+def test_what_kills_left_of_checkpoints_does_not_pile_up(uninterrupted, tmp_path):
+    trial, _, _ = uninterrupted
+    place = make_store(tmp_path)
+    with place.claim(trial.fingerprint) as work:
+        (work / "checkpoint.npz.0123456789ab.tmp").write_bytes(b"half")
+    trained(trial, place, 1)
+    assert list(work.glob("*.tmp")) == []
+
+
 def stops_early(**early_stopping: Any) -> Trial:
     """A training that gets worse after a few epochs."""
     return stateful_trial(
@@ -232,14 +241,19 @@ def test_nobody_is_asked_twice_for_what_the_last_epoch_said(tmp_path, monkeypatc
     assert said["accuracy"] == run.history[-1]["validation_accuracy"]
 
 
+# After its only step the weights are 1e15 or so, which are numbers, and their products are none.
+HUGE = {"name": "sgd", "learning_rate": 1e16}
+NO_WEIGHTS = {"name": "sgd", "learning_rate": 1e38, "weight_decay": 1e6}
+
+
 @pytest.mark.parametrize(
-    ("batch_size", "validation"),
-    [(32, 0.2), (200, 0.0)],
-    ids=["loss", "weights after the only step"],
+    ("optimizer", "batch_size", "validation"),
+    [(NO_WEIGHTS, 32, 0.2), (NO_WEIGHTS, 200, 0.0), (HUGE, 200, 0.2), (HUGE, 200, 0.0)],
+    ids=["loss", "weights after the only step", "validation loss", "what the model says at the end"],
 )
-def test_loss_that_is_no_number_fails_without_a_run(batch_size, validation, tmp_path, capsys):
-    optimizer = {"name": "sgd", "learning_rate": 1e38, "weight_decay": 1e6}
-    trial = make_trial(options={"hidden": [16, 16]}, optimizer=optimizer, batch_size=batch_size, validation=validation)
+def test_loss_that_is_no_number_fails_without_a_run(optimizer, batch_size, validation, tmp_path, capsys):
+    recipe = {"optimizer": optimizer, "batch_size": batch_size, "epochs": 1}
+    trial = make_trial(options={"hidden": [16, 16]}, validation=validation, **recipe)
     store = make_store(tmp_path)
     with pytest.raises(ToileError, match=r"the loss is not a number in epoch 1: try a smaller learning rate"):
         trained(trial, store)

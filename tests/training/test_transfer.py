@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import urllib.error
 import warnings
 from functools import cache, partial
@@ -15,6 +16,7 @@ import pytest
 
 from tests.training.fixture import dataset, elsewhere, make_trial, python
 from toile.data.dataset import Dataset, Images
+from toile.data.parts.groups import digest
 from toile.data.parts.splits import split
 from toile.errors import Misuse, ToileError
 from toile.models import architectures, backbones
@@ -421,6 +423,21 @@ def test_features_are_computed_once(tmp_path):
     assert features.seconds(tmp_path) == 0, "of features of before"
 
 
+def test_features_are_split_as_the_images_are_by_groups_too(tmp_path):
+    model, groups = settled(), np.arange(40) // 4
+    train = Images(some_images(40), np.arange(40) % CLASSES, weights=np.linspace(1, 2, 40, dtype=np.float32))
+    data = Dataset("some", train, train[:5], tuple("abcd"), groupings={digest(groups): groups})
+    _, made = features.dataset_of_features(
+        model, model.get_layer("features"), data, lambda key: tmp_path / key, options=complete(), backend="tensorflow"
+    )
+    spec = SplitSpec(groups=digest(groups), validation=0.25)
+    ours, its = split(data, spec), split(made, spec)
+    assert ours.indices.keys() == its.indices.keys() == {"train", "validation"}
+    for part, positions in ours.indices.items():
+        np.testing.assert_array_equal(its.indices[part], positions)
+    np.testing.assert_array_equal(its.train.weights, ours.train.weights)
+
+
 def test_times_of_a_run_have_the_pass_through_the_backbone(tmp_path):
     """Whoever did it: a tenth of a second for an image."""
     parts = split(dataset(), SplitSpec(validation=0.25))
@@ -447,6 +464,15 @@ def test_what_a_killed_process_left_is_no_cache(tmp_path):
     found = features.cached(to_features, images, tmp_path)
     np.testing.assert_allclose(found, np.asarray(to_features(images)), atol=1e-5)
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_nothing_is_left_in_the_folder_of_temporary_files(tmp_path, monkeypatch):
+    """What TensorFlow's autograph writes there it deletes at the end of Python, and a worker ends without that."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    to_features, _ = divide(settled())
+    features.cached(to_features, some_images(5), tmp_path / "features")
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_failure_leaves_nothing_behind(tmp_path):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -36,6 +36,7 @@ class Dataset:
         validation: images that whoever made the data set keeps for validation, or None.
         form: how its pictures became images; None for what is no data set of a study.
         first: the number that the data set's own files have for the first class.
+        numbers: those that they have for all classes, where these have gaps and no name of a class tells them.
         left_out: its files that could not be read, where the study says to leave them out.
         notes: what was decided when it was read that its owner should know, in sentences.
         groupings: groups of its training images by `toile.data.parts.groups.digest`; those that splits need are kept beside it.
@@ -51,6 +52,7 @@ class Dataset:
     left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
     groupings: Mapping[str, Positions] = field(default_factory=dict, repr=False)
+    numbers: tuple[int, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -99,12 +101,18 @@ class Dataset:
         names = {name: part.names.tolist() for name, part in self.parts.items() if part.names is not None}
         columns = {name: column.tolist() for name, column in (self.train.columns or {}).items()}
         groupings = {name: groups.tolist() for name, groups in self.groupings.items()}
-        others = {"names": names, "columns": columns, "groupings": groupings}
+        of_parts = {
+            part: {name: column.tolist() for name, column in images.columns.items()}
+            for part, images in self.parts.items()
+            if part != "train" and images.columns
+        }
+        others = {"names": names, "columns": columns, "columns_of": of_parts, "groupings": groupings}
         record = {**self.about(), "content": self.content, **{key: value for key, value in others.items() if value}}
         if not folder.exists():
-            part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            # Not `tempfile.mkdtemp`, whose folder is its maker's alone: those who share a store have what its umask gives them.
+            part = folder.with_name(f".{folder.name}.{os.urandom(6).hex()}")
+            part.mkdir()
             try:
-                part.chmod(0o755)  # mkdtemp's 0o700 would lock out those who share the store
                 for split, images in self.parts.items():
                     write_array(part / f"{split}-images.npy", images.images, np.uint8)
                     write_array(part / f"{split}-labels.npy", images.labels, np.int64)
@@ -146,6 +154,7 @@ class Dataset:
             "first": self.first,
             "left_out": [[one.name, one.why] for one in self.left_out],
             **({"notes": list(self.notes)} if self.notes else {}),
+            **({"numbers": list(self.numbers)} if self.numbers else {}),
         }
 
     def told(self, about: dict[str, Any]) -> Dataset:
@@ -164,22 +173,31 @@ class Dataset:
             first=int(about.get("first", 0)),
             left_out=tuple(LeftOut(str(name), str(why)) for name, why in about.get("left_out", ())),
             notes=tuple(map(str, about.get("notes", ()))),
+            numbers=tuple(map(int, about.get("numbers", ()))),
         )
         if "content" in self.__dict__:
             made.__dict__["content"] = self.content  # or it would be hashed once more
         return made
 
-    def _with(self, columns: dict[str, list[str]], groupings: dict[str, list[int]]) -> Dataset:
-        """With what was kept of its training images, one thing an image.
+    def _with(
+        self, columns: dict[str, list[str]], groupings: dict[str, list[int]], of_parts: dict[str, dict[str, list[str]]]
+    ) -> Dataset:
+        """With what was kept of its training images, one thing an image; and with the columns of its other parts.
 
         Raises:
             ValueError: it is of other images.
         """
-        named = {name: as_names(list(map(str, column))) for name, column in columns.items()}
         grouped = {name: np.array(groups, np.int64) for name, groups in groupings.items()}
-        if any(len(one) != len(self.train) for one in (*named.values(), *grouped.values())):
-            raise ValueError("its columns or groups are of other images")
-        return replace(self, train=replace(self.train, columns=named or None), groupings=grouped)
+        if any(len(one) != len(self.train) for one in grouped.values()):
+            raise ValueError("its groups are of other images")
+        parts = {}
+        for part, named in {"train": columns, **of_parts}.items():
+            images = self.parts[part]
+            made = {name: as_names(list(map(str, column))) for name, column in named.items()}
+            if any(len(one) != len(images) for one in made.values()):
+                raise ValueError("its columns are of other images")
+            parts[part] = replace(images, columns=made or None)
+        return replace(self, groupings=grouped, **parts)
 
     @classmethod
     def open(cls, folder: Path, mmap: bool = True, verify: bool = False) -> Dataset:
@@ -214,7 +232,7 @@ class Dataset:
             splits["train"] = replace(splits["train"], weights=read_array(folder / _WEIGHTS, None))
         dataset = cls(record["name"], splits["train"], splits.get("test"), (), splits.get("validation"))
         try:
-            dataset = dataset._with(record.get("columns", {}), record.get("groupings", {}))
+            dataset = dataset._with(record.get("columns", {}), record.get("groupings", {}), record.get("columns_of", {}))
             dataset = dataset.told(record)
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedSnapshot(folder / RECORD, f"it does not say what a data set is: {error}") from error

@@ -176,7 +176,8 @@ class ImageClassifier(ProbabilisticClassifier):
             optimizer = self.optimizer if isinstance(self.optimizer, dict) else {"name": self.optimizer}
             recipe["optimizer"] = {**optimizer, "learning_rate": self.learning_rate}
         if isinstance(self.class_weight, dict):
-            recipe["class_weight"] = {str(label): weight for label, weight in self.class_weight.items()}
+            called = dict(zip(self.classes_.tolist(), map(str, self.classes_), strict=True))  # 1, too, where labels are 1.0
+            recipe["class_weight"] = {called.get(label, str(label)): weight for label, weight in self.class_weight.items()}
         architecture = {"name": self._architecture(dataset.image_shape), "options": self.options or {}}
         content = _plain({
             "title": "ImageClassifier",
@@ -230,6 +231,8 @@ class ImageClassifier(ProbabilisticClassifier):
         """uint8 `(n, height, width, channels)` of `(n, pixels)`."""
         if self.pixel_range_ is not None:
             low, high = self.pixel_range_
+            if rows.dtype.kind in "iu" and type(high) is float and high == 1 < rows.max():
+                raise InvalidParameter(f"images of {rows.dtype} up to {rows.max()}; the model was trained on fractions 0..1")
             scale = 255 / (high - low) if high > low else 0
             rows = np.clip(np.round((rows.astype(np.float64) - low) * scale), 0, 255).astype(np.uint8)
         elif rows.dtype != np.uint8:

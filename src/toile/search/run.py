@@ -66,7 +66,8 @@ def search(plan: Searched, **how: Unpack[Carried]) -> list[str]:
         Fingerprints of the runs that were made.
 
     Raises:
-        TrialsFailed: trainings failed, other than by a loss that is no number; all that could be done without them is.
+        TrialsFailed: trainings failed, other than by a loss that is no number, or their runs are damaged; all that could be
+            done without them is.
     """
     tell, told = how.get("tell", lambda event: None), how.get("told", lambda jobs: None)
     return _Search(plan, tell, told).carry_out(how.get("minutes") or plan.walk.spec.minutes, how.get("executor"))
@@ -90,8 +91,11 @@ class _Search:
         with self.holds, nullcontext(executor) if executor else Local(backend=runs.backend_of(self.plan)) as place:
             errors = execute([], self.store, place, self._tell, more=self._more, limit=limit)
         errors = {one: why for one, why in errors.items() if one not in self.failed}
+        # A stored run that is damaged is no outcome, and is not trained again unasked: what waits for it goes no further.
+        left = [one for i, known in enumerate(self.walk.outcomes) if known is None for one in self.walk.trials(i)]
+        errors |= runs.damaged(self.store, left)
         if errors:
-            raise runs.TrialsFailed(errors, {one.fingerprint: one.name for one in self.made})
+            raise runs.TrialsFailed(errors, {one.fingerprint: one.name for one in (*self.made, *left)})
         return [one.fingerprint for one in self.made if self.store.get(one.fingerprint)]
 
     def _more(self) -> list[Job]:

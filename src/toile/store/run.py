@@ -58,6 +58,15 @@ class Run:
     def fingerprint(self) -> str:
         return self.folder.name
 
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """The fingerprint, and what tells one folder from another of that name: a run that was set aside and trained anew."""
+        try:
+            of = self.folder.stat()
+            return self.fingerprint, of.st_ino, of.st_mtime_ns
+        except OSError:
+            return self.fingerprint, 0, 0
+
     @cached_property
     def manifest(self) -> dict[str, str] | None:
         """The SHA-256 of each file by name; None where the run is of before manifests."""

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -149,13 +150,10 @@ def dataset_of_features(
         named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
         found = cached(to_features, images.images, place(named), progress=progress)
         # All that follows is whole numbers' and features' alike.
-        return Images(cast("ImageArray", found), images.labels, weights=images.weights)
+        return replace(images, images=cast("ImageArray", found))
 
-    parts = {name: part(name, images) for name, images in dataset.parts.items()}
-    made = Dataset(
-        dataset.name, parts["train"], parts.get("test"), dataset.class_names, parts.get("validation"), form=dataset.form
-    )
-    return head, made
+    # With all else that is known of it, such as the groups that a split keeps together.
+    return head, replace(dataset, **{name: part(name, images) for name, images in dataset.parts.items()})
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> Features | None:
@@ -221,7 +219,9 @@ def _forward(model: KerasModel) -> Callable[[ImageArray], Any]:
 
     weights = [[variable.numpy() for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)]
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)])
+    # Without autograph, which would write what it makes of this function to a file in the folder of temporary files, and leave
+    # it there: a worker ends without Python's own end.
+    @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)], autograph=False)
     def forward(images: Any) -> Any:
         trained, fixed = ([tf.constant(array) for array in group] for group in weights)
         return model.stateless_call(trained, fixed, images, training=False)[0]

@@ -11,6 +11,7 @@ import numpy as np
 from toile.arrays import Probabilities
 from toile.errors import ToileError
 from toile.evaluation.metrics import progress_metrics
+from toile.evaluation.predictions import NotProbabilities
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -63,6 +64,8 @@ def train(
         if store.get(fingerprint):
             return fingerprint
         atomic.write(work / "trial.json", trial.canonical())  # which says what is needed, to who looks for garbage
+        for left in work.glob("checkpoint.npz.*.tmp"):  # of a process that was killed; nobody else writes it
+            left.unlink(missing_ok=True)
         started = record.now()
         learner = make_learner(trial, store, load)
         if isinstance(learner, ClassicalLearner):
@@ -91,6 +94,8 @@ def train(
             if parts.validation is not None:
                 said = learner.engine.predict(parts.validation.images)
                 validation = progress_metrics(said, parts.validation.labels)
+                if not np.isfinite(validation["loss"]):  # of weights that are finite, and whose products are not
+                    raise Diverged(epoch + 1)
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
             figures["seconds"] = seconds
             progress.history.append(figures)
@@ -144,5 +149,8 @@ def _finish(
     if progress.best is not None:
         learner.model.set_weights(progress.best)
     same = all(map(np.array_equal, kept, learner.model.get_weights()))
-    record.write(folder, trial, learner, progress, threads, {"validation": said} if same and said is not None else {})
+    try:
+        record.write(folder, trial, learner, progress, threads, {"validation": said} if same and said is not None else {})
+    except NotProbabilities as error:  # as above, where no validation images told of it
+        raise Diverged(progress.epochs) from error
     learner.model.set_weights(kept)

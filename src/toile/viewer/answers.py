@@ -121,8 +121,8 @@ class Answers:
         results = self.studies.results(study)
         if not number.isdigit() or int(number) >= len(results.committees):
             raise Problem(404, f"{study} has {len(results.committees)} committees, no number {number[:20]}")
-        made = evaluated_committees(results)[int(number)]
-        return Subject(made.name, results.test_images, results.dataset.class_names, made.probabilities)
+        made, of = evaluated_committees(results)[int(number)], results.committees[int(number)]
+        return Subject(made.name, of.elsewhere or results.test_images, results.dataset.class_names, made.probabilities)
 
     def _name(self, run: Run) -> str:
         return f"{run.trial['architecture']['name']} {run.fingerprint[:8]}"

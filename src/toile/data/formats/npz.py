@@ -77,7 +77,9 @@ def _parts(path: Path, budget: Budget) -> tuple[dict[str, Pair], tuple[str, ...]
         raise DataError(f"{path}, {found.names}: {names.dtype} of shape {names.shape}; expected text, one name a class")
     if names is not None and names.dtype.kind == "S":
         names = np.char.decode(names, "utf-8", "backslashreplace")
-    return parts, None if names is None else tuple(names.tolist())
+    if names is None or (_split(found.names or "") == ["names"] and len(names) == len(next(iter(parts.values()))[1])):
+        return parts, None  # as many as there are images: they are theirs
+    return parts, tuple(names.tolist())
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
@@ -99,12 +101,13 @@ def _chosen(keys: Iterable[str], path: Path) -> _Found:
         if _is_names(key) or ("_".join(_split(key)) in ("classes", "categories") and len(labelled) > 1):
             found.names = key
             continue
-        kind = found.labels if words & _LABELS else found.images if words & _IMAGES else None
+        kind = None if "names" in words else found.labels if words & _LABELS else found.images if words & _IMAGES else None
         if kind is None:
             continue
-        if part in kind:
+        if part in kind and _plain(key) == _plain(kind[part]):
             raise DataError(f"{path}: {kind[part]} and {key} could both be the same of the {part} part; leave one of them out")
-        kind[part] = key
+        if part not in kind or _plain(key):  # beside `y` there may be `num_classes`, beside `images` `image_ids`
+            kind[part] = key
     for part, key in {**found.labels, **found.images}.items():
         if (part in found.images) != (part in found.labels):
             other = "labels" if part in found.images else "images"
@@ -124,4 +127,11 @@ def _words(key: str) -> set[str]:
 
 
 def _is_names(key: str) -> bool:
-    return "names" in _words(key)
+    """Whether it has the names of the classes: `class_names`, `label_names`; those of files or features are of no use."""
+    words = _words(key)
+    return "names" in words and (len(words) == 1 or bool(words & _LABELS))
+
+
+def _plain(key: str) -> bool:
+    """Whether it is called by its kind and its part, and nothing else."""
+    return _words(key) <= _IMAGES | _LABELS | set().union(*_PARTS.values())
