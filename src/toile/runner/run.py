@@ -15,6 +15,7 @@ from toile.runner.executors.local import Local
 from toile.runner.jobs import jobs
 from toile.runner.limit import TimeLimit
 from toile.runner.plans.planned import Plan, PlannedTrial
+from toile.store.store import Store
 from toile.workers.device import Device
 
 EXECUTORS = ("local", "dask")
@@ -23,11 +24,11 @@ EXECUTORS = ("local", "dask")
 class TrialsFailed(ToileError):
     """Some trials failed; the others are stored.
 
-    `errors` has a message for each failed fingerprint.
+    `errors` has a message for each failed fingerprint, `names` what these are called.
     """
 
     def __init__(self, errors: dict[str, str], names: dict[str, str]) -> None:
-        self.errors = errors
+        self.errors, self.names = errors, names
         count = "1 trial" if len(errors) == 1 else f"{len(errors)} trials"
         lines = [f"  {names[fingerprint]}: {error}" for fingerprint, error in errors.items()]
         super().__init__("\n".join([f"{count} failed:", *lines]))
@@ -108,7 +109,7 @@ def run(
     """
     plan.store.prepare()
     pending = plan.pending(only)
-    errors = _damaged(plan, only)
+    errors = damaged(plan.store, plan.matching(only))
     if not pending:
         return _ended([], errors, plan)
     if lacking := unobtainable(sorted(pending, key=plan.trials.index)):
@@ -126,9 +127,9 @@ def run(
     return _ended([one for one in pending if minutes is None or plan.store.get(one.fingerprint)], errors, plan)
 
 
-def _damaged(plan: Plan, only: Iterable[str]) -> dict[str, str]:
+def damaged(store: Store, trials: Iterable[PlannedTrial]) -> dict[str, str]:
     """What is wrong with stored runs of the trials that are asked for. They are neither believed nor replaced unasked."""
-    found = {planned.fingerprint: plan.store.damaged(planned.fingerprint) for planned in plan.matching(only)}
+    found = {planned.fingerprint: store.damaged(planned.fingerprint) for planned in trials}
     hint = "`toile check --repair` sets the run aside; then the same command trains it anew"
     return {fingerprint: error.advised(hint) for fingerprint, error in found.items() if error}
 

@@ -28,6 +28,8 @@ SMALL = ("trial.json", "history.csv", "metrics.json", "provenance.json")
 # The model is Keras's or, of classical models, skops's: scikit-learn without a pickle. A run has one of the two.
 MODELS = ("model.keras", "model.skops")
 MANIFEST = "manifest.json"
+# See `Run.key`.
+Key = tuple[str, int, int]
 # Figures that were computed from the model after it became a run. The file carries its own hash; the manifest stays as it was.
 LATER = "later.json"
 
@@ -57,6 +59,15 @@ class Run:
     @property
     def fingerprint(self) -> str:
         return self.folder.name
+
+    @cached_property
+    def key(self) -> Key:
+        """What tells this run from another of its fingerprint that came in its place: inode and time of its folder, too."""
+        try:
+            of = self.folder.stat()
+        except OSError:  # it has gone in this moment
+            return self.fingerprint, 0, 0
+        return self.fingerprint, of.st_ino, of.st_mtime_ns
 
     @cached_property
     def manifest(self) -> dict[str, str] | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from toile.errors import ToileError
 from toile.evaluation.metrics import progress_metrics
+from toile.evaluation.predictions import NotProbabilities
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.trial import Trial
@@ -130,5 +131,8 @@ def _finish(folder: Path, trial: Trial, learner: EpochLearner, progress: checkpo
     learner.finalize()
     if progress.best is not None:
         learner.model.set_weights(progress.best)
-    record.write(folder, trial, learner, progress, threads)
+    try:
+        record.write(folder, trial, learner, progress, threads)
+    except NotProbabilities:  # the last step made the weights so large that what they say overflows
+        raise Diverged(progress.epochs) from None
     learner.model.set_weights(kept)
