@@ -47,6 +47,7 @@ class Choice:
     keys: list[Key]
     example: dict[str, Any]
     learner: str = ""
+    weighs: bool = False  # a classical model that takes `class_weight`
 
 
 def render() -> str:
@@ -162,7 +163,9 @@ def _architectures() -> Iterator[Choice]:
         # Some are left out of the complete options at their defaults.
         defaults = {key: field.default for key, field in model.model_fields.items()}
         example = {"name": name, **defaults, **architectures.complete(name, asked.get(name, {}))}
-        yield Choice(name, _sentence(module.__doc__), found, example, architectures.learner(name))
+        learner = architectures.learner(name)
+        weighs = learner == "classical" and "model__class_weight" in architectures.build(name, (28, 28, 1), 10, {}).get_params()
+        yield Choice(name, _sentence(module.__doc__), found, example, learner, weighs)
 
 
 def _sentence(text: str | None) -> str:

@@ -79,6 +79,11 @@ def brief(value: Any, length: int = 60) -> str:
     return cut(_SHORT.repr(value), length)
 
 
+def composed(text: str) -> str:
+    """The text with letters and their accents in one piece each (NFC): some systems write the names of files in two."""
+    return unicodedata.normalize("NFC", text)
+
+
 def as_csv(rows: Iterable[Iterable[object]]) -> str:
     """A table as CSV, with what has to be quoted quoted."""
     text = io.StringIO()

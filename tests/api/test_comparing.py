@@ -10,7 +10,9 @@ import pytest
 import toile
 from tests.runner.fixture import keep_run
 from toile import api
+from toile.data.sources import digits
 from toile.errors import Misuse, ToileError
+from toile.evaluation.metrics import evaluate
 
 STUDY = """
 title = "made"
@@ -39,21 +41,25 @@ def study(tmp_path: Path) -> Path:
     return stored(tmp_path)
 
 
-def stored(folder: Path, more: str = "") -> Path:
+def stored(folder: Path, more: str = "", study: str = STUDY, drawn: bool = True, store: Path | None = None) -> Path:
+    """A study of which all trials are stored; `drawn`: whether seeds matter to them."""
     path = folder / "made.toml"
-    path.write_text(STUDY.format(more=more), "utf-8")
-    plan = api.plan(path, store=folder / "store")
+    path.write_text(study.format(more=more), "utf-8")
+    plan = api.plan(path, store=store or folder / "store")
     plan.store.prepare()
     plan.store.keep(plan.dataset, plan.requested)
     for one in plan.trials:
-        parts, said = plan.parts(one), {}
+        parts, said, metrics = plan.parts(one), {}, {}
         for name in ("validation", "test"):
             if (images := getattr(parts, name)) is not None:
-                scores = np.random.default_rng([one.trial.seed, len(said), ord(one.line[0])]).normal(size=(len(images), 10))
+                scores = np.random.default_rng([one.trial.seed * drawn, len(said), ord(one.line[0])]).normal(
+                    size=(len(images), 10)
+                )
                 scores[np.arange(len(images)), images.labels] += 3 if one.line == "a" else 1
                 exponentials = np.exp(scores)
                 said[name] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
-        keep_run(plan.store, one, probabilities=said)
+                metrics[name] = evaluate(said[name], images.labels)
+        keep_run(plan.store, one, probabilities=said, metrics=metrics)
     return path
 
 
@@ -80,10 +86,50 @@ def test_folds_are_compared_by_the_corrected_test(tmp_path: Path) -> None:
     study = stored(tmp_path, "split = { folds = 3 }")
     found = toile.compare(f"{study}/a", f"{study}/b", store=tmp_path / "store")
     assert (found["split"], found["over"], found["trainings"]) == ("validation", "folds", 9)
-    differences = np.subtract(*np.transpose(found["each"]))
+    # Three seeds of each fold are judged on the same images: three folds, and not nine.
+    differences = np.subtract(*np.transpose(found["each"])).reshape(3, 3).mean(axis=0)
     half = (found["interval"][1] - found["interval"][0]) / 2
-    spread = np.sqrt((1 / 9 + 1 / 2) * differences.var(ddof=1))
-    assert half == pytest.approx(2.306004135 * spread)  # t of 8 degrees of freedom
+    spread = np.sqrt((1 / 3 + 1 / 2) * differences.var(ddof=1))
+    assert half == pytest.approx(4.302652730 * spread)  # t of 2 degrees of freedom
+    assert "over 3 folds" in found["verdict"]
+
+
+def test_models_that_no_seed_changes_are_compared_over_images(tmp_path: Path) -> None:
+    study, where = stored(tmp_path, drawn=False), {"store": tmp_path / "store"}
+    found = toile.compare(f"{study}/a", f"{study}/b", **where)
+    assert (found["over"], found["differ"]) == ("images", True)
+    assert found["p_value"] == toile.compare(f"{study}/a (seed 0)", f"{study}/b (seed 0)", **where)["p_value"]
+    (claim,) = [one for one in api.results(study, **where).claims.pairs.values() if {one.a[1], one.b[1]} == {"a", "b"}]
+    assert (claim.over, claim.differ) == ("images", True)
+
+
+def test_other_images_are_refused_though_their_labels_are_the_same(tmp_path: Path) -> None:
+    """Pictures by class, as folders have them: whatever folds are drawn, their labels are alike."""
+    made = digits.load()
+    order = np.argsort(made.train.labels[:300], kind="stable")
+    np.savez(
+        tmp_path / "sorted.npz", x_train=made.train.images[order], y_train=made.train.labels[order],
+        x_test=made.test.images[:50], y_test=made.test.labels[:50],
+    )  # fmt: skip
+    studies = []
+    for seed in (0, 1):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        split = f"split = {{{{ folds = 3, seed = {seed} }}}}"
+        text = STUDY.replace('dataset = "digits"', f'dataset = {{{{ path = "{tmp_path}/sorted.npz" }}}}')
+        studies.append(stored(folder, study=text.replace("{more}", split), store=tmp_path / "store"))
+    with pytest.raises(Misuse, match="are of different images: their splits draw different ones"):
+        toile.compare(f"{studies[0]}/a", f"{studies[1]}/a", store=tmp_path / "store")
+
+
+def test_a_trial_whose_name_begins_as_a_committees_is_a_trial(tmp_path: Path) -> None:
+    more = "".join(f'[[trial]]\nname = "{name}"\narchitecture = "mlp"\nseeds = [9]\n' for name in ("both more", "both (old)"))
+    study, where = stored(tmp_path, study=STUDY + more), {"store": tmp_path / "store"}
+    for name in ("both more", "both (old)"):
+        assert toile.compare(f"{study}/{name}", f"{study}/one", **where)["over"] == "images"
+        assert api.mistakes(f"{study}/{name}", **where)
+    with pytest.raises(Misuse, match=r"several committees of the name 'both'.*both \(seed 0\), both \(seed 1\)"):
+        api.mistakes(f"{study}/both", **where)
 
 
 def test_what_is_no_pair_is_refused(study: Path) -> None:

@@ -172,6 +172,15 @@ def test_a_budget_of_parameters_leaves_out_what_it_cannot_pay() -> None:
         select(candidates, {"max_parameters": 5}, costs)
 
 
+def test_of_those_that_say_the_same_the_cheapest_is_one_member() -> None:
+    """As a deterministic model with other seeds: a budget is of members, and not of different ones."""
+    one, other = member(LABELS, 1, 3.0), member(LABELS, 2, 1.0)
+    costs = {"max_parameters": [30.0, 20.0, 10.0, 5.0]}
+    found = select([one, one, one, other], {"max_members": 1, "max_parameters": 10}, costs)
+    assert found.weights == (0, 0, 1, 0)
+    assert select([one, one, one]).weights == (1, 0, 0)
+
+
 def test_the_test_set_picks_nobody() -> None:
     with pytest.raises(predictions.TestSetUsed, match="cannot select members on the test set"):
         select([member(LABELS, 1, 1.0, "test")])

@@ -385,3 +385,64 @@ def test_an_unchanged_folder_is_taken_from_the_store(tmp_path, monkeypatch):
     assert store.unchanged(spec, listing(spec)) is None
     assert store.unchanged(spec, None) is None
     assert store.unchanged(DatasetSpec(path=str(root), nested=True), listing(spec)) is None
+
+
+def test_parts_without_folders_of_classes_are_no_classes(tmp_path):
+    for name in ("train", "test"):
+        picture(tmp_path / name / "cat.0.png", 7)
+    with pytest.raises(DataError, match=r"test/, train/ have no folders of their own, so of what class .*`nested = true`"):
+        read(tmp_path)
+    assert read(tmp_path, nested=True).class_names == ("test", "train")
+
+
+def test_test_images_apart_are_not_the_training_part_of_a_folder_of_parts(tmp_path):
+    fill(tmp_path, "train", "test")
+    with pytest.raises(DataError, match="holds train/ and test/; expected the folders of the classes"):
+        read(tmp_path / "train", test_path=str(tmp_path))
+    assert shades(read(tmp_path / "train", test_path=str(tmp_path / "test")))["test"] == [50, 51, 60, 61]
+
+
+def test_class_names_never_exchange_folders(tmp_path):
+    fill(tmp_path, ".", classes=("cat", "dog"))
+    with pytest.raises(DataError, match=r"would call the class 'cat' 'dog', .*'cat' is not among them \(did you mean 'kat'"):
+        read(tmp_path, class_names=["dog", "kat"])
+    assert shades(read(tmp_path, class_names=["dog", "cat"])) == {"train": [10, 11, 0, 1]}
+    assert read(tmp_path, class_names=["Katze", "Hund"]).class_names == ("Katze", "Hund")
+
+
+def test_names_of_folders_in_letters_of_two_pieces(tmp_path):
+    """As macOS writes them into archives."""
+    fill(tmp_path, "train", classes=("B", "caf\u00e9"))
+    fill(tmp_path, "test", classes=("B", "cafe\u0301"))
+    dataset = read(tmp_path, class_names=["cafe\u0301", "B"])
+    assert shades(dataset) == {"train": [10, 11, 0, 1], "test": [10, 11, 0, 1]}
+    picture(tmp_path / "train" / "cafe\u0301" / "x.png")
+    if len(list((tmp_path / "train").iterdir())) == 3:  # a file system that tells them apart
+        with pytest.raises(DataError, match="two folders are called"):
+            read(tmp_path)
+
+
+def test_a_class_of_which_all_is_broken_is_none(tmp_path):
+    fill(tmp_path, ".", classes=("a", "b", "c"))
+    for path in (tmp_path / "b").iterdir():
+        path.write_bytes(b"no picture")
+    dataset = read(tmp_path, on_error="skip")
+    assert dataset.class_names == ("a", "c") and dataset.train.labels.tolist() == [0, 0, 1, 1]
+    assert read(tmp_path, on_error="skip", class_names=["a", "b", "c"]).classes == 3  # as it was said
+
+
+def test_pictures_beside_the_classes_are_told_of(tmp_path):
+    picture(fill(tmp_path, ".") / "loose.PNG")
+    assert (
+        "not read, because beside the folders of the classes and in none of them: 1 picture (loose.PNG)"
+        in audit(read(tmp_path))["warnings"]
+    )
+
+
+def test_parts_beside_another_folder_are_no_classes_in_silence(tmp_path):
+    fill(tmp_path, "train", "test")
+    picture(tmp_path / "samples" / "0.png", 7)
+    with pytest.raises(DataError, match=r'samples/, test/, train/: are these the parts, or the classes\? .*train = "\." }`'):
+        read(tmp_path, nested=True)
+    assert read(tmp_path, nested=True, parts={"train": "."}).class_names == ("samples", "test", "train")
+    assert read(tmp_path, nested=True, parts={"train": "train"}).class_names == ("a", "b")

@@ -397,7 +397,7 @@ def write_unlabelled(name: str, folder: Path, ids: list[int] | None) -> Path:
     return folder / "made.csv"
 
 
-@pytest.mark.parametrize("ids", [None, [9, 4, 2, 7, 1, 5]], ids=str)
+@pytest.mark.parametrize("ids", [None, [9, 4, 2, 7, 1, 5], [2**53 + at for at in range(6)]], ids=str)
 @pytest.mark.parametrize("name", UNLABELLED)
 def test_images_without_labels(name: str, ids: list[int] | None, tmp_path: Path) -> None:
     found, images = unlabelled.read(write_unlabelled(name, tmp_path, ids), (4, 4, 1))

@@ -67,3 +67,54 @@ def test_class_names_say_from_where_is_counted(labels, names, expected, first):
 def test_what_are_no_labels(arrays, names, said):
     with pytest.raises(DataError, match=said):
         numbered(arrays, "made", names)
+
+
+@pytest.mark.parametrize("labels", [["cat", "dog", "cat"], [10, 20, 10]])
+def test_no_class_is_called_as_another_one_is(labels):
+    words = list(map(str, labels))
+    said = rf"would call the class '{words[0]}' '{words[1]}', as another one is called; '{words[0]}' is"
+    with pytest.raises(DataError, match=said):
+        numbered([np.array(words)], "made", (words[1], "kat"))
+    assert numbered([np.array(words)], "made", (words[0], "dgo")).class_names == (words[0], "dgo")
+
+
+def test_numbers_that_are_called_by_numbers_keep_their_own():
+    for labels in (np.array([1, 2, 2]), np.array(["1", "2", "2"])):
+        assert numbered([labels], "made", ("1", "2", "3")).labels[0].tolist() == [0, 1, 1]
+        assert numbered([labels], "made", ("2", "1")).labels[0].tolist() == [1, 0, 0]
+    # A name for all that has no number makes it no number, and no error.
+    assert numbered([np.array(["0", "1"])], "made", ("unknown", "0", "1")).labels[0].tolist() == [1, 2]
+
+
+def test_words_that_are_numbers_are_in_their_order_however_they_are_written():
+    words = np.array([f"{number}.0" for number in range(11)])
+    found = numbered([words], "made", tuple("abcdefghijk"))
+    assert found.labels[0].tolist() == list(range(11))
+    assert numbered([words], "made").class_names == tuple(map(str, range(11)))
+    assert numbered([np.array(["2.5", "10.5", "-1"])], "made").class_names == ("-1", "2.5", "10.5")
+
+
+@pytest.mark.parametrize("none", ["nan", "NaN", "<NA>", "None", "N/A"])
+def test_what_programs_write_where_there_is_no_label_is_no_class(none):
+    with pytest.raises(DataError, match=rf"1 label is '{none}', which programs write where there is no value"):
+        numbered([np.array(["0", "10", none, "2"])], "made")
+    if none in ("None", "N/A"):  # which may be the names of classes
+        assert numbered([np.array(["cat", none])], "made").class_names == (none, "cat")
+    else:
+        with pytest.raises(DataError, match="which programs write"):
+            numbered([np.array(["cat", none])], "made")
+
+
+def test_one_name_that_is_written_in_two_ways_is_one_class():
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    found = numbered([np.array([composed, apart, "bar"])], "made", ("bar", apart))
+    assert found.labels[0].tolist() == [1, 1, 0]
+    assert numbered([np.array([composed, apart, "bar"])], "made").class_names == ("bar", composed)
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers"), [([0, 1, 3], (0, 1, 3)), (["0", "1", "3"], (0, 1, 3)), ([1, 2, 3], ()), (["x", "y", "z"], ())]
+)
+def test_numbers_with_gaps_are_known_where_classes_are_called_otherwise(labels, numbers):
+    assert numbered([np.array(labels)], "made", ("a", "b", "c")).numbers == numbers
+    assert numbered([np.array(labels)], "made").numbers == ()

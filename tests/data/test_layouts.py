@@ -345,3 +345,114 @@ def test_a_column_of_files_is_known_by_what_is_in_it(tmp_path, columns):
     found = opened(tmp_path / "list.csv")
     assert found.train.names is not None and found.train.names[3] == "Bilder ä/n 3.PNG"
     assert (found.train.images[..., 0] == GREY).all() and found.class_names == ("boot", "coat", "shirt")
+
+
+def test_a_list_without_a_header_loses_no_picture(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    (tmp_path / "list.csv").write_text(lines(names, WORDS))
+    (tmp_path / "turned.csv").write_text(lines(WORDS, names, between=";"))
+    for dataset in (opened(tmp_path / "list.csv"), opened(tmp_path / "turned.csv")):
+        np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+        assert dataset.train.labels.tolist() == LABELS.tolist()
+    (tmp_path / "three.csv").write_text(lines(names, WORDS, LABELS))
+    with pytest.raises(DataError, match=r"line 1: '00.png' is no name of a column; expected filename,label"):
+        opened(tmp_path / "three.csv")
+
+
+def test_files_that_a_list_names_and_that_are_not_there_are_named_all_at_once_or_left_out(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    (tmp_path / "list.csv").write_text("filename,label\n" + lines([*names, "x.png", "y.png"], [*WORDS, "boot", "boot"]))
+    with pytest.raises(DataError, match=r"2 files that cannot be used:\n  row 13: 'x.png': no such.*\n  row 14: 'y.png': no"):
+        opened(tmp_path / "list.csv")
+    dataset = opened(tmp_path / "list.csv", on_error="skip")
+    assert dataset.train.labels.tolist() == LABELS.tolist()
+    assert [one.name for one in dataset.left_out] == ["row 13: 'x.png'", "row 14: 'y.png'"]
+
+
+@pytest.mark.parametrize("named", ["cat/1.png\ndog/1.png", "old/cat/1.png\nold/dog/1.png"])
+def test_a_file_is_not_taken_for_that_of_another_row(tmp_path, named):
+    """The picture of a cat is missing: that of a dog, which has the same name in its own folder, is none."""
+    write_pictures(tmp_path / "dog", GREY[:2])
+    (tmp_path / "dog" / "01.png").rename(tmp_path / "dog" / "1.png")
+    text = "".join(f"{name},{name.split('/')[-2]}\n" for name in named.splitlines())
+    (tmp_path / "list.csv").write_text("filename,label\ndog/00.png,dog\n" + text)
+    with pytest.raises(DataError, match=r"row 2: '.*cat/1.png': no such file; dog/1.png is called so too, and another row"):
+        opened(tmp_path / "list.csv")
+    (tmp_path / "list.csv").write_text("filename,label\nelsewhere/00.png,dog\nelsewhere/1.png,cat\n")
+    assert opened(tmp_path / "list.csv").train.names.tolist() == ["dog/00.png", "dog/1.png"]
+
+
+def test_names_in_a_list_in_letters_of_two_pieces(tmp_path):
+    names = write_pictures(tmp_path, GREY[:2])
+    (tmp_path / names[0]).rename(tmp_path / "cafe\u0301.png")
+    (tmp_path / "list.csv").write_text("filename,label\ncaf\u00e9.png,a\n01.png,b\n")
+    assert len(opened(tmp_path / "list.csv").train) == 2
+
+
+def test_test_images_apart_are_never_thrown_away_in_silence(tmp_path):
+    names = write_pictures(tmp_path / "a", GREY)
+    write_pictures(tmp_path / "test" / "boot", GREY)
+    (tmp_path / "a" / "list.csv").write_text("filename,label\n" + lines(names, WORDS))
+    with pytest.raises(DataError, match=r"test: no list of pictures in this folder \(metadata.csv"):
+        opened(tmp_path / "a" / "list.csv", test_path=str(tmp_path / "test"))
+
+
+@pytest.mark.parametrize(("train", "test"), [("mnist_train", "mnist_test"), ("train", "data-test"), ("a.training", "b.Test")])
+def test_parts_of_parquet_are_words_of_their_names(tmp_path, train, test):
+    write_parquet(tmp_path / f"{train}.parquet", GREY[:8], LABELS[:8])
+    write_parquet(tmp_path / f"{test}.parquet", GREY[8:], LABELS[8:])
+    assert {name: len(part) for name, part in opened(tmp_path).parts.items()} == {"train": 8, "test": 4}
+    write_parquet(tmp_path / "extra.parquet", GREY[:8], LABELS[:8])
+    with pytest.raises(DataError, match=r"of which part is extra\.parquet\?.*set path to the file of the training images"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["file_names", "image_names", "feature_names", "names"])
+def test_names_of_anything_else_are_no_names_of_classes(tmp_path, name):
+    np.savez(tmp_path / "a.npz", images=GREY, labels=LABELS, **{name: np.array([f"{at}.png" for at in range(12)])})
+    assert opened(tmp_path / "a.npz").class_names == ("0", "1", "2")
+
+
+def test_floats_of_two_ranges_are_one_error(tmp_path):
+    parts = {"x_train": GREY[:8] / 255, "y_train": LABELS[:8], "x_test": GREY[8:] * 1.0, "y_test": LABELS[8:]}
+    np.savez(tmp_path / "a.npz", **parts)
+    with pytest.raises(DataError, match=r"pixels have two ranges: those of one part go up to .*, those of another to 2\d\d"):
+        opened(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", x=np.array(3), y=LABELS)
+    with pytest.raises(DataError, match=r"images of shape \(\)"):
+        opened(tmp_path / "b.npz")
+
+
+def test_idx_has_validation_images_too(tmp_path):
+    for name, at in (("train", slice(0, 6)), ("valid", slice(6, 9)), ("t10k", slice(9, 12))):
+        write_idx(tmp_path, name, GREY[at], LABELS[at])
+    dataset = opened(tmp_path)
+    np.testing.assert_array_equal(dataset.validation.images[..., 0], GREY[6:9])
+    assert {name: len(part) for name, part in dataset.parts.items()} == {"train": 6, "validation": 3, "test": 3}
+
+
+def test_a_label_that_is_named_where_nothing_has_a_name(tmp_path):
+    (tmp_path / "a.csv").write_text(table(GREY, LABELS, None))
+    with pytest.raises(DataError, match="line 1 has no names of columns, so none is called 'digit'"):
+        opened(tmp_path / "a.csv", label="digit")
+
+
+def test_colours_have_names_of_their_own(tmp_path):
+    names = [f"{colour}{number}" for number in range(36) for colour in ("red", "green", "blue")]
+    (tmp_path / "a.csv").write_text(table(COLOUR, LABELS, ["label", *names]))
+    np.testing.assert_array_equal(opened(tmp_path / "a.csv").train.images, COLOUR)
+    (tmp_path / "b.csv").write_text(table(COLOUR, LABELS, ["label", *names[:-3], "green35", "red35", "blue35"]))
+    with pytest.raises(DataError, match="a column is missing or extra"):
+        opened(tmp_path / "b.csv")
+
+
+def test_pixels_of_two_numbers_are_not_taken_for_labels(tmp_path):
+    (tmp_path / "a.csv").write_text(table(GREY % 2, np.where(LABELS == 0, 3, 8), None))
+    with pytest.raises(DataError, match="which column has the labels"):
+        opened(tmp_path / "a.csv")
+
+
+def test_yes_and_no_are_labels(tmp_path):
+    np.savez(tmp_path / "a.npz", x=GREY, y=LABELS == 1)
+    dataset = opened(tmp_path / "a.npz")
+    assert dataset.class_names == ("False", "True") and dataset.train.labels.tolist() == (LABELS == 1).astype(int).tolist()

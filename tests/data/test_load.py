@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from toile.data.errors import DataError
 from toile.data.reading.load import load
@@ -87,3 +88,33 @@ def test_wrong_names(folder):
 def test_a_path_with_backslashes_says_so(folder):
     with pytest.raises(DataError, match=r"\\ separates no folders on this system, and / does on all: a/b"):
         load(DatasetSpec(path="a\\b"), base=folder)
+
+
+def test_no_two_classes_of_one_name(folder):
+    with pytest.raises(DataError, match="several classes are called 'a'; expected a name of its own for each, or one class"):
+        load(DatasetSpec(path="made.npz", class_names=("a", "b", "a", "c")), base=folder)
+    said = DatasetSpec(path="made.npz", class_names=("a", "a", "b", "c"), class_map=(0, 0, 1, 2))
+    assert load(said, base=folder).classes == 3
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_class_map_says_by_what_numbers_classes_are_known(folder, first):
+    class_map = tuple(first + label % 2 for label in range(4))
+    assert load(DatasetSpec(path="made.npz", class_map=class_map), base=folder).first == first
+
+
+def test_pooled_images_keep_the_columns_of_their_list(tmp_path):
+    rows = ["filename,label,split,patient"]
+    for number in range(8):
+        Image.fromarray(np.full((4, 4), number, np.uint8)).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{number % 2},{'test' if number > 5 else 'train'},p{number // 2}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    dataset = load(DatasetSpec(path="list.csv", pool=True), base=tmp_path)
+    assert dataset.train.columns["patient"].tolist() == [f"p{number // 2}" for number in range(8)]
+
+
+def test_no_class_of_a_registered_data_set_is_called_as_another_one_is():
+    digits = [str(digit) for digit in range(10)]
+    with pytest.raises(DataError, match=r"data set 'digits': class_names would call the class '0' '1'"):
+        load(DatasetSpec(name="digits", class_names=("1", "0", *digits[2:])))
+    assert load(DatasetSpec(name="digits", class_names=("zero", *digits[1:]))).class_names[:2] == ("zero", "1")

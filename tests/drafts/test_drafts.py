@@ -240,3 +240,13 @@ def test_rare_classes_are_made_to_count(tmp_path: Path) -> None:
         (root / "a" / f"{number}.png").unlink()
     api.new(root, output=tmp_path / "t.toml", store=tmp_path / "store")
     assert "class_weight" not in (tmp_path / "t.toml").read_text()
+
+
+def test_a_list_is_looked_at_as_a_folder_is(tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", size=(90, 120))
+    Image.open(root / "a" / "1.png").resize((30, 20)).save(root / "a" / "1.png")
+    files = [path.relative_to(tmp_path).as_posix() for path in sorted(root.rglob("*.png"))]
+    (tmp_path / "list.csv").write_text("filename,label\n" + "".join(f"{name},{name.split('/')[1]}\n" for name in files))
+    made = api.new(tmp_path / "list.csv", output=tmp_path / "s.toml", store=tmp_path / "store")
+    assert tomllib.loads((tmp_path / "s.toml").read_text())["dataset"]["size"] == 96
+    assert told(made.seen)["sizes"] == "23 of 120 x 90, 1 of 30 x 20; brought to 96 x 96"

@@ -251,6 +251,13 @@ def test_other_images_than_were_trained_on():
             fitted.predict(images)
 
 
+def test_whole_numbers_are_not_taken_for_the_fractions_that_were_learned():
+    fitted = ImageClassifier("logistic-regression").fit(X / 16, Y)
+    with pytest.raises(ValueError, match=r"images of uint8 up to 16; the model was trained on fractions 0\.\.1"):
+        fitted.predict(NEW.astype(np.uint8))
+    fitted.predict((NEW > 8).astype(np.uint8))
+
+
 def test_a_training_that_fails_is_an_error_and_the_next_goes_on():
     with pytest.raises(toile.errors.ToileError, match="the loss is not a number"):
         ImageClassifier("mlp", optimizer="sgd", learning_rate=1e9).fit(X, Y)
@@ -430,6 +437,20 @@ def test_an_image_that_weighs_3_is_three_images():
     np.testing.assert_allclose(weighed, repeated, atol=1e-3)
 
 
+def test_balanced_weights_of_classes_count_an_image_as_it_weighs():
+    """scikit-learn's own `balanced` counts images alone in a support vector machine, for one."""
+    few = (Y == 3) | (Y == 5)
+    images, labels, weights = X[few], Y[few], np.where(Y[few] == 3, 3.0, 1.0)
+    counts = {label: weights[labels == label].sum() for label in (3, 5)}
+    machine = ImageClassifier("hog-svm", options={"kernel": "rbf", "c": 0.01, "cell": 2}, image_shape=(8, 8, 1), random_state=0)
+    given = {label: sum(counts.values()) / (2 * count) for label, count in counts.items()}
+    said = [
+        clone(machine).set_params(class_weight=how).fit(images, labels, weights).predict_proba(NEW)
+        for how in ("balanced", given)
+    ]
+    np.testing.assert_array_equal(*said)
+
+
 def test_weights_are_in_the_fingerprint_and_stay_with_what_the_store_keeps(tmp_path):
     mlp = ImageClassifier("mlp", epochs=1, random_state=0, store=tmp_path)
     plain, ones, weighed = (clone(mlp).fit(X, Y, weight) for weight in (None, np.ones(len(Y)), WEIGHTS + 1))
@@ -473,7 +494,7 @@ class Said(BaseEstimator, ClassifierMixin):
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_), np.float32)
 
 
-@pytest.mark.parametrize("cv", [3, GroupKFold(3)])
+@pytest.mark.parametrize("cv", [3, np.int64(3), GroupKFold(3)], ids=["number", "of NumPy", "splitter"])
 def test_folds_of_a_committee_keep_groups_together(cv):
     Said.seen.clear()
     CommitteeClassifier([Said()], rule="weighted-mean", weights="fit", cv=cv).fit(X, Y, WEIGHTS, GROUPS)

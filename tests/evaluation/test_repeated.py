@@ -104,9 +104,20 @@ def test_folds_have_the_variance_of_nadeau_and_bengio():
     assert test.p_value > stats.ttest_rel(a, b).pvalue
 
 
+def test_seeds_of_one_fold_are_no_further_folds():
+    """The same folds told again and again say no more than once: fewer degrees of freedom, not more."""
+    a, b, folds = [0.80, 0.83, 0.81, 0.85, 0.84], [0.79, 0.80, 0.81, 0.82, 0.80], list(range(5))
+    once, thrice = across_folds(a, b, 1 / 4), across_folds(a * 3, b * 3, 1 / 4, folds * 3)
+    assert (thrice.trainings, thrice.p_value) == (5, pytest.approx(once.p_value))
+    assert thrice.interval() == pytest.approx(once.interval())
+    with pytest.raises(Misuse, match="all of one fold, 5 times"):
+        across_folds(a, b, 1 / 4, [2] * 5)
+
+
 def test_no_spread_is_no_certainty():
     test = across_seeds([0.8, 0.7], [0.7, 0.6])
     assert (test.p_value, test.equivalence(0.2)) == (1.0, 1.0)
+    assert np.isnan(test.interval()).all()
     for wrong in (([0.8], [0.7]), ([0.8, 0.7], [0.7])):
         with pytest.raises(Misuse, match="two at least"):
             across_seeds(*wrong)
@@ -192,6 +203,8 @@ def test_lines_are_compared_over_their_pairs():
     assert folds["over"] == "folds" and folds["p_value"] > found["p_value"]
     with pytest.raises(Misuse, match="equally many"):
         compare_lines(a, b[:2])
+    same = compare_lines(a[:1] * 2, b[:1] * 2)
+    assert (same["p_value"], same["interval"], same["loss_interval"]) == (1.0, [None, None], [None, None])
 
 
 def test_equivalence_is_said_of_two_models():

@@ -45,8 +45,21 @@ def test_p_value_is_twice_the_tail_of_a_fair_coin():
 def test_equal_predictions_show_no_difference():
     result = compare(random(1), random(1))
     assert result["p_value"] == 1.0
-    assert result["interval"] == result["loss_interval"] == [0.0, 0.0]
+    assert result["loss_interval"] == [0.0, 0.0]
+    half = 1.959964**2 / (200 + 1.959964**2)  # of other images they might differ on some
+    assert result["interval"] == pytest.approx([-half, half])
     assert result["verdict"] == "no difference shown between A and B (p = 1)"
+
+
+def test_the_interval_goes_with_the_test():
+    """Three images on which the first alone is right are no difference shown, and the interval holds 0."""
+    labels = np.zeros(100, int)
+    a, b = np.zeros(100, int), np.zeros(100, int)
+    b[:3] = 1
+    result = compare(voting(a, labels), voting(b, labels))
+    assert (result["p_value"], result["difference"]) == (0.25, 0.03)
+    assert result["interval"] == list(mcnemar(voting(a, labels), voting(b, labels)).interval())
+    assert result["interval"][0] < 0 < result["interval"][1]
 
 
 def test_a_clear_difference_is_called_one():

@@ -158,6 +158,9 @@ def test_unknown_architecture_names_the_nearest():
     ("options", "message"),
     [
         ({"kernel": [3, 3]}, "kernel has 2 values for 1 layers"),
+        ({"initializer": ["he-normal"] * 2}, "initializer has 2 values for 1 layers"),
+        ({"l2": [0.1, 0.2]}, "l2 has 2 values for 1 layers"),
+        ({"dense_dropout": [0.1, 0.2]}, "dense_dropout has 2 values for 1 layers"),
         ({"order": "conv drop"}, r"unknown step 'drop' in order 'conv drop' \(did you mean 'dropout'\?\)"),
         ({"order": "pool dropout"}, "a block has one conv"),
         ({"filters": [8] * 5}, "nothing is left of the image at step 'conv' of block 4"),

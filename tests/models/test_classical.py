@@ -260,6 +260,7 @@ def test_hog_length_is_what_hog_makes(height: int, width: int, orientations: int
         ("svm", {"components": 161}, "components = 161, and 160 training images of 784 features have at most 160"),
         ("hog-svm", {"cell": 8, "block": 4}, "4x4 cells of 8 pixels does not fit into 28x28"),
         ("hog-svm", {"cell": 14, "block": 2, "orientations": 2, "components": 9}, "160 training images of 8 features"),
+        ("nearest-neighbours", {"neighbours": 161}, "neighbours = 161, and there are 160 training images"),
     ],
 )
 def test_impossible_options(name: str, options: dict[str, Any], message: str) -> None:

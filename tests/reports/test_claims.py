@@ -106,6 +106,19 @@ def test_too_many_are_not_compared_all_with_all(results: StudyResults, monkeypat
     assert "not all are compared with all" in comparison_table(results).note
 
 
+def test_all_that_cannot_be_told_from_the_best_are_named(results: StudyResults) -> None:
+    """Those of every group that it is in: two of them may differ from each other."""
+    found, order = results.claims, results.claims.ranked("test")
+    best, *rest = order
+    pairs = {
+        pair: replace(claim, p_value=0.01 if {claim.a, claim.b} == {rest[0].ref, rest[1].ref} else 0.5)
+        for pair, claim in found.pairs.items()
+    }
+    results.__dict__["claims"] = replace(found, pairs=pairs)
+    names = ", ".join(one.ref[1] for one in rest[:-1]) + f" and {rest[-1].ref[1]}"
+    assert f"{best.ref[1]} has the highest accuracy on the test images, and {names} cannot be told" in findings(results)[-1]
+
+
 def test_the_picture_joins_those_that_do_not_differ(results: StudyResults) -> None:
     (panel,) = told_apart(results)
     names = [row["name"] for row in panel["rows"]]

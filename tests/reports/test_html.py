@@ -309,6 +309,10 @@ def test_a_rule_that_its_own_fit_calibrates_says_so(tmp_path):
     asked = asked.model_copy(update={"committee": (spec.model_copy(update={"calibration": "vector"}),)})
     (row,) = calibration_table(replace(results, study=asked, committees=(pool,))).rows
     assert row[1] == "the fit of log-pool itself; vector is off"
+    other = CommitteeSpec(name="average", members=("a",), rule="log-pool", calibration="isotonic")
+    asked = asked.model_copy(update={"committee": (other, *asked.committee)})
+    (row,) = calibration_table(replace(results, study=asked, committees=(pool,))).rows
+    assert row[1] == "the fit of log-pool itself; vector is off", "another committee's name begins alike"
     assert [row[3] for row in members_table((pool,)).rows] == [
         "exponent 0.200", "exponent 0.300", "exponent 0.400",
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from tests.runner.fixture import line, make_plan
 from toile.committee.rules import RULES
 from toile.reports.page.html import render
 from toile.reports.plots import sizes
+from toile.reports.plots.accuracy import wilson_interval
 from toile.runner.plans.committees import groups
 from toile.store.store import Store
 
@@ -38,9 +39,8 @@ def test_each_size_is_all_its_subsets(results):
     runs = [trial.stored_run.provenance for trial in results.trials]
     together = sum(facts["parameters"] for facts in runs)
     assert panel["parameters"] == pytest.approx([together / 3, together * 2 / 3, together])
-    low, high = panel["interval"][-1]
-    share, images = panel["mean"][-1], len(results.test)
-    assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt(share * (1 - share) / images))
+    images = len(results.test)
+    assert panel["interval"][-1] == pytest.approx(wilson_interval(round(panel["mean"][-1] * images), images))
     assert panel["mean"][0] == pytest.approx(results.committees[0].mean_of_members["accuracy"])
     assert panel["mean"][-1] == pytest.approx(results.committees[0].test["accuracy"])
 
@@ -53,9 +53,30 @@ def test_the_committees_of_several_seeds_are_one_curve(results):
     )
     (panel,) = sizes.committee_sizes(replace(results, committees=both))
     assert (panel["title"], panel["over"]) == ("c", "2 seeds")
-    assert panel["interval"][-1] == pytest.approx((panel["mean"][-1], panel["mean"][-1])), "both are of the same three"
+    assert np.isnan(panel["interval"][-1]).all(), "both are of the same three, and nothing is known of others"
     (first, *_) = sizes.size_table(replace(results, committees=both)).rows
     assert first[:2] == ["c", "1"] and "over 2 seeds" in first[3]
+
+
+def test_of_several_committees_over_images_the_mean_varies_less():
+    """Between 0 and 1, and as wide as by the plain formula where images are many and few are wrong."""
+    generator = np.random.default_rng(0)
+    right = generator.random((3, 5000)) < 0.9
+    low, high = sizes._over_images(right)
+    assert (high - low) / 2 == pytest.approx(1.959964 * right.mean(axis=0).std() / np.sqrt(5000), rel=0.01)
+    assert sizes._over_images(np.ones((3, 20), bool)) == wilson_interval(20, 20)
+    assert 0 <= sizes._over_images(right[:1, :9])[0] <= sizes._over_images(right[:1, :9])[1] <= 1
+
+
+def test_committees_of_folds_have_the_corrected_interval(results):
+    (committee,) = results.committees
+    of = (committee, *(replace(committee, joined=tuple(committee.joined[i] for i in pair)) for pair in ((0, 0, 1), (1, 2, 2))))
+    both = tuple(replace(one, name=f"c (fold {fold})", line="c", key=(0, fold)) for fold, one in enumerate(of))
+    (panel,) = sizes.committee_sizes(replace(results, committees=both))
+    assert panel["over"] == "3 folds"
+    found = [sizes._accuracies(one, results)[0].mean() for one in both]
+    spread = np.sqrt((1 / 3 + 1 / 2) * np.var(found, ddof=1))
+    assert panel["interval"][0][0] == pytest.approx(max(0, np.mean(found) - 4.302652730 * spread))
 
 
 def test_of_many_members_the_first_are_taken(results, monkeypatch):

@@ -58,14 +58,15 @@ def keep_run(
     images_per_second: float = 1000.0,
     accuracy: float = 0.5,
     probabilities: dict[str, np.ndarray] | None = None,
+    metrics: dict[str, Any] | None = None,
 ) -> Run:
-    """A stored run of the trial."""
+    """A stored run of the trial; its `metrics` are made up where left out."""
     with store.claim(planned.fingerprint) as work:
         fill(work / "run")
         np.savez(work / "run" / "probabilities.npz", **(probabilities or {"test": np.full((60, 10), 0.1, np.float32)}))
         (work / "run" / "trial.json").write_text(planned.trial.canonical(), "utf-8")
         atomic.write_json(work / "run" / "provenance.json", {"images_per_second": images_per_second})
-        atomic.write_json(work / "run" / "metrics.json", {"test": {"accuracy": accuracy, "loss": 1.0}})
+        atomic.write_json(work / "run" / "metrics.json", metrics or {"test": {"accuracy": accuracy, "loss": 1.0}})
         return store.commit(planned.fingerprint)
 
 

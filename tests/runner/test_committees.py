@@ -14,8 +14,12 @@ from tests.training.fixture import dataset
 from toile.committee.rules import RULES
 from toile.data.dataset import Dataset
 from toile.errors import Misuse
-from toile.evaluation.metrics import loss
+from toile.evaluation.metrics import evaluate, loss
+from toile.reports.page.calibration import calibration_table
+from toile.reports.page.html import render
+from toile.reports.results.compared import close_up
 from toile.reports.results.gather import gather, named
+from toile.reports.text import figure
 from toile.runner.plans import committees
 from toile.runner.plans import plan as plans
 from toile.runner.plans.planned import Plan
@@ -98,7 +102,7 @@ def test_two_lines_make_a_committee_of_folds(tmp_path: Path) -> None:
 # What it sees
 
 
-def keep(plan: Plan, seed: int = 0) -> None:
+def keep(plan: Plan, seed: int = 0, evaluated: bool = False) -> None:
     """A stored run of every trial that is right more often than not."""
     for number, one in enumerate(plan.trials):
         parts = plan.parts(one)
@@ -109,7 +113,8 @@ def keep(plan: Plan, seed: int = 0) -> None:
             scores[np.arange(len(labels)), labels] += 1 + number % 3
             exponentials = np.exp(scores)
             given[name] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
-        keep_run(plan.store, one, probabilities=given)
+        metrics = {name: evaluate(said, getattr(parts, name).labels) for name, said in given.items()} if evaluated else None
+        keep_run(plan.store, one, probabilities=given, metrics=metrics)
 
 
 def test_folds_say_something_of_every_training_image_in_its_order(tmp_path: Path) -> None:
@@ -156,6 +161,34 @@ def test_a_gathered_committee_of_folds(tmp_path: Path) -> None:
     at = greedy.choice.path[greedy.choice.picks - 1]
     assert at["members"] == 1 and at["test"] == pytest.approx(loss(greedy.uncalibrated, plan.dataset.test.labels))
     assert named(plan, "d").test == mean.test and named(plan).name == "c" and named(plan, "f") is None
+
+
+def test_test_images_of_another_split_are_a_committees_own(tmp_path: Path) -> None:
+    """Nothing is held against the labels of the study's first trial, nor beside what was judged on those."""
+    split = {"method": "random", "test": 0.2}
+    lines = [
+        line("first", split=split | {"seed": 1}),
+        line("a", split=split),
+        line("b", split=split, recipe={"optimizer": "sgd"}),
+    ]
+    pooled = committee("mean", calibration="temperature")
+    plan = planned(tmp_path, *lines, data=NO_TEST, committee=[pooled])
+    keep(plan, evaluated=True)
+    results = gather(committees.check(plan))
+    (found,) = results.committees
+    own = plan.parts(plan.trials[1]).test
+    np.testing.assert_array_equal(found.elsewhere.labels, own.labels)
+    assert [one.name for one in close_up(results)] == ["first"]
+    (row,) = calibration_table(results).rows
+    assert row[3] == figure(loss(found.uncalibrated, own.labels)) and row[4] == figure(found.test["loss"])
+    (claim,) = results.claims.pairs.values()  # of the committee and its best member
+    assert claim.test.images == len(own)
+    assert abs(claim.test.difference) == pytest.approx(
+        abs(found.test["accuracy"] - max(one.test["accuracy"] for one in found.joined))
+    )
+    assert render(results)
+    same = planned(tmp_path, *lines[1:], data=NO_TEST, committee=[pooled])
+    assert gather(same).committees[0].elsewhere is None
 
 
 def test_a_trial_is_calibrated_beside_its_own_figures(tmp_path: Path) -> None:
@@ -237,6 +270,11 @@ NO_TEST = replace(dataset(), test=None)
                 "committee": [committee("mean")],
             },
             r"\d+ test images of 'a' are among the training and validation images of 'b'; members have to be split alike",
+        ),
+        (
+            {"trial": [*TWO, line("c", recipe={"optimizer": "adagrad"})],
+             "committee": [committee("weighted-mean", members=("*",), weights=[1.0, 2.0])]},
+            "committee 'c': one weight a member is wanted, got 2 for 3 members: a, b, c",
         ),
         (
             {"data": NO_TEST, "trial": list(TWO), "split": FOLDS, "committee": "k-fold"},

@@ -51,13 +51,20 @@ def test_keras_takes_the_completed_options(name: str) -> None:
     [
         ("adam", {"clipnorm": 1.0, "clipvalue": 1.0}),
         ("sgd", {"momentum": 1.5}),
+        ("ftrl", {"initial_accumulator_value": -0.1}),
+        ("ftrl", {"learning_rate_power": 0.5}),
+        ("ftrl", {"l1_regularization_strength": -1.0}),
+        ("ftrl", {"l2_regularization_strength": -1.0}),
+        ("ftrl", {"l2_shrinkage_regularization_strength": -1.0}),
+        ("lion", {"beta_1": 0.0}),
+        ("lion", {"beta_1": 1.5}),
         ("adam", {"gradient_accumulation_steps": 1}),
         ("adam", {"use_ema": True, "ema_momentum": 2.0}),
     ],
 )
 def test_what_keras_refuses_is_refused_before_training(name: str, options: dict) -> None:
     with pytest.raises(ValueError):
-        CLASSES[{"adam": "Adam", "sgd": "SGD"}[name]](**options)
+        {kind.lower(): made for kind, made in CLASSES.items()}[name](**options)
     with pytest.raises(ValueError):
         complete(name, options)
 

@@ -53,6 +53,8 @@ def test_the_table_itself_is_never_changed() -> None:
         ("sgd", {"learning_rate": None}, "option 'learning_rate' of 'sgd' is a number, got None"),
         ("sgd", {"nesterov": 1}, "option 'nesterov' of 'sgd' is true or false, got 1"),
         ("sgd", {"momentum": 1.5}, "option 'momentum' of 'sgd' is from 0 to 1, got 1.5"),
+        ("ftrl", {"learning_rate_power": 1}, "option 'learning_rate_power' of 'ftrl' is at most 0, got 1.0"),
+        ("lion", {"beta_1": 0}, "option 'beta_1' of 'lion' is above 0 and at most 1, got 0.0"),
         ("muon", {"ns_steps": 2.5}, "option 'ns_steps' of 'muon' is a whole number of at least 1, got 2.5"),
         ("adam", {"gradient_accumulation_steps": float("inf")}, "is a finite number, got inf"),
         ("adam", {"gradient_accumulation_steps": 1}, "is a whole number of at least 2, got 1"),

@@ -216,14 +216,19 @@ def test_averaged_weights_are_what_is_stored(tmp_path):
     assert all(not np.array_equal(a, b) for a, b in zip(weights(plain.model_path), weights(averaged.model_path), strict=True))
 
 
+# After its only step the weights are 1e15 or so, which are numbers, and their products are none.
+HUGE = {"name": "sgd", "learning_rate": 1e16}
+NO_WEIGHTS = {"name": "sgd", "learning_rate": 1e38, "weight_decay": 1e6}
+
+
 @pytest.mark.parametrize(
-    ("batch_size", "validation"),
-    [(32, 0.2), (200, 0.0)],
-    ids=["loss", "weights after the only step"],
+    ("optimizer", "batch_size", "validation"),
+    [(NO_WEIGHTS, 32, 0.2), (NO_WEIGHTS, 200, 0.0), (HUGE, 200, 0.2), (HUGE, 200, 0.0)],
+    ids=["loss", "weights after the only step", "validation loss", "what the model says at the end"],
 )
-def test_loss_that_is_no_number_fails_without_a_run(batch_size, validation, tmp_path, capsys):
-    optimizer = {"name": "sgd", "learning_rate": 1e38, "weight_decay": 1e6}
-    trial = make_trial(options={"hidden": [16, 16]}, optimizer=optimizer, batch_size=batch_size, validation=validation)
+def test_loss_that_is_no_number_fails_without_a_run(optimizer, batch_size, validation, tmp_path, capsys):
+    recipe = {"optimizer": optimizer, "batch_size": batch_size, "epochs": 1}
+    trial = make_trial(options={"hidden": [16, 16]}, validation=validation, **recipe)
     store = make_store(tmp_path)
     with pytest.raises(ToileError, match=r"the loss is not a number in epoch 1: try a smaller learning rate"):
         trained(trial, store)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.training.fixture import dataset, elsewhere, make_trial, python
 from toile.data.dataset import Dataset, Images
+from toile.data.parts.groups import digest
 from toile.data.parts.splits import split
 from toile.errors import Misuse, ToileError
 from toile.models import architectures, backbones
@@ -419,6 +420,21 @@ def test_features_are_computed_once(tmp_path):
     ]  # fmt: skip
     assert 0 < features.seconds(tmp_path / "features") < 600
     assert features.seconds(tmp_path) == 0, "of features of before"
+
+
+def test_features_are_split_as_the_images_are_by_groups_too(tmp_path):
+    model, groups = settled(), np.arange(40) // 4
+    train = Images(some_images(40), np.arange(40) % CLASSES, weights=np.linspace(1, 2, 40, dtype=np.float32))
+    data = Dataset("some", train, train[:5], tuple("abcd"), groupings={digest(groups): groups})
+    _, made = features.dataset_of_features(
+        model, model.get_layer("features"), data, lambda key: tmp_path / key, options=complete(), backend="tensorflow"
+    )
+    spec = SplitSpec(groups=digest(groups), validation=0.25)
+    ours, its = split(data, spec), split(made, spec)
+    assert ours.indices.keys() == its.indices.keys() == {"train", "validation"}
+    for part, positions in ours.indices.items():
+        np.testing.assert_array_equal(its.indices[part], positions)
+    np.testing.assert_array_equal(its.train.weights, ours.train.weights)
 
 
 def test_times_of_a_run_have_the_pass_through_the_backbone(tmp_path):

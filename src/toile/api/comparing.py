@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Literal, Unpack
+
+import numpy as np
 
 from toile.api.runs import find_run
 from toile.api.shown import Comparison
 from toile.api.studies import within
 from toile.api.where import Where
-from toile.data.parts.splits import split
+from toile.arrays import Positions, Probabilities
+from toile.data.dataset import Images
+from toile.data.parts.splits import Parts, split
 from toile.errors import Misuse, ToileError
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import positive
+from toile.runner.plans import committees
 from toile.runner.plans.groups import trial_named
 from toile.runner.plans.planned import Plan, PlannedTrial
+from toile.store.run import Run
 from toile.store.store import Store
 
 Key = tuple[int, int | None] | None
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What a reference means: predictions by seed and fold. `held_out`: of folds, their images divided by those trained on."""
+class _One:
+    """What one training or committee says, and of which images: the content of their data set, and where in it the split drew
+    them (None where it brings them)."""
 
-    by_key: dict[Key, Predictions]
+    said: Predictions
+    content: str
+    drawn: Positions | None
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a reference means: by seed and fold. `held_out`: of folds, their images divided by those trained on."""
+
+    by_key: dict[Key, _One]
     held_out: float | None = None
 
 
@@ -37,7 +54,8 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
         margin: of accuracy, above 0: whether the two are equivalent, within so much.
 
     Returns:
-        Of single ones, what `toile.evaluation.comparison.compare` gives; of several, what `compare_lines` there gives.
+        Of single ones, what `toile.evaluation.comparison.compare` gives; of several, what `compare_lines` there gives. Models
+        that say the same with every seed are single ones.
 
     Raises:
         Misuse: no test images, other images, no two trainings of the same seed and fold, or a margin that is none.
@@ -49,22 +67,42 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
         positive(margin)
     ours, its = _said(a, **where), _said(b, **where)
     shared = [key for key in ours.by_key if key in its.by_key]
-    if len(shared) > 1:
-        left, right = ([one.by_key[key] for key in shared] for one in (ours, its))
-        return Comparison(comparison.compare_lines(left, right, (a, b), margin, ours.held_out))
     if len(ours.by_key) == len(its.by_key) == 1:
-        (one,), (other,) = ours.by_key.values(), its.by_key.values()
-        return Comparison(comparison.compare(one, other, (a, b), margin))
+        return Comparison(comparison.compare(*_pair((a, b), *ours.by_key.values(), *its.by_key.values()), (a, b), margin))
+    if len(shared) > 1:
+        pairs = [_pair((a, b), ours.by_key[key], its.by_key[key]) for key in shared]
+        left, right = [one for one, _ in pairs], [other for _, other in pairs]
+        if ours.held_out is None and _always(left) and _always(right):
+            return Comparison(comparison.compare(left[0], right[0], (a, b), margin))
+        folds = None if ours.held_out is None else [key[1] for key in shared if key is not None and key[1] is not None]
+        return Comparison(comparison.compare_lines(left, right, (a, b), margin, ours.held_out, folds))
     raise Misuse(
         f"{a!r} has {len(ours.by_key)} trainings and {b!r} has {len(its.by_key)}, of which {len(shared)} are of the same seed "
         f"and fold; two such pairs are needed. A single one is meant by its whole name, such as 'STUDY/TRIAL (seed 0)'"
     )
 
 
+def _pair(names: tuple[str, str], a: _One, b: _One) -> tuple[Predictions, Predictions]:
+    """What both say, if it is of the same images of a data set. Other data sets may have the same images in another form.
+
+    Raises:
+        Misuse: their splits drew different ones.
+    """
+    same = a.drawn is b.drawn if a.drawn is None or b.drawn is None else np.array_equal(a.drawn, b.drawn)
+    if a.content == b.content and a.said.split == b.said.split and not same:
+        raise Misuse(f"{names[0]!r} and {names[1]!r} are of different images: their splits draw different ones")
+    return a.said, b.said
+
+
+def _always(line: Sequence[Predictions]) -> bool:
+    """Whether all of them say the same, as a model does for which nothing is drawn."""
+    return all(np.array_equal(line[0].probabilities, one.probabilities) for one in line[1:])
+
+
 def _said(reference: str, **where: Unpack[Where]) -> _Said:
     if "/" in reference:
         made, name = within(reference, **where)
-        if any(name == spec.name or name.startswith(f"{spec.name} (") for spec in made.study.committee):
+        if committees.called(made, name):
             return _committees(made, name)
         several = [one for one in made.trials if one.line == name]
         if len(several) > 1 and not any(one.name == name for one in made.trials):
@@ -78,12 +116,12 @@ def _committees(made: Plan, name: str) -> _Said:
 
     if not (found := of_line(made, name)):
         raise ToileError(f"not all members of {name!r} are stored; `toile run {made.called}` trains what is missing")
-    test = made.dataset.test or made.parts(made.trials[0]).test
-    if test is None:
-        raise Misuse(f"{made.reference} has no test images to compare committees on")
     held_out = next((_held_out(one) for one in made.trials if one.trial.fold is not None), None)
     over_folds = any(one.key is not None and one.key[1] is not None for one in found)
-    by_key = {one.key: Predictions("test", one.probabilities, test.labels) for one in found}
+    by_key: dict[Key, _One] = {}
+    for one in found:
+        trial = next(iter(one.joined[0].trainings.values())).intent()
+        by_key[one.key] = _one(one.name, one.probabilities, split(made.dataset, trial.split, trial.fold), "test")
     return _Said(by_key, held_out if over_folds else None)
 
 
@@ -93,25 +131,30 @@ def _line(made: Plan, trainings: list[PlannedTrial]) -> _Said:
     if not stored:
         made.stored_run(trainings[0])
     folds = trainings[0].trial.fold is not None
-    by_key: dict[Key, Predictions] = {}
-    for one in stored:
-        parts = made.parts(one)
-        images = parts.validation if folds else parts.test
-        if images is None:
-            raise Misuse(f"{one.name!r} has no test images to be compared on")
-        part = "validation" if folds else "test"
-        by_key[_key(one)] = Predictions(part, made.stored_run(one).probabilities(part, len(images)), images.labels)
+    part = "validation" if folds else "test"
+    by_key: dict[Key, _One] = {_key(one): _one(one.name, made.stored_run(one), made.parts(one), part) for one in stored}
     return _Said(by_key, _held_out(trainings[0]) if folds else None)
 
 
-def _tested(reference: str, **where: Unpack[Where]) -> Predictions:
+def _tested(reference: str, **where: Unpack[Where]) -> _One:
     """What a single stored run says of its test images."""
     found = find_run(reference, **where)
     trial = found.intent()
-    test = split(Store.at(where.get("store")).dataset(trial.dataset.content), trial.split, trial.fold).test
-    if test is None:
-        raise Misuse(f"{reference} has no test images to be compared on: it is a fold of a data set that brings none")
-    return Predictions("test", found.probabilities("test", len(test)), test.labels)
+    dataset = Store.at(where.get("store")).dataset(trial.dataset.content)
+    return _one(reference, found, split(dataset, trial.split, trial.fold), "test")
+
+
+def _one(called: str, of: Run | Probabilities, parts: Parts, part: Literal["validation", "test"]) -> _One:
+    """What a run has stored, or these probabilities, of a part.
+
+    Raises:
+        Misuse: there is no such part.
+    """
+    images: Images | None = getattr(parts, part)
+    if images is None:
+        raise Misuse(f"{called!r} has no test images to be compared on: it is a fold of a data set that brings none")
+    said = of.probabilities(part, len(images)) if isinstance(of, Run) else of
+    return _One(Predictions(part, said, images.labels), parts.dataset.content, parts.indices.get(part))
 
 
 def _key(planned: PlannedTrial) -> Key:
@@ -119,4 +162,4 @@ def _key(planned: PlannedTrial) -> Key:
 
 
 def _held_out(planned: PlannedTrial) -> float:
-    return 1 / ((planned.trial.split.folds or 2) - 1)
+    return 1 / (((planned.trial.split.folds or 2) - 1) * planned.trial.split.fraction)

@@ -48,7 +48,7 @@ def mistakes(reference: str, **where: Unpack[Where]) -> list[Mistake]:
     if (found := committee_of(reference, **where)) is not None:
         made, result = found
         dataset, probabilities = made.dataset, result.probabilities
-        test = made.parts(made.trials[0]).test
+        test = result.elsewhere or made.parts(made.trials[0]).test
     else:
         run = find_run(reference, **where)
         trial = run.intent()

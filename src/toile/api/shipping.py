@@ -90,24 +90,24 @@ def submit(
 
     if str(reference).endswith(".onnx"):
         exported = loaded(reference)
-        form, ask, names, begin = exported.form, exported.predict, exported.classes, exported.first
+        form, ask, names, of = exported.form, exported.predict, exported.classes, exported
     else:
         chosen = _chosen(reference, **where)
-        form, ask, names, begin = chosen.form, chosen.ask, chosen.dataset.class_names, chosen.dataset.first
+        form, ask, names, of = chosen.form, chosen.ask, chosen.dataset.class_names, chosen.dataset
     ids, images = read(Path(source), form.shape, form.fractions)
     probabilities, _ = ask(images)
-    numbers = _targets(names, begin) if first is None else range(first, first + len(names))
+    numbers = _targets(names, of.first, of.numbers) if first is None else range(first, first + len(names))
     targets = np.array(numbers)[probabilities.argmax(axis=1)]
     lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
     atomic.write(Path(output), ("\n".join(lines) + "\n").encode())
     return Submission(len(ids), dict(zip(names, map(int, numbers), strict=True)))
 
 
-def _targets(names: Sequence[str], first: int) -> Sequence[int]:
-    """The number of each class: its name, where all are called by numbers; else counted from the data set's first label."""
+def _targets(names: Sequence[str], first: int, numbers: Sequence[int]) -> Sequence[int]:
+    """The number of each class: its name, where all are called by numbers; else the data set's own, or counted on from it."""
     if all(name.isascii() and name.isdecimal() for name in names):
         return [int(name) for name in names]
-    return range(first, first + len(names))
+    return numbers or range(first, first + len(names))
 
 
 def export(
@@ -171,12 +171,12 @@ def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, Committe
     else:
         return None
     specs = [spec.name for spec in made.study.committee]
-    if name is not None and not any(name.startswith(spec) for spec in specs):
+    if name is not None and not committees.called(made, name):
         return None
     if (result := named(made, name)) is None:
         name = name or specs[0]
         if name in specs and name not in (groups := [group.name for group in committees.groups(made)]):
-            several = [one for one in groups if one.startswith(name)]
+            several = [one for one in groups if one.startswith(f"{name} (")]
             raise Misuse(f"there are several committees of the name {name!r}, one a seed or fold: {listed(several)}")
         raise ToileError(f"not all members of {name!r} are stored; `toile run {made.called}` trains what is missing")
     return made, result

@@ -67,7 +67,8 @@ def select(
     Of more than ten candidates it is done in 20 bags too, with half of the candidates each, and the mean of their committees is
     taken (Caruana, Munson & Niculescu-Mizil, "Getting the Most Out of Ensemble Selection", ICDM 2006): it depends less on a
     lucky candidate, which helps where there are few images. They are taken if their nested loss is lower by more than its
-    standard error. Bags are drawn with a fixed seed; of equals the same one is always taken, in whatever order they come.
+    standard error. Bags are drawn with a fixed seed; of equals the same one is always taken, in whatever order they come. Of
+    candidates that say the same, as deterministic models with other seeds do, the cheapest is one, and the others none.
 
     Args:
         candidates: predictions of the same images, of a `validation` or `out-of-fold` split.
@@ -79,13 +80,15 @@ def select(
         TestSetUsed: the predictions are of the test set, which picks nothing.
         Misuse: no candidates, candidates of different images, predictions of the training set, or budgets that none keeps.
     """
-    unseen = Unseen.of(candidates, "select members")
+    unseen, limits = Unseen.of(candidates, "select members"), dict(budgets or {})
     labels = unseen.labels
+    costing = {name: np.asarray((costs or {})[name], np.float64) for name in limits if name != "max_members"}
     # Of the log loss only these matter: what each candidate gave the right class.
     of_label = np.maximum(unseen.probabilities[:, np.arange(len(labels)), labels].astype(np.float64), EPSILON)
-    first = [int(np.argmax(unseen.places == place)) for place in range(len(of_label))]
-    limits = dict(budgets or {})
-    prices = {name: np.asarray((costs or {})[name], np.float64)[first] for name in limits if name != "max_members"}
+    # Of those that say the same one is enough: the cheapest, or the first.
+    cheapest = np.lexsort([np.arange(len(candidates)), *reversed(costing.values())])
+    kept = [int(cheapest[np.argmax(unseen.places[cheapest] == place)]) for place in range(len(of_label))]
+    prices = {name: of[kept] for name, of in costing.items()}
     if "max_members" in limits:
         prices["max_members"] = np.ones(len(of_label))
     with one_thread():
@@ -95,7 +98,8 @@ def select(
             gain = held[losses.argmin()] - bags[2][bags[1].argmin()]
             if gain.mean() > gain.std() / np.sqrt(len(labels)):
                 path, losses, held = bags
-    shares = unseen.shared(path.T).T
+    shares = np.zeros((PICKS, len(candidates)))
+    shares[:, kept] = path
     return Selection(tuple(shares[losses.argmin()].tolist()), shares, losses, held.mean(axis=1))
 
 

@@ -36,6 +36,7 @@ class Dataset:
         validation: images that whoever made the data set keeps for validation, or None.
         form: how its pictures became images; None for what is no data set of a study.
         first: the number that the data set's own files have for the first class.
+        numbers: those that they have for all classes, where these have gaps and no name of a class tells them.
         left_out: its files that could not be read, where the study says to leave them out.
         notes: what was decided when it was read that its owner should know, in sentences.
         groupings: groups of its training images by `toile.data.parts.groups.digest`; those that splits need are kept beside it.
@@ -51,6 +52,7 @@ class Dataset:
     left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
     groupings: Mapping[str, Positions] = field(default_factory=dict, repr=False)
+    numbers: tuple[int, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -146,6 +148,7 @@ class Dataset:
             "first": self.first,
             "left_out": [[one.name, one.why] for one in self.left_out],
             **({"notes": list(self.notes)} if self.notes else {}),
+            **({"numbers": list(self.numbers)} if self.numbers else {}),
         }
 
     def told(self, about: dict[str, Any]) -> Dataset:
@@ -164,6 +167,7 @@ class Dataset:
             first=int(about.get("first", 0)),
             left_out=tuple(LeftOut(str(name), str(why)) for name, why in about.get("left_out", ())),
             notes=tuple(map(str, about.get("notes", ()))),
+            numbers=tuple(map(int, about.get("numbers", ()))),
         )
         if "content" in self.__dict__:
             made.__dict__["content"] = self.content  # or it would be hashed once more

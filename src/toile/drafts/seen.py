@@ -31,7 +31,7 @@ class Seen:
     Args:
         spec: how it is read, as a study says it; its path as it was given.
         dataset: what that came to.
-        sizes: how many pictures there are of each (height, width), before any is resized; empty where it is no folder.
+        sizes: how many pictures there are of each (height, width), before any is resized; empty where it has none.
         audit: what `toile.data.audits.audit.audit` finds in it.
     """
 
@@ -65,9 +65,11 @@ def see(path: Path, *, size: int | Size | None = None, nested: bool = False) -> 
         Misuse: the format cannot be guessed.
         DataError: it cannot be read.
     """
-    found = sizes(pictures(path)) if path.is_dir() else Counter[Size]()
+    name = formats.guess(path) if path.exists() else None
+    listed = getattr(formats.load(name), "pictures", None) if name is not None else None
+    found = sizes(listed(path) if listed is not None else pictures(path) if path.is_dir() else [])
     said: dict[str, Any] = {"size": size or _fitting(found), "nested": nested, "on_error": "skip"}
-    known = formats.options(formats.guess(path)) if path.exists() else set(READING)
+    known = formats.options(name) if name is not None else set(READING)
     said = {key: value for key, value in said.items() if value and (key in known or key != "on_error")}
     spec = DatasetSpec(path=str(path), **said)
     dataset = load(spec)

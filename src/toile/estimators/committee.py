@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -208,7 +209,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
         groups = given.get("groups")
         count: Any = self.cv
-        if isinstance(count, int):  # no more folds than the rarest class has images, so that members learn of every class
+        if isinstance(count, Integral):  # no more folds than the rarest class has images, so that members learn of every class
             count = max(2, min(count, counts.min()))
             count = count if groups is None else StratifiedGroupKFold(count)
         cut: Any = check_cv(count, y, classifier=True)

@@ -230,6 +230,8 @@ class ImageClassifier(ProbabilisticClassifier):
         """uint8 `(n, height, width, channels)` of `(n, pixels)`."""
         if self.pixel_range_ is not None:
             low, high = self.pixel_range_
+            if rows.dtype.kind in "iu" and type(high) is float and high == 1 < rows.max():
+                raise InvalidParameter(f"images of {rows.dtype} up to {rows.max()}; the model was trained on fractions 0..1")
             scale = 255 / (high - low) if high > low else 0
             rows = np.clip(np.round((rows.astype(np.float64) - low) * scale), 0, 255).astype(np.uint8)
         elif rows.dtype != np.uint8:

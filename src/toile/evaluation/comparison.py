@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from statistics import fmean
 from typing import Any
 
@@ -21,15 +22,14 @@ def compare(a: Predictions, b: Predictions, names: tuple[str, str] = ("A", "B"),
 
     Returns:
         `names`, `split`, `over` ("images"), `trainings` (1), `images`; `accuracies` and `losses` (of a, of b); `difference` of
-        accuracy (a - b, 0..1) with `interval` ([low, high], 95 %); `loss_difference` with `loss_interval`; `both_right`,
-        `only_a`, `only_b`, `both_wrong` (images); `p_value` (McNemar, exact); `differ` (p_value < 0.05); with a margin
-        `equivalence` (`margin`, `p_value`, `equivalent`); `verdict`.
+        accuracy (a - b, -1..1) with `interval` ([low, high], 95 %, the score interval); `loss_difference` with `loss_interval`
+        (bootstrap); `both_right`, `only_a`, `only_b`, `both_wrong` (images); `p_value` (McNemar, exact); `differ` (p_value <
+        0.05); with a margin `equivalence` (`margin`, `p_value`, `equivalent`); `verdict`.
 
     Raises:
         Misuse: `a` and `b` are not of the same images.
     """
-    test = mcnemar(a, b)
-    of_accuracy, of_loss = bootstrap_difference(a, b, "accuracy"), bootstrap_difference(a, b, "loss")
+    test, of_loss = mcnemar(a, b), bootstrap_difference(a, b, "loss")
     accuracy, loss = METRICS["accuracy"].function, METRICS["loss"].function
     return {
         "names": list(names),
@@ -38,8 +38,8 @@ def compare(a: Predictions, b: Predictions, names: tuple[str, str] = ("A", "B"),
         "trainings": 1,
         "images": len(a),
         "accuracies": [accuracy(a.probabilities, a.labels), accuracy(b.probabilities, b.labels)],
-        "difference": of_accuracy.value,
-        "interval": [of_accuracy.low, of_accuracy.high],
+        "difference": test.difference,
+        "interval": list(test.interval()),
         "losses": [loss(a.probabilities, a.labels), loss(b.probabilities, b.labels)],
         "loss_difference": of_loss.value,
         "loss_interval": [of_loss.low, of_loss.high],
@@ -57,6 +57,7 @@ def compare_lines(
     names: tuple[str, str] = ("A", "B"),
     margin: float | None = None,
     held_out: float | None = None,
+    folds: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Two lines of several trainings each, pairs with the same seed or fold. It speaks of architectures and recipes.
 
@@ -64,11 +65,12 @@ def compare_lines(
         a, b: predictions, pair by pair of the same images.
         margin: as `compare` takes it.
         held_out: of folds, the images held out divided by those trained on; None where the pairs are of different seeds.
+        folds: which fold each pair is of, where some have several seeds; see `across_folds`.
 
     Returns:
         As `compare`, with `over` ("seeds" or "folds"), `trainings` (pairs), `images` (of the first pair), means over the
         trainings in `accuracies` and `losses`, the pairs' own accuracies in `each`; nothing of single images. `p_value` is that
-        of a paired t-test, over folds of the corrected one.
+        of a paired t-test, over folds of the corrected one. Ends of intervals are None where all pairs differ by the same.
 
     Raises:
         Misuse: fewer than two pairs, or predictions that are no pairs.
@@ -83,7 +85,7 @@ def compare_lines(
     for name in ("accuracy", "loss"):
         function = METRICS[name].function
         ours, its = ([function(one.probabilities, one.labels) for one in line] for line in (a, b))
-        tests[name] = across_seeds(ours, its) if held_out is None else across_folds(ours, its, held_out)
+        tests[name] = across_seeds(ours, its) if held_out is None else across_folds(ours, its, held_out, folds)
         means[name], each[name] = [fmean(ours), fmean(its)], [list(pair) for pair in zip(ours, its, strict=True)]
     return {
         "names": list(names),
@@ -94,12 +96,17 @@ def compare_lines(
         "accuracies": means["accuracy"],
         "each": each["accuracy"],
         "difference": tests["accuracy"].difference,
-        "interval": list(tests["accuracy"].interval()),
+        "interval": _known(tests["accuracy"]),
         "losses": means["loss"],
         "loss_difference": tests["loss"].difference,
-        "loss_interval": list(tests["loss"].interval()),
+        "loss_interval": _known(tests["loss"]),
         **_judged(tests["accuracy"], names, margin),
     }
+
+
+def _known(test: PairedT) -> list[float | None]:
+    """The interval, ready for JSON."""
+    return [end if isfinite(end) else None for end in test.interval()]
 
 
 def _judged(test: McNemar | PairedT, names: tuple[str, str], margin: float | None) -> dict[str, Any]:
@@ -116,7 +123,9 @@ def _judged(test: McNemar | PairedT, names: tuple[str, str], margin: float | Non
 
 def _verdict(test: McNemar | PairedT, names: tuple[str, str]) -> str:
     a, b = names
-    over = "" if isinstance(test, McNemar) else f" over {test.trainings} pairs of trainings"
+    over = ""
+    if isinstance(test, PairedT):
+        over = f" over {test.trainings} {'folds' if test.over == 'folds' else 'pairs of trainings'}"
     if test.p_value >= LEVEL:
         return f"no difference shown between {a} and {b}{over} ({said(test.p_value)})"
     better, worse = (a, b) if test.difference > 0 else (b, a)

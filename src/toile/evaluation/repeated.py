@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import nan
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -18,7 +20,7 @@ class PairedT:
     Args:
         difference: the mean of metric(a) - metric(b).
         spread: the standard error of that mean, as the test has it; 0 if all differences are the same.
-        trainings: pairs, at least 2.
+        trainings: pairs, at least 2; of folds, one each, the mean of its seeds.
         over: what the pairs are of.
     """
 
@@ -39,9 +41,11 @@ class PairedT:
         return 2 * self._tail(abs(self.difference) / self.spread)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Of the difference, at a level between 0 and 1."""
+        """Of the difference, at a level between 0 and 1. Where all differences are the same, its ends are not known: NaN."""
         from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
 
+        if self.spread == 0:
+            return nan, nan
         half = float(stdtrit(self.trainings - 1, (1 + level) / 2)) * self.spread
         return self.difference - half, self.difference + half
 
@@ -72,22 +76,29 @@ def across_seeds(a: Sequence[float], b: Sequence[float]) -> PairedT:
     return _paired(a, b, 0.0)
 
 
-def across_folds(a: Sequence[float], b: Sequence[float], held_out: float) -> PairedT:
+def across_folds(a: Sequence[float], b: Sequence[float], held_out: float, folds: Sequence[int] | None = None) -> PairedT:
     """A metric of two lines on the images that each fold held out: the corrected resampled t-test.
 
     The trainings of k folds share most of their images, so that a plain t-test calls far too much a difference. The variance is
     corrected by the share that is held out: Nadeau & Bengio, "Inference for the Generalization Error", Machine Learning 52,
-    2003; of folds of several seeds, Bouckaert & Frank, PAKDD 2004.
+    2003. Trainings of one fold with several seeds are judged on the same images, and are no further folds: their mean counts.
 
     Args:
         held_out: images held out, divided by images trained on; 1 / (k - 1) of k folds.
+        folds: which fold each pair is of; each of its own where left out.
 
     Raises:
-        Misuse: not equally many values, or fewer than two; `held_out` is not above 0.
+        Misuse: not equally many values, or of fewer than two folds; `held_out` is not above 0.
     """
     if not held_out > 0:
         raise Misuse(f"held_out is {held_out}; images held out, divided by images trained on, is above 0")
-    return _paired(a, b, held_out)
+    if folds is None or len(a) != len(b):
+        return _paired(a, b, held_out)
+    if len(set(folds)) < 2:
+        raise Misuse(f"the pairs are all of one fold, {len(folds)} times; a paired test wants two folds at least")
+    of_fold = [[i for i, fold in enumerate(folds) if fold == one] for one in dict.fromkeys(folds)]
+    ours, its = ([fmean(line[i] for i in places) for places in of_fold] for line in (a, b))
+    return _paired(ours, its, held_out)
 
 
 def positive(margin: float) -> float:

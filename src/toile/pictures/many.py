@@ -88,7 +88,7 @@ def read_many(
     return replace(made.done(wanted), notes=tuple(notes))
 
 
-def sizes(files: Sequence[Path], *, upright: bool = True) -> Counter[tuple[int, int]]:
+def sizes(files: Sequence[Path | Blob], *, upright: bool = True) -> Counter[tuple[int, int]]:
     """How many pictures there are of each (height, width), by their headers; files without one count as nothing."""
     found = _each(partial(look, wanted=Wanted(upright=upright)), files)
     return Counter(one.size for one in found if one.size is not None and one.broken is None)

@@ -99,6 +99,7 @@ class Chosen:
             "image_shape": list(self.image_shape),
             "form": self.form.plain(),
             "first": self.dataset.first,
+            **({"numbers": list(self.dataset.numbers)} if self.dataset.numbers else {}),
             "members": [
                 {"name": name, "fingerprint": runs[0].fingerprint, "architecture": runs[0].trial["architecture"]["name"]}
                 | ({"trainings": [run.fingerprint for run in runs]} if len(runs) > 1 else {})

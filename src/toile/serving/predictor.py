@@ -39,7 +39,8 @@ class Predictor:
 
     `classes` are the names in the order of the probabilities, `image_shape` is (height, width, channels), `members` has a
     dictionary with `name`, `fingerprint` and `architecture` for each. `form` is how a picture file becomes such an image, and
-    `first` the number that the data set has for the first class. `metadata` is all that the file says of itself, and `samples`
+    `first` the number that the data set has for the first class, and `numbers` those of all where they have gaps. `metadata` is
+    all that the file says of itself, and `samples`
     the images that came with it, `{"class": name, "png": base64}` each; there may be none. `sealed` is whether the
     file has a checksum, which is then right; files of earlier toiles have none.
     """
@@ -51,6 +52,7 @@ class Predictor:
     members: tuple[dict[str, Any], ...]
     form: Form
     first: int = 0
+    numbers: tuple[int, ...] = ()
     samples: tuple[dict[str, str], ...] = field(default=(), repr=False)
     sealed: bool = True
 
@@ -92,12 +94,15 @@ class Predictor:
             shape, form = (height, width, channels), metadata.get("form")
             form = Form.unsaid(shape) if form is None else Form.parse(form)
             first = int(metadata.get("first", 0))
+            numbers = tuple(map(int, metadata.get("numbers", ())))
+            if len(numbers) not in (0, len(classes)):
+                raise ValueError(f"{len(numbers)} numbers for {len(classes)} classes")
             if form.shape != shape:
                 raise ValueError(f"its pictures come as {form.shape}, its images are {shape}")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise NotAnExport(f"{path} has damaged metadata: {type(error).__name__} {error}") from None
         samples = _samples(path, kept.get(SAMPLES_KEY))
-        made = cls(session, metadata, classes, shape, members, form, first, samples, sealed)
+        made = cls(session, metadata, classes, shape, members, form, first, numbers, samples, sealed)
         made._check(path)
         return made
 

@@ -42,7 +42,7 @@ class Augmentation(Spec):
     """Random changes of each training image, drawn anew every time it is seen. Validation and test images stay as they are."""
 
     rotation: Annotated[float, Field(ge=0, le=180)] = Field(default=0.0, description="degrees, at most, either way")
-    zoom: Fraction = Field(default=0.0, description="0.1: between 0.9 and 1.1 times the size")
+    zoom: Fraction = Field(default=0.0, description="0.1: of each side, between 0.9 and 1.1 times as much is seen")
     shear: Annotated[float, Field(ge=0, lt=90)] = Field(default=0.0, description="degrees, at most, either way")
     shift: Annotated[tuple[Fraction, Fraction], BeforeValidator(listed)] = Field(
         default=(0.0, 0.0), description="vertical and horizontal, at most, either way, as fractions of height and width"

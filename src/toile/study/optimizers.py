@@ -8,6 +8,7 @@ Source: https://keras.io/api/optimizers/
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from toile.errors import nearest
@@ -131,6 +132,18 @@ ABOUT: dict[str, str] = {
 
 # Options that Keras refuses outside 0..1.
 _SHARES = {"sgd": ("momentum", "ema_momentum")}
+# What else Keras refuses: the option -> what it wants, and whether a number is that.
+_AT_LEAST_0: tuple[str, Callable[[float], bool]] = ("at least 0", lambda value: value >= 0)
+_WANTED: dict[str, dict[str, tuple[str, Callable[[float], bool]]]] = {
+    "ftrl": {
+        "learning_rate_power": ("at most 0", lambda value: value <= 0),
+        "initial_accumulator_value": _AT_LEAST_0,
+        "l1_regularization_strength": _AT_LEAST_0,
+        "l2_regularization_strength": _AT_LEAST_0,
+        "l2_shrinkage_regularization_strength": _AT_LEAST_0,
+    },
+    "lion": {"beta_1": ("above 0 and at most 1", lambda value: 0 < value <= 1)},
+}
 
 
 def complete(name: str, options: dict[str, Any]) -> dict[str, Option]:
@@ -159,6 +172,9 @@ def complete(name: str, options: dict[str, Any]) -> dict[str, Option]:
     for key in _SHARES.get(name, ("ema_momentum",)):
         if (share := complete[key]) is None or not 0 <= share <= 1:
             wrong.append(f"option {key!r} of {name!r} is from 0 to 1, got {share!r}")
+    for key, (wanted, is_wanted) in _WANTED.get(name, {}).items():
+        if (number := complete[key]) is None or not is_wanted(number):
+            wrong.append(f"option {key!r} of {name!r} is {wanted}, got {number!r}")
     clips = [key for key in ("clipnorm", "clipvalue", "global_clipnorm") if complete[key] is not None]
     if len(clips) > 1:
         wrong.append(f"only one of clipnorm, clipvalue and global_clipnorm may be set, got {', '.join(clips)}")

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -149,13 +150,10 @@ def dataset_of_features(
         named = key(options, dataset=dataset.content, part=name, weights=weights, backend=backend, precision=precision)
         found = cached(to_features, images.images, place(named), progress=progress)
         # All that follows is whole numbers' and features' alike.
-        return Images(cast("ImageArray", found), images.labels, weights=images.weights)
+        return replace(images, images=cast("ImageArray", found))
 
-    parts = {name: part(name, images) for name, images in dataset.parts.items()}
-    made = Dataset(
-        dataset.name, parts["train"], parts.get("test"), dataset.class_names, parts.get("validation"), form=dataset.form
-    )
-    return head, made
+    # With all else that is known of it, such as the groups that a split keeps together.
+    return head, replace(dataset, **{name: part(name, images) for name, images in dataset.parts.items()})
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> Features | None:

@@ -196,6 +196,9 @@ class ClassicalLearner:
         self.parts = split(store.dataset(trial.dataset.content), trial.split, trial.fold)
         self.pipeline = _build(trial, store)
         if (given := trial.recipe.class_weight) is not None:
+            if given == "balanced" and self.parts.train.weights is not None:
+                # By itself, scikit-learn counts images and not their weights in some of its models.
+                given = tuple(recipe.balanced(self.parts.train, trial.dataset.classes).tolist())
             self.pipeline.set_params(model__class_weight=dict(enumerate(given)) if isinstance(given, tuple) else given)
         self.classes, self.seed = trial.dataset.classes, trial.seed
 

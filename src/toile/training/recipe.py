@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toile.arrays import ImageWeights, Labels, LearningRates, Order, Seeds
+from toile.arrays import ImageWeights, Labels, LearningRates, Order, PerClass, Seeds
 from toile.data.images import Images
 from toile.models.protocols import KerasModel, KerasOptimizer, KerasVariable
 from toile.study.spec import EarlyStopping, RecipeSpec
@@ -97,13 +97,15 @@ def weights(recipe: RecipeSpec, train: Images, classes: int) -> ImageWeights | N
     given, own = recipe.class_weight, train.weights
     if given is None:
         return own
-    if isinstance(given, tuple):
-        of_class = np.array(given, np.float32)
-    else:
-        counts = np.bincount(train.labels, own, minlength=classes)
-        there = counts > 0
-        of_class = (counts.sum() / (there.sum() * np.where(there, counts, 1))).astype(np.float32)
+    of_class = (np.array(given) if isinstance(given, tuple) else balanced(train, classes)).astype(np.float32)
     return of_class[train.labels] if own is None else of_class[train.labels] * own
+
+
+def balanced(train: Images, classes: int) -> PerClass:
+    """The balanced weight of each class, `(classes,)`, as `weights` has it; of a class without images it is of no account."""
+    counts = np.bincount(train.labels, train.weights, minlength=classes)
+    there = counts > 0
+    return counts.sum() / (there.sum() * np.where(there, counts, 1))
 
 
 def epoch_seeds(seed: int, epoch: int, count: int) -> Seeds:

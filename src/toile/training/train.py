@@ -89,6 +89,8 @@ def train(
                 raise Diverged(epoch + 1)
             if parts.validation is not None:
                 validation = progress_metrics(learner.engine.predict(parts.validation.images), parts.validation.labels)
+                if not np.isfinite(validation["loss"]):  # of weights that are finite, and whose products are not
+                    raise Diverged(epoch + 1)
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
             figures["seconds"] = seconds
             progress.history.append(figures)
@@ -133,6 +135,6 @@ def _finish(folder: Path, trial: Trial, learner: EpochLearner, progress: checkpo
         learner.model.set_weights(progress.best)
     try:
         record.write(folder, trial, learner, progress, threads)
-    except NotProbabilities:  # the last step made the weights so large that what they say overflows
-        raise Diverged(progress.epochs) from None
+    except NotProbabilities as error:  # as above, where no validation images told of it
+        raise Diverged(progress.epochs) from error
     learner.model.set_weights(kept)

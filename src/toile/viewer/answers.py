@@ -123,8 +123,8 @@ class Answers:
         found = evaluated_committees(results)
         if number not in map(str, range(len(found))):
             raise Problem(404, f"{study} has {len(found)} committees, no number {number[:20]}")
-        made = found[int(number)]
-        return Subject(made.name, results.test_images, results.dataset.class_names, made.probabilities)
+        made, of = found[int(number)], results.committees[int(number)]
+        return Subject(made.name, of.elsewhere or results.test_images, results.dataset.class_names, made.probabilities)
 
     def _name(self, run: Run) -> str:
         return f"{run.trial['architecture']['name']} {run.fingerprint[:8]}"

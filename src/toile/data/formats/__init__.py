@@ -14,6 +14,11 @@ and, if what it reads is in more files than `path`,
     sources(path: Path, test_path: Path | None, **options) -> Iterator[Path]
         All these files; a folder's own are known without it.
 
+and, if it reads pictures that are not simply all of a folder,
+
+    pictures(path: Path) -> list[Path | Blob]
+        All of them, for a first look at their sizes.
+
 and, if there are such files without labels,
 
     unlabelled(path: Path, count: int) -> tuple[ids, pixels]

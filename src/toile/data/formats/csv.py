@@ -73,6 +73,8 @@ def unlabelled(path: Path, count: int) -> tuple[np.ndarray | None, np.ndarray]:
     """Ids, where there are some, and pixels `(n, count)`, as Kaggle hands digits out. Labels of a file that has them, as a data
     set's own files have, are ignored, whatever their column is called."""
     columns, pixels, _, ids = _arrays(path, None, Budget(), count)
+    if columns.ids is not None and all(re.fullmatch(r"[+-]?\d{1,18}", one) for one in ids):
+        return np.array(list(map(int, ids)), np.int64), pixels  # as floats, long ones would lose their last digits
     return _numbers(ids) if columns.ids is not None else None, pixels
 
 
@@ -126,6 +128,8 @@ def _columns(first: str, path: Path, label: str | None, count: int | None) -> _C
         raise DataError(f"{path}: line 1 begins with {cut(names[0], 40)!r}; expected several columns: label,pixel1,pixel2,…")
     counted = [float(names[at]) for at in numbers]
     if words <= 2 and counted not in ([float(at) for at in range(len(counted))], [at + 1.0 for at in range(len(counted))]):
+        if label is not None:
+            raise DataError(f"{path}: line 1 has no names of columns, so none is called {label!r}; leave `label` out")
         return _Columns(len(names), tuple(range(len(names))), None, None, None, False, between)
     at = tables.column(names, tables.LABELS, "label", path, label)
     ids = tables.column(names, tables.IDS, "id", path)
@@ -155,6 +159,8 @@ def _in_order(names: list[str], path: Path, unsure: bool) -> tuple[int, int] | N
             f"{path}: line 1: column {cut(odd[0], 40)!r} is neither a label ({listed(tables.LABELS, 4)}), an id "
             f"({listed(tables.IDS[:4])}) nor a pixel (pixel1, 1x1, 0){way}"
         )
+    if (colours := _colours(found)) is not None:  # red1,green1,blue1,red2: as one column a pixel
+        names, found = names[::3], colours
     pixels = [(int(match[2]), None if match[3] is None else int(match[3])) for match in found if match]
     if pixels and pixels[0][1] is not None:
         begin = pixels[0][0]
@@ -171,11 +177,25 @@ def _in_order(names: list[str], path: Path, unsure: bool) -> tuple[int, int] | N
     return None
 
 
+def _colours(found: list[re.Match[str] | None]) -> list[re.Match[str] | None] | None:
+    """The columns of the first colour, where there are three names for each number, always in the same order."""
+    first = [(match[1], match[3]) for match in found[:3] if match]
+    if len({name for name, _ in first}) < 3 or len(found) % 3:
+        return None
+    threes = [[match for match in found[at : at + 3] if match] for at in range(0, len(found), 3)]
+    same = all([(one[1], one[3]) for one in three] == first and len({one[2] for one in three}) == 1 for three in threes)
+    return list(found[::3]) if same else None
+
+
 def _unnamed(columns: _Columns, lines: list[str], path: Path) -> _Columns:
     """Which column has the labels where none is called so: the first or the last, if one of them looks like labels."""
     names = "first and last" if not columns.header else "named ones"
     rows = [tables.cells(line, columns.between, path, 1) for line in lines if line.strip()]
     ends = [at for at in (columns.pixels[0], columns.pixels[-1]) if rows and all(_like_label(rows, at))]
+    if len(set(ends)) == 1:  # of pixels that are 0 or 1 all look like labels, and labels like none of them
+        beside = columns.pixels[1] if ends[0] == columns.pixels[0] else columns.pixels[-2]
+        if {row[beside].strip() for row in rows} == {row[ends[0]].strip() for row in rows}:
+            ends = []
     if len(set(ends)) != 1 or columns.header:
         said = "both look like labels" if len(set(ends)) > 1 else "none looks like labels"
         raise DataError(

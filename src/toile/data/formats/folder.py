@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
+
+import numpy as np
 
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
@@ -11,6 +14,7 @@ from toile.data.images import LeftOut
 from toile.data.reading import layout
 from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.pictures.files import shown
+from toile.text import listed
 
 
 def matches(path: Path) -> bool:
@@ -33,15 +37,30 @@ def read(
     if test_path is not None:
         if "test" in folders:
             raise DataError(f"{path}: holds {folders['test'][0].name}/ already; leave out test_path ({test_path})")
-        folders["test"] = (layout.find(test_path, None, nested=nested).parts["train"], test_path)
+        apart = layout.find(test_path, None, nested=nested).parts
+        if len(apart) > 1:
+            names = " and ".join(f"{folder.name}/" for folder in apart.values())
+            raise DataError(f"{test_path}: holds {names}; expected the folders of the classes: set test_path to one of these")
+        folders["test"] = (apart["train"], test_path)
     order = layout.classes(folders["train"][0], class_names)
     strays: list[LeftOut] = []
     found: list[tuple[str, str, Path, Path]] = []
     for part, (folder, root) in folders.items():
         found += [(part, *one, root) for one in layout.files(folder, order, nested=nested, root=root, strays=strays)]
-    if class_names is None:  # a class is what there is a picture of
-        used = {class_ for _, class_, *_ in found}
-        order = [class_ for class_ in order if class_ in used]
     called = class_names if class_names is not None else tuple(order)
     files = [Listed(part, order.index(class_), file, shown(file, root)) for part, class_, file, root in found]
-    return read_files(path, files, called, strays, **how)
+    made = read_files(path, files, called, strays, **how)
+    if loose := [shown(file, root) for folder, root in folders.values() for file in layout.loose(folder)]:
+        said = "1 picture" if len(loose) == 1 else f"{len(loose):,} pictures"
+        note = f"not read, because beside the folders of the classes and in none of them: {said} ({listed(loose, 3)})"
+        made = replace(made, notes=(note, *made.notes))
+    return _present(made) if class_names is None else made
+
+
+def _present(dataset: Dataset) -> Dataset:
+    """Without classes that there is no picture of, because their folders are empty or all in them is broken."""
+    present = np.unique(np.concatenate([part.labels for part in dataset.parts.values()]))
+    if len(present) == dataset.classes:
+        return dataset
+    parts = {name: replace(part, labels=np.searchsorted(present, part.labels)) for name, part in dataset.parts.items()}
+    return replace(dataset, class_names=tuple(dataset.class_names[label] for label in present), **parts)

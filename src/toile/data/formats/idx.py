@@ -21,6 +21,7 @@ from toile.data.reading.numpy_files import Stream, filled
 _UBYTE = 0x08
 _IMAGES_NAME = re.compile(r"(.*)images([.-])idx3-ubyte(\.gz)?", re.DOTALL)
 _TRAIN, _TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
+_SPELT = {"train": "train", "validation": "(?:val|valid|validation)", "test": "(?:t10k|test)"}
 
 
 def matches(path: Path) -> bool:
@@ -32,6 +33,7 @@ def matches(path: Path) -> bool:
 def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None, *, transpose: bool | None = None) -> Dataset:
     images = _chosen(path, "train")
     test_images = None if test_path is None and not path.is_dir() else _chosen(test_path or path, "test", images)
+    own = _chosen(path, "validation", images) if path.is_dir() else None
     if images is None:
         raise DataError(f"{path}: no {_TRAIN}[.gz]; expected the four official IDX files")
     if path.is_dir() and test_path is None and test_images is None:
@@ -41,15 +43,16 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     if test_path is not None and test_images is None:
         raise DataError(f"{test_path}: no {_TEST}[.gz]; expected the test images and labels")
     budget = Budget()
-    train = _pair(images, budget)
-    test = _pair(test_images, budget) if test_images is not None else None
+    train, test, validation = (None if one is None else _pair(one, budget) for one in (images, test_images, own))
     if transpose:
-        train, test = ((pair[0].swapaxes(1, 2), pair[1]) if pair is not None else None for pair in (train, test))
-        assert train is not None
+        turned = (None if pair is None else (pair[0].swapaxes(1, 2), pair[1]) for pair in (train, test, validation))
+        train, test, validation = turned
+    assert train is not None
     mapping = None if class_names is not None else _mapping(images)
-    dataset = as_dataset(path.name, path, train, test, class_names)
+    dataset = as_dataset(path.name, path, train, test, class_names, validation=validation)
     if mapping is not None and all(name in mapping for name in dataset.class_names):
-        dataset = replace(dataset, class_names=tuple(mapping[name] for name in dataset.class_names))
+        names, numbers = tuple(mapping[name] for name in dataset.class_names), tuple(map(int, dataset.class_names))
+        dataset = replace(dataset, class_names=names, numbers=numbers)
     if transpose is None and images.name.lower().startswith("emnist"):
         note = "EMNIST's files hold their images transposed; `transpose = true` in the study's data set turns them upright"
         dataset = replace(dataset, notes=(*dataset.notes, note))
@@ -58,8 +61,7 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
 
 def _images_in(folder: Path, part: str = "train") -> list[Path]:
     """The images files of a part in a folder: of MNIST, or of EMNIST, whose names begin with that of the set."""
-    spelt = "train" if part == "train" else "(t10k|test)"
-    name = re.compile(rf"(.*-)?{spelt}-images([.-])idx3-ubyte(\.gz)?", re.DOTALL)
+    name = re.compile(rf"(.*-)?{_SPELT[part]}-images([.-])idx3-ubyte(\.gz)?", re.DOTALL)
     found = {
         one.name.removesuffix(".gz"): one for one in sorted(folder.iterdir()) if name.fullmatch(one.name) and one.is_file()
     }
@@ -85,7 +87,7 @@ def _chosen(path: Path, part: str, beside: Path | None = None) -> Path | None:
 
 def _begins(images: Path) -> str:
     """The name of the set: `emnist-letters-`, or nothing."""
-    return re.split(r"(?:train|t10k|test)-images", images.name)[0]
+    return re.split(f"(?:{'|'.join(_SPELT.values())})-images", images.name)[0]
 
 
 def _mapping(images: Path) -> dict[str, str] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any, Unpack
 
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
+from toile.data.images import LeftOut
 from toile.data.reading import tables
+from toile.data.reading.beside import Beside
 from toile.data.reading.layout import PARTS
 from toile.data.reading.limits import Budget, plain
 from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.errors import ToileError
-from toile.pictures.files import ENDINGS, folders, shown, walk
+from toile.pictures.files import ENDINGS, folders, junk
 from toile.pictures.read import Blob
 from toile.text import cut, listed
 from toile.version import DISTRIBUTION
@@ -58,22 +61,41 @@ def read(
 ) -> Dataset:
     """Files are looked for beside the list, and where that has no such file by their names in the folders beside it."""
     files: list[Listed] = []
+    missing: list[LeftOut] = []
     names, budget = class_names, Budget()
     for part, source, root in _lists(path, test_path):
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
         names = names if names is not None else table.names
-        files += _listed(table, part, root, label)
-    return read_files(path, files, names, **how)
+        for one in _listed(table, part, root, label):
+            files.append(one) if isinstance(one, Listed) else missing.append(one)
+    return read_files(path, files, names, missing, **how)
 
 
 def sources(path: Path, test_path: Path | None, *, label: str | None = None, **how: Unpack[Reading]) -> Iterator[Path]:
-    """The lists, and the picture files in them. (Pictures that are in a Parquet file are in none of their own.)"""
+    """The lists, and the picture files in them. (Pictures that are in a Parquet file are in none of their own.)
+
+    Raises:
+        DataError: a file that is not there, which may be one day.
+    """
     for part, source, root in _lists(path, test_path):
         yield source
         parquet = source.suffix.lower() == ".parquet"
         if not (parquet and _holds_pictures(source)):
             table = _parquet(source, Budget()) if parquet else _text(source)
-            yield from (one.source for one in _listed(table, part, root, label) if isinstance(one.source, Path))
+            for one in _listed(table, part, root, label):
+                if isinstance(one, LeftOut):
+                    raise DataError(f"{source}: {one.name}: {one.why}")
+                if isinstance(one.source, Path):
+                    yield one.source
+
+
+def pictures(path: Path) -> list[Path | Blob]:
+    """All pictures that are listed and can be found."""
+    budget, found = Budget(), list[Path | Blob]()
+    for part, source, root in _lists(path, None):
+        table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
+        found += [one.source for one in _listed(table, part, root, None) if isinstance(one, Listed)]
+    return found
 
 
 def _lists(path: Path, test_path: Path | None) -> list[tuple[str, Path, Path]]:
@@ -84,6 +106,10 @@ def _lists(path: Path, test_path: Path | None) -> list[tuple[str, Path, Path]]:
         if any(part == "test" for part, *_ in found):
             raise DataError(f"{path}: holds test images already; leave out test_path ({test_path})")
         apart = _tables_in(test_path) if test_path.is_dir() else [("test", test_path)]
+        if not apart:
+            raise DataError(f"{test_path}: no list of pictures in this folder ({listed(_METADATA)}), as {path} is one")
+        if len(inside := dict(apart)) > 1:
+            raise DataError(f"{test_path}: holds lists of {' and '.join(inside)}; expected one of test images")
         found += [("test", one, root) for _, one in apart]
     return found
 
@@ -109,10 +135,29 @@ def _tables_in(folder: Path) -> list[tuple[str, Path]]:
     if found:
         return found
     for place in (folder, folder / "data"):
-        files = sorted(place.glob("*.parquet")) if place.is_dir() else []
+        files = sorted(one for one in place.glob("*.parquet") if not junk(one.name)) if place.is_dir() else []
         if files:
-            return [(_part_of(one.name.partition("-")[0].removesuffix(".parquet")) or "train", one) for one in files]
+            return list(zip(_parts_of(files), files, strict=True))
     return []
+
+
+def _parts_of(files: Sequence[Path]) -> list[str]:
+    """Of which part each is: one of the words of its name says so; where that says none of them, `train`.
+
+    Raises:
+        DataError: some say it and others do not.
+    """
+    words = [set(re.split(r"[^a-z]+", one.stem.lower())) for one in files]
+    parts = [[part for part, names in PARTS.items() if words_ & set(names)] for words_ in words]
+    if not any(parts):
+        return ["train"] * len(files)
+    if odd := [file for file, found in zip(files, parts, strict=True) if len(found) != 1]:
+        wanted = "; ".join(f"{part}: {', '.join(names)}" for part, names in PARTS.items())
+        raise DataError(
+            f"{odd[0].parent}: of which part is {odd[0].name}? Expected a name with one of these words ({wanted}); or set path "
+            "to the file of the training images, and test_path to that of the test images"
+        )
+    return [part for (part,) in parts]
 
 
 def _part_of(name: str) -> str | None:
@@ -121,7 +166,13 @@ def _part_of(name: str) -> str | None:
 
 def _text(path: Path) -> _Table:
     lines = tables.rows(path, _MOST)
-    _, names = next(lines)
+    number, names = next(lines)
+    if pictures := [at for at, name in enumerate(names) if _is_picture(name)]:  # no header, but a picture
+        if len(pictures) > 1 or len(names) != 2:
+            said = f"{cut(names[pictures[0]], 60)!r} is no name of a column"
+            raise DataError(f"{path}: line 1: {said}; expected filename,label …")
+        lines = itertools.chain([(number, names)], lines)
+        names = ["filename", "label"] if pictures == [0] else ["label", "filename"]
     columns: dict[str, list[Any]] = {name.lower(): [] for name in names}
     if len(columns) < len(names):
         raise DataError(f"{path}: line 1: two columns of one name, in {listed(names, 8)}")
@@ -165,9 +216,10 @@ def _hugging_names(metadata: bytes | None) -> tuple[str, ...] | None:
     return tuple(map(str, found[0])) if len(found) == 1 else None
 
 
-def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator[Listed]:
+def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator[Listed | LeftOut]:
     names, path = list(table.columns), table.path
-    files = tables.column(names, tables.FILES, "file", path)
+    held = [at for at, cells in enumerate(table.columns.values()) if _holds_bytes(next(iter(cells), None))]
+    files = held[0] if len(held) == 1 else tables.column(names, tables.FILES, "file", path)
     if files is None:  # it may have a name in another language; an id is a name of a file only where nothing else is
         found = [at for at, cells in enumerate(table.columns.values()) if cells and all(map(_is_picture, cells))]
         files = found[0] if len(found) == 1 else tables.column(names, tables.IDS, "file", path)
@@ -180,21 +232,23 @@ def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
         way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
         raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
-    places = _Files(path, root)
     column = list(table.columns.values())
+    places = Beside(path, root, column[files])
     for row, (file, of) in enumerate(zip(column[files], column[labels], strict=True), 1):
         if of is None or of == "":
             raise DataError(f"{path}: row {row}: no label; expected the class of {_called(file)}")
-        said = part if splits is None else _said(column[splits][row - 1], path, row)
+        if isinstance(found := places.of(file, row), LeftOut):
+            yield found
+            continue
+        said = part if splits is None else _said(column[splits][row - 1], part, path, row)
         others = {
             name: str(values[row - 1]) for name, values in table.columns.items() if name not in (names[files], names[labels])
         }
-        source, name = places.of(file, row)
-        yield Listed(said, of, source, name, others)
+        yield Listed(said, of, *found, others)
 
 
-def _said(text: Any, path: Path, row: int) -> str:
-    part = _part_of(str(text).strip()) if text not in (None, "") else "train"
+def _said(text: Any, unsaid: str, path: Path, row: int) -> str:
+    part = _part_of(str(text).strip()) if text not in (None, "") else unsaid
     if part is None:
         wanted = "; ".join(f"{part}: {', '.join(names)}" for part, names in PARTS.items())
         raise DataError(f"{path}: row {row}: the split is {cut(str(text), 40)!r}; expected {wanted}")
@@ -205,51 +259,6 @@ def _called(file: Any) -> str:
     return cut(str(file.get("path") if isinstance(file, dict) else file), 80)
 
 
-class _Files:
-    """Finds the files of a list: beside it, or by their names anywhere in the folder; with or without their ending."""
-
-    def __init__(self, path: Path, root: Path) -> None:
-        self.path, self.root = path, root
-        self.known: dict[str, list[Path]] | None = None
-
-    def of(self, file: Any, row: int) -> tuple[Path | Blob, str]:
-        if isinstance(file, dict) and file.get("bytes") is not None:
-            name = str(file.get("path") or f"row {row}")
-            return Blob(f"{self.path}, {name}", file["bytes"]), name
-        if isinstance(file, bytes):
-            return Blob(f"{self.path}, row {row}", file), f"row {row}"
-        said = str(file.get("path") if isinstance(file, dict) else file).strip()
-        plainly = said.replace("\\", "/")
-        if not plainly or "\0" in plainly:
-            raise DataError(f"{self.path}: row {row}: {cut(said, 60)!r} is no name of a file")
-        for place in (self.path.parent / plainly, self.root / plainly):
-            if _is_file(place):
-                return place, _within(place, self.root)
-        found = self._by_name(plainly.rpartition("/")[2])
-        if len(found) != 1:
-            why = "no such file" if not found else f"several files: {listed((_within(one, self.root) for one in found), 3)}"
-            raise DataError(f"{self.path}: row {row}: {cut(said, 80)!r}: {why}, beside the list or in the folders there")
-        return found[0], _within(found[0], self.root)
-
-    def _by_name(self, name: str) -> list[Path]:
-        if self.known is None:
-            self.known = {}
-            for entry in walk(self.root):
-                if Path(entry.name).suffix.lower() in ENDINGS:
-                    for key in {entry.name, Path(entry.name).stem}:
-                        self.known.setdefault(key, []).append(Path(entry.path))
-        return self.known.get(name, [])
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # too long a name, or links in a circle
-        return False
-
-
-def _within(path: Path, root: Path) -> str:
-    try:
-        return shown(path, root)
-    except ValueError:  # it lies elsewhere
-        return path.as_posix()
+def _holds_bytes(cell: Any) -> bool:
+    """Whether a cell of Parquet has a picture in it, as Hugging Face's have."""
+    return isinstance(cell, dict) and "bytes" in cell

@@ -77,7 +77,9 @@ def _parts(path: Path, budget: Budget) -> tuple[dict[str, Pair], tuple[str, ...]
         raise DataError(f"{path}, {found.names}: {names.dtype} of shape {names.shape}; expected text, one name a class")
     if names is not None and names.dtype.kind == "S":
         names = np.char.decode(names, "utf-8", "backslashreplace")
-    return parts, None if names is None else tuple(names.tolist())
+    if names is None or (_split(found.names or "") == ["names"] and len(names) == len(next(iter(parts.values()))[1])):
+        return parts, None  # as many as there are images: they are theirs
+    return parts, tuple(names.tolist())
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
@@ -99,7 +101,7 @@ def _chosen(keys: Iterable[str], path: Path) -> _Found:
         if _is_names(key) or ("_".join(_split(key)) in ("classes", "categories") and len(labelled) > 1):
             found.names = key
             continue
-        kind = found.labels if words & _LABELS else found.images if words & _IMAGES else None
+        kind = None if "names" in words else found.labels if words & _LABELS else found.images if words & _IMAGES else None
         if kind is None:
             continue
         if part in kind:
@@ -124,4 +126,6 @@ def _words(key: str) -> set[str]:
 
 
 def _is_names(key: str) -> bool:
-    return "names" in _words(key)
+    """Whether it has the names of the classes: `class_names`, `label_names`; those of files or features are of no use."""
+    words = _words(key)
+    return "names" in words and (len(words) == 1 or bool(words & _LABELS))

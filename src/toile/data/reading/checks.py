@@ -69,6 +69,12 @@ def full_light(arrays: Sequence[NDArray[Any]], source: object, notes: list[str],
         raise DataError(f"{source}: pixels hold NaN or infinity; expected numbers in 0..1 or 0..255")
     if known is not None and -_BEYOND * known <= least and most <= (1 + _BEYOND) * known:
         return known
+    small = [float(array.max()) for array in arrays if 0 < array.max() <= 1 + _BEYOND]
+    if most > 1 + _BEYOND and small and not all(_is_whole(array) for array in arrays if array.max() <= 1 + _BEYOND):
+        raise DataError(
+            f"{source}: pixels have two ranges: those of one part go up to {max(small):.4g}, those of another to {most:.4g}; "
+            "expected one for all parts, 0..1 or 0..255"
+        )
     if least >= 0 and most <= 1:
         return 1.0
     # Below 0 only a tenth of what is there above: -1..1 is no overshoot of 0..255.
@@ -118,7 +124,8 @@ def _shaped(array: NDArray[Any], source: object) -> NDArray[Any]:
     elif array.ndim == 4 and shape[3] not in _CHANNELS and shape[1] in _CHANNELS:  # channels first, as PyTorch has them
         array = array.transpose(0, 2, 3, 1)
     if array.ndim != 4 or array.shape[3] not in _CHANNELS:
-        way = "; the last channel of pictures with transparency is left out by x[..., :-1]" if shape[-1] in (2, 4) else ""
+        alpha = shape[-1:] in ((2,), (4,))
+        way = "; the last channel of pictures with transparency is left out by x[..., :-1]" if alpha else ""
         raise DataError(
             f"{source}: images of shape {shape}; expected (n, height, width), (n, height, width, 1 or 3), (n, 1 or 3, height, "
             f"width) or (n, pixels){way}"
@@ -208,7 +215,7 @@ def as_dataset(
     form = None if fractions is None else replace(form_of(parts["train"].images), fractions=fractions)
     return Dataset(
         _text(name), parts["train"], parts.get("test"), tuple(map(_text, found.class_names)), parts.get("validation"),
-        form=form, first=found.first, notes=tuple(notes),
+        form=form, first=found.first, notes=tuple(notes), numbers=found.numbers,
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +14,13 @@ from numpy.typing import NDArray
 from toile.arrays import Labels
 from toile.data.errors import DataError
 from toile.errors import nearest
-from toile.text import cut, listed
+from toile.text import composed, cut, listed
 
 MAX_CLASSES = 10_000  # more is a mistaken column, not a classification
+_LONG = 400  # digits: Python refuses to read numbers of ten times as many
+_WHOLE = re.compile(r"(\d+)(\.0*)?", re.ASCII)
+# What programs write where there is no value: the first are no names of classes, the others are none among numbers.
+_NONE, _NONE_OF_NUMBERS = ("nan", "<na>"), ("none", "null", "na", "n/a")
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,13 @@ class Numbered:
         labels: those of each array, from 0.
         class_names: what they mean, in order.
         first: what the files have for the first class, where they have numbers; else 0.
+        numbers: what they have for each class, where these are numbers with gaps and the classes have other names.
     """
 
     labels: list[Labels]
     class_names: tuple[str, ...]
     first: int
+    numbers: tuple[int, ...] = ()
 
 
 def numbered(
@@ -39,7 +47,8 @@ def numbered(
 
     Numbers from 0 without gaps are taken as they are. Others, such as 1..26 or 0..24 without 9, are names: a class that no
     image has is none. Where `class_names` say more than there is, as many as they name are classes, counted from 0. Words are
-    sorted, by number where all are numbers, or in the order of `class_names` where these hold them all.
+    sorted, by number where all are numbers, or in the order of `class_names` where these hold them all. So are numbers where
+    `class_names` are numbers.
 
     Args:
         arrays: `(n,)` or `(n, 1)`, integers, floats that hold integers, or text; or `(n, classes)`, one-hot.
@@ -52,6 +61,7 @@ def numbered(
             not fit `class_names`.
     """
     flat = [_flat(array, source) for array in arrays]
+    flat = [one.astype(str) if one.dtype.kind == "b" else one for one in flat]  # False and True are words
     width = max((array.shape[1] for array in arrays if _is_rows(array)), default=0)
     words = [one.dtype.kind in "US" for one in flat]
     if any(words) and not all(words):
@@ -70,12 +80,16 @@ def numbered(
         if count > len(names):
             raise DataError(_unnamed(source, last, len(names), begin))
         return Numbered([one - begin for one in numbers], names, begin)
+    there = list(map(str, present.tolist()))
+    if class_names is not None and all(map(_is_decimal, class_names)) and set(there) <= set(class_names):
+        place = np.array([class_names.index(name) for name in there], np.int64)
+        return Numbered([place[np.searchsorted(present, one)] for one in numbers], class_names, int(class_names[0]))
     if class_names is not None and last < len(class_names):
         return Numbered(numbers, class_names, 0)
     if class_names is not None and len(class_names) != len(present):
         raise DataError(_unnamed(source, last, len(class_names), 0))
-    names = class_names if class_names is not None else tuple(map(str, present.tolist()))
-    return Numbered([np.searchsorted(present, one) for one in numbers], names, int(present[0]) if len(present) else 0)
+    names, begin = class_names if class_names is not None else tuple(there), int(present[0]) if len(present) else 0
+    return Numbered([np.searchsorted(present, one) for one in numbers], names, begin, _gaps(present.tolist(), names))
 
 
 def _is_rows(array: NDArray[Any]) -> bool:
@@ -130,23 +144,83 @@ def _words(arrays: list[NDArray[Any]], source: object, class_names: tuple[str, .
     for one in texts:
         if len(empty := np.flatnonzero(one == "")):
             raise DataError(f"{source}: the label of image {empty[0]} is empty; expected the name of its class")
-    found: list[str] = np.unique(np.concatenate(texts)).tolist()
-    if len(found) > MAX_CLASSES:
-        raise DataError(f"{source}: {len(found):,} different labels, {listed(found, 3)}; expected at most {MAX_CLASSES:,}")
-    numbers = all(name.isascii() and name.isdecimal() for name in found)
-    order = sorted(found, key=lambda name: (int(name), name)) if numbers else found
+    written: list[str] = np.unique(np.concatenate(texts)).tolist()
+    if len(written) > MAX_CLASSES:
+        raise DataError(f"{source}: {len(written):,} different labels, {listed(written, 3)}; expected at most {MAX_CLASSES:,}")
+    if none := _no_values(written):
+        count = sum(int((one == none[0]).sum()) for one in texts)
+        said = f"{source}: {'1 label is' if count == 1 else f'{count:,} labels are'} {none[0]!r}"
+        raise DataError(f"{said}, which programs write where there is no value; expected the name of a class")
+    called = _called(written)
+    order = list(dict.fromkeys(called.values()))
+    if all(map(_is_number, order)):
+        order.sort(key=lambda name: (int(name) if _is_decimal(name) else float(name), name))
+    numbers = list(map(int, order)) if all(map(_is_decimal, order)) else []
     names = tuple(order)
-    if class_names is not None and set(found) <= set(class_names):
-        order, names = list(class_names), class_names
+    if class_names is not None and set(order) <= set(map(composed, class_names)):
+        order, names, numbers = list(map(composed, class_names)), class_names, []
     elif class_names is not None:
-        if len(class_names) != len(found):
-            odd = next(name for name in found if name not in class_names)
+        if len(class_names) != len(order):
+            odd = next(name for name in order if name not in class_names)
             hint = nearest(odd, class_names)
             raise DataError(f"{source}: label {cut(odd, 60)!r} is not among the {len(class_names)} class names{hint}")
-        names = class_names
+        names = renamed(order, class_names, source)
     place = {name: label for label, name in enumerate(order)}
-    first = int(order[0]) if numbers and order is not class_names else 0
-    return Numbered([np.array([place[name] for name in one.tolist()], np.int64) for one in texts], names, first)
+    labels = [np.array([place[called[name]] for name in one.tolist()], np.int64) for one in texts]
+    return Numbered(labels, names, numbers[0] if numbers else 0, _gaps(numbers, names))
+
+
+def _no_values(written: list[str]) -> list[str]:
+    """Labels that say that there is none."""
+    none = [text for text in written if text.lower() in _NONE + _NONE_OF_NUMBERS]
+    numbers = [text for text in written if _is_number(text)]
+    among_numbers = len(numbers) > 0 and len(numbers) + len(none) == len(written)
+    return none if among_numbers else [text for text in none if text.lower() in _NONE]
+
+
+def _called(written: list[str]) -> dict[str, str]:
+    """What is written -> what the class is called: letters composed, and without a point what are whole numbers all of them,
+    of which some program has made floats."""
+    whole = [_WHOLE.fullmatch(text) for text in written]
+    if all(whole) and any("." in text for text in written):
+        return {match[0]: match[1].lstrip("0") or "0" for match in whole if match}
+    return {text: composed(text) for text in written}
+
+
+def renamed(found: Sequence[str], class_names: tuple[str, ...], source: object) -> tuple[str, ...]:
+    """Other names for as many classes, in the order of these.
+
+    Raises:
+        DataError: a class would be called as another one is.
+    """
+    own = set(map(composed, class_names))
+    for name, called in zip(found, class_names, strict=True):
+        if name != composed(called) in found:
+            odd = next((one for one in found if one not in own), None)
+            hint = "" if odd is None else f"; {cut(odd, 60)!r} is not among them{nearest(odd, class_names)}"
+            raise DataError(
+                f"{source}: class_names would call the class {cut(name, 60)!r} {cut(called, 60)!r}, as another one is called"
+                f"{hint}. Other names go with {listed(found, 8)}, in this order"
+            )
+    return class_names
+
+
+def _gaps(numbers: Sequence[int], names: Sequence[str]) -> tuple[int, ...]:
+    """The numbers of the classes, where neither their names tell them nor the first of them does."""
+    if not numbers or all(map(_is_decimal, names)) or list(numbers) == list(range(numbers[0], numbers[0] + len(numbers))):
+        return ()
+    return tuple(numbers)
+
+
+def _is_decimal(text: str) -> bool:
+    return len(text) < _LONG and text.isascii() and text.isdecimal()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return len(text) < _LONG and math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _many(present: Labels) -> str:

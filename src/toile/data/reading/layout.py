@@ -8,9 +8,11 @@ from pathlib import Path
 
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
+from toile.data.reading.labels import renamed
 from toile.data.reading.limits import plain
 from toile.errors import nearest
 from toile.pictures.files import ENDINGS, entries, folders, is_folder, shown, walk
+from toile.text import composed, listed
 
 # As people call the folders of the parts, in any case.
 PARTS = {
@@ -55,6 +57,18 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     parts = {part: [one for one in inside if one.name.lower() in names] for part, names in PARTS.items()}
     others = [one for one in inside if not any(one in found for found in parts.values())]
     deep = [one for one in inside if folders(one)]
+    if not (deep or others or nested) and parts["train"] and len(inside) > 1:
+        raise DataError(
+            f"{inner}: {_named_few(inside)} have no folders of their own, so of what class their pictures are is not known; "
+            "expected a folder a class in each, or a list of the pictures, a CSV file of filename,label. If these are the "
+            "classes: `nested = true` in the study's data set"
+        )
+    if deep and nested and others and parts["train"] and (parts["validation"] or parts["test"]):
+        train = json.dumps(parts["train"][0].name)
+        raise DataError(
+            f"{inner}: {_named_few(inside)}: are these the parts, or the classes? Write `parts = {{ train = {train}, … }}` in "
+            'the study\'s data set; or, if each is a class, `parts = { train = "." }`'
+        )
     if not deep or (nested and others):
         return Layout(path, {"train": inner})
     if others or not parts["train"]:
@@ -92,9 +106,10 @@ def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays:
     Raises:
         DataError: a class that is not among `classes`.
     """
-    found = {one.name: one for one in _folders(folder)}
+    found = _by_class(folder)
     if unknown := sorted(set(found) - set(classes)):
-        raise DataError(f"{folder}: class {unknown[0]!r} is not among the training classes {', '.join(classes)}")
+        way = "if these pictures have no labels, leave their part out: `parts = { train = … }`"
+        raise DataError(f"{folder}: class {unknown[0]!r} is not among the training classes {listed(classes)}; {way}")
     made = []
     for name in [name for name in classes if name in found]:
         before = len(made) + len(strays)
@@ -116,6 +131,12 @@ def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays:
     return made
 
 
+def loose(folder: Path) -> list[Path]:
+    """Pictures beside the folders of the classes, of which nobody says what they are."""
+    files = (Path(entry.path) for entry in entries(folder) if not is_folder(entry))
+    return [path for path in files if path.suffix.lower() in ENDINGS]
+
+
 def _odd(path: Path) -> str:
     """Why a file is none that can be read; nothing where it is a plain file."""
     try:
@@ -128,27 +149,34 @@ def _odd(path: Path) -> str:
 def classes(folder: Path, class_names: tuple[str, ...] | None) -> list[str]:
     """Names of the class folders, in the order of their labels: sorted, by number where all are numbers; or as in
     `class_names`, where these hold every folder's name."""
-    found = [one.name for one in _folders(folder)]
+    found = list(_by_class(folder))
     if not found:
-        way = "; or give a list of them, a CSV file of filename,label" if _pictures(folder) else ""
+        way = "; or give a list of them, a CSV file of filename,label" if loose(folder) else ""
         raise DataError(f"{folder}: no sub-folders; expected one a class, with pictures in it{way}")
-    if class_names is not None and set(found) <= set(class_names):
-        return list(class_names)
+    if class_names is not None and set(found) <= set(map(composed, class_names)):
+        return list(map(composed, class_names))
     if class_names is not None and len(class_names) != len(found):
         raise DataError(f"{folder}: {len(found)} class folders, {len(class_names)} class names; expected one each")
-    return sorted(found, key=int) if all(name.isdecimal() for name in found) else found
+    order = sorted(found, key=int) if all(name.isdecimal() for name in found) else found
+    if class_names is not None:
+        renamed(order, class_names, folder)
+    return order
+
+
+def _by_class(folder: Path) -> dict[str, Path]:
+    """The folders in a folder by the names of their classes, in the order of the folders' names."""
+    made: dict[str, Path] = {}
+    for one in _folders(folder):
+        if made.setdefault(composed(one.name), one) is not one:
+            raise DataError(f"{folder}: two folders are called {one.name!r}, in two ways (NFC and NFD); expected one")
+    return made
 
 
 def _inner(path: Path) -> Path:
     """The folder itself, or the one that archives wrap: the only one in it, if there are no pictures, but folders in that."""
-    if len(inside := _folders(path)) == 1 and not _pictures(path) and folders(inside[0]) and not _pictures(inside[0]):
+    if len(inside := _folders(path)) == 1 and not loose(path) and folders(inside[0]) and not loose(inside[0]):
         return _inner(inside[0])
     return path
-
-
-def _pictures(path: Path) -> bool:
-    """Whether there are pictures right in a folder."""
-    return any(Path(entry.name).suffix.lower() in ENDINGS for entry in entries(path) if not is_folder(entry))
 
 
 def _named(path: Path, part: str, name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ import numpy as np
 from toile.data import formats, sources
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
+from toile.data.reading.labels import renamed
 from toile.data.reading.limits import anchored, plain_or_folder
 from toile.pictures.form import Form
 from toile.pictures.learned import form_of
 from toile.study.dataset import READING
+from toile.text import cut
 
 if TYPE_CHECKING:
     from toile.data.reading.fetch import Progress
@@ -49,8 +52,11 @@ def load(
     old_names = spec.class_names if names_are_old else None
     if spec.name is not None:
         dataset = sources.load(spec.name, data_dir, progress)
+        before = dataset.class_names
         if old_names is not None:
             dataset = _renamed(dataset, old_names)
+            if spec.class_map is None:
+                renamed(before, old_names, f"data set {dataset.name!r}")
     else:
         assert spec.path is not None  # a spec has a name or a path
         path = _found(spec.path, base)
@@ -65,6 +71,11 @@ def load(
         dataset = _pooled(dataset, spec.pool)
     if spec.draw is not None:
         dataset = _drawn(dataset, spec.draw, spec.draw_seed)
+    if repeated := [name for name, times in Counter(dataset.class_names).items() if times > 1]:
+        raise DataError(
+            f"data set {dataset.name!r}: several classes are called {cut(repeated[0], 60)!r}; expected a name of its own for "
+            "each, or one class of them, by `class_map`"
+        )
     return replace(dataset, form=_form(dataset))
 
 
@@ -92,7 +103,8 @@ def map_classes(dataset: Dataset, class_map: tuple[int, ...]) -> Dataset:
         " / ".join(name for name, new in zip(dataset.class_names, table, strict=True) if new == label) for label in range(count)
     )
     mapped = {part: replace(images, labels=table[images.labels]) for part, images in dataset.parts.items()}
-    return replace(dataset, class_names=names, **mapped)
+    # What a model is asked for from here on are the new labels.
+    return replace(dataset, class_names=names, first=min(class_map), numbers=(), **mapped)
 
 
 def _form(dataset: Dataset) -> Form:
@@ -129,7 +141,10 @@ def _pooled(dataset: Dataset, pool: bool | str) -> Dataset:
     all_ = list(parts.values())
     named = [part.names for part in all_ if part.names is not None]
     names = np.concatenate(named) if len(named) == len(all_) else None
-    joined = Images(np.concatenate([part.images for part in all_]), np.concatenate([part.labels for part in all_]), names)
+    columns = [part.columns or {} for part in all_]
+    shared = {name: np.concatenate([of[name] for of in columns]) for name in columns[0] if all(name in of for of in columns)}
+    images, labels = (np.concatenate(arrays) for arrays in zip(*((part.images, part.labels) for part in all_), strict=True))
+    joined = Images(images, labels, names, shared or None)
     return replace(dataset, train=joined, validation=None, test=dataset.test if pool == "validation" else None)
 
 

@@ -120,6 +120,8 @@ def multiply_adds(image_shape: tuple[int, int, int], classes: int, **options: An
     """Multiplications of one image's forward pass, in convolutions and dense layers."""
     total, (height, width, channels) = 0, image_shape
     keys = ("filters", "kernel", "strides", "padding", "pool", "dropout", "order")
+    for key, layers in (("initializer", "filters"), ("l2", "filters"), ("dense_dropout", "dense")):
+        each(options[key], len(options[layers]), key)
     for block in _blocks(image_shape, *(options[key] for key in keys)):
         total += block.positions * block.kernel**2 * channels * block.filters
         height, width, channels = block.output

@@ -39,14 +39,15 @@ def hog(orientations: int, cell: int, block: int) -> Any:
 
 
 def check(options: dict[str, Any], image_shape: tuple[int, int, int], images: Callable[[], int]) -> None:
-    """Whether there can be so many components, before anything is fitted.
+    """Whether there can be so many components or neighbours, before anything is fitted.
 
     Args:
         options: of the architecture, complete.
-        images: gives the number of training images; asked only where there are components.
+        images: gives the number of training images; asked only where there are components or neighbours.
 
     Raises:
-        ValueError: HOG features that do not fit into the images, or more components than features or training images.
+        ValueError: HOG features that do not fit into the images, more components than features or training images, or more
+            neighbours than training images.
     """
     if "cell" in options:
         given = (options[key] for key in ("orientations", "cell", "block"))
@@ -57,3 +58,5 @@ def check(options: dict[str, Any], image_shape: tuple[int, int, int], images: Ca
         raise ValueError(
             f"components = {options['components']}, and {count:,} training images of {width:,} features have at most {most:,}"
         )
+    if (neighbours := options.get("neighbours", 0)) and neighbours > (count := images()):
+        raise ValueError(f"neighbours = {neighbours:,}, and there are {count:,} training images")

@@ -90,14 +90,15 @@ def rounding(published: float) -> float:
 
 
 def same_images(line: Variant, part: str, pool: bool) -> bool:
-    """Whether the images of that part are the document's own: those that the data set brings for testing, or a tail.
+    """Whether the images of that part are the document's own: those that the data set brings for testing, a tail, or what
+    `train_test_split` draws with the document's seed, which the study then has.
 
     Args:
         pool: whether the study makes its parts of all images of the data set together.
     """
     if pool or line.split.test:
         return False
-    return part == "test" or line.split.method == "tail"
+    return part == "test" or line.split.method in ("tail", "random")
 
 
 def images_variance(metric: str, full: Sequence[Measured], part: str) -> float:

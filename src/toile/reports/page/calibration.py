@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from toile.arrays import Probabilities
 from toile.evaluation.calibrators import Calibration
 from toile.evaluation.metrics import METRICS, evaluate
 from toile.reports.results.study import CommitteeResult, StudyResults
@@ -20,15 +19,20 @@ def calibration_table(results: StudyResults) -> Table:
     rows: list[list[str]] = []
     for trial in results.trials:
         if (after := trial.calibrated) is not None:
-            said = trial.stored_run.probabilities("test")
-            rows.append([trial.name, *_words(after.calibration, after.fitted_on), *_figures(results, said, after.test)])
+            # Runs of before have not all of these figures.
+            before = trial.test
+            if results.judged(trial):
+                before = evaluate(trial.stored_run.probabilities("test"), results.test_images.labels)
+            rows.append([trial.name, *_words(after.calibration, after.fitted_on), *_figures(before, after.test)])
     for committee in results.committees:
         if committee.calibration is not None:
             how = _words(committee.calibration, committee.fitted_on)
-            rows.append([committee.name, *how, *_figures(results, committee.uncalibrated, committee.test)])
+            labels = (committee.elsewhere or results.test_images).labels
+            before = {} if committee.uncalibrated is None else evaluate(committee.uncalibrated, labels)
+            rows.append([committee.name, *how, *_figures(before, committee.test)])
         elif committee.rule in CALIBRATED_RULES:
             how = [_own_fit(results, committee), committee.fitted_on]
-            rows.append([committee.name, *how, *_figures(results, None, committee.test)])
+            rows.append([committee.name, *how, *_figures({}, committee.test)])
     columns = [Column("", TEXT), Column("calibrated by", WIDE), Column("fitted on", TEXT)]
     for name in MEASURES:
         columns += [Column("before", group=METRICS[name].title), Column("after", group=METRICS[name].title)]
@@ -42,10 +46,11 @@ def _words(calibration: Calibration, fitted_on: str) -> list[str]:
 
 def _own_fit(results: StudyResults, committee: CommitteeResult) -> str:
     """How a rule says that it needs no calibration; and that one which was asked for is off."""
-    asked = next((spec.calibration for spec in results.study.committee if committee.name.startswith(spec.name)), None)
+    asked = next(
+        (spec.calibration for spec in results.study.committee if spec.name == (committee.line or committee.name)), None
+    )
     return f"the fit of {committee.rule} itself" + (f"; {asked} is off" if asked else "")
 
 
-def _figures(results: StudyResults, before: Probabilities | None, after: dict[str, Any]) -> list[str]:
-    measured = {} if before is None else evaluate(before, results.test_images.labels)
-    return [figure(figures.get(name)) for name in MEASURES for figures in (measured, after)]
+def _figures(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [figure(figures.get(name)) for name in MEASURES for figures in (before, after)]

@@ -36,14 +36,16 @@ def findings(results: StudyResults) -> list[str]:
 
 
 def _models(results: StudyResults) -> str:
-    rows = [row for panel in accuracies(results) if panel["part"] == "test" for row in panel["rows"] if row["kind"] == "model"]
+    judged = {line.name for line in study_lines(results) if line.part == "test" and all(map(results.judged, line.trials))}
+    shown = [row for panel in accuracies(results) if panel["part"] == "test" for row in panel["rows"]]
+    rows = [row for row in shown if row["kind"] == "model" and row["name"] in judged]
     if not rows:
         return ""
     best = max(rows, key=lambda row: row["accuracy"])
     tested = f"{len(results.test_images):,} test images of {results.dataset.name}"
     between = f"{figure(best['low'])} to {figure(best['high'])}"
     interval = f"95 % interval {between}" if best["n"] == 1 else f"the mean of {best['n']} trainings, {between}"
-    models = sum(line.part == "test" for line in study_lines(results))
+    models = len(judged)
     if models == 1:
         return f"On the {tested}, {best['name']} is right on a share of {figure(best['accuracy'])} ({interval})."
     text = (
@@ -190,8 +192,9 @@ def _compared(results: StudyResults) -> str:
     for part, where in (("test", "on the test images"), ("validation", "on the held-out folds")):
         ranked = claims.ranked(part)
         if len(ranked) > 2:
-            group = next(group for group in claims.groups(ranked) if 0 in group)
-            best, others = ranked[0].ref[1], [ranked[i].ref[1] for i in group[1:]]
+            best, *rest = ranked
+            said = [(one.ref[1], claims.of(best.ref, one.ref)) for one in rest]
+            others = [name for name, claim in said if claim is None or not claim.differ]
             same = f"{joined(others)} cannot be told from it" if others else "it is told apart from all others"
-            text += f" Of {len(ranked)} models and committees, {best} has the highest accuracy {where}, and {same}."
+            text += f" Of {len(ranked)} models and committees, {best.ref[1]} has the highest accuracy {where}, and {same}."
     return text

@@ -116,7 +116,9 @@ def row_of_images(images: np.ndarray, places: int) -> np.ndarray:
 
 def voters(results: StudyResults) -> tuple[list[Evaluated], Evaluated | None]:
     """Whose votes are shown: the members of the first committee that has several, and it; else the models looked at singly."""
-    for committee, evaluated in zip(results.committees, evaluated_committees(results), strict=True):
+    for committee, evaluated in zip(results.committees, evaluated_committees(results), strict=False):
+        if committee.elsewhere is not None:
+            continue
         members = evaluated_models(results, committee.members)
         if len(members) > 1:
             return members, evaluated

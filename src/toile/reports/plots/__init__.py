@@ -119,8 +119,8 @@ PLOTS = {
         sizes.committee_sizes,
         sizes.draw_committee_size,
         "Accuracy over the number of members: the mean of all committees of so many of the members, the thin line from the "
-        "lowest to the highest of them, the thick line a 95 % interval of the mean (over seeds, or over the test images of one "
-        "committee). All are shown; none is chosen by its test figure. Of more than six, the first so many.",
+        "lowest to the highest of them, the thick line a 95 % interval of the mean (over seeds or folds, or over the test "
+        "images of one committee). All are shown; none is chosen by its test figure. Of more than six, the first so many.",
     ),
     "selection-paths": Plot(
         selection.selection_paths,

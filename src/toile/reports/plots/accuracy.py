@@ -27,7 +27,7 @@ ROWS = 40
 TITLES = {"test": "on the test images", "validation": "on the validation images or held-out folds"}
 
 
-def wilson_interval(right: int, images: int, z: float = Z95) -> tuple[float, float]:
+def wilson_interval(right: float, images: float, z: float = Z95) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson 1927, JASA 22, 209-212).
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import isnan
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toile.committee.rules import RULES
-from toile.evaluation.repeated import across_seeds
+from toile.evaluation.repeated import across_folds, across_seeds
 from toile.reports.page.palette import MARKERS, MUTED, series
-from toile.reports.plots.accuracy import Z95
+from toile.reports.plots.accuracy import wilson_interval
 from toile.reports.plots.svg import panel
 from toile.reports.results.claims import committee_lines
 from toile.reports.results.study import CommitteeResult, StudyResults
@@ -33,7 +34,7 @@ def committee_sizes(results: StudyResults) -> list[dict[str, Any]]:
     Returns:
         For each line of committees: `title`, `description`, `series`, `sizes` (1, 2, …), `over` (what the interval goes over)
         and, for each size, over all subsets of that size: `mean`, `low` and `high`, the lowest and highest; `interval`, 95 % of
-        the mean: over the seeds, a t interval, or of one committee over the test images; and the mean `parameters` and
+        the mean: over the seeds or folds, a t interval, or of one committee over the test images; and the mean `parameters` and
         `milliseconds` of all members together.
     """
     if results.test is None:
@@ -56,7 +57,7 @@ def _panel(results: StudyResults, line: str, committees: Sequence[CommitteeResul
     means = np.array([[float(np.mean(of_size.mean(axis=1))) for of_size in of] for of in measured])
     single = [accuracy for of in measured for accuracy in of]
     if len(committees) > 1:
-        spreads = [across_seeds(column.tolist(), [0.0] * len(column)).interval() for column in means.T]
+        spreads = [_over_trainings(committees, column.tolist()) for column in means.T]
     else:
         spreads = [_over_images(of_size) for of_size in measured[0]]
     mean = means.mean(axis=0).tolist()
@@ -68,7 +69,7 @@ def _panel(results: StudyResults, line: str, committees: Sequence[CommitteeResul
         "description": f"Mean accuracy over the number of members of {line}: {told}",
         "series": series,
         "sizes": list(sizes),
-        "over": "images" if len(committees) == 1 else f"{len(committees)} seeds",
+        "over": "images" if len(committees) == 1 else f"{len(committees)} {'folds' if _folds(committees) else 'seeds'}",
         "mean": mean,
         "low": [min(float(one.mean(axis=1).min()) for one in of) for of in by_size],
         "high": [max(float(one.mean(axis=1).max()) for one in of) for of in by_size],
@@ -99,7 +100,7 @@ def size_table(results: StudyResults) -> Table:
 def _accuracies(committee: CommitteeResult, results: StudyResults) -> list[NDArray[np.bool]]:
     """For each size, `(subsets, images)`: whether the committees of so many of its members are right on each test image."""
     members = np.stack([member.probabilities for member in committee.joined])
-    labels, number = results.test_images.labels, len(members)
+    labels, number = (committee.elsewhere or results.test_images).labels, len(members)
     sizes = range(1, number + 1)
     subsets = [combinations(range(number), size) if number <= MOST else [tuple(range(size))] for size in sizes]
 
@@ -111,10 +112,30 @@ def _accuracies(committee: CommitteeResult, results: StudyResults) -> list[NDArr
 
 
 def _over_images(right: NDArray[np.bool]) -> tuple[float, float]:
-    """A 95 % interval of the mean accuracy of `(subsets, images)`: images are drawn, subsets are not."""
+    """A 95 % interval of the mean accuracy of `(subsets, images)`: images are drawn, subsets are not.
+
+    Of one committee it is Wilson's. The mean of several varies less, as that of one over more images.
+    """
     of_image = right.mean(axis=0)
-    half = Z95 * float(of_image.std()) / np.sqrt(len(of_image))
-    return float(of_image.mean() - half), float(of_image.mean() + half)
+    share, variance = float(of_image.mean()), float(of_image.var())
+    images = len(of_image) * (share * (1 - share) / variance if variance > 0 else 1)
+    return wilson_interval(share * images, images)
+
+
+def _over_trainings(committees: Sequence[CommitteeResult], accuracies: list[float]) -> tuple[float, float]:
+    """A 95 % interval of their mean: over seeds, or corrected over folds, which share images."""
+    folds, nothing = _folds(committees), [0.0] * len(accuracies)
+    if len(set(folds)) > 1:
+        test = across_folds(accuracies, nothing, 1 / (len(set(folds)) - 1), folds)
+    else:
+        test = across_seeds(accuracies, nothing)
+    low, high = test.interval()
+    return (low, high) if isnan(low) else (max(low, 0.0), min(high, 1.0))
+
+
+def _folds(committees: Sequence[CommitteeResult]) -> list[int]:
+    """Which fold each is of; none where they are of seeds alone."""
+    return [one.key[1] for one in committees if one.key is not None and one.key[1] is not None]
 
 
 def _costs(committee: CommitteeResult, size: int) -> dict[str, float]:

@@ -6,13 +6,17 @@ import itertools
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
+import numpy as np
+
+from toile.arrays import Probabilities
+from toile.data.dataset import Images
 from toile.evaluation.multiplicity import holm
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import across_folds, across_seeds
 from toile.evaluation.significance import McNemar, mcnemar
 from toile.reports.results.claim import Claim, Claims, Contender, Key, Ref, Test
 from toile.reports.results.lines import Line, study_lines
-from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults, TrialResult
+from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults
 from toile.study.expand import variants
 
 # Of so many models and committees all are compared with all. Of more, with thousands of tests, hardly any could be believed.
@@ -23,7 +27,8 @@ def make(results: StudyResults) -> Claims:
     """Every comparison that the report of a study makes.
 
     Compared are all lines of models and all committees with each other, and each committee with the best of its members. What
-    shares two seeds or folds or more is compared over these, by a paired t-test; what is single, over the test images.
+    shares two seeds or folds or more is compared over these, by a paired t-test; what is single, or says the same with every
+    seed, over the test images.
     """
     found, tested = contenders(results), dict[frozenset[Ref], tuple[Ref, Ref, Test]]()
     for a, b in itertools.combinations(found, 2) if len(found) <= MOST else ():
@@ -62,9 +67,9 @@ def contenders(results: StudyResults) -> list[Contender]:
     series = len({trial.line or trial.name for trial in results.trials})
     committees = []
     for line, of in committee_lines(results).items():
-        if results.test is not None:
+        if results.test is not None and all(one.elsewhere is None for one in of):
             accuracies: dict[Key, float] = {one.key: one.test["accuracy"] for one in of}
-            single = Predictions("test", of[0].probabilities, results.test.labels) if len(of) == 1 else None
+            single = _always([one.probabilities for one in of], results.test)
             folds = [one.key[1] for one in of if one.key is not None and one.key[1] is not None]
             held_out = 1 / (len(set(folds)) - 1) if len(set(folds)) > 1 else None
             committees.append(Contender(("committee", line), series, "test", None, accuracies, single, held_out))
@@ -99,44 +104,47 @@ def _of_line(results: StudyResults, line: Line) -> Contender | None:
     """A line, where its figures are of the study's own test images or of held-out folds."""
     trials = [trial for trial in line.trials if getattr(trial, line.part).get("accuracy") is not None]
     if line.part == "test":
-        trials = [trial for trial in trials if _of_test(results, trial)]
+        trials = [trial for trial in trials if results.judged(trial)]
     if not trials:
         return None
-    split, (first, *others) = line.trials[0].trial["split"], trials
+    split, first = line.trials[0].trial["split"], trials[0]
     accuracies: dict[Key, float] = {
         (one.trial.get("seed", 0), one.trial.get("fold")): getattr(one, line.part)["accuracy"] for one in trials
     }
     single = None
-    if line.part == "test" and not others:
-        single = Predictions("test", first.stored_run.probabilities("test"), results.test_images.labels)
-    held_out = 1 / (split["folds"] - 1) if first.trial.get("fold") is not None and split.get("folds") else None
+    if line.part == "test" and len(set(accuracies.values())) == 1:
+        single = _always([one.stored_run.probabilities("test") for one in trials], results.test_images)
+    held_out = None
+    if first.trial.get("fold") is not None and split.get("folds"):
+        held_out = 1 / ((split["folds"] - 1) * split.get("fraction", 1))
     return Contender(("model", line.name), line.series, line.part, split, accuracies, single, held_out)
 
 
-def _of_test(results: StudyResults, trial: TrialResult) -> bool:
-    """Whether a training was judged on the images that the study's others were."""
-    if results.test is None or trial.test.get("images") != len(results.test):
-        return False
-    return results.dataset.test is not None or trial.trial["split"] == results.trials[0].trial["split"]
+def _always(said: Sequence[Probabilities], test: Images) -> Predictions | None:
+    """What one training says, or several that all say the same, as those of a deterministic model do; else None."""
+    return Predictions("test", said[0], test.labels) if all(np.array_equal(said[0], other) for other in said[1:]) else None
 
 
 def _test(a: Contender, b: Contender) -> Test | None:
     """The test that two can be compared by, if any."""
     if a.part != b.part or (a.part == "validation" and a.split != b.split):
         return None
+    if a.single is not None and b.single is not None:
+        return mcnemar(a.single, b.single)
     shared = [key for key in a.accuracies if key is not None and key in b.accuracies]
-    if len(shared) > 1:
-        ours, its = ([one.accuracies[key] for key in shared] for one in (a, b))
-        held_out = a.held_out or b.held_out
-        return across_seeds(ours, its) if held_out is None else across_folds(ours, its, held_out)
-    return None if a.single is None or b.single is None else mcnemar(a.single, b.single)
+    folds = [key[1] for key in shared if key[1] is not None]
+    ours, its = ([one.accuracies[key] for key in shared] for one in (a, b))
+    held_out = a.held_out or b.held_out
+    if held_out is not None:
+        return across_folds(ours, its, held_out, folds) if len(set(folds)) > 1 else None
+    return across_seeds(ours, its) if len(shared) > 1 else None
 
 
 def _one_by_one(results: StudyResults, committees: Sequence[CommitteeResult]) -> Iterator[tuple[Ref, Ref, Test]]:
     """Each of several committees beside its own best member."""
-    labels = results.test_images.labels
     for one in committees:
         if (best := best_member(one)) is not None:
+            labels = (one.elsewhere or results.test_images).labels
             both = (Predictions("test", said.probabilities, labels) for said in (one, best))
             yield ("committee", one.name), ("model", best.name), mcnemar(*both)
 

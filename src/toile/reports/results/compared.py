@@ -52,14 +52,14 @@ class Evaluated:
 
 
 def evaluated_models(results: StudyResults, names: Collection[str] = ()) -> list[Evaluated]:
-    """The trainings of these names, or the first stored one of each line, as far as the study's test images evaluate them."""
+    """The trainings of these names, or the first stored one of each line, as far as the study's own test images judged them."""
     if results.test is None:  # cross-validation of a data set without test images
         return []
     return [
         _evaluated(trial, line.series)
         for line in study_lines(results)
         for trial in line.trials
-        if (trial.name in names if names else trial is line.trials[0]) and trial.test.get("images") == len(results.test)
+        if (trial.name in names if names else trial is line.trials[0]) and results.judged(trial)
     ]
 
 
@@ -105,7 +105,8 @@ def close_up(results: StudyResults) -> list[Evaluated]:
     small study; in a large one the best two models on the test images and the worst. Of more than four committees, the best.
     They are shown, and nothing is chosen by them.
     """
-    models, committees = evaluated_models(results), evaluated_committees(results)
+    both = zip(results.committees, evaluated_committees(results), strict=False)
+    models, committees = evaluated_models(results), [one for made, one in both if made.elsewhere is None]
     if named := results.study.close_up:
         lines = {trial.name: trial.line or trial.name for trial in results.trials}
         models = [one for one in models if lines[one.name] in named]

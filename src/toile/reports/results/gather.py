@@ -120,7 +120,17 @@ def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
         choice=_choice(made, test),
         line=group.spec.name,
         key=group.key,
+        elsewhere=_elsewhere(plan, group),
     )
+
+
+def _elsewhere(plan: Plan, group: Group) -> Images | None:
+    """The test images of a committee, where they are others than the study's."""
+    own, study = plan.parts(group.members[0].trainings[0]), plan.parts(plan.trials[0])
+    drawn, of_study = own.indices.get("test"), study.indices.get("test")
+    if drawn is None or (of_study is not None and np.array_equal(drawn, of_study)):
+        return None
+    return own.test
 
 
 def _assembled(plan: Plan, group: Group) -> tuple[Assembled, str, list[Predictions], list[MemberResult]]:

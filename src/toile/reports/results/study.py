@@ -134,7 +134,8 @@ class CommitteeResult:
     `test` are the metrics of the joint probabilities, after the calibration if there is one; `uncalibrated` are they before.
     `mean_of_members` are the means of the members' own figures, which is another thing: no set of probabilities has them.
     `fitted_on` says on which images it was fitted, in words, if anything was. `line` is its name in the study file, `key` the
-    seed and fold of all its members, where they have the same.
+    seed and fold of all its members, where they have the same. `elsewhere` are the test images that it was judged on, where
+    they are not the study's: its members are split otherwise than the study's first trial.
     """
 
     name: str
@@ -151,6 +152,7 @@ class CommitteeResult:
     choice: ChoiceResult | None = None
     line: str = ""
     key: tuple[int, int | None] | None = None
+    elsewhere: Images | None = None
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -204,6 +206,12 @@ class StudyResults:
         if self.test is None:
             raise ToileError(f"{self.reference} has no test images: nothing was judged on any")
         return self.test
+
+    def judged(self, trial: TrialResult) -> bool:
+        """Whether a training was judged on `test`, and not on what another split draws."""
+        if self.test is None or trial.test.get("images") != len(self.test):
+            return False
+        return self.dataset.test is not None or trial.trial["split"] == self.trials[0].trial["split"]
 
     @property
     def stored(self) -> tuple[TrialResult, ...]:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from toile.errors import ToileError
 from toile.models.outline import outline
-from toile.reports.text import MEAN_OF_MEMBERS, figure, shares
+from toile.reports.text import MEAN_OF_MEMBERS, NOTHING, figure, shares
 from toile.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def _plain(value: Any) -> str:
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_plain, value))
+    if value is None:
+        return NOTHING
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -16,6 +16,7 @@ from toile.runner.plans import library, teachers
 from toile.runner.plans.groups import Group, Member, of_members, only, whole
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.study.committee import CommitteeSpec, matching
+from toile.text import listed
 
 
 def groups(plan: Plan) -> list[Group]:
@@ -121,13 +122,21 @@ def notes(plan: Plan) -> list[str]:
     ]
 
 
+def called(plan: Plan, name: str) -> bool:
+    """Whether a name is a committee's: as the study file has it, or with its seed and fold."""
+    specs = [spec.name for spec in plan.study.committee]
+    if name in specs or not any(name.startswith(f"{spec} (") for spec in specs):
+        return name in specs
+    return any(name == group.name for group in groups(plan))
+
+
 def check_group(plan: Plan, group: Group) -> None:
     """Whether a committee can be joined, judged and, if it has to be, fitted.
 
     Raises:
         Misuse: no test images, or others for another member; a member was trained or stopped by another's test images; a fit
             without images held out, or with others for another member, with fewer than there are numbers to fit, or with none
-            of a class.
+            of a class; or not one weight a member.
     """
     seen = [[plan.parts(one) for one in member.trainings] for member in group.members]
     what, first = f"{group.kind} {group.name!r}", group.members[0]
@@ -135,6 +144,10 @@ def check_group(plan: Plan, group: Group) -> None:
         if any(part.test is None for part in parts):
             raise Misuse(f"{what} has no test images to be judged on; give split.test, such as test = 0.2, or test_path")
         _same_test(what, (first, seen[0]), (member, parts))
+    weights = group.spec.weights
+    if isinstance(weights, tuple) and len(weights) != len(group.members):
+        names = listed(member.name for member in group.members)
+        raise Misuse(f"{what}: one weight a member is wanted, got {len(weights)} for {len(group.members)} members: {names}")
     if group.spec.fitted or group.spec.calibrated:
         _check_fit(plan, group, what)
 

@@ -1,0 +1,35 @@
+"""A submission for Kaggle, by an export made by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.serving.fixture import metadata, sample, write_export
+from toile import api
+from toile.data.dataset import Dataset
+from toile.data.reading.load import load
+from toile.serving.predictor import NotAnExport
+from toile.study.spec import DatasetSpec
+
+NAMES = ["A", "B", "D", "E"]
+
+
+def test_targets_are_the_numbers_of_the_data_set_where_these_have_gaps(tmp_path: Path) -> None:
+    """As sign language's letters have: 0 to 24 without 9."""
+    images = np.stack([sample(corner) for corner in range(4)])
+    np.savez(tmp_path / "a.npz", x=images, y=np.array([0, 1, 3, 4]))
+    data = load(DatasetSpec(path=str(tmp_path / "a.npz"), class_names=tuple(NAMES)))
+    assert Dataset.open(data.save(tmp_path / "kept")).numbers == data.numbers == (0, 1, 3, 4)
+    about = metadata(classes=NAMES, form=data.form.plain(), first=data.first, numbers=list(data.numbers))
+    export = write_export(tmp_path / "a.onnx", about=json.dumps(about))
+    np.save(tmp_path / "test.npy", images)
+    made = api.submit(str(export), tmp_path / "test.npy", tmp_path / "s.csv")
+    assert made.targets == {"A": 0, "B": 1, "D": 3, "E": 4}
+    assert (tmp_path / "s.csv").read_text() == "id,target\n1,0\n2,1\n3,3\n4,4\n"
+    write_export(tmp_path / "b.onnx", about=json.dumps(about | {"numbers": [1]}))
+    with pytest.raises(NotAnExport, match="1 numbers for 4 classes"):
+        api.submit(str(tmp_path / "b.onnx"), tmp_path / "test.npy", tmp_path / "s.csv")
