@@ -9,6 +9,8 @@ from rich.text import Text
 
 from toile.text import printable
 
+_COLUMNS = 80
+
 
 class Terminal(Console):
     """A rich console to which every text is data: no markup, no `:emoji:`, no characters that a terminal would obey.
@@ -18,6 +20,8 @@ class Terminal(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
+        if self.width < 1:  # where a program says that its terminal has no columns, all would be printed into none
+            self.width = _COLUMNS
 
     def render_str(self, text: str, **options: Any) -> Text:
         """See rich; all strings come through here, those of tables too."""

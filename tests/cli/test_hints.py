@@ -7,11 +7,13 @@ import shlex
 import shutil
 
 import pytest
+from filelock import FileLock, Timeout
 
 from tests.cli.fixture import TINY, stored_tiny
 from toile import api
 from toile.api.shipping import committee_of
 from toile.errors import ToileError
+from toile.store import reports
 
 HINT = r"`(toile [^`]+)`"
 
@@ -56,6 +58,25 @@ def test_two_studies_of_one_name_are_two_reports_and_two_studies_of_the_page(stu
     beside = Studies(store, [study], TINY.parent)
     assert {one["reference"] for one in beside.all()} == {"tiny", "tiny (studies)"}
     assert [one["reference"] for one in Studies(store, [str(TINY)], TINY.parent).all()] == ["tiny"]
+
+
+def test_two_reports_of_one_name_that_are_made_at_once_wait_for_each_other(study, tmp_path, monkeypatch):
+    """From the look at which place is free to the note that it is taken."""
+    store, seen = stored_tiny(tmp_path / "store").store, []
+
+    def looked(call):
+        def is_alone(*arguments):
+            other = FileLock(store.root / "lock")
+            with pytest.raises(Timeout):
+                other.acquire(timeout=0)
+            seen.append(call.__name__)
+            return call(*arguments)
+
+        return is_alone
+
+    for call in (reports.place, reports.note):
+        monkeypatch.setattr(reports, call.__name__, looked(call))
+    assert api.report(study, store=store.root).is_file() and seen == ["place", "note"]
 
 
 def test_a_study_file_that_is_not_there_is_told_with_the_nearest(study):

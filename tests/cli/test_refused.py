@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.fixture import TINY
 from toile import cli
 from toile.errors import refused
 from toile.store import atomic
@@ -57,3 +60,56 @@ def test_another_files_error_keeps_its_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as error, atomic.writing(tmp_path / "whole"):
         (tmp_path / "piece").read_bytes()
     assert error.value.filename == str(tmp_path / "piece")
+
+
+def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What a shell makes of a line in which `toile` stands for this one."""
+    toile = shlex.join([sys.executable, "-m", "toile.cli"])
+    return subprocess.run(
+        ["/bin/sh", "-c", command.replace("toile", toile, 1)], capture_output=True, text=True, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/bin/sh").exists(), reason="no shell that closes streams")
+@pytest.mark.parametrize(
+    ("closed", "code", "out", "err"),
+    [
+        ("list >&-", 0, "", ""),
+        ("status gone 2>&-", 2, "", ""),
+        ("status gone >&- <&-", 2, "", "toile: no study 'gone'"),
+        ("list 2>&- <&-", 0, "studies:", ""),
+    ],
+)
+def test_a_stream_that_is_closed_is_nowhere(closed: str, code: int, out: str, err: str) -> None:
+    done = shell(f"toile {closed}")
+    assert (done.returncode, done.stdout[: len(out) or None], done.stderr[: len(err) or None]) == (code, out, err)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/bin/sh").exists(), reason="no shell that closes streams")
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    """Or what a library prints would get into it."""
+    code = (
+        "import os, sys; from toile import cli\n"
+        "cli._open_streams()\n"
+        "file = open(sys.argv[1], 'wb')\n"
+        "os.write(1, b'printed'); os.write(2, b'printed'); print('printed'); sys.exit(file.fileno())"
+    )
+    line = shlex.join([sys.executable, "-c", code, str(tmp_path / "file")])
+    done = subprocess.run(["/bin/sh", "-c", f"exec {line} <&- >&- 2>&-"], check=False)
+    assert done.returncode == 3 and (tmp_path / "file").read_bytes() == b""
+
+
+def test_an_encoding_that_lacks_a_character_ends_nothing(tmp_path: Path) -> None:
+    study = tmp_path / "odd.toml"
+    study.write_text(TINY.read_text("utf-8").replace("perceptron", "percepci\u00f3n \u2014 \u4e09"), "utf-8")
+    arguments = [sys.executable, "-m", "toile.cli", "status", str(study), "--store", str(tmp_path / "store")]
+    said = [
+        subprocess.run(
+            [*arguments, *more], stdout=subprocess.PIPE, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+        ).stdout.decode("ascii")
+        for more in ((), ("--json",))
+    ]  # fmt: skip
+    assert r"percepci\xf3n \u2014 \u4e09" in said[0]
+    assert "percepci\u00f3n \u2014 \u4e09" in [one["name"] for one in json.loads(said[1])["trials"]]

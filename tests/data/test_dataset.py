@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -80,6 +82,17 @@ def test_failed_save_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"No space left on device: .*images\.npy"):
         made().save(tmp_path / "snapshot")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no umask")
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+def test_a_snapshot_is_as_open_to_others_as_its_maker_makes_files(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        folder = made().save(tmp_path / "snapshot")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o777 & ~umask
 
 
 def test_believes_the_record_unless_told_to_verify(tmp_path):

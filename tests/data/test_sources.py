@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import os
 import socket
 import struct
 from fractions import Fraction
@@ -19,6 +20,7 @@ import pytest
 from toile.data import sources
 from toile.data.errors import DatasetUnavailable
 from toile.data.sources import digits, fashion_mnist
+from toile.models import imagenet
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -148,6 +150,21 @@ def test_a_wrong_place_is_passed_over_and_named(small, caplog):
     with caplog.at_level(logging.WARNING):
         assert len(sources.load("fashion-mnist", small / "mine").train) == 20
     assert "passed over: train-labels-idx1-ubyte.gz: MD5" in caplog.text
+
+
+def test_a_user_whom_the_system_does_not_know_has_no_home(small, monkeypatch):
+    """As in a container that is given any number for a user."""
+    put(small / "mine", ZIPPED)
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: os.fspath(path))  # what it does then
+    monkeypatch.setattr(Path, "home", unknown)
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    assert len(sources.load("fashion-mnist", small / "mine").train) == 20
+    assert str(imagenet.keras_folder()).endswith(".keras/models") and imagenet.places()
+
+
+def unknown(*_):
+    raise RuntimeError("Could not determine home directory.")
 
 
 def test_unavailable_says_all(small, monkeypatch):

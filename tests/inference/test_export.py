@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,10 @@ def export_and_ask(name: str, folder: Path) -> None:
     """In a process of its own: the conversion of a backbone takes a gigabyte."""
     images = dataset().test.images
     model = built(name, images.shape[1:], 10)
+    tempfile.tempdir = str(folder / "temporary")
+    (folder / "temporary").mkdir()
     onnx = Onnx(combined([model]), folder / "model.onnx")
+    assert not list((folder / "temporary").glob("__autograph*")), "they are left there when the process is killed"
     (images_in,), outputs = onnx.session.get_inputs(), {one.name: one for one in onnx.session.get_outputs()}
     assert list(outputs) == ["probabilities", "members"], "whoever takes the first output means the answer"
     assert (images_in.name, images_in.type, images_in.shape) == ("images", "tensor(uint8)", ["batch", *images.shape[1:]])

@@ -16,6 +16,7 @@ from toile.reports.ledger import results as measured
 from toile.reports.ledger.ledger import rows
 from toile.reports.ledger.render import render, whole
 from toile.reports.ledger.results import Measured
+from toile.store.store import Store
 from toile.study.expand import variants
 from toile.study.reduction import Reduction
 from toile.study.spec import Published, StudySpec
@@ -170,6 +171,16 @@ def test_a_result_keeps_the_name_of_its_file_whatever_its_trial_is_called_now(tm
     [written] = (tmp_path / "results").rglob("*.json")
     assert measured.write(replace(made, trials=(replace(made.trials[0], name="a (seed 0)"),)), tmp_path / "results") == 0
     assert list((tmp_path / "results").rglob("*.json")) == [written]
+
+
+def test_a_run_with_damaged_probabilities_is_named_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    made = make_plan(make_store(tmp_path / "store"), line("a"), line("b", 2))
+    runs = [keep_run(made.store, one) for one in made.trials]
+    (runs[0].folder / "probabilities.npz").write_bytes(b"x")
+    assert measured.write(make_plan(Store(made.store.root), line("a"), line("b", 2)), tmp_path / "results") == 1
+    assert f"run {runs[0].fingerprint[:12]} is left out" in capsys.readouterr().err
+    [written] = (tmp_path / "results").rglob("*.json")
+    assert json.loads(written.read_text())["fingerprint"] == runs[1].fingerprint
 
 
 def test_the_ledger_in_the_docs_is_made_from_the_results_in_the_repository() -> None:

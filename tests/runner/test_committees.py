@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,13 @@ def test_the_store_is_a_library_of_what_has_the_same_images_and_split(tmp_path: 
     assert of_names(of_folds) == [("c", ["a", f"mlp {folded.trials[0].fingerprint[:12]}"])]
     with pytest.raises(Misuse, match=r"no stored run with its images and split, matches 'resnet\*'"):
         committees.groups(planned(tmp_path, *TWO, committee=[{**asked, "candidates": ["resnet*"]}]))
+    kept = plan.store.runs_folder / others.trials[0].fingerprint / "trial.json"
+    for damage in ("[]", '{"format": 1}', "[" * 100_000):
+        kept.write_text(damage)
+        assert of_names(planned(tmp_path, *TWO, committee=[asked])) == [("c", ["a", "b"])]
+    kept.unlink()
+    os.mkfifo(kept)  # which to read would wait for ever
+    assert of_names(planned(tmp_path, *TWO, committee=[asked])) == [("c", ["a", "b"])]
 
 
 def test_the_folds_of_a_line_are_one_member(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from toile.store import atomic
 from toile.store import check as checks
 from toile.store.run import LATER, MANIFEST, Run, write_manifest
 from toile.store.store import Store
+from toile.workers.evaluate import Judged
 
 
 def of_before(run: Run) -> dict[str, float]:
@@ -86,6 +87,21 @@ def test_what_is_damaged_of_them_is_made_again_and_the_run_stays(tmp_path: Path,
     other = Run(run.folder.with_name("0" * 64))
     run.folder.rename(other.folder)
     assert other.later == {}
+
+
+def test_a_damaged_model_is_named_and_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = make_plan(make_store(tmp_path), line("a"), line("b", 2))
+    runs = [keep_run(plan.store, one) for one in plan.trials]
+    (runs[0].folder / "model.keras").write_bytes(b"x")
+
+    def judge(models: list[Path], _: str, images: np.ndarray) -> list[Judged]:
+        return [Judged(np.full((len(images), 10), 0.1, np.float32), 0.0) for _ in models]
+
+    monkeypatch.setattr("toile.runner.evaluate.judge", judge)
+    assert evaluate(plan) == [runs[1].fingerprint]
+    assert f"run {runs[0].fingerprint[:12]} is left out" in capsys.readouterr().err
 
 
 def test_what_was_stored_with_a_run_is_never_replaced(tmp_path: Path) -> None:

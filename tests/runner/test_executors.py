@@ -233,6 +233,21 @@ def test_interrupt_stops_all_processes(place, store, pretenders, monkeypatch, do
     assert store.runs() == []
 
 
+def test_who_listens_and_fails_leaves_no_process_behind(place, store, pretenders):
+    plan, processes = four(store), []
+    pretenders.tell(dict.fromkeys(by_name(plan).values(), "hang"))
+
+    def tell(event: Event) -> None:
+        if event.kind == "epoch":
+            processes.extend(psutil.Process(pid) for *_, pid in pretenders.calls)
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError), place(workers=2) as executor:
+        execute(jobs(plan.pending()), store, executor, tell)
+    assert processes and psutil.wait_procs(processes, timeout=60)[1] == []
+    assert store.runs() == []
+
+
 # `run`
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.runner.fixture import by_name, four, kinds
+from tests.runner.fixture import by_name, four, kinds, line, make_plan
 from tests.training.fixture import make_store
 from toile.errors import Misuse
 from toile.runner import limit
@@ -40,6 +40,20 @@ def test_what_runs_at_the_end_is_stopped(store, pretenders, monkeypatch):
         assert execute(jobs(plan.pending()), store, place, told.append, limit=TimeLimit(1.0, lambda job: 1.0)) == {}
     (name,) = {event.name for event in told}
     assert kinds(told, name)[-1] == "stopped" and len(plan.pending()) == 4
+
+
+def test_what_waits_for_one_that_cannot_end_in_time_is_not_begun_either(store, pretenders):
+    plan, told = make_plan(
+        store,
+        line("grandchild", 1, warm_start="child"),
+        line("child", 2, warm_start="parent"),
+        line("parent", 3),
+        line("other", 4, seeds=[1]),
+    ), []  # fmt: skip
+    within = TimeLimit(1000.0, lambda job: 1e9 if job.name == "parent" else 0.0)
+    with Local(2) as place:
+        assert execute(jobs(plan.pending()), store, place, told.append, limit=within) == {}
+    assert {event.name for event in told} == {"other"} and len(plan.pending()) == 3
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("inf"), float("nan")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from toile.runner.executors.local import Local
 from toile.runner.jobs import jobs
 from toile.runner.run import run
 from toile.store import atomic
+from toile.store.run import Run
 from toile.store.store import Store
 
 
@@ -83,6 +85,23 @@ def test_work_folder_holds_what_the_worker_was_asked_and_said(store, pretenders)
     folder: Path = store.work(plan.trials[0].fingerprint)
     assert (folder / "trial.json").read_text("utf-8") == plan.trials[0].trial.canonical()
     assert len((folder / "output.log").read_text("utf-8").splitlines()) == 30
+
+
+def test_a_store_that_is_lost_while_a_worker_ends_is_that_job_s_failure(store, pretenders, monkeypatch):
+    """Whoever waits for its end is told, in the thread that looks for the run too."""
+    plan, told, get = make_plan(store, line("a")), [], Store.get
+    pretenders.tell({by_name(plan)["a"]: "die"})
+
+    def stale(self: Store, fingerprint: str) -> Run | None:
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError(116, "Stale file handle", str(self.runs_folder))
+        return get(self, fingerprint)
+
+    monkeypatch.setattr(Store, "get", stale)
+    with Local(workers=1) as place:
+        errors = execute(jobs(plan.pending()), store, place, told.append)
+    assert errors == {by_name(plan)["a"]: f"cannot read or write {store.runs_folder}: Stale file handle"}
+    assert kinds(told, "a") == ["started", "epoch", "failed"]
 
 
 # Real trainings

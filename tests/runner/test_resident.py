@@ -46,3 +46,14 @@ def test_ctrl_c_stops_it_and_leaves_a_checkpoint(tmp_path):
         run(plan, executor=Resident(), tell=interrupt)
     assert kinds(told, "long") == ["started", "epoch", "epoch", "stopped"]
     assert plan.state(plan.trials[0]) == "begun"
+
+
+def test_a_process_that_cannot_be_started_fails_its_job(tmp_path, monkeypatch):
+    def none(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    plan = make_plan(make_store(tmp_path / "store"), line("a"))
+    executor = Resident(threads=7)  # a session of its own
+    monkeypatch.setattr("toile.workers.resident.client.subprocess.Popen", none)
+    with pytest.raises(TrialsFailed, match="a: cannot read or write: Too many open files"):
+        run(plan, executor=executor)

@@ -18,6 +18,7 @@ import pytest
 from tests.runner.fixture import in_process_cluster
 from tests.search.fixture import NUMBERS, Imagined, ImaginedWorker, make_search, make_study, said
 from tests.training.fixture import train_elsewhere
+from toile import api
 from toile.errors import Misuse, ToileError
 from toile.runner import baselines, limit
 from toile.runner.events import Event
@@ -111,12 +112,17 @@ def test_a_loss_that_is_no_number_stops_nothing(tmp_path):
     assert run.search(plan, executor=Imagined(), tell=told.append) == [] and not told
 
 
-def test_a_damaged_run_is_an_error_and_not_the_end_of_the_search(tmp_path):
-    run.search(make_search(Store(tmp_path), STUDY), executor=Imagined())
-    first = make_search(Store(tmp_path), STUDY).walk.trials(0)[0]
-    (tmp_path / "runs" / first.fingerprint / "metrics.json").write_text("{}")
-    with pytest.raises(TrialsFailed, match=f"(?s){first.name}: .*metrics.json.*`toile check --repair` sets the run aside"):
-        run.run(make_search(Store(tmp_path), STUDY), executor=Imagined())
+def test_a_search_that_waits_for_a_damaged_run_has_failed(tmp_path):
+    study = make_study(trials=4, width=1, epochs=2, factor=2)
+    run.search(make_search(Store(tmp_path), study), executor=Imagined())
+    whole = len(Store(tmp_path).runs())
+    damaged = make_search(Store(tmp_path), study).walk.trials(1)[0]
+    (Store(tmp_path).runs_folder / damaged.fingerprint / "history.csv").write_text("x")
+    with pytest.raises(TrialsFailed, match=r"history\.csv is damaged.*`toile check --repair` sets the run aside"):
+        run.search(make_search(Store(tmp_path), study), executor=Imagined())
+    api.check(store=tmp_path, repair=True)
+    assert run.search(make_search(Store(tmp_path), study), executor=Imagined()) == [damaged.fingerprint]
+    assert len(Store(tmp_path).runs()) == whole
 
 
 def test_all_that_is_needed_is_in_one_hold(tmp_path):

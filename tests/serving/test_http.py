@@ -319,6 +319,8 @@ def test_the_documentation_has_the_options_and_limits_that_are():
         (["{export}", "--port", "70000"], 2, "--port is 0..65535, got 70000"),
         (["{export}", "--threads", "0"], 2, "at least 1"),
         (["{export}", "--seconds", "0"], 2, "the limit 'seconds' is at least 1"),
+        (["{export}", "--seconds", "inf"], 2, "the limit 'seconds' is at least 1, got inf"),
+        (["{export}", "--max-body-mib", "nan"], 2, "--max-body-mib is a number above 0, got nan"),
         (["{export}", "--max-batch", "0"], 2, "the limit 'batch' is at least 1"),
         (["{export}", "--host", "256.0.0.1"], 1, "cannot listen at 256.0.0.1"),
     ],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,64 @@ def test_nowhere_to_write(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         atomic.write(tmp_path / "no" / "file", "x")
     assert names(tmp_path) == []
+
+
+def test_two_who_write_one_file_at_once_do_not_meet(tmp_path: Path) -> None:
+    """Nor do processes of two containers, which may have one number; here they are even one process."""
+    path = tmp_path / "file"
+    with atomic.writing(path) as one:
+        one.write(b"one")
+        with atomic.writing(path) as other:
+            other.write(b"the other")
+        assert path.read_bytes() == b"the other"
+        one.write(b", whole")
+    assert (names(tmp_path), path.read_bytes()) == (["file"], b"one, whole")
+
+
+def test_a_link_leads_to_what_was_written(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "there" / "file")
+    for content in ("made", "replaced"):
+        atomic.write(link, content)
+        assert link.is_symlink() and (tmp_path / "there" / "file").read_text() == content
+    assert names(tmp_path) == ["link", "there"] and names(tmp_path / "there") == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """As `/dev/stdout`, a link to a pipe: whoever replaced it would take it from all others."""
+    read, write = os.pipe()
+    os.mkfifo(tmp_path / "named")
+    waiting = os.open(tmp_path / "named", os.O_RDONLY | os.O_NONBLOCK)
+    (tmp_path / "out").symlink_to(f"/dev/fd/{write}")
+    try:
+        for name, end in (("named", waiting), ("out", read)):
+            atomic.write(tmp_path / name, "text")
+            assert os.read(end, 10) == b"text"
+    finally:
+        for file in (read, write, waiting):
+            os.close(file)
+    assert names(tmp_path) == ["named", "out"] and (tmp_path / "named").is_fifo() and (tmp_path / "out").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "\u00e9" * 127])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path, name: str) -> None:
+    atomic.write(tmp_path / name, "x")
+    assert names(tmp_path) == [name]
+
+
+def test_a_file_system_that_cannot_sync_folders_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+
+    def files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    atomic.write(tmp_path / "file", "x")
+    assert (tmp_path / "file").read_text() == "x"
 
 
 # A byte of a file's name that is no text comes as half of a character.

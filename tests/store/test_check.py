@@ -14,6 +14,7 @@ from tests.cli.fixture import stored_tiny
 from tests.store.test_claim import holder
 from tests.training.fixture import dataset, make_store, make_trial
 from toile import api
+from toile.store import check as checks
 from toile.store import sealed
 from toile.store.check import Checked
 from toile.store.checked import Damaged
@@ -235,3 +236,39 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(store: Store) -> None:
     found = api.check(store=store.root, repair=True)
     assert {one.kind for one in found if one.state == "damaged"} == {one.kind for one in found}
     assert all("it is in" in one.done for one in found if one.state == "damaged")
+
+
+def test_two_who_repair_at_once_set_each_thing_aside_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for pattern in ("runs/*/model.keras", "data/*/test-labels.npy"):
+        sorted(store.root.glob(pattern))[0].write_bytes(b"x")
+    look, found = checks._run, []
+
+    def first(*arguments: object) -> Checked:
+        """As the one who comes second sees it: all was damaged, and another sets it aside."""
+        seen = look(*arguments)
+        if not found:
+            found.append(None)
+            found.extend(damaged(store, repair=True))
+        return seen
+
+    monkeypatch.setattr(checks, "_run", first)
+    assert damaged(store, repair=True) == [] and len(found) == 3
+    assert len([path for path in store.damaged_folder.glob("*/*") if path.name.endswith(".why.txt")]) == 2
+
+
+def test_what_cannot_be_set_aside_is_said_and_stops_nobody_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = store.runs()
+    for run in (first, second):
+        (run.folder / "history.csv").write_text("x")
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if self == first.folder:
+            raise PermissionError(13, "Permission denied", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    found = {one.path: one.done for one in damaged(store, repair=True)}
+    assert found[first.folder] == f"it was left alone: cannot read or write {first.folder}: Permission denied"
+    assert "it is in" in found[second.folder] and first.folder.is_dir() and not second.folder.exists()
+    assert len(list(store.damaged_folder.glob("runs/*.why.txt"))) == 1

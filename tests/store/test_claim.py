@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.fixture import FIRST, METRICS, OTHER, fill
+from tests.training.fixture import make_trial
 from toile.store.store import Store
 
 # Claims a run, says so, and keeps it until its standard input closes.
@@ -117,3 +120,46 @@ def test_two_claims_in_one_process_exclude_each_other_too(store: Store) -> None:
     with store.claim(FIRST):
         assert not is_free(store)
     assert is_free(store)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no umask")
+def test_a_lock_may_be_had_by_all_who_may_write_in_its_folder(store: Store) -> None:
+    """Or the first who locks a shared store, with a umask of his own, would lock all others out for good."""
+    store.prepare()
+    for folder in (store.root, store.work_folder):
+        folder.chmod(0o2775)
+    before = os.umask(0o077)
+    try:
+        with store.claim(FIRST):
+            pass
+    finally:
+        os.umask(before)
+    for path in (store.root / "lock", store.work_folder / f"{FIRST}.lock"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o664
+
+
+def test_a_hold_of_another_user_keeps_nobody_from_beginning(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.prepare()
+    store.claims.holds_folder.mkdir()
+    others = store.claims.holds_folder / "others.lock"
+    others.touch()
+    open_ = os.open
+
+    def refused(path: str, *rest: int, **more: int) -> int:
+        if str(path) == str(others):
+            raise PermissionError(13, "Permission denied", path)
+        return open_(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refused)
+    with store.hold([make_trial()]):
+        assert others.exists()
+
+
+def test_a_file_system_without_locks_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    store.prepare()
+    monkeypatch.setattr("fcntl.flock", none)
+    with pytest.raises(OSError, match=r"No locks available: '.*/store/lock'"), store.hold([make_trial()]):
+        pass

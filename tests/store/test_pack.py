@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.store.fixture import fill
+from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.pack import ALWAYS_ALLOWED, PackError, pack, packed, unpack
 from toile.store.run import Run
@@ -260,3 +261,19 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(
     assert not (tmp_path / "again.tar").exists()
     monkeypatch.undo()
     assert len(unpack(path, here)) == 2
+
+
+def test_who_waits_for_a_training_to_end_says_so(
+    archive: tuple[Path, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Waits(Exception):
+        pass
+
+    def say(text: str) -> None:
+        raise Waits(text)
+
+    path, there = archive
+    here, begun = Store(tmp_path / "here"), there.runs()[0].fingerprint
+    monkeypatch.setattr(checked, "say", say)
+    with here.claim(begun), pytest.raises(Waits, match=f"run {begun[:12]} is being trained here; waiting"):
+        unpack(path, here)

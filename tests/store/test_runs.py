@@ -209,3 +209,14 @@ def test_unfinished_work_is_no_run(store: Store) -> None:
         fill(work / "run")
         assert (store.get(FIRST), store.runs(), store.unfinished()) == (None, [], [FIRST])
     assert json.loads((work / "run" / "metrics.json").read_text()) == METRICS
+
+
+def test_what_was_left_out_and_is_made_anew_is_left_out_no_longer(store: Store) -> None:
+    """By who looks at a store for days, as `toile open` does."""
+    run = made(store, FIRST)
+    (run.folder / "history.csv").write_text("x")
+    assert store.sound(FIRST) is None and store.damaged(FIRST) is not None
+    store.set_aside(run.folder, run.damages()[0])
+    assert store.sound(FIRST) is None and store.damaged(FIRST) is None
+    made(store, FIRST)
+    assert store.sound(FIRST) is not None and store.damaged(FIRST) is None

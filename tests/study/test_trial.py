@@ -302,6 +302,9 @@ def test_a_plain_trial_is_read_as_it_was() -> None:
         ("{}", "not a trial"),
         ("[]", "not a trial"),
         ("{", "Expecting property name"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"format":1}', "no data set"),
+        ('{"format":1,"dataset":{"image_shape":28}}', "no data set"),
         (CANONICAL.replace('"seed":0,"split"', '"seeds":0,"split"'), "seed"),
     ],
 )

@@ -174,6 +174,15 @@ def test_damaged_checkpoint_counts_as_none(damage, uninterrupted, tmp_path):
     assert_same_result(place, store, trial)
 
 
+def test_what_kills_left_of_checkpoints_does_not_pile_up(uninterrupted, tmp_path):
+    trial, _, _ = uninterrupted
+    place = make_store(tmp_path)
+    with place.claim(trial.fingerprint) as work:
+        (work / "checkpoint.npz.0123456789ab.tmp").write_bytes(b"half")
+    trained(trial, place, 1)
+    assert list(work.glob("*.tmp")) == []
+
+
 def stops_early(**early_stopping: Any) -> Trial:
     """A training that gets worse after a few epochs."""
     return stateful_trial(

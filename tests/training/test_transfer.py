@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import urllib.error
 import warnings
 from functools import cache, partial
@@ -463,6 +464,15 @@ def test_what_a_killed_process_left_is_no_cache(tmp_path):
     found = features.cached(to_features, images, tmp_path)
     np.testing.assert_allclose(found, np.asarray(to_features(images)), atol=1e-5)
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_nothing_is_left_in_the_folder_of_temporary_files(tmp_path, monkeypatch):
+    """What TensorFlow's autograph writes there it deletes at the end of Python, and a worker ends without that."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    to_features, _ = divide(settled())
+    features.cached(to_features, some_images(5), tmp_path / "features")
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_failure_leaves_nothing_behind(tmp_path):

@@ -59,7 +59,7 @@ def new(
         Misuse: the file is there already, or ends otherwise than in `.toml`.
         DataError: the pictures cannot be read, or not be split.
     """
-    source = Path(source).expanduser()
+    source = Path(os.path.expanduser(source))  # noqa: PTH111 - of `~nobody` it is said that it is not there
     path = Path(output) if output is not None else Path(f"{_name(source)}.toml")
     if path.suffix != ".toml":
         raise Misuse(f"{path} is no study file: a name that ends in .toml is wanted")

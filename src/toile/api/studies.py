@@ -133,20 +133,32 @@ def keep_report(study: str | Path, found: StudyResults, store: Store) -> Path:
 
     suffix = (f"-{found.dataset.name}" if stand_in(found) else "") + ("-reduced" if found.reduced else "")
     source = studies.source(study)
-    path = write_report(found, reports.place(store.reports_folder, f"{found.reference}{suffix}", source))
-    reports.note(path, source)
+    page = _page(found)
+    # Under the lock, or two studies of one name, reported at the same time, would take the same place.
+    with store.claims.looking():
+        path = reports.place(store.reports_folder, f"{found.reference}{suffix}", source)
+        _write(path, page)
+        reports.note(path, source)
     return path
 
 
 def write_report(found: StudyResults, path: Path) -> Path:
     """Draw the report of gathered results and write it in one step."""
+    _write(path, _page(found))
+    return path
+
+
+def _page(found: StudyResults) -> str:
     from toile.reports.page.html import render
 
     if not found.stored:
         raise ToileError(f"nothing of {found.reference!r} is stored yet; `toile run {found.called}` trains it")
+    return render(found)
+
+
+def _write(path: Path, page: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(path, render(found))
-    return path
+    atomic.write(path, page)
 
 
 def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, list[Row]]:

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 misuse; 130 after Ctrl-C, as shells expect.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -18,6 +19,7 @@ from toile.store.checked import Damaged
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `toile` command."""
+    _open_streams()
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -41,6 +43,28 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here")
         sys.exit(130)
+
+
+def _open_streams() -> None:
+    """Standard streams that can be written to, whatever they were started with.
+
+    One that is closed leads nowhere from here on. Else the next file that is opened would get its number, and what any library
+    prints would get into that file. One whose encoding lacks a character spells it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere: int | str = os.devnull
+            try:
+                os.fstat(number)
+            except OSError:
+                nowhere = os.open(os.devnull, os.O_RDWR)  # which gets the lowest number that is free
+                if nowhere != number:
+                    os.dup2(nowhere, number)
+                    os.close(nowhere)
+                    nowhere = number
+            setattr(sys, name, open(nowhere, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _forget_output() -> None:

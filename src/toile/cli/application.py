@@ -69,7 +69,9 @@ def at_least_1(**numbers: int | None) -> None:
 
 
 def print_json(content: Any) -> None:
-    print(in_json(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)))
+    # JSON spells what an encoding lacks in another way than Python does.
+    plain = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+    print(in_json(json.dumps(content, indent=1, ensure_ascii=plain, allow_nan=False)))
 
 
 def print_text(text: str) -> None:

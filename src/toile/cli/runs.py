@@ -268,8 +268,8 @@ def check_gradients(
     from toile.reports.terminal.figures import print_gradient_check
 
     at_least_1(samples=samples)
-    if epsilon <= 0:
-        raise Misuse(f"--epsilon is above 0, got {epsilon:g}")
+    if not 0 < epsilon < float("inf"):
+        raise Misuse(f"--epsilon is a number above 0, got {epsilon:g}")
     found = api.check_gradients(trial, epsilon=epsilon, samples=samples, **vars(where))
     if output is not None:
         gradients.write(output, trial, epsilon, found)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -104,9 +104,10 @@ class Dataset:
         others = {"names": names, "columns": columns, "groupings": groupings}
         record = {**self.about(), "content": self.content, **{key: value for key, value in others.items() if value}}
         if not folder.exists():
-            part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            # Not `tempfile.mkdtemp`, whose folder is its maker's alone: those who share a store have what its umask gives them.
+            part = folder.with_name(f".{folder.name}.{os.urandom(6).hex()}")
+            part.mkdir()
             try:
-                part.chmod(0o755)  # mkdtemp's 0o700 would lock out those who share the store
                 for split, images in self.parts.items():
                     write_array(part / f"{split}-images.npy", images.images, np.uint8)
                     write_array(part / f"{split}-labels.npy", images.labels, np.int64)

@@ -62,7 +62,7 @@ def write_array(path: Path, array: NDArray[Any], dtype: type) -> None:
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write what is to be known of the arrays, with a hash of what it says, in one piece."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         with part.open("w", encoding="utf-8") as file:
             json.dump({**record, _OWN: _digest(record)}, file, indent=1, ensure_ascii=False)

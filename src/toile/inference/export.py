@@ -24,7 +24,7 @@ def _onnx(model: KerasModel, path: Path, about: dict[str, str]) -> None:
     import tf2onnx
 
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="images")]
-    function = tf.function(lambda images: model(images, training=False), input_signature=signature)
+    function = tf.function(lambda images: model(images, training=False), input_signature=signature, autograph=False)
     made, _ = tf2onnx.convert.from_function(
         function, input_signature=signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
     )

@@ -31,14 +31,14 @@ def keras_folder() -> Path:
     """Where Keras keeps downloaded weights, found as Keras finds it."""
     if home := os.environ.get("KERAS_HOME"):
         return Path(home, "models")
-    user = Path("~").expanduser()
+    user = Path(os.path.expanduser("~"))  # noqa: PTH111 - as Keras: it stays as it is for a user whom the system does not know
     return (user if os.access(user, os.W_OK) else Path("/tmp")) / ".keras" / "models"
 
 
 def places() -> list[Path]:
     """The folders in which a weights file that is named without a folder is looked for, in order."""
     roots = [os.environ.get("TOILE_WEIGHTS") or None, "weights", Path("..", "shared", "weights"), keras_folder()]
-    return list(dict.fromkeys(Path(os.path.abspath(Path(root).expanduser())) for root in roots if root is not None))  # noqa: PTH100
+    return list(dict.fromkeys(Path(os.path.abspath(os.path.expanduser(root))) for root in roots if root is not None))  # noqa: PTH100, PTH111
 
 
 def known(backbone: str, alpha: float) -> Path | None:

@@ -11,6 +11,8 @@ import numpy as np
 from toile.data.parts.splits import split
 from toile.evaluation import metrics
 from toile.runner.plans.planned import Plan, PlannedTrial
+from toile.store import checked
+from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.workers.evaluate import evaluate as judge
 
@@ -34,6 +36,16 @@ def lacking(plan: Plan, only: Iterable[str] = ()) -> list[tuple[PlannedTrial, Ru
     return list(found.values())
 
 
+def _has_model(run: Run) -> bool:
+    """Whether the model is what was written; one that is not is named."""
+    try:
+        _ = run.model
+    except Damaged as error:
+        checked.say_left_out(run.fingerprint, error)
+        return False
+    return True
+
+
 def _penalised(planned: PlannedTrial) -> bool:
     """Whether regularisers add to the loss. (The NumPy network's penalty is of its own training alone.)"""
     strengths = (value for key, value in planned.trial.architecture.options.items() if key.endswith("l2"))
@@ -53,7 +65,7 @@ def evaluate(plan: Plan, only: Iterable[str] = (), tell: Callable[[str], None] =
         Fingerprints of the runs that got figures.
 
     Raises:
-        ToileError: the store has not the data set, or a model is damaged or cannot be loaded.
+        ToileError: the store has not the data set, or a model cannot be loaded. (A damaged one is named and left out.)
     """
     groups: dict[tuple[str, str, str], list[tuple[PlannedTrial, Run]]] = defaultdict(list)
     for one, run in lacking(plan, only):
@@ -65,7 +77,9 @@ def evaluate(plan: Plan, only: Iterable[str] = (), tell: Callable[[str], None] =
         trial = members[0][0].trial
         train = split(plan.store.dataset(content), trial.split, trial.fold).train
         for at in range(0, len(members), TOGETHER):
-            some = members[at : at + TOGETHER]
+            some = [(one, run) for one, run in members[at : at + TOGETHER] if _has_model(run)]
+            if not some:
+                continue
             found = judge([run.model for _, run in some], backend, train.images)
             for (one, run), judged in zip(some, found, strict=True):
                 figures = metrics.evaluate(judged.probabilities, train.labels)

@@ -24,11 +24,11 @@ EXECUTORS = ("local", "dask")
 class TrialsFailed(ToileError):
     """Some trials failed; the others are stored.
 
-    `errors` has a message for each failed fingerprint, `names` what these are called.
+    `errors` has a message for each failed fingerprint.
     """
 
     def __init__(self, errors: dict[str, str], names: dict[str, str]) -> None:
-        self.errors, self.names = errors, names
+        self.errors = errors
         count = "1 trial" if len(errors) == 1 else f"{len(errors)} trials"
         lines = [f"  {names[fingerprint]}: {error}" for fingerprint, error in errors.items()]
         super().__init__("\n".join([f"{count} failed:", *lines]))
@@ -128,7 +128,7 @@ def run(
 
 
 def damaged(store: Store, trials: Iterable[PlannedTrial]) -> dict[str, str]:
-    """What is wrong with stored runs of the trials that are asked for. They are neither believed nor replaced unasked."""
+    """What is wrong with stored runs of trials that are asked for. They are neither believed nor replaced unasked."""
     found = {planned.fingerprint: store.damaged(planned.fingerprint) for planned in trials}
     hint = "`toile check --repair` sets the run aside; then the same command trains it anew"
     return {fingerprint: error.advised(hint) for fingerprint, error in found.items() if error}

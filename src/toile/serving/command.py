@@ -45,9 +45,12 @@ def serve(
     seconds
         In which a request must have arrived.
     """
+    from toile.errors import Misuse
     from toile.serving.http import server
     from toile.serving.http.limits import MIB, Limits
 
+    if not 0 < max_body_mib < float("inf"):
+        raise Misuse(f"--max-body-mib is a number above 0, got {max_body_mib:g}")
     body = int(max_body_mib * MIB)
     held = max(Limits().held, 4 * body)
     limits = Limits(body=body, held=held, batch=max_batch, waiting=max(1024, max_batch), seconds=seconds)

@@ -22,7 +22,12 @@ def set_aside(path: Path, folder: Path, why: Damaged) -> Path:
     while there.exists():
         number += 1
         there = folder / f"{path.name}.{number}"
-    atomic.write(there.with_name(f"{there.name}.why.txt"), f"{why}\n")
-    with atomic.named(path):
-        path.rename(there)
+    reason = there.with_name(f"{there.name}.why.txt")
+    atomic.write(reason, f"{why}\n")
+    try:
+        with atomic.named(path):
+            path.rename(there)
+    except OSError:
+        reason.unlink()
+        raise
     return there

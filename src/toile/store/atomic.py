@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+_LONG = 200  # bytes of a name, of the 255 that it may have, to which something can be added
+# What file systems of networks and virtual machines say that know no such call for folders. (SQLite and PostgreSQL go on too.)
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
 @contextmanager
@@ -29,6 +34,9 @@ def sync_folder(folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in _CANNOT_SYNC:
+                raise
         finally:
             os.close(descriptor)
 
@@ -52,20 +60,32 @@ def write(path: Path, content: bytes | str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Generator[BinaryIO]:
-    """A file to write piece by piece, which takes the place of `path` in one step if nothing was raised. See `write`."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """A file to write piece by piece, which takes the place of `path` in one step if nothing was raised. See `write`.
+
+    A link stays one: the file that it leads to is replaced. What is no file, such as a pipe or `/dev/stdout`, cannot be
+    replaced without being taken from all others who use it; it is written to as it is.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with named(path), path.open("wb") as file:
+            yield file
+        return
+    place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    # Neither the number of the process nor that of the thread would do: containers and machines that share a store have the
+    # same ones, and two who write to one temporary file put a torn one in its place.
+    name = place.name if len(os.fsencode(place.name)) <= _LONG else ""
+    temporary = place.with_name(f"{name}.{os.urandom(6).hex()}.tmp")
     try:
         with named(path, temporary):
             with temporary.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            temporary.replace(place)
     except BaseException:
         with suppress(OSError):  # the first error says more
             temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync_folder(place.parent)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from filelock import Timeout
 
-from toile.errors import said
+from toile.errors import refused, said
 from toile.store import checked, datasets, sealed
 from toile.store.checked import Damaged
 from toile.store.run import LATER, Run, write_manifest
@@ -59,19 +60,19 @@ def check(store: Store, contradictions: Contradictions, *, repair: bool = False)
     """
     # Hashing lets go of Python's lock, so threads are enough to keep all cores at it.
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for found in threads.map(partial(_run, contradictions), store.runs()):
-            yield _repaired(store, found) if repair else found
-    for look in (_later, _data, _weights, _features, _work):
-        for found in look(store):
-            yield _repaired(store, found) if repair else found
+        runs = threads.map(partial(_run, contradictions), store.runs())
+        for found in chain(runs, *(look(store) for look in (_later, _data, _weights, _features, _work))):
+            # What somebody took away while it was read, as another `check --repair` or `gc`, is not damaged.
+            if found.state == "sound" or os.path.lexists(found.path):
+                yield _repaired(store, found) if repair else found
 
 
 def _repaired(store: Store, found: Checked) -> Checked:
     if found.state == "sound":
         return found
-    if found.kind not in ("run", "work"):
-        return _set_aside(store, found)
     try:
+        if found.kind not in ("run", "work"):
+            return _set_aside(store, found)
         with store.claims.of(found.path.name).acquire(timeout=0):
             if found.kind == "run" and found.state == "unchecked":
                 write_manifest(found.path)
@@ -79,6 +80,8 @@ def _repaired(store: Store, found: Checked) -> Checked:
             return _set_aside(store, found)
     except Timeout:
         return replace(found, done="somebody works there; it was left alone")
+    except OSError as error:  # somebody else's, or another was faster
+        return replace(found, done=f"it was left alone: {refused(error)}")
 
 
 def _set_aside(store: Store, found: Checked) -> Checked:

@@ -40,7 +40,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from toile.store import checked
+from toile.store import atomic, checked
 from toile.study.trial import Trial
 
 # What a trial needs of the store: `content` of its data set, and of its `weights`, which may be None.
@@ -63,9 +63,21 @@ class Claims:
     def __init__(self, root: Path, work: Path) -> None:
         self.root, self.work, self.holds_folder = root, work, root / "holds"
 
-    def short(self) -> FileLock:
-        """The lock over all others, as a context. Not to be asked for by who has it: it would wait for itself."""
-        return FileLock(self.root / "lock")
+    @contextmanager
+    def short(self) -> Generator[None]:
+        """The lock over all others. Not to be asked for by who has it: it would wait for itself.
+
+        Raises:
+            OSError: the store cannot be written to, or its file system has no locks.
+        """
+        path = self.root / "lock"
+        lock = _lock(path)
+        with atomic.named(path):
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def looking(self) -> Generator[None]:
@@ -77,7 +89,7 @@ class Claims:
 
     def of(self, fingerprint: str) -> FileLock:
         """The lock of a claim."""
-        return FileLock(self.work / f"{fingerprint}.lock")
+        return _lock(self.work / f"{fingerprint}.lock")
 
     @contextmanager
     def claim(self, fingerprint: str, waiting: Callable[[], None]) -> Generator[None]:
@@ -99,7 +111,7 @@ class Claims:
         """Hold what trials need, and their work."""
         self.holds_folder.mkdir(parents=True, exist_ok=True)
         path = self.holds_folder / f"{uuid.uuid4().hex}.json"
-        lock = FileLock(path.with_suffix(".lock"))
+        lock = _lock(path.with_suffix(".lock"))
         named = {trial.fingerprint: needs(trial.model_dump()) for trial in trials}
         with self.short():
             self.forget_the_dead()
@@ -141,8 +153,8 @@ class Claims:
     def forget_the_dead(self) -> None:
         """Delete what killed processes held. To be called under the short lock."""
         for path in self.holds_folder.glob("*.lock"):
-            lock = FileLock(path)
-            with suppress(Timeout):
+            lock = _lock(path)
+            with suppress(Timeout, PermissionError):  # it is held; or it is another user's, who will do so
                 lock.acquire(timeout=0)
                 self._forget(path.with_suffix(".json"), lock)
 
@@ -152,12 +164,21 @@ class Claims:
         path.with_suffix(".lock").unlink(missing_ok=True)
 
 
+def _lock(path: Path) -> FileLock:
+    """A lock that whoever may write in its folder can have, whatever umask made its file: of one who shares a store and gives
+    the others nothing, the file of the short lock would keep all others out."""
+    try:
+        return FileLock(path, mode=path.parent.stat().st_mode & 0o666)
+    except OSError:
+        return FileLock(path)
+
+
 @contextmanager
 def _idle(path: Path) -> Generator[bool]:
     """Whether nobody has a lock; it is had meanwhile, where it can be."""
     with ExitStack() as had:
         try:
-            had.enter_context(FileLock(path).acquire(timeout=0))
+            had.enter_context(_lock(path).acquire(timeout=0))
             free = True
         except Timeout:
             free = False

@@ -14,6 +14,7 @@ import re
 import tarfile
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -108,7 +109,9 @@ def unpack(source: Path | bytes, store: Store, *, held: Collection[str] = ()) ->
         archive.check()
         new = [fingerprint for fingerprint in archive.runs() if store.get(fingerprint) is None]
         for fingerprint in new:
-            with nullcontext(store.work(fingerprint)) if fingerprint in held else store.claim(fingerprint) as work:
+            trained = f"run {fingerprint[:12]} is being trained here; waiting for that to end"
+            claim = partial(store.claim, fingerprint, partial(checked.say, trained))
+            with nullcontext(store.work(fingerprint)) if fingerprint in held else claim() as work:
                 if store.get(fingerprint) is None:
                     for name in archive.files_of(fingerprint):
                         archive.copy(f"{fingerprint}/{name}", work / "run" / name)

@@ -28,8 +28,6 @@ SMALL = ("trial.json", "history.csv", "metrics.json", "provenance.json")
 # The model is Keras's or, of classical models, skops's: scikit-learn without a pickle. A run has one of the two.
 MODELS = ("model.keras", "model.skops")
 MANIFEST = "manifest.json"
-# See `Run.key`.
-Key = tuple[str, int, int]
 # Figures that were computed from the model after it became a run. The file carries its own hash; the manifest stays as it was.
 LATER = "later.json"
 
@@ -60,14 +58,14 @@ class Run:
     def fingerprint(self) -> str:
         return self.folder.name
 
-    @cached_property
-    def key(self) -> Key:
-        """What tells this run from another of its fingerprint that came in its place: inode and time of its folder, too."""
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """The fingerprint, and what tells one folder from another of that name: a run that was set aside and trained anew."""
         try:
             of = self.folder.stat()
-        except OSError:  # it has gone in this moment
+            return self.fingerprint, of.st_ino, of.st_mtime_ns
+        except OSError:
             return self.fingerprint, 0, 0
-        return self.fingerprint, of.st_ino, of.st_mtime_ns
 
     @cached_property
     def manifest(self) -> dict[str, str] | None:

@@ -29,7 +29,7 @@ from toile.store import atomic, checked, datasets
 from toile.store.aside import set_aside
 from toile.store.checked import Damaged
 from toile.store.claims import Claims
-from toile.store.run import FILES, MODELS, Key, Run, lacking, write_manifest
+from toile.store.run import FILES, MODELS, Run, lacking, write_manifest
 from toile.study.spec import DatasetSpec, SplitSpec
 from toile.study.trial import Trial
 
@@ -54,8 +54,8 @@ class Store:
         self.trash_folder = self.root / "trash"
         self.reports_folder = self.root / "reports"
         self.claims = Claims(self.root, self.work_folder)
-        self._sound: dict[Key, Run] = {}
-        self._left_out: dict[Key, Damaged] = {}
+        self._sound: dict[tuple[str, int, int], Run] = {}  # by `Run.place`
+        self._left_out: dict[tuple[str, int, int], Damaged] = {}
 
     @classmethod
     def at(cls, path: Path | str | None = None) -> Self:
@@ -93,24 +93,24 @@ class Store:
             judged: how many images each split has; then probabilities are read, and have to be of so many.
         """
         run = self.get(fingerprint)
-        if run is None or run.key in self._left_out:
+        if run is None or (place := run.place) in self._left_out:
             return None
         try:
-            if run.key not in self._sound:
+            if place not in self._sound:
                 run.check_figures()
-                self._sound[run.key] = run
+                self._sound[place] = run
             if judged is not None:
                 for split in (*run.splits(), *({"test"} & judged.keys())):
                     run.probabilities(split, judged.get(split))
         except Damaged as error:
-            self._left_out[run.key] = error
+            self._left_out[place] = error
             checked.say_left_out(fingerprint, error)
             return None
-        return self._sound[run.key]
+        return self._sound[place]
 
     def damaged(self, fingerprint: str) -> Damaged | None:
         """Why the run with this fingerprint is left out, if it is there and is."""
-        return None if self.sound(fingerprint) or not (run := self.get(fingerprint)) else self._left_out.get(run.key)
+        return None if self.sound(fingerprint) or (run := self.get(fingerprint)) is None else self._left_out.get(run.place)
 
     def runs(self) -> list[Run]:
         """All runs, by fingerprint."""

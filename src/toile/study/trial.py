@@ -117,10 +117,16 @@ class Trial(Spec):
         Raises:
             ValueError: it is not a trial, or one of another format.
         """
-        content: Any = json.loads(text)
+        try:
+            content: Any = json.loads(text)
+        except RecursionError:
+            raise ValueError("not a trial: it is nested too deep") from None
         if not is_table(content) or "format" not in content:
             raise ValueError("not a trial: a JSON object with a `format` is wanted")
         if (found := content.pop("format")) != FORMAT:
             raise ValueError(f"a trial of format {found!r}, where {FORMAT} is read; another version of toile wrote it")
-        content["dataset"]["image_shape"] = tuple(content["dataset"]["image_shape"])
+        try:
+            content["dataset"]["image_shape"] = tuple(content["dataset"]["image_shape"])
+        except (KeyError, TypeError):
+            raise ValueError("not a trial: it has no data set with the shape of its images") from None
         return cls.model_validate(content)

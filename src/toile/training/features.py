@@ -219,7 +219,9 @@ def _forward(model: KerasModel) -> Callable[[ImageArray], Any]:
 
     weights = [[variable.numpy() for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)]
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)])
+    # Without autograph, which would write what it makes of this function to a file in the folder of temporary files, and leave
+    # it there: a worker ends without Python's own end.
+    @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)], autograph=False)
     def forward(images: Any) -> Any:
         trained, fixed = ([tf.constant(array) for array in group] for group in weights)
         return model.stateless_call(trained, fixed, images, training=False)[0]

@@ -63,6 +63,8 @@ def train(
         if store.get(fingerprint):
             return fingerprint
         atomic.write(work / "trial.json", trial.canonical())  # which says what is needed, to who looks for garbage
+        for left in work.glob("checkpoint.npz.*.tmp"):  # of a process that was killed; nobody else writes it
+            left.unlink(missing_ok=True)
         started = record.now()
         learner = make_learner(trial, store, load)
         if isinstance(learner, ClassicalLearner):

@@ -103,9 +103,10 @@ def places(data_dir: Path | None = None) -> list[Path]:
     """The folders to look in, in order, without repetition."""
     roots = [data_dir, os.environ.get("TOILE_DATA") or None, "data", Path("..", "shared", "data")]
     found = [folder for root in roots if root is not None for folder in (Path(root), Path(root) / _NAME)]
-    keras = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    # `Path.expanduser` is an error where the system does not know the user, as in a container.
+    keras = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))  # noqa: PTH111
     found += [keras / "datasets" / _NAME, cache()]
-    return list(dict.fromkeys(Path(os.path.abspath(folder.expanduser())) for folder in found))  # noqa: PTH100
+    return list(dict.fromkeys(Path(os.path.abspath(os.path.expanduser(folder))) for folder in found))  # noqa: PTH100, PTH111
 
 
 def cache() -> Path:

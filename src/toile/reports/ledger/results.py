@@ -58,6 +58,11 @@ def write(plan: Plan, folder: Path) -> int:
         run, path = plan.run_of(planned), _place(folder / plan.reference, planned)
         if run is None or (path.exists() and _knows(path, run)):
             continue
+        try:
+            deviations = _loss_deviations(plan, planned, run)
+        except Damaged as error:  # its figures are what was written, and what they are of is not
+            checked.say_left_out(run.fingerprint, error)
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "study": plan.reference,
@@ -69,7 +74,7 @@ def write(plan: Plan, folder: Path) -> int:
             "metrics": {split: _numbers(metrics) for split, metrics in run.metrics.items()},
             "per_class": _per_class(run.metrics.get("test", {})),
             "confusion_matrix": run.metrics.get("test", {}).get("confusion_matrix", []),
-            "loss_deviations": _loss_deviations(plan, planned, run),
+            "loss_deviations": deviations,
             "last": _last(run),
             "facts": {key: run.provenance[key] for key in FACTS if key in run.provenance},
         }

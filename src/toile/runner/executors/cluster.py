@@ -14,7 +14,7 @@ from typing import Any
 
 from toile.errors import ToileError
 from toile.runner.events import Event
-from toile.runner.executors.executor import Executor
+from toile.runner.executors.executor import Executor, why
 from toile.runner.executors.needs import CHECKPOINT, Need, begun, needs
 from toile.runner.jobs import Job
 from toile.store import atomic, pack
@@ -173,8 +173,7 @@ class Submitted:
         except CancelledError as error:
             end = self.job.event("failed", error=f"Dask gave it up: {error}")
         except Exception as error:
-            message = str(error) if isinstance(error, ToileError) else f"{type(error).__name__}: {error}"
-            end = self.job.event("failed", error=message)
+            end = self.job.event("failed", error=why(error))
         self.events.put(end)
 
     def _carry_out(self) -> Event:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, Self
 
-from toile.errors import refused
+from toile.errors import ToileError, refused
 from toile.runner.events import Event
 from toile.runner.jobs import Job
 from toile.runner.limit import TimeLimit
@@ -84,7 +84,7 @@ def execute(
     Args:
         tell: called in this thread with every event.
         more: gives further jobs. It is asked at the beginning, and after every end of a job.
-        limit: no job is begun that cannot end in time, and what runs when the time is over is stopped.
+        limit: no job is begun that cannot end in time or waits for one, and what runs when the time is over is stopped.
 
     Returns:
         Error messages by the fingerprint of each trial that could not be made; empty if all went well.
@@ -99,7 +99,7 @@ def execute(
         while True:
             waiting += more()
             if limit is not None:
-                waiting = [job for job in waiting if limit.fits(job)]
+                waiting = _in_time(waiting, limit, store)
             if not (waiting or running):
                 break
             # A run may be seen in the store before its job has ended, and be gone on with by another job of the same training.
@@ -141,7 +141,37 @@ def execute(
     except KeyboardInterrupt:
         _stop(running.values(), tell)
         raise
+    except Exception as error:
+        # Of who is told: nobody would hear of the others, which would go on by themselves. (ToileError: the place is gone.)
+        if not isinstance(error, ToileError):
+            for handle in running.values():
+                handle.stop()
+        raise
     return errors
+
+
+def why(error: Exception) -> str:
+    """What is said of a job that an error ended which nobody expected."""
+    if isinstance(error, ToileError):
+        return str(error)
+    return refused(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+
+
+def _in_time(waiting: list[Job], limit: TimeLimit, store: Store) -> list[Job]:
+    """The jobs that are likely to end in time, without those that wait for one that is not."""
+    found: list[Job] = []
+    late: set[str] = set()
+    for job in waiting:
+        if limit.fits(job):
+            found.append(job)
+        else:
+            late |= {one.fingerprint for one in job.trials}
+    while blocked := [any(one in late and not store.get(one) for one in job.after) for job in found]:
+        if not any(blocked):
+            break
+        late |= {one.fingerprint for job, is_blocked in zip(found, blocked, strict=True) if is_blocked for one in job.trials}
+        found = [job for job, is_blocked in zip(found, blocked, strict=True) if not is_blocked]
+    return found
 
 
 def _stop(running: Iterable[RunningJob], tell: Callable[[Event], None]) -> None:

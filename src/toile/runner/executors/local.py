@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from toile.runner.events import Event
-from toile.runner.executors.executor import Executor
+from toile.runner.executors.executor import Executor, why
 from toile.runner.jobs import Job
 from toile.store import atomic
 from toile.store.store import Store
@@ -91,6 +91,14 @@ class Worker:
 
     def _read(self) -> None:
         """Pass the worker's events on; however it ends, end with exactly one `done` or `failed`."""
+        try:
+            end = self._end()
+        except Exception as error:  # whatever it is: who waits for the end has to be told
+            self.process.kill()
+            end = self.job.event("failed", error=why(error))
+        self.events.put(end)
+
+    def _end(self) -> Event:
         end = None
         for line in self.process.stdout:
             try:
@@ -112,7 +120,7 @@ class Worker:
             end = self.job.event(kind, **fields)
         if end.kind == "failed":
             end.fields["output"] = _last_lines(self.output)
-        self.events.put(end)
+        return end
 
     def close(self) -> None:
         """After the process has ended: let go of its pipes."""

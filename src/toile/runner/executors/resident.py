@@ -5,9 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 
-from toile.errors import ToileError
 from toile.runner.events import Event, Kind
-from toile.runner.executors.executor import Executor
+from toile.runner.executors.executor import Executor, why
 from toile.runner.jobs import Job
 from toile.store.store import Store
 from toile.workers.resident.client import session
@@ -49,8 +48,8 @@ class Request:
         try:
             made = self.session.train(job.longest.trial, self.store, also=job.also, until=job.until, tell=tell)
             end = self.job.event("done", fingerprint=made)
-        except ToileError as error:
-            end = self.job.event("failed", error=str(error))
+        except Exception as error:  # whatever it is: who waits for the end has to be told
+            end = self.job.event("failed", error=why(error))
         self.events.put(end)
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from toile.data.errors import DataError
 from toile.runner.plans.planned import Plan, PlannedTrial
+from toile.store import checked
+from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.study.trial import Trial
 
@@ -27,8 +29,8 @@ def others(plan: Plan) -> Iterator[PlannedTrial]:
 
 def _planned(run: Run) -> PlannedTrial | None:
     try:
-        trial = Trial.parse((run.folder / "trial.json").read_text("utf-8"))
-    except (OSError, ValueError):  # another version of toile wrote it
+        trial = Trial.parse(checked.read(run.folder / "trial.json").decode("utf-8"))
+    except (Damaged, ValueError):  # or another version of toile wrote it
         return None
     first = trial if trial.fold is None else trial.model_copy(update={"fold": 0})
     line = f"{trial.architecture.name} {first.fingerprint[:12]}"

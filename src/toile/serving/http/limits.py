@@ -44,7 +44,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            if not (value := getattr(self, one.name)) >= 1:
+            if not 1 <= (value := getattr(self, one.name)) < float("inf"):
                 raise Misuse(f"the limit {one.name!r} is at least 1, got {value}")
         if self.waiting < self.batch:
             raise Misuse(f"{self.waiting} images may wait, fewer than the {self.batch} of one batch")
