@@ -183,3 +183,10 @@ def test_many_images_that_are_all_alike_are_no_crash(monkeypatch):
     images = np.repeat(pictures(1), 9, axis=0)
     found = audit(Dataset("made", Images(images, np.array([0, 1, 0] * 3)), None, ("a", "b")))
     assert found["train"]["near_duplicates"] is None and found["train"]["duplicates"]["images"] == 8
+
+
+def test_classes_that_are_spelt_in_two_ways():
+    images = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1), dtype=np.uint8)
+    names = ("Cat", "cat ", "T-shirt", "t shirt", "dog", "dogs")
+    found = audit(Dataset("made", Images(images, np.arange(8) % 6), None, names))["warnings"]
+    assert found[0].startswith("'Cat' and 'cat ', 'T-shirt' and 't shirt' are classes of their own; if they are one")

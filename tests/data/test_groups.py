@@ -139,3 +139,26 @@ def test_other_groups_are_another_trial_and_the_store_knows_them(tmp_path: Path)
     other = api.plan(tmp_path / "study.toml", store=tmp_path / "store")
     assert other.dataset.content == plan.dataset.content
     assert other.trials[0].fingerprint != planned.fingerprint
+
+
+@pytest.mark.parametrize("groups", ["patient", r"^(p\d)"])
+def test_groups_that_the_data_sets_own_parts_share_are_told_of(tmp_path: Path, groups: str) -> None:
+    random = np.random.default_rng(0)
+    lines = ["filename,label,patient,split"]
+    for number in range(48):
+        name, part = f"p{number % 8}-{number}.png", "val" if number > 39 else "train"
+        Image.fromarray(random.integers(0, 256, (8, 8), dtype=np.uint8)).save(tmp_path / name)
+        lines.append(f"{name},{number // 8 % 2},p{number % 8},{part}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    study = STUDY.replace('"patient"', f"'{groups}'").replace(", validation = 0.2", "")
+    (tmp_path / "study.toml").write_text(study)
+    plan = api.plan(tmp_path / "study.toml", store=tmp_path / "store")
+    said = "split.groups: 8 groups are among the training images and among the validation images that the data set brings, such"
+    assert [note.startswith(said) for note in plan.dataset.notes] == [True]
+    plan.store.prepare()
+    plan.store.keep(plan.dataset, plan.requested)
+    again = plan.store.dataset(plan.dataset.content)
+    assert again.validation.columns["patient"].tolist() == [f"p{number % 8}" for number in range(40, 48)]
+    assert len(api.plan(tmp_path / "study.toml", store=tmp_path / "store").dataset.notes) == 1
+    (tmp_path / "study.toml").write_text(study.replace('"list.csv"', '"list.csv", pool = "validation"'))
+    assert api.plan(tmp_path / "study.toml", store=tmp_path / "store").dataset.notes == ()

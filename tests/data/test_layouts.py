@@ -456,3 +456,14 @@ def test_yes_and_no_are_labels(tmp_path):
     np.savez(tmp_path / "a.npz", x=GREY, y=LABELS == 1)
     dataset = opened(tmp_path / "a.npz")
     assert dataset.class_names == ("False", "True") and dataset.train.labels.tolist() == (LABELS == 1).astype(int).tolist()
+
+
+def test_of_two_arrays_that_could_be_meant_the_plain_one_is(tmp_path):
+    others = {"num_classes": np.array(3), "image_ids": LABELS, "label_map": np.array(["a", "b", "c"])}
+    np.savez(tmp_path / "a.npz", images=GREY, labels=LABELS, **others)
+    dataset = opened(tmp_path / "a.npz")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    assert dataset.train.labels.tolist() == LABELS.tolist() and dataset.class_names == ("0", "1", "2")
+    np.savez(tmp_path / "b.npz", images=GREY, data=GREY, labels=LABELS)
+    with pytest.raises(DataError, match="data and images could both be the same of the train part"):
+        opened(tmp_path / "b.npz")

@@ -437,6 +437,14 @@ def test_an_image_that_weighs_3_is_three_images():
     np.testing.assert_allclose(weighed, repeated, atol=1e-3)
 
 
+def test_weights_of_classes_are_by_label_whatever_number_it_is():
+    linear = ImageClassifier("logistic-regression", class_weight={3: 2.0, np.int64(5): 0.5})
+    whole = clone(linear).fit(X, Y).predict_proba(NEW)
+    np.testing.assert_array_equal(clone(linear).fit(X, Y.astype(float)).predict_proba(NEW), whole)
+    with pytest.raises(InvalidParameter, match=r"class_weight names the class '3.5' \(did you mean '3.0'\?\)"):
+        clone(linear).set_params(class_weight={3.5: 2.0}).fit(X, Y.astype(float))
+
+
 def test_balanced_weights_of_classes_count_an_image_as_it_weighs():
     """scikit-learn's own `balanced` counts images alone in a support vector machine, for one."""
     few = (Y == 3) | (Y == 5)

@@ -12,6 +12,7 @@ import pytest
 from tests.store.fixture import DIGITS, FIRST, METRICS, OTHER, SECOND, fill, made
 from toile.errors import Misuse, ToileError
 from toile.store import atomic, garbage
+from toile.store.checked import Damaged
 from toile.store.run import FILES, MANIFEST, MODELS, Run
 from toile.store.store import DEFAULT, Store
 
@@ -189,6 +190,18 @@ def test_only_fingerprints_are_runs_in_their_order(store: Store) -> None:
     (store.runs_folder / ".DS_Store").write_text("x")
     (store.runs_folder / "notes").mkdir()
     assert [run.fingerprint for run in store.runs()] == [OTHER, FIRST, SECOND]
+
+
+def test_who_looks_for_long_sees_that_a_damaged_run_was_trained_anew(store: Store) -> None:
+    """As a page does, which is open while it is set aside and made again."""
+    before = made(store, FIRST)
+    metrics = before.folder / "metrics.json"
+    metrics.write_text("{}")
+    assert store.sound(FIRST) is None and store.damaged(FIRST) is not None
+    store.set_aside(before.folder, Damaged(metrics, "it is another"))
+    assert store.damaged(FIRST) is None
+    made(store, FIRST)
+    assert store.sound(FIRST) is not None and store.damaged(FIRST) is None
 
 
 def test_unfinished_work_is_no_run(store: Store) -> None:

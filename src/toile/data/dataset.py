@@ -101,7 +101,12 @@ class Dataset:
         names = {name: part.names.tolist() for name, part in self.parts.items() if part.names is not None}
         columns = {name: column.tolist() for name, column in (self.train.columns or {}).items()}
         groupings = {name: groups.tolist() for name, groups in self.groupings.items()}
-        others = {"names": names, "columns": columns, "groupings": groupings}
+        of_parts = {
+            part: {name: column.tolist() for name, column in images.columns.items()}
+            for part, images in self.parts.items()
+            if part != "train" and images.columns
+        }
+        others = {"names": names, "columns": columns, "columns_of": of_parts, "groupings": groupings}
         record = {**self.about(), "content": self.content, **{key: value for key, value in others.items() if value}}
         if not folder.exists():
             # Not `tempfile.mkdtemp`, whose folder is its maker's alone: those who share a store have what its umask gives them.
@@ -174,17 +179,25 @@ class Dataset:
             made.__dict__["content"] = self.content  # or it would be hashed once more
         return made
 
-    def _with(self, columns: dict[str, list[str]], groupings: dict[str, list[int]]) -> Dataset:
-        """With what was kept of its training images, one thing an image.
+    def _with(
+        self, columns: dict[str, list[str]], groupings: dict[str, list[int]], of_parts: dict[str, dict[str, list[str]]]
+    ) -> Dataset:
+        """With what was kept of its training images, one thing an image; and with the columns of its other parts.
 
         Raises:
             ValueError: it is of other images.
         """
-        named = {name: as_names(list(map(str, column))) for name, column in columns.items()}
         grouped = {name: np.array(groups, np.int64) for name, groups in groupings.items()}
-        if any(len(one) != len(self.train) for one in (*named.values(), *grouped.values())):
-            raise ValueError("its columns or groups are of other images")
-        return replace(self, train=replace(self.train, columns=named or None), groupings=grouped)
+        if any(len(one) != len(self.train) for one in grouped.values()):
+            raise ValueError("its groups are of other images")
+        parts = {}
+        for part, named in {"train": columns, **of_parts}.items():
+            images = self.parts[part]
+            made = {name: as_names(list(map(str, column))) for name, column in named.items()}
+            if any(len(one) != len(images) for one in made.values()):
+                raise ValueError("its columns are of other images")
+            parts[part] = replace(images, columns=made or None)
+        return replace(self, groupings=grouped, **parts)
 
     @classmethod
     def open(cls, folder: Path, mmap: bool = True, verify: bool = False) -> Dataset:
@@ -219,7 +232,7 @@ class Dataset:
             splits["train"] = replace(splits["train"], weights=read_array(folder / _WEIGHTS, None))
         dataset = cls(record["name"], splits["train"], splits.get("test"), (), splits.get("validation"))
         try:
-            dataset = dataset._with(record.get("columns", {}), record.get("groupings", {}))
+            dataset = dataset._with(record.get("columns", {}), record.get("groupings", {}), record.get("columns_of", {}))
             dataset = dataset.told(record)
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedSnapshot(folder / RECORD, f"it does not say what a data set is: {error}") from error

@@ -176,7 +176,8 @@ class ImageClassifier(ProbabilisticClassifier):
             optimizer = self.optimizer if isinstance(self.optimizer, dict) else {"name": self.optimizer}
             recipe["optimizer"] = {**optimizer, "learning_rate": self.learning_rate}
         if isinstance(self.class_weight, dict):
-            recipe["class_weight"] = {str(label): weight for label, weight in self.class_weight.items()}
+            called = dict(zip(self.classes_.tolist(), map(str, self.classes_), strict=True))  # 1, too, where labels are 1.0
+            recipe["class_weight"] = {called.get(label, str(label)): weight for label, weight in self.class_weight.items()}
         architecture = {"name": self._architecture(dataset.image_shape), "options": self.options or {}}
         content = _plain({
             "title": "ImageClassifier",

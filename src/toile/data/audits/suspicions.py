@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +25,7 @@ def warnings(found: dict[str, Any], dataset: Dataset, drawn: frozenset[str] = fr
         found: its result without these.
         drawn: the parts beside `train` that a split draws, and so could draw otherwise.
     """
-    said = [*dataset.notes, *_reading(dataset), *_pixels(found), *_taken_for_fashion(found), *_phantoms(found)]
+    said = [*dataset.notes, *_reading(dataset), *_pixels(found), *_taken_for_fashion(found), *_phantoms(found), *_spelt(found)]
     for name in PARTS:
         if found[name] is not None:
             said += _of_part(name, found)
@@ -60,6 +61,15 @@ def _phantoms(found: dict[str, Any]) -> Iterator[str]:
             f"there is no image at all of {listed(none, 10)}, and still a model gets an answer for it; name only classes that "
             "there are, in `class_names`, or join them by `class_map`"
         )
+
+
+def _spelt(found: dict[str, Any]) -> Iterator[str]:
+    """Classes whose names differ in capitals, spaces and dashes only: somebody has written one name in two ways."""
+    ways: dict[str, list[str]] = {}
+    for name in found["class_names"]:
+        ways.setdefault(re.sub(r"[\s_-]+", " ", name).strip().casefold(), []).append(name)
+    if same := [" and ".join(map(repr, names)) for names in ways.values() if len(names) > 1]:
+        yield f"{listed(same, 5)} are classes of their own; if they are one, join them by `class_map`"
 
 
 def _of_part(name: str, found: dict[str, Any]) -> Iterator[str]:

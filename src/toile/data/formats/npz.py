@@ -104,9 +104,10 @@ def _chosen(keys: Iterable[str], path: Path) -> _Found:
         kind = None if "names" in words else found.labels if words & _LABELS else found.images if words & _IMAGES else None
         if kind is None:
             continue
-        if part in kind:
+        if part in kind and _plain(key) == _plain(kind[part]):
             raise DataError(f"{path}: {kind[part]} and {key} could both be the same of the {part} part; leave one of them out")
-        kind[part] = key
+        if part not in kind or _plain(key):  # beside `y` there may be `num_classes`, beside `images` `image_ids`
+            kind[part] = key
     for part, key in {**found.labels, **found.images}.items():
         if (part in found.images) != (part in found.labels):
             other = "labels" if part in found.images else "images"
@@ -129,3 +130,8 @@ def _is_names(key: str) -> bool:
     """Whether it has the names of the classes: `class_names`, `label_names`; those of files or features are of no use."""
     words = _words(key)
     return "names" in words and (len(words) == 1 or bool(words & _LABELS))
+
+
+def _plain(key: str) -> bool:
+    """Whether it is called by its kind and its part, and nothing else."""
+    return _words(key) <= _IMAGES | _LABELS | set().union(*_PARTS.values())

@@ -9,7 +9,7 @@ import numpy as np
 
 from toile.arrays import PositionLabels, Positions
 from toile.data.audits.near import TooAlike, look_alikes
-from toile.data.dataset import Dataset
+from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.errors import nearest
 from toile.text import cut, listed
@@ -69,6 +69,35 @@ def _matched(dataset: Dataset, said: str, columns: list[str]) -> list[str]:
             )
         groups.append(match.group(1 if expression.groups else 0) or "")
     return groups
+
+
+def shared(dataset: Dataset, said: str) -> str | None:
+    """A sentence about groups of training images that are in the data set's own validation or test images too, which no split
+    keeps apart; None where there are none."""
+    if said == NEAR or said.startswith(_KNOWN):  # what looks alike is told of anyway
+        return None
+    column = said.lower() in (dataset.train.columns or {})
+    known = set(_keys(dataset.train, said, column))
+    for part in ("validation", "test"):
+        images = dataset.parts.get(part)
+        if images is not None and (both := sorted(known & set(_keys(images, said, column)))):
+            count = "1 group is" if len(both) == 1 else f"{len(both):,} groups are"
+            return (
+                f"split.groups: {count} among the training images and among the {part} images that the data set brings, such "
+                f"as {cut(both[0], 60)!r}; to keep them together, join these parts by `pool`"
+            )
+    return None
+
+
+def _keys(images: Images, said: str, column: bool) -> list[str]:
+    """The groups of some images, of those that have one: by a column, or by an expression on their names."""
+    if column:
+        return (images.columns or {}).get(said.lower(), images.labels[:0]).tolist()
+    if images.names is None:
+        return []
+    expression = re.compile(said)
+    found = (expression.search(name) for name in images.names.tolist())
+    return [match.group(1 if expression.groups else 0) or "" for match in found if match]
 
 
 def _numbered(keys: list) -> Positions:
