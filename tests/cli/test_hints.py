@@ -54,6 +54,10 @@ def test_two_studies_of_one_name_are_two_reports_and_two_studies_of_the_page(stu
     named = Studies(store, [study, str(TINY)])
     assert {one["reference"] for one in named.all()} == {"tiny", "tiny (studies)"}
     assert named.told("tiny (studies)")["title"] == named.told("tiny")["title"]
+    # One that was named hides none of the folder, and a file is there once.
+    beside = Studies(store, [study], TINY.parent)
+    assert {one["reference"] for one in beside.all()} == {"tiny", "tiny (studies)"}
+    assert [one["reference"] for one in Studies(store, [str(TINY)], TINY.parent).all()] == ["tiny"]
 
 
 def test_two_reports_of_one_name_that_are_made_at_once_wait_for_each_other(study, tmp_path, monkeypatch):

@@ -64,6 +64,8 @@ def test_one_may_be_in_two_groups():
     assert not_told_apart(3, []) == [[0, 1, 2]]
     assert not_told_apart(2, [(0, 1)]) == [[0], [1]]
     assert not_told_apart(0, []) == []
+    assert len(not_told_apart(18, [(2 * i, 2 * i + 1) for i in range(9)])) == 2**9
+    assert not_told_apart(60, [(2 * i, 2 * i + 1) for i in range(30)]) == [], "a thousand million"
 
 
 @given(st.integers(1, 6), st.data())

@@ -23,7 +23,7 @@ from toile.reports.results.lines import lines_table
 from toile.reports.results.study import CalibratedResult
 from toile.reports.results.summary import plain, summary
 from toile.reports.terminal.study import print_summary
-from toile.reports.text import brief, count, duration, figure, joined, options
+from toile.reports.text import brief, count, duration, figure, joined, options, p_value
 from toile.study.committee import CommitteeSpec
 
 FIGURES = {*PLOTS, "samples", "random-samples", "predictions", "disputed-images"}
@@ -257,6 +257,11 @@ def test_numbers_as_text():
     assert told == ["0.84 s", "12.3 s", "1 min 00 s", "2 min 05 s", "1 h 02 min"]
     assert options("cnn", {"filters": [32, 64], "batch_norm": True, "l2": None}) == "cnn (filters 32–64, batch norm yes)"
     assert brief(0.00012) == "0.00012" and joined(["a", "b", "c"]) == "a, b and c" and joined([]) == ""
+
+
+def test_a_p_value_says_on_which_side_of_the_level_it_is():
+    shown = [p_value(value) for value in (1.0, 0.0321, 0.0496, 0.04996, 0.05, 0.0502, 0.00002)]
+    assert shown == ["1", "0.032", "0.0496", "0.04996", "0.05", "0.05", "< 0.0001"]
 
 
 def test_lines_with_several_seeds_are_means_with_their_spread(tmp_path) -> None:

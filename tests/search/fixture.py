@@ -58,10 +58,8 @@ def make_study(
     **search: Any,
 ) -> StudySpec:
     """A study of a search alone."""
-    recipe = {"epochs": epochs, **(recipe or {})}
-    return StudySpec.model_validate(
-        {"title": "made", "dataset": "digits", "recipe": recipe, "search": {"space": space, **search}, **(study or {})}
-    )
+    content = {"title": "made", "dataset": "digits", "baselines": False, "recipe": {"epochs": epochs, **(recipe or {})}}
+    return StudySpec.model_validate({**content, "search": {"space": space, **search}, **(study or {})})
 
 
 def make_search(store: Store, study: StudySpec) -> Searched:

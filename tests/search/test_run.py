@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
@@ -18,7 +19,8 @@ from tests.runner.fixture import in_process_cluster
 from tests.search.fixture import NUMBERS, Imagined, ImaginedWorker, make_search, make_study, said
 from tests.training.fixture import train_elsewhere
 from toile import api
-from toile.runner import limit
+from toile.errors import Misuse, ToileError
+from toile.runner import baselines, limit
 from toile.runner.events import Event
 from toile.runner.executors import local
 from toile.runner.executors.cluster import Cluster
@@ -104,6 +106,8 @@ def test_a_loss_that_is_no_number_stops_nothing(tmp_path):
     run.search(make_search(Store(tmp_path), study), executor=Imagined())
     plan = make_search(Store(tmp_path), study)
     assert plan.walk.ended and {known.value == FAILED for known in plan.walk.outcomes} == {True, False}
+    # It took a while to find out, the first time.
+    assert sum(known.seconds for known in plan.walk.outcomes if known.value == FAILED) > 0
     told = []
     assert run.search(plan, executor=Imagined(), tell=told.append) == [] and not told
 
@@ -119,6 +123,50 @@ def test_a_search_that_waits_for_a_damaged_run_has_failed(tmp_path):
     api.check(store=tmp_path, repair=True)
     assert run.search(make_search(Store(tmp_path), study), executor=Imagined()) == [damaged.fingerprint]
     assert len(Store(tmp_path).runs()) == whole
+
+
+def test_all_that_is_needed_is_in_one_hold(tmp_path):
+    """A hold is an open file, and a search may have thousands of steps."""
+    holds = []
+    run.search(
+        make_search(Store(tmp_path), STUDY), executor=Imagined(),
+        tell=lambda event: holds.append([len(json.loads(path.read_text())) for path in tmp_path.glob("holds/*.json")]),
+    )  # fmt: skip
+    assert {len(held) for held in holds} == {1} and holds[-1][0] > holds[0][0]
+    assert not list(tmp_path.glob("holds/*"))
+
+
+def test_a_search_has_baselines_too(tmp_path):
+    study = make_study(trials=1, epochs=1, study={"baselines": True})
+    run.run(make_search(Store(tmp_path), study), executor=Imagined())
+    plan = make_search(Store(tmp_path), study)
+    assert baselines.kept(plan, plan.trials[0])["logistic"].keys() == {"validation", "test"}
+
+
+def test_a_trial_of_the_study_that_fails_keeps_no_search_from_going_on(tmp_path):
+    bad = {"name": "bad", "architecture": {"name": "mlp"}, "recipe": {"optimizer": {"name": "sgd", "learning_rate": 1e30}}}
+    study = make_study(trials=2, epochs=1, study={"trial": [bad]})
+    with pytest.raises(TrialsFailed, match="1 trial failed:\n  bad: the loss is nan"):
+        run.run(make_search(Store(tmp_path), study), executor=Imagined())
+    assert make_search(Store(tmp_path), study).walk.ended
+
+
+def test_the_minutes_of_a_study_are_those_of_all_its_trainings(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(run.runs, "run", lambda plan, **how: given.append(how["minutes"]) or [])
+    study = make_study(trials=1, epochs=1, minutes=5.0, study={"trial": [{"name": "own", "architecture": {"name": "mlp"}}]})
+    run.run(make_search(Store(tmp_path), study), executor=Imagined())
+    run.run(make_search(Store(tmp_path), study), executor=Imagined(), minutes=7.0)
+    assert given == [5.0, 7.0]
+    with pytest.raises(Misuse, match="--minutes is above 0, got 0"):
+        run.run(make_search(Store(tmp_path), study), executor=Imagined(), minutes=0.0)
+
+
+def test_what_never_ends_in_time_is_said(tmp_path):
+    """Or the same command would end at once, again and again, with nothing done."""
+    plan = make_search(Store(tmp_path), make_study(trials=4, epochs=1))
+    with pytest.raises(ToileError, match=r"waits for 'search 1', which is likely to take \d+ s, and may train for 1 s"):
+        run.run(plan, executor=Imagined(), minutes=1 / 60)
 
 
 def test_nothing_is_begun_that_cannot_end_in_time(tmp_path, monkeypatch):
@@ -188,8 +236,9 @@ def test_early_stopping_ends_all_rungs_at_once(place, tmp_path):
     assert {len(one.history) for one in store.runs()} == {1, 2}
 
 
-def test_a_training_whose_loss_is_no_number_is_noted(place, tmp_path):
-    space = {"architecture": {"name": ["mlp"]}, "recipe": {"optimizer": {"name": ["sgd"], "learning_rate": [1e30]}}}
-    study = make_study(epochs=2, space=space, trials=1, width=1, factor=2)
+@pytest.mark.parametrize("batch_size", [32, 1024], ids=["in the middle", "at the last step, so that only the answers are none"])
+def test_a_training_whose_loss_is_no_number_is_noted(place, tmp_path, batch_size):
+    recipe = {"optimizer": {"name": ["sgd"], "learning_rate": [1e30]}, "batch_size": [batch_size]}
+    study = make_study(epochs=2, space={"architecture": {"name": ["mlp"]}, "recipe": recipe}, trials=1, width=1, factor=2)
     run.search(make_search(Store(tmp_path), study), executor=place)
     assert [known.value for known in make_search(Store(tmp_path), study).walk.outcomes] == [FAILED]

@@ -77,6 +77,28 @@ def test_a_budget_of_core_seconds_is_that_of_all_runs(tmp_path):
     assert sum(spent[:-1]) < 10 <= sum(spent)
 
 
+def test_what_diverges_is_part_of_a_budget_of_core_seconds(tmp_path):
+    """Or a search in which everything does would never end."""
+    store, study = Store(tmp_path), make_study(core_seconds=10.0, width=1, pruning=False, space=ONE)
+    walk = make_search(store, study).walk
+    while open_ := walk.advance():
+        for one in walk.trials(open_[0]):
+            diverged.note(store, one.fingerprint, 1, seconds=6.0)
+    assert walk.ended and [(known.value, known.seconds) for known in walk.outcomes] == [(FAILED, 6.0)] * 2
+
+
+def test_what_holds_for_one_architecture_is_in_place_of_a_table_and_of_its_keys(tmp_path):
+    space = {
+        "architecture": {"name": ["mlp", "cnn"]},
+        "recipe": {"augmentation": {"rotation": [0.1]}, "optimizer": ["sgd", {"name": "adam"}]},
+    }
+    when = {"mlp": {"recipe": {"augmentation": [False], "optimizer": {"learning_rate": [0.5]}}}}
+    walk = make_search(Store(tmp_path), make_study(trials=8, width=8, space=space, when=when, sampler="random")).walk
+    recipes = {one.trial.architecture.name: one.trial.recipe for proposal in walk.proposals for one in proposal.whole}
+    assert recipes["mlp"].augmentation is None and recipes["mlp"].optimizer.options["learning_rate"] == 0.5
+    assert recipes["cnn"].augmentation.rotation == 0.1 and recipes["cnn"].optimizer.options["learning_rate"] != 0.5
+
+
 def test_a_space_that_has_no_more_ends(tmp_path):
     store, study = Store(tmp_path), make_study(trials=1000, width=1, space={"architecture": {"name": ["mlp", "cnn"]}}, epochs=1)
     walk = carried_out(store, study)

@@ -12,6 +12,7 @@ import pytest
 from tests.store.fixture import DIGITS, FIRST, METRICS, OTHER, SECOND, fill, made
 from toile.errors import Misuse, ToileError
 from toile.store import atomic, garbage
+from toile.store.checked import Damaged
 from toile.store.run import FILES, MANIFEST, MODELS, Run
 from toile.store.store import DEFAULT, Store
 
@@ -191,6 +192,18 @@ def test_only_fingerprints_are_runs_in_their_order(store: Store) -> None:
     assert [run.fingerprint for run in store.runs()] == [OTHER, FIRST, SECOND]
 
 
+def test_who_looks_for_long_sees_that_a_damaged_run_was_trained_anew(store: Store) -> None:
+    """As a page does, which is open while it is set aside and made again."""
+    before = made(store, FIRST)
+    metrics = before.folder / "metrics.json"
+    metrics.write_text("{}")
+    assert store.sound(FIRST) is None and store.damaged(FIRST) is not None
+    store.set_aside(before.folder, Damaged(metrics, "it is another"))
+    assert store.damaged(FIRST) is None
+    made(store, FIRST)
+    assert store.sound(FIRST) is not None and store.damaged(FIRST) is None
+
+
 def test_unfinished_work_is_no_run(store: Store) -> None:
     with store.claim(FIRST) as work:
         fill(work / "run")
@@ -207,3 +220,15 @@ def test_what_was_left_out_and_is_made_anew_is_left_out_no_longer(store: Store) 
     assert store.sound(FIRST) is None and store.damaged(FIRST) is None
     made(store, FIRST)
     assert store.sound(FIRST) is not None and store.damaged(FIRST) is None
+
+
+def other_disk() -> bool:
+    return Path("/dev/shm").is_dir() and Path("/dev/shm").stat().st_dev != Path("/tmp").stat().st_dev
+
+
+@pytest.mark.skipif(not other_disk(), reason="there is one file system alone")
+def test_runs_on_another_disk_than_work_are_an_error_before_anything_is_made(store: Store, tmp_path: Path) -> None:
+    store.root.mkdir()
+    (store.root / "runs").symlink_to("/dev/shm")
+    with pytest.raises(ToileError, match=r"renamed from .*work to .*runs: these are on two disks"):
+        store.prepare()

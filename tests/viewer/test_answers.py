@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shutil
@@ -13,6 +14,9 @@ from PIL import Image
 from tests.cli.fixture import TINY, stored_tiny
 from tests.viewer.fixture import at_work, checkpoint, everything, opened
 from toile import api
+from toile.viewer.app import Told
+from toile.viewer.events import STREAMS, Events
+from toile.viewer.working import Working
 
 FOREIGN = (
     {"Host": "evil.example"},
@@ -101,6 +105,11 @@ def test_a_study_and_its_committees(client, same):
         )
 
 
+def test_a_browser_keeps_images_of_a_run_and_none_of_a_study_that_may_change(client, plan):
+    for subject, kept in ((plan.trials[0].fingerprint, "immutable"), ("tiny~0", "no-store")):
+        assert kept in client.get(f"/v1/said/{subject}/images/0.png").headers["cache-control"]
+
+
 def test_two_are_compared_by_the_paired_test(client, plan, same):
     a, b = (one.fingerprint for one in plan.trials[:2])
     found, wanted = ask(client, f"/v1/compare?a={a}&b={b}"), api.compare(a[:12], b[:12], store=same)
@@ -148,7 +157,8 @@ def test_every_answer_is_for_this_origin_alone(client):
 @pytest.mark.parametrize("path, status", [
     ("/v1/runs/abc", 404), (f"/v1/runs/{'0' * 64}", 404), ("/v1/runs/..%2f..%2fetc%2fpasswd", 404), ("/v1/studies/none", 422),
     ("/v1/said/tiny~9/mistakes", 404), ("/v1/said/tiny~0/cell?true=10&chosen=0", 422), ("/v1/said/tiny~0/cell?true=a", 422),
-    ("/v1/said/tiny~0/images/99999.png", 404), ("/v1/compare?a=x&b=y", 404), ("/v1/reports/..%2Flock", 404),
+    ("/v1/said/tiny~0/images/99999.png", 404), ("/v1/said/tiny~%C2%B2/mistakes", 404),
+    ("/v1/compare?a=x&b=y", 404), ("/v1/reports/..%2Flock", 404),
     ("/v1/reports/none.html", 404), ("/etc/passwd", 404), ("/web/..%2f..%2f__init__.py", 404),
 ])  # fmt: skip
 def test_what_is_not_there_is_a_problem(client, path, status):
@@ -170,6 +180,22 @@ def events(client, wanted):
             if line.startswith("data: ") and wanted(state := json.loads(line[6:])):
                 return state
     raise AssertionError("the stream ended")
+
+
+def test_a_page_that_has_gone_before_its_stream_began_leaves_its_place(plan):
+    told = Events(Working(plan.store))
+
+    async def gone() -> dict:
+        return {"type": "http.disconnect"}
+
+    async def ignored(message: dict) -> None:
+        pass
+
+    async def come_and_go() -> None:
+        for _ in range(STREAMS + 1):
+            await Told(told)({"type": "http", "asgi": {}}, gone, ignored)
+
+    asyncio.run(come_and_go())
 
 
 def test_a_training_is_told_while_it_goes_on(tmp_path):

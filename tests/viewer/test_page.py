@@ -114,6 +114,20 @@ def test_a_run_its_cells_and_mistakes(visit, plan):
     assert page.locator("details table tbody tr").count() == 2
 
 
+def test_who_is_in_a_table_by_the_keyboard_stays_there_when_it_is_drawn_anew(visit):
+    page = visit.page
+    for place in ("tbody a >> nth=1", "tbody input >> nth=1"):
+        page.locator(place).focus()
+        before = page.evaluate("document.activeElement.outerHTML")
+        page.evaluate("import('/web/store.js').then((store) => store.refresh())")
+        assert page.evaluate("document.activeElement.outerHTML") == before
+    go(visit, "study/tiny")
+    page.locator(".committee button").first.click()
+    page.wait_for_selector(".committee .matrix")
+    page.evaluate("import('/web/store.js').then((store) => store.refresh())")
+    assert page.locator(".committee .matrix").count() == 1, "what is open stays so"
+
+
 def test_curves_over_each_other_and_a_line_put_away(visit, plan):
     go(visit, "curves/" + ",".join(one.fingerprint for one in plan.trials[:2]))
     page = visit.page
@@ -140,6 +154,18 @@ def test_a_study_its_committees_and_its_report(visit):
     report.close()
 
 
+# Gives how many streams were closed by that.
+LOOKED_AT = """(seen) => {
+  let closed = 0;
+  const close = EventSource.prototype.close;
+  EventSource.prototype.close = function () { closed += this.readyState !== EventSource.CLOSED; close.call(this); };
+  Object.defineProperty(document, "hidden", { value: !seen, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+  EventSource.prototype.close = close;
+  return closed;
+}"""
+
+
 def test_what_runs_is_shown_while_it_runs(browser, tmp_path):
     """Begun, an epoch on, done: the page is told, and is never loaded again."""
     made = stored_tiny(tmp_path / "store")
@@ -157,6 +183,11 @@ def test_what_runs_is_shown_while_it_runs(browser, tmp_path):
             page.wait_for_selector("article.training .chart")
             assert visit.text(".pace").replace("\u00a0", " ") == "epoch 1 of 2 done · 2.00 s an epoch · at most 2.00 s left"
             assert visit.text("#count") == "1"
+            # A tab that nobody looks at keeps no connection, of which a browser has few; it catches up when it is seen.
+            assert page.evaluate(LOOKED_AT, False) == 1
+            checkpoint(made.store, planned.fingerprint, 2)
+            page.evaluate(LOOKED_AT, True)
+            page.wait_for_function("() => document.querySelector('.pace').textContent.startsWith('epoch 2 of 2')")
         page.wait_for_function("() => document.querySelector('.pace').textContent.startsWith('interrupted')")
         assert visit.told == []
         page.close()

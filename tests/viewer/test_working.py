@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import os
+import zipfile
+import zlib
+
 import pytest
 
 from tests.runner.fixture import line, make_plan
 from tests.viewer.fixture import at_work, checkpoint, everything
 from toile.store.store import Store
 from toile.viewer import working
-from toile.viewer.working import Working
+from toile.viewer.working import Working, is_held
 
 
 @pytest.fixture
@@ -50,7 +55,25 @@ def test_where_locks_cannot_be_listed_files_tell(plan, tmp_path, monkeypatch):
     assert not Working(plan.store).look()[0].at_work
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off"])
+def test_a_file_is_locked_under_the_number_that_the_list_has_for_it():
+    disk, tree, whole = os.makedev(8, 1), os.makedev(0, 40), os.makedev(0, 33)
+    assert (
+        is_held((disk, 7), {(disk, 7)}) and not is_held((disk, 7), {(disk, 8), (whole, 7)}) and not is_held(None, {(disk, 7)})
+    )
+    # btrfs: the list has the number of the whole file system, and the file that of its subvolume.
+    assert is_held((tree, 7), {(whole, 7)}) and not is_held((tree, 7), {(whole, 8), (disk, 7)})
+    assert not is_held((tree, 7), {(whole, 7), (tree, 8)})
+
+
+def packed(content: bytes) -> bytes:
+    """An archive that says of its one member, packed, what is not so."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writing:
+        writing.writestr("state.npy", content)
+    return archive.getvalue().replace(zlib.compress(content)[2:-4], b"\xff" * len(zlib.compress(content)[2:-4]))
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off", packed(b"some state" * 9)])
 def test_a_checkpoint_that_cannot_be_read_says_nothing(plan, content):
     with at_work(plan.store, plan.trials[0], 0):
         (plan.store.work(plan.trials[0].fingerprint) / "checkpoint.npz").write_bytes(content)

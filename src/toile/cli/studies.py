@@ -179,7 +179,9 @@ def run(
     if isinstance(made, Searched) and not only:
         made.walk.advance()
         say(coming(made))
-    say(f"done; `toile report {made.called}` shows it")
+    elif left := len(made.pending(only or ())):
+        return say(f"the time was over: {left} of {len(pending)} are still to train; the same command goes on with them")
+    return say(f"done; `toile report {made.called}` shows it")
 
 
 @app.command

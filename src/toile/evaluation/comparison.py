@@ -11,7 +11,7 @@ from toile.errors import Misuse
 from toile.evaluation.metrics import METRICS
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import PairedT, across_folds, across_seeds
-from toile.evaluation.significance import LEVEL, McNemar, bootstrap_difference, mcnemar, paired
+from toile.evaluation.significance import LEVEL, McNemar, bootstrap_difference, mcnemar, paired, rounded
 
 
 def compare(a: Predictions, b: Predictions, names: tuple[str, str] = ("A", "B"), margin: float | None = None) -> dict[str, Any]:
@@ -137,4 +137,4 @@ def _verdict(test: McNemar | PairedT, names: tuple[str, str]) -> str:
 
 def said(p_value: float) -> str:
     """A p-value in words: "p = 0.03"."""
-    return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.2g}"
+    return "p < 0.0001" if p_value < 0.0001 else f"p = {rounded(p_value)}"

@@ -9,6 +9,8 @@ import numpy as np
 from toile.arrays import Numbers
 from toile.errors import Misuse
 
+MOST_GROUPS = 1000
+
 
 def holm(p_values: Sequence[float], exclusive: Sequence[int] | None = None) -> Numbers:
     """p-values corrected for how many there are: each may be compared with the level as if it were the only one.
@@ -52,11 +54,14 @@ def not_told_apart(count: int, differ: Iterable[tuple[int, int]]) -> list[list[i
         differ: the pairs that were shown to differ.
 
     Returns:
-        Groups, each rising; in the order of their first, then second, … member.
+        Groups, each rising; in the order of their first, then second, … member. None where there come to be more than 1,000:
+        nobody reads so many, and where pairs differ that have nothing to do with each other their number doubles with each.
     """
     groups = [frozenset(range(count))] if count else []
     for a, b in differ:
         split = [group - {other} for group in groups if {a, b} <= group for other in (a, b)]
         groups = list(dict.fromkeys([*(group for group in groups if not {a, b} <= group), *split]))
         groups = [group for group in groups if not any(group < other for other in groups)]
+        if len(groups) > MOST_GROUPS:
+            return []
     return sorted(sorted(group) for group in groups)

@@ -104,6 +104,12 @@ class Difference:
     high: float
 
 
+def rounded(p_value: float) -> str:
+    """`0.032`; with as many digits as say on which side of 0.05 it is: `0.0496`, where two would say 0.05."""
+    texts = (f"{p_value:.{digits}g}" for digits in (2, 3, 4, 17))
+    return next(text for text in texts if (float(text) < LEVEL) == (p_value < LEVEL))
+
+
 def mcnemar(a: Predictions, b: Predictions) -> McNemar:
     """McNemar's exact test: do `a` and `b` misclassify equally many images?
 

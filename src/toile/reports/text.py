@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from toile.evaluation.significance import rounded
+
 NOTHING = "–"
 # Said wherever that figure stands: documents have published it as the committee's own.
 MEAN_OF_MEMBERS = "mean of the members' figures"
@@ -35,7 +37,7 @@ def p_value(value: float, *, relation: bool = False) -> str:
     """`0.032`, `< 0.0001`; with a relation in a sentence, `= 0.032`."""
     if value < 0.0001:
         return "< 0.0001"
-    return f"{'= ' * relation}{value:.2g}"
+    return f"{'= ' * relation}{rounded(value)}"
 
 
 def shares(rule: str, weights: Sequence[Any] | None, members: int) -> list[str]:

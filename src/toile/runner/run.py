@@ -24,11 +24,11 @@ EXECUTORS = ("local", "dask")
 class TrialsFailed(ToileError):
     """Some trials failed; the others are stored.
 
-    `errors` has a message for each failed fingerprint.
+    `errors` has a message for each failed fingerprint, `names` what these are called.
     """
 
     def __init__(self, errors: dict[str, str], names: dict[str, str]) -> None:
-        self.errors = errors
+        self.errors, self.names = errors, names
         count = "1 trial" if len(errors) == 1 else f"{len(errors)} trials"
         lines = [f"  {names[fingerprint]}: {error}" for fingerprint, error in errors.items()]
         super().__init__("\n".join([f"{count} failed:", *lines]))

@@ -63,7 +63,8 @@ def status(plan: Plan, only: Iterable[str] = ()) -> dict[str, Any]:
     trials = []
     for one in plan.matching(only):
         run = plan.run_of(one)
-        figures = run.metrics.get("test", {}) if run else {}
+        # Test figures of what a search proposed are none to choose by: its report has them of what was picked.
+        figures = run.metrics.get("test", {}) if run and not one.proposed else {}
         test = {name: figures[name] for name in ("accuracy", "loss") if name in figures}
         trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": plan.state(one), "test": test})
     count = {state: sum(t["state"] == state for t in trials) for state in STATES}

@@ -45,7 +45,10 @@ def importance(walk: Walk) -> dict[str, dict[str, float]]:
                         state=TrialState.COMPLETE, params=asked.values, distributions=asked.distributions, value=figures[number]
                     )
                 )
-            shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+            try:
+                shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+            except RuntimeError:  # all that these proposals share is the same in each
+                continue
         if shares:
             found[group] = {name: float(share) for name, share in shares.items()}
     return found

@@ -8,6 +8,7 @@ from contextlib import ExitStack, nullcontext
 from typing import Any, TypedDict, Unpack, cast
 
 from toile.errors import ToileError
+from toile.runner import baselines
 from toile.runner import run as runs
 from toile.runner.events import Event
 from toile.runner.executors.executor import Executor, execute
@@ -15,8 +16,10 @@ from toile.runner.executors.local import Local
 from toile.runner.jobs import Job
 from toile.runner.limit import TimeLimit
 from toile.runner.plans.planned import Plan, PlannedTrial
+from toile.runner.progress import duration
 from toile.search import diverged
 from toile.search.searched import Searched
+from toile.study.trial import Trial
 
 
 class Carried(TypedDict, total=False):
@@ -43,17 +46,32 @@ def run(plan: Plan, *, only: Iterable[str] = (), **how: Unpack[Carried]) -> list
         how: see `Carried`; trials that are likely to take longer than what is left of `minutes` are not begun.
 
     Returns, Raises:
-        See `toile.runner.run.run` and `search`.
+        See `toile.runner.run.run` and `search`. Trials of the study's own that fail do not keep its search from going on.
+        ToileError: nothing could be trained, as what the search waits for is likely to take longer than `minutes`.
     """
     alone = {key: value for key, value in how.items() if key != "told"}
     if not isinstance(plan, Searched) or only:
         return runs.run(plan, only=only, **cast(Any, alone))
-    begun, made, minutes = time.monotonic(), [], how.get("minutes")
+    minutes = _minutes(plan, how.get("minutes"))
+    limit = None if minutes is None else TimeLimit(minutes, lambda job: 0.0)
+    made: list[str] = []
+    failed: list[runs.TrialsFailed] = []
     if plan.own.trials:
-        made = runs.run(plan.own, **cast(Any, alone))
-    if minutes is not None and (minutes := minutes - (time.monotonic() - begun) / 60) <= 0:
-        return made
-    return made + search(plan, **{**how, "minutes": minutes})
+        try:
+            made += runs.run(plan.own, **cast(Any, {**alone, "minutes": minutes}))
+        except runs.TrialsFailed as error:
+            failed.append(error)
+    if limit is None or limit.left > 0:
+        try:
+            made += search(plan, **{**how, "minutes": None if limit is None else limit.left / 60})
+        except runs.TrialsFailed as error:
+            failed.append(error)
+    if failed:
+        first, last = failed[0], failed[-1]
+        raise runs.TrialsFailed({**first.errors, **last.errors}, {**first.names, **last.names})
+    if minutes is not None and not made:
+        _check_fits(plan, minutes)
+    return made
 
 
 def search(plan: Searched, **how: Unpack[Carried]) -> list[str]:
@@ -66,11 +84,27 @@ def search(plan: Searched, **how: Unpack[Carried]) -> list[str]:
         Fingerprints of the runs that were made.
 
     Raises:
-        TrialsFailed: trainings failed, other than by a loss that is no number, or their runs are damaged; all that could be
-            done without them is.
+        TrialsFailed: trainings failed, other than by a loss that is no number, or a stored run that the search waits for is
+            damaged; all that could be done without them is.
     """
     tell, told = how.get("tell", lambda event: None), how.get("told", lambda jobs: None)
-    return _Search(plan, tell, told).carry_out(how.get("minutes") or plan.walk.spec.minutes, how.get("executor"))
+    return _Search(plan, tell, told).carry_out(_minutes(plan, how.get("minutes")), how.get("executor"))
+
+
+def _minutes(plan: Searched, given: float | None) -> float | None:
+    return plan.walk.spec.minutes if given is None else given
+
+
+def _check_fits(plan: Searched, minutes: float) -> None:
+    """That what comes next is likely to end in `minutes`, or the same command would never go on."""
+    for i in plan.walk.advance():
+        for one in plan.walk.trials(i):
+            seconds = plan.estimate.seconds(one, plan.walk.before(i))
+            if seconds > 60 * minutes and not plan.store.get(one.fingerprint):
+                raise ToileError(
+                    f"the search waits for {one.name!r}, which is likely to take {duration(seconds)}, and may train for "
+                    f"{duration(60 * minutes)} at a time; give more minutes"
+                )
 
 
 class _Search:
@@ -81,21 +115,24 @@ class _Search:
         self.made: list[PlannedTrial] = []
         self.after: dict[str, int] = {}
         self.failed: set[str] = set()
-        # Of each training that was begun, the one that it is the beginning of.
+        # Of each training that was begun, the one that it is the beginning of; and when it was.
         self.whole_of: dict[str, str] = {}
+        self.begun: dict[str, float] = {}
+        self.held: dict[str, Trial] = {}
         self.holds = ExitStack()
 
     def carry_out(self, minutes: float | None, executor: Executor | None) -> list[str]:
         self.store.prepare()
-        limit = TimeLimit(minutes, self._seconds) if minutes else None
-        with self.holds, nullcontext(executor) if executor else Local(backend=runs.backend_of(self.plan)) as place:
-            errors = execute([], self.store, place, self._tell, more=self._more, limit=limit)
-        errors = {one: why for one, why in errors.items() if one not in self.failed}
-        # A stored run that is damaged is no outcome, and is not trained again unasked: what waits for it goes no further.
-        left = [one for i, known in enumerate(self.walk.outcomes) if known is None for one in self.walk.trials(i)]
-        errors |= runs.damaged(self.store, left)
+        limit = TimeLimit(minutes, self._seconds) if minutes is not None else None
+        try:
+            with nullcontext(executor) if executor else Local(backend=runs.backend_of(self.plan)) as place:
+                errors = execute([], self.store, place, self._tell, more=self._more, limit=limit)
+        finally:
+            self.holds.close()
+        waited = [one for i in self.walk.advance() for one in self.walk.trials(i)]
+        errors = {one: why for one, why in errors.items() if one not in self.failed} | runs.damaged(self.store, waited)
         if errors:
-            raise runs.TrialsFailed(errors, {one.fingerprint: one.name for one in (*self.made, *left)})
+            raise runs.TrialsFailed(errors, {one.fingerprint: one.name for one in (*self.made, *waited)})
         return [one.fingerprint for one in self.made if self.store.get(one.fingerprint)]
 
     def _more(self) -> list[Job]:
@@ -123,21 +160,33 @@ class _Search:
         if lacking := runs.unobtainable(job.longest for job in jobs):
             raise ToileError("\n".join(lacking))
         first = len(self.given) == len(jobs)
-        self.holds.enter_context(self.store.hold(one.trial for job in jobs for one in (job.longest, job.trials[-1])))
+        self._hold(one.trial for job in jobs for one in (job.longest, job.trials[-1]))
         for job in jobs:
             if job.longest.weights and (content := job.longest.trial.architecture.weights):
                 self.store.keep_weights(job.longest.weights, content)
         if first:
             self.store.keep(self.plan.dataset, self.plan.requested)
+            if self.plan.study.baselines:
+                baselines.make(self.plan)
+
+    def _hold(self, trials: Iterable[Trial]) -> None:
+        """Hold these too. All are in one hold, made anew: each is an open file, and a process may have some thousand."""
+        self.held |= {one.fingerprint: one for one in trials}
+        with ExitStack() as made:
+            made.enter_context(self.store.hold(self.held.values()))
+            self.holds.close()
+            self.holds = made.pop_all()
 
     def _seconds(self, job: Job) -> float:
         return self.plan.estimate.job(job, self.after.get(job.trials[-1].fingerprint, 0))
 
     def _tell(self, event: Event) -> None:
-        epoch = event.fields.get("diverged")
+        epoch, now = event.fields.get("diverged"), time.monotonic()
+        if event.kind == "started":
+            self.begun[event.fingerprint] = now
         if event.kind == "failed" and epoch is not None:
             whole = self.whole_of[event.fingerprint]
-            diverged.note(self.store, whole, epoch)
+            diverged.note(self.store, whole, epoch, now - self.begun.get(event.fingerprint, now))
             self.failed |= {one for one, of in self.whole_of.items() if of == whole}
         if event.kind == "done":
             for one in self.made:

@@ -126,7 +126,11 @@ def _candidates(plan: Searched) -> tuple[str, ...]:
     known = [(one.value, i) for i, one in enumerate(walk.outcomes) if one and one.value != FAILED]
     split, seeds = walk.trials(known[0][1])[0].trial.split, len(plan.study.seeds)
     held_out = plan.counts[split]["validation"] * (split.folds or 1)
-    if len(known) * seeds <= held_out:
-        return (CANDIDATES,)
-    best = sorted(known, key=lambda one: (-one[0], one[1]))[: max(1, held_out // seeds)]
-    return tuple(dict.fromkeys(walk.trials(i)[0].line for _, i in best))
+    # By the first name of each: what is proposed may have been proposed before, or be a trial of the study itself.
+    lines = {one.fingerprint: one.line for one in reversed(plan.trials)}
+    best = sorted(known, key=lambda one: (-one[0], one[1]))
+    names = dict.fromkeys(lines[walk.trials(i)[0].fingerprint] for _, i in best)
+    if len(names) * seeds <= held_out:
+        own = {one.line for one in plan.own.trials}
+        return tuple(dict.fromkeys(name if name in own else CANDIDATES for name in names))
+    return tuple(names)[: max(1, held_out // seeds)]

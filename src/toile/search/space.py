@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from toile.models import architectures
-from toile.study.search import Parameter, Range, SearchSpec, parameters
+from toile.study.search import Parameter, Path, Range, SearchSpec, parameters
 from toile.study.spaces import NAMED, belongs
 from toile.study.spec import ArchitectureSpec, StudySpec, TrialSpec
 
@@ -41,7 +41,7 @@ class Space:
         for one in self.parameters:
             if one.path == ("architecture", "name") or one.only not in (None, architecture):
                 continue
-            if (one.only is None and one.path in own) or (classical and one.path[0] == "recipe"):
+            if (one.only is None and _overruled(one.path, own)) or (classical and one.path[0] == "recipe"):
                 continue
             if belongs(one.path, names, self.study, options):
                 chosen[one.path] = _asked(trial, one)
@@ -74,6 +74,11 @@ class Space:
         if chosen.get("name", base.name) != base.name:
             return {}
         return {"name": base.name, **base.options} if table == "optimizer" else base.model_dump()
+
+
+def _overruled(path: Path, own: set[Path]) -> bool:
+    """Whether an architecture has its own choice of a parameter: of the same key, of its table, or of a key in it."""
+    return any(path[: len(one)] == one[: len(path)] for one in own)
 
 
 def _asked(trial: Trial, parameter: Parameter) -> Any:

@@ -78,6 +78,8 @@ class Walk:
         self.outcomes: list[Outcome | None] = []
         self.ended = False
         self._same = 0
+        # Of each training, the first step that it is of: what is proposed again is not trained again.
+        self._first: dict[str, int] = {}
 
     @cached_property
     def levels(self) -> int:
@@ -117,6 +119,8 @@ class Walk:
                 if step is None:
                     break
             self.steps.append(step)
+            for one in self.trials(len(self.steps) - 1):
+                self._first.setdefault(one.fingerprint, len(self.steps) - 1)
             self.outcomes.append(self._outcome(len(self.steps) - 1))
         return [i for i, outcome in enumerate(self.outcomes) if outcome is None]
 
@@ -168,13 +172,15 @@ class Walk:
         if not self.trials(i):
             return Outcome(FAILED, 0.0)
         for one, whole in zip(self.trials(i), self.proposals[self.steps[i].proposal].whole, strict=True):
+            first = self._first[one.fingerprint] == i
             if diverged.epoch(store, whole.fingerprint) <= self.epochs(i):
-                return Outcome(FAILED, 0.0)
+                return Outcome(FAILED, seconds + (diverged.seconds(store, whole.fingerprint) if first else 0.0))
             if (run := store.sound(one.fingerprint)) is None:
                 return None
             figure = run.metrics["validation"][self.spec.metric]
             figures.append(figure if self.spec.metric == "accuracy" else -figure)
-            seconds += sum(row["seconds"] for row in run.history[self.before(i) :]) + run.provenance["seconds"]["evaluate"]
+            if first:
+                seconds += sum(row["seconds"] for row in run.history[self.before(i) :]) + run.provenance["seconds"]["evaluate"]
         return Outcome(fmean(figures), seconds)
 
     def _spent(self, known: int) -> bool:

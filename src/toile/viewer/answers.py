@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -119,16 +120,17 @@ class Answers:
             run = self._run(reference)
             return self.subjects.of_run(run, self._name(run))
         results = self.studies.results(study)
-        if not number.isdigit() or int(number) >= len(results.committees):
-            raise Problem(404, f"{study} has {len(results.committees)} committees, no number {number[:20]}")
-        made, of = evaluated_committees(results)[int(number)], results.committees[int(number)]
+        found = evaluated_committees(results)
+        if number not in map(str, range(len(found))):
+            raise Problem(404, f"{study} has {len(found)} committees, no number {number[:20]}")
+        made, of = found[int(number)], results.committees[int(number)]
         return Subject(made.name, of.elsewhere or results.test_images, results.dataset.class_names, made.probabilities)
 
     def _name(self, run: Run) -> str:
         return f"{run.trial['architecture']['name']} {run.fingerprint[:8]}"
 
     def _run(self, fingerprint: str) -> Run:
-        run = self.store.get(fingerprint) if len(fingerprint) == 64 and fingerprint.isalnum() else None
+        run = self.store.get(fingerprint) if re.fullmatch("[0-9a-f]{64}", fingerprint) else None
         if run is None:
             raise Problem(404, f"there is no run {fingerprint[:80]!r}")
         return run

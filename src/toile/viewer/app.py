@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +21,7 @@ from toile.serving.http.hosts import Hosts
 from toile.serving.http.limits import Limits
 from toile.serving.http.problem import Problem
 from toile.serving.packaged import TYPES, pages
-from toile.viewer.answers import Answers, document, number
+from toile.viewer.answers import COMMITTEE, Answers, document, number
 from toile.viewer.events import Events
 from toile.viewer.subjects import png
 
@@ -51,9 +51,9 @@ def make(answers: Answers, events: Events, hosts: Hosts, limits: Limits) -> ASGI
         return told
 
     async def stream(request: Request) -> Response:
-        events.admit()
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(events.stream(), media_type="text/event-stream", headers=headers)
+        if request.method == "HEAD":
+            return Response(headers=Told.HEADERS, media_type=Told.media_type)
+        return Told(events)
 
     async def image(request: Request) -> Response:
         def drawn() -> bytes:
@@ -62,7 +62,9 @@ def make(answers: Answers, events: Events, hosts: Hosts, limits: Limits) -> ASGI
                 raise Problem(404, f"there are {len(images)} test images, no number {index}")
             return png(images[index])
 
-        return Response(await run_in_threadpool(drawn), media_type="image/png", headers={"Cache-Control": KEPT})
+        # Of a committee, STUDY~NUMBER, the images are other ones when the study is.
+        kept = "no-store" if COMMITTEE in _subject(request) else KEPT
+        return Response(await run_in_threadpool(drawn), media_type="image/png", headers={"Cache-Control": kept})
 
     async def report(request: Request) -> Response:
         return _report(await run_in_threadpool(answers.report, request.path_params["study"]))
@@ -102,6 +104,21 @@ def make(answers: Answers, events: Events, hosts: Hosts, limits: Limits) -> ASGI
 
     handlers: dict[Any, Any] = {ToileError: _said, HTTPException: _http, Exception: _bug}
     return Gate(_Ours(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)), limits, hosts)
+
+
+class Told(StreamingResponse):
+    """The events, as an answer. It counts as one that listens until it ends, however early."""
+
+    HEADERS: ClassVar = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    media_type = "text/event-stream"
+
+    def __init__(self, events: Events) -> None:
+        super().__init__(events.stream(), headers=self.HEADERS)
+        self.events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self.events.listening():
+            await super().__call__(scope, receive, send)
 
 
 def _subject(request: Request) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -39,21 +40,19 @@ class Events:
     async def stream(self) -> AsyncIterator[bytes]:
         """Events named `working`, each the state as it is then: `trainings` and `runs`."""
         before, spoken = None, time.monotonic()
-        try:
-            while not self.ended:
-                now = await self._state()
-                if now != before:
-                    before, spoken = now, time.monotonic()
-                    yield f"event: working\ndata: {now}\n\n".encode()
-                elif time.monotonic() - spoken > QUIET:
-                    spoken = time.monotonic()
-                    yield b": still here\n\n"
-                await asyncio.sleep(SECOND / 2)
-        finally:
-            self._listening -= 1
+        while not self.ended:
+            now = await self._state()
+            if now != before:
+                before, spoken = now, time.monotonic()
+                yield f"event: working\ndata: {now}\n\n".encode()
+            elif time.monotonic() - spoken > QUIET:
+                spoken = time.monotonic()
+                yield b": still here\n\n"
+            await asyncio.sleep(SECOND / 2)
 
-    def admit(self) -> None:
-        """Count one more that listens, until its stream ends.
+    @contextmanager
+    def listening(self) -> Generator[None]:
+        """One more listens. (Its stream may end before it has begun.)
 
         Raises:
             Problem: 429 where there are too many.
@@ -61,6 +60,10 @@ class Events:
         if self._listening >= STREAMS:
             raise Problem(429, f"{STREAMS} pages are being told already; close one", {"Retry-After": "5"})
         self._listening += 1
+        try:
+            yield
+        finally:
+            self._listening -= 1
 
     async def _state(self) -> str:
         async with self._lock:

@@ -26,6 +26,7 @@ from toile.search import searched
 from toile.search.searched import Searched
 from toile.store.store import Store
 from toile.studies import load, names
+from toile.studies import source as whole_name
 from toile.study.reduction import Reduction
 
 LARGEST = 2**20  # bytes of a file that may be a study
@@ -52,11 +53,13 @@ class Studies:
 
     def __init__(self, store: Store, named: Iterable[str] = (), folder: Path | None = None, asked: Asked | None = None) -> None:
         self.store, self.asked = store, asked or Asked()
-        self.named = _by_name((load(one, self.asked.dataset).reference, str(one)) for one in named)
+        given = [(load(one, self.asked.dataset).reference, str(one)) for one in named]
         found = [] if folder is None else [str(path) for path in sorted(folder.glob("*.toml")) if _is_study(path)]
-        self.sources = {**{name: name for name in names()}, **_by_name((Path(path).stem, path) for path in found), **self.named}
+        packaged = [(name, name) for name in names()]
+        self.sources = _by_name([*given, *packaged, *((Path(path).stem, path) for path in found)])
+        self.named = set(_by_name(given))
         self._plans: dict[str, tuple[Any, Plan | None]] = {}
-        self._results: dict[str, tuple[Any, StudyResults]] = {}
+        self._results: dict[str, tuple[Plan, frozenset[str], StudyResults]] = {}
         self._lock = threading.RLock()
 
     def plan(self, reference: str) -> Plan | None:
@@ -119,10 +122,11 @@ class Studies:
         with self._lock:
             if (made := self.plan(reference)) is None:
                 raise ToileError(f"the store has nothing of {reference!r}")
-            stored = frozenset(one.fingerprint for one in made.trials if self.store.get(one.fingerprint))
-            if reference not in self._results or self._results[reference][0] != (stored, id(made)):
-                self._results[reference] = ((stored, id(made)), gather(made))
-            return self._results[reference][1]
+            known = frozenset(one.fingerprint for one in made.trials if made.run_of(one))
+            kept = self._results.get(reference)
+            if kept is None or kept[0] is not made or kept[1] != known:
+                self._results[reference] = kept = (made, known, gather(made))
+            return kept[2]
 
     def told(self, reference: str) -> dict[str, Any]:
         """What the page says of a study, ready for JSON.
@@ -136,7 +140,7 @@ class Studies:
         return plain({
             **_about(made, states),
             "findings": findings(results),
-            "search": _search(results, made),
+            "search": _search(results),
             "checks": [asdict(one) for one in checks(results)],
             "classes": results.dataset.class_names,
             "trials": [
@@ -164,28 +168,29 @@ class Studies:
         })  # fmt: skip
 
 
-def _search(results: StudyResults, made: Plan) -> dict[str, Any] | None:
+def _search(results: StudyResults) -> dict[str, Any] | None:
     """What the search of a study came to so far: `paragraphs`, `metric`, and the `rows` of its leaderboard."""
     if results.search is None:
         return None
-    trainings: dict[str, list[str]] = {}
-    for one in made.trials:
-        trainings.setdefault(one.line, []).append(one.fingerprint)
     rows = [
-        {key: row[key] for key in ("name", "epochs", "whole", "figure", "apart")}
-        | {"values": search.values(row["values"]), "fingerprints": trainings[row["name"]]}
+        {key: row[key] for key in ("name", "epochs", "whole", "figure", "apart", "fingerprints")}
+        | {"values": search.values(row["values"])}
         for row in results.search.rows
     ]
     return {"paragraphs": search.paragraphs(results), "metric": results.search.metric, "rows": rows}
 
 
 def _by_name(found: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Sources by short names; of several files of one name, the later ones with their folders' names."""
+    """Sources by short names, each file once; of several of one name, the later ones with their folders' names."""
     named: dict[str, str] = {}
-    for name, source in found:
-        other = f"{name} ({Path(source).resolve().parent.name})"
-        called = [name, other, *(f"{other} {number}" for number in range(2, len(named) + 3))]
-        named[next(one for one in called if named.get(one, source) == source)] = source
+    seen: set[str] = set()
+    for name, typed in found:
+        if (place := whole_name(typed)) in seen:
+            continue
+        seen.add(place)
+        other = f"{name} ({Path(place).parent.name or 'packaged'})"
+        called = (name, other, *(f"{other} {number}" for number in range(2, len(named) + 3)))
+        named[next(one for one in called if one not in named)] = typed
     return named
 
 

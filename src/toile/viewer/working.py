@@ -11,6 +11,7 @@ import json
 import os
 import time
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -24,6 +25,8 @@ from toile.study.strict import is_array, is_table
 FRESH = 900.0  # seconds without a sign of life, where locks cannot be listed, after which a training counts as interrupted
 RECENT = 5  # epochs from which the speed is told
 LOCKS = Path("/proc/locks")
+# How an archive that is damaged fails.
+_UNREAD = (OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Working:
         written = _written(checkpoint)
         lock = self.store.work_folder / f"{fingerprint}.lock"
         if held is not None:
-            at_work = _identity(lock) in held
+            at_work = is_held(_identity(lock), held)
         else:
             last = max(filter(None, (written, _written(folder / "trial.json"))), default=0.0)
             at_work = time.time() - last < FRESH
@@ -103,7 +106,7 @@ class Working:
             stamp = (of.st_mtime_ns, of.st_size)
             if (before := self._read.get(path)) is None or before[0] != stamp:
                 self._read[path] = before = (stamp, read(path))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # gone in this moment, or not what toile writes
+        except _UNREAD:  # gone in this moment, or not what toile writes
             return None
         return before[1]
 
@@ -117,10 +120,24 @@ def held_files() -> set[tuple[int, int]] | None:
     found = set()
     for line in lines:
         fields = line.split()
-        if len(fields) >= 6 and "->" not in fields:  # those wait
+        if len(fields) >= 6 and "->" not in fields and fields[5].count(":") == 2:  # others wait, or are of no file
             major, minor, inode = fields[5].split(":")
             found.add((os.makedev(int(major, 16), int(minor, 16)), int(inode)))
     return found
+
+
+def is_held(file: tuple[int, int] | None, held: set[tuple[int, int]]) -> bool:
+    """Whether a file, by device and inode, is among those that are locked.
+
+    On a file system without a device of its own (its major number is 0), such as btrfs, files may have another number than the
+    list has for it: where the list does not know their device at all, the inode alone tells.
+    """
+    if file is None or file in held:
+        return file is not None
+    device, inode = file
+    if os.major(device) or any(of == device for of, _ in held):
+        return False
+    return any(other == inode and not os.major(of) for of, other in held)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

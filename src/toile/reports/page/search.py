@@ -58,7 +58,10 @@ def luck(search: SearchResult) -> str:
     )
     if search.test is None:
         return text + " There are no test images."
-    return text + f" On the test images, which are shown for the pick and the committees alone, it has {figure(search.test)}."
+    return (
+        f"{text} On the test images, which are shown for the pick and for the committees with their members alone, it has "
+        f"{figure(search.test)}."
+    )
 
 
 def leaderboard(results: StudyResults) -> Table:

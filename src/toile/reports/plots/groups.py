@@ -27,10 +27,10 @@ def told_apart(results: StudyResults) -> list[dict[str, Any]]:
     panels = []
     for part, title in TITLES.items():
         ranked = results.claims.ranked(part)[:ROWS]
-        if len(ranked) < 3:
+        groups = results.claims.groups(ranked) if len(ranked) > 2 else []
+        if not groups:  # or there are more than anybody reads
             continue
         rows = [{"name": one.ref[1], "kind": one.ref[0], "series": one.series, "accuracy": one.accuracy} for one in ranked]
-        groups = results.claims.groups(ranked)
         spoken = "; ".join(", ".join(rows[i]["name"] for i in group) for group in groups)
         panels.append({"title": title, "description": f"Not told apart {title}: {spoken}", "rows": rows, "groups": groups})
     return panels

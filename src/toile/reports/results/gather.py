@@ -37,7 +37,7 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
     search = search_result(plan) if joined else None
     # Of a search the test images are looked at for what was picked, and for nothing else.
     picked = search.pick if search else ()
-    shown = [one for one in plan.trials if not one.proposed or one.name in picked or not joined]
+    shown = [one for one in plan.trials if not one.proposed or one.name in picked]
     for planned in shown:
         plan.store.sound(planned.fingerprint, plan.judged(planned) if joined else None)
     trials = tuple(

@@ -25,8 +25,8 @@ class SearchResult:
     Args:
         metric: what was searched for, of the validation images.
         rows: one a proposal, the best first: `name`, `values` (by parameter), `epochs` of `whole`, `figure`, `apart` (whether
-            it can be told from the first), the costs `parameters`, `milliseconds` an image and `seconds` of one core, and
-            `front`: the costs for which nothing is as good and cheaper.
+            it can be told from the first), the `fingerprints` of its runs, the costs `parameters`, `milliseconds` an image
+            and `seconds` of one core, and `front`: the costs for which nothing is as good and cheaper.
         pick: names of the trainings that were picked.
         elsewhere: figure of a pick on images that it was not picked on; see `toile.search.outcome.Outcome.elsewhere`.
         test: the same figure of the pick on the test images, if there are any.
@@ -72,19 +72,22 @@ def search_result(plan: Plan) -> SearchResult | None:
     test = [run.metrics["test"][found.metric] for run in pick.runs if "test" in run.metrics]
     known = [one for one in plan.walk.outcomes if one]
     committee = any(one.name == COMMITTEE for one in plan.study.committee)
+    # Of a trial that the study itself has too, the name is that one.
+    names = {one.fingerprint: one.name for one in reversed(plan.trials)}
+    picked = tuple(names[one.fingerprint] for one in pick.trainings)
     return SearchResult(
         metric=found.metric,
         rows=tuple(rows),
-        pick=tuple(one.name for one in pick.trainings),
+        pick=picked,
         elsewhere=found.elsewhere,
         test=fmean(test) if test else None,
         course=found.course,
         importance=importance(plan.walk),
-        trainings=sum(len(plan.walk.trials(i)) for i, one in enumerate(plan.walk.outcomes) if one),
+        trainings=len({of.fingerprint for i, one in enumerate(plan.walk.outcomes) if one for of in plan.walk.trials(i)}),
         seconds=sum(one.seconds for one in known),
         ended=plan.walk.ended,
         failed=len({plan.walk.steps[i].proposal for i, one in enumerate(plan.walk.outcomes) if one and one.value == FAILED}),
-        shipped=COMMITTEE if committee else pick.trainings[0].name,
+        shipped=COMMITTEE if committee else picked[0],
         alone=plan.alone,
     )
 
@@ -111,6 +114,7 @@ def _row(one: Entry, apart: bool) -> dict[str, Any]:
         "whole": one.whole,
         "figure": one.figure,
         "apart": apart,
+        "fingerprints": [run.fingerprint for run in one.runs],
         "parameters": fmean(math.inf if fact.get("parameters") is None else fact["parameters"] for fact in facts),
         "milliseconds": fmean(milliseconds(fact) for fact in facts),
         "seconds": one.seconds,

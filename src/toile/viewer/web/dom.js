@@ -15,10 +15,15 @@ export function element(tag, given = {}, ...children) {
   return made;
 }
 
-/** Put children into a place instead of what is there; what is null is left out. */
+/** Put children into a place instead of what is there; what is null is left out. Who is in it by the keyboard stays where they are. */
 export function put(place, ...children) {
+  const at = document.activeElement;
+  const inside = at !== place && place.contains(at);
   place.replaceChildren(...children.flat().filter((one) => one !== null && one !== undefined && one !== false));
+  if (inside) [...place.querySelectorAll(at.tagName)].find((one) => alike(one) === alike(at))?.focus({ preventScroll: true });
 }
+
+const alike = (one) => ["href", "value", "aria-label", "data-key"].map((name) => one.getAttribute(name)).join() + one.textContent;
 
 export const byId = (id) => document.getElementById(id);
 

@@ -94,7 +94,7 @@ export async function compare(main, a, b) {
     throw problem;
   });
   const [one, other] = [a, b].map((subject, index) => (isCommittee(subject) ? found.names[index] : nameOf(subject)));
-  const p = found.p_value < 0.0001 ? "p < 0.0001" : `p = ${found.p_value.toPrecision(2)}`;
+  const p = found.p_value < 0.0001 ? "p < 0.0001" : `p = ${found.p_value.toPrecision(found.p_value < 0.05 === found.p_value.toPrecision(2) < 0.05 ? 2 : 4)}`;
   const more = found.only_a > found.only_b ? one : other;
   const verdict = found.differ ? `${more} is right more often, and not by chance (${p}).` : `No difference is shown (${p}).`;
   const interval = ([low, high]) => `${low >= 0 ? "+" : "−"}${Math.abs(low).toFixed(4)} to ${high >= 0 ? "+" : "−"}${Math.abs(high).toFixed(4)}`;

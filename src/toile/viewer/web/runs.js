@@ -83,7 +83,7 @@ export function view(main) {
   });
 
   function row(run) {
-    const tick = element("input", { type: "checkbox", "aria-label": `choose ${title(run)}` });
+    const tick = element("input", { type: "checkbox", value: run.fingerprint, "aria-label": `choose ${title(run)}` });
     tick.checked = chosen.has(run.fingerprint);
     tick.addEventListener("change", () => choose(run.fingerprint, tick.checked));
     if (run.state === "damaged") {

@@ -22,12 +22,13 @@ export const known = {
   studies: [],
   trainings: [],
   resting: new Set(), // fingerprints of trainings that a search does not go on with now
-  connected: false,
+  connected: null, // not yet
 };
 
 /** Fingerprint -> where it is called what: `{ study, name }`, several where studies share a run. */
 const names = new Map();
 const listeners = new Set();
+const AGAIN = 5000; // milliseconds
 let asking = null;
 
 /** Call `listener(what)` when `runs`, `studies`, `trainings` or `connection` have changed; gives what ends it. */
@@ -91,27 +92,38 @@ export function dataset(content) {
   return known.store.datasets[content]?.name ?? (content ?? "").slice(0, 8);
 }
 
-/** Follow the store; what was missed while the connection was gone is read again. */
+/** Follow the store while the page is seen; what was missed meanwhile is read again.
+ *  A browser has few connections to one place, and a stream keeps one: tabs that nobody looks at leave theirs to the others. */
 export function follow() {
-  const source = new EventSource("/v1/events");
+  let source = null;
   let runs = null;
-  source.addEventListener("working", (event) => {
-    const now = JSON.parse(event.data);
-    known.trainings = now.trainings;
-    known.connected = true;
-    told("trainings");
-    if (runs !== null && runs !== now.runs) refresh().catch(() => {});
-    runs = now.runs;
-  });
-  source.addEventListener("error", () => {
-    if (!known.connected) return;
-    known.connected = false;
+  const connected = (is) => {
+    if (known.connected === is) return;
+    known.connected = is;
     told("connection");
-  });
-  source.addEventListener("open", () => {
-    known.connected = true;
-    told("connection");
-  });
+  };
+  const open = () => {
+    source = new EventSource("/v1/events");
+    source.addEventListener("working", (event) => {
+      const now = JSON.parse(event.data);
+      known.trainings = now.trainings;
+      known.connected = true;
+      told("trainings");
+      if (runs !== null && runs !== now.runs) refresh().catch(() => {});
+      runs = now.runs;
+    });
+    source.addEventListener("open", () => connected(true));
+    source.addEventListener("error", () => {
+      connected(false);
+      if (source.readyState === EventSource.CLOSED) setTimeout(see, AGAIN); // refused, as where too many listen
+    });
+  };
+  const see = () => {
+    if (document.hidden) source?.close();
+    else if (!source || source.readyState === EventSource.CLOSED) open();
+  };
+  document.addEventListener("visibilitychange", see);
+  see();
 }
 
 // Runs that were chosen to be compared: they outlive a view, and nothing else.

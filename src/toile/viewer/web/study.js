@@ -95,9 +95,12 @@ export function now(main) {
 
 const STATES = { stored: "stored", begun: "begun", missing: "not begun" };
 
-function committees(study) {
+function committees(study, drawn) {
   return study.committees.map((one, index) => {
     const subject = `${study.reference}~${index}`;
+    // One that is as it was stays, with what is open in it.
+    const told = JSON.stringify(one);
+    if (drawn.get(subject)?.told === told) return drawn.get(subject).node;
     const mark = (member) => (member.fingerprints.length === 1 ? element("a", { href: `#run/${member.fingerprints[0]}`, text: member.name }) : member.name);
     // Its best member of a single training, which it has to be better than.
     const [alone] = one.members.filter((member) => member.fingerprints.length === 1).sort((x, y) => (y.test.accuracy ?? 0) - (x.test.accuracy ?? 0));
@@ -108,7 +111,7 @@ function committees(study) {
       beyond.append(matrix(subject, one.name, found.matrix, found.classes), mistakes(subject));
       button.remove();
     });
-    return element("article", { class: "committee" },
+    const node = element("article", { class: "committee" },
       element("h3", { text: one.name }),
       element("p", { text: `Rule ${one.rule}${one.calibration ? `, then ${one.calibration}` : ""}: accuracy ${figure(one.test.accuracy)}, log loss ${figure(one.test.loss)}, `
         + `calibration error ${figure(one.test.ece)}.${one.fitted_on ? ` Fitted on ${one.fitted_on}.` : ""}` }),
@@ -116,6 +119,8 @@ function committees(study) {
         one.members.map((member) => [mark(member), member.share, figure(member.test.accuracy)])),
       element("p", { class: "row" }, button, alone ? element("a", { class: "button", href: `#compare/${encodeURIComponent(subject)}/${alone.fingerprints[0]}`, text: `Compare with ${alone.name}` }) : null),
       beyond);
+    drawn.set(subject, { told, node });
+    return node;
   });
 }
 
@@ -132,7 +137,7 @@ const CHECK = "check";
 
 export async function study(main, reference) {
   const live = place((one) => called(one.fingerprint).some((found) => found.study === reference));
-  const body = element("div");
+  const body = element("div"), drawn = new Map();
   put(main, body);
   async function draw() {
     const found = await ask(`/v1/studies/${encodeURIComponent(reference)}`);
@@ -156,7 +161,7 @@ export async function study(main, reference) {
         { label: "accuracy, validation", kind: "number" }, { label: "accuracy, test", kind: "number" }, { label: "log loss, test", kind: "number" }],
       found.trials.map((trial) => [trial.state === "stored" ? element("a", { href: `#run/${trial.fingerprint}`, text: trial.name }) : trial.name,
         state(trial), trial.architecture, figure(trial.validation.accuracy), figure(trial.test.accuracy), figure(trial.test.loss)]))),
-      found.committees.length ? element("section", {}, element("h2", { text: "Committees" }), element("div", { class: "committees" }, committees(found))) : null);
+      found.committees.length ? element("section", {}, element("h2", { text: "Committees" }), element("div", { class: "committees" }, committees(found, drawn))) : null);
     live.draw();
   }
   await draw();
@@ -184,8 +189,9 @@ export function summary() {
   const at = known.trainings.filter((one) => one.at_work);
   byId("count").hidden = !at.length;
   byId("count").textContent = at.length;
-  byId("live").classList.toggle("on", known.connected && at.length > 0);
-  byId("live").classList.toggle("lost", !known.connected);
+  byId("live").classList.toggle("on", known.connected === true && at.length > 0);
+  byId("live").classList.toggle("lost", known.connected === false);
+  if (known.connected === null) return "connecting";
   if (!known.connected) return "connection lost; trying again";
   if (!at.length) return "nothing is being trained";
   const left = Math.max(...at.map((one) => one.seconds_left ?? 0));
