@@ -7,6 +7,7 @@ import json
 import unicodedata
 from tokenize import TokenError
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
@@ -81,3 +82,8 @@ def test_the_nearest_of_very_many_names_is_not_waited_for() -> None:
     assert nearest("modle", ["model"]) == " (did you mean 'model'?)"
     assert nearest("x" * 300, ["x" * 299]) == ""
     nearest("name-5", (f"name-{i}" for i in range(10**6)))
+
+
+def test_a_terminal_of_no_columns_is_printed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    assert Terminal().width == 80

@@ -95,6 +95,18 @@ def test_a_committee_of_some_seeds_is_beside_its_own_best_member(tmp_path: Path)
     assert "McNemar’s exact test" in findings(both)[1]
 
 
+def test_a_member_that_was_chosen_by_the_test_images_has_to_be_better_by_more(tmp_path: Path) -> None:
+    """The best of three is better than their committee by a p-value three times as large; the committee by its own."""
+    other = make_results(tmp_path / "other", train=200, test=400)
+    (committee,), labels = other.committees, other.test_images.labels
+    best = claims.best_member(committee)
+    for said, times in ((other.trials[2].stored_run.probabilities("test"), 3), (np.eye(10, dtype=np.float32)[labels], 1)):
+        alone = mcnemar(*(Predictions("test", one, labels) for one in (said, best.probabilities)))
+        ((_, _, test),) = claims._one_by_one(other, [replace(committee, probabilities=said)])
+        assert (test.difference < 0) == (times == 3)
+        assert test.p_value == pytest.approx(min(1, times * alone.p_value))
+
+
 def test_the_same_training_under_two_names_is_one(results: StudyResults) -> None:
     twice = replace(results, trials=(*results.trials, replace(results.trials[0], name="again", line="again")))
     assert [one.ref for one in claims.contenders(twice)] == [one.ref for one in claims.contenders(results)]

@@ -220,3 +220,15 @@ def test_what_was_left_out_and_is_made_anew_is_left_out_no_longer(store: Store) 
     assert store.sound(FIRST) is None and store.damaged(FIRST) is None
     made(store, FIRST)
     assert store.sound(FIRST) is not None and store.damaged(FIRST) is None
+
+
+def other_disk() -> bool:
+    return Path("/dev/shm").is_dir() and Path("/dev/shm").stat().st_dev != Path("/tmp").stat().st_dev
+
+
+@pytest.mark.skipif(not other_disk(), reason="there is one file system alone")
+def test_runs_on_another_disk_than_work_are_an_error_before_anything_is_made(store: Store, tmp_path: Path) -> None:
+    store.root.mkdir()
+    (store.root / "runs").symlink_to("/dev/shm")
+    with pytest.raises(ToileError, match=r"renamed from .*work to .*runs: these are on two disks"):
+        store.prepare()

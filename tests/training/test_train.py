@@ -23,6 +23,8 @@ from toile.store.run import MANIFEST
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training import recipe
+from toile.training.scratch.training import Training
+from toile.training.train import train
 from toile.workers.infer import infer
 from toile.workers.train import main
 
@@ -223,6 +225,20 @@ def test_averaged_weights_are_what_is_stored(tmp_path):
     assert [{**row, "seconds": 0} for row in plain.history] == [{**row, "seconds": 0} for row in averaged.history]
     assert averaged.metrics["validation"]["loss"] != pytest.approx(plain.metrics["validation"]["loss"])
     assert all(not np.array_equal(a, b) for a, b in zip(weights(plain.model_path), weights(averaged.model_path), strict=True))
+
+
+def test_nobody_is_asked_twice_for_what_the_last_epoch_said(tmp_path, monkeypatch):
+    """Validation images once an epoch; the run has the last epoch's answers. Test and training images once, at the end."""
+    asked, predict = [], Training.predict
+    monkeypatch.setattr(Training, "predict", lambda self, images: asked.append(len(images)) or predict(self, images))
+    trial = make_trial("numpy-mlp", optimizer={"name": "sgd", "learning_rate": 0.1}, epochs=3)
+    trial, store = trial.model_copy(update={"learner": "scratch"}), make_store(tmp_path)
+    train(trial, store, threads=1, say=lambda event, **fields: None)
+    parts = split(dataset(), trial.split)
+    assert asked == [len(parts.validation)] * 3 + [len(parts.test), len(parts.train)]
+    run = store.get(trial.fingerprint)
+    said = evaluate(run.probabilities("validation"), parts.validation.labels)
+    assert said["accuracy"] == run.history[-1]["validation_accuracy"]
 
 
 # After its only step the weights are 1e15 or so, which are numbers, and their products are none.

@@ -25,7 +25,9 @@ from tests.training.fixture import (
 from toile.store.store import Store
 from toile.study.trial import Trial
 from toile.training.train import train
+from toile.workers.evaluate import main as evaluate_main
 from toile.workers.infer import infer
+from toile.workers.infer import main as infer_main
 from toile.workers.process import environment
 
 EPOCHS = 4
@@ -103,3 +105,17 @@ def test_help_of_the_worker_needs_no_keras():
         "try:\n    train.main(['--help'])\nexcept SystemExit as end:\n    print(end.code, 'keras' in sys.modules)\n"
     )
     assert said.splitlines()[-1] == "0 False"
+
+
+def test_a_full_disk_is_one_line_of_who_asks_models(tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    np.save(tmp_path / "images.npy", dataset().test.images)
+    monkeypatch.setattr(np, "savez", full)
+    for program in (infer_main, evaluate_main):
+        assert program([str(tmp_path / "images.npy"), str(tmp_path / "out.npz")]) == 4
+        assert capsys.readouterr().err == f"cannot write {tmp_path}/out.npz: No space left on device\n"
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/images\.npy'"):
+        infer([], "tensorflow", dataset().test.images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,11 +34,16 @@ def duration(seconds: float) -> str:
 
 
 class TimeLeft:
-    """About how long is left: the plan's estimate, corrected by the speed that a trial shows, of its like too."""
+    """About how long is left: the plan's estimate, corrected by the speed that a trial shows, of its like too.
+
+    What the plan could only guess of others of the architecture is wrong by as much as its guess of this one.
+    """
 
     def __init__(self, plan: Plan, work: list[Job], workers: int) -> None:
         self.workers = max(workers, 1)
         self.plan, self.images, self.seconds, self.kinds, self.not_started = plan, {}, {}, {}, {}
+        # By job: the architecture and the seconds that were guessed.
+        self.guesses: dict[str, tuple[str, float]] = {}
         self.add(work)
 
     def add(self, work: list[Job]) -> None:
@@ -48,6 +54,11 @@ class TimeLeft:
         self.seconds |= {job.fingerprint: self.plan.seconds(job.trials[-1]) for job in work}
         self.kinds |= {job.fingerprint: kind(job.longest.trial.model_dump(mode="json")) for job in work}
         self.not_started |= {job.fingerprint: job.trials[-1].trial.recipe.epochs for job in work}
+        self.guesses |= {
+            job.fingerprint: (job.longest.trial.architecture.name, self.seconds[job.fingerprint])
+            for job in work
+            if self.plan.guessed(job.trials[-1])
+        }
 
     def note(self, event: Event) -> None:
         if event.kind == "epoch":
@@ -57,10 +68,19 @@ class TimeLeft:
                 one: epochs for one, epochs in self.not_started.items() if self.kinds[one] == self.kinds.get(event.fingerprint)
             }
             left[event.fingerprint] = event.fields["epochs"] - event.fields["epoch"]
+            self._correct(event.fingerprint, event.fields["epochs"] * self.images[event.fingerprint] / speed, left)
             self.seconds |= {one: epochs * self.images[one] / speed for one, epochs in left.items()}
         elif event.kind in ("done", "failed"):
             self.not_started.pop(event.fingerprint, None)
             self.seconds.pop(event.fingerprint, None)
+
+    def _correct(self, shown: str, seconds: float, known: Collection[str]) -> None:
+        """Correct guesses of jobs that have not begun, and are not `known` better, by what a job turned out to take in all."""
+        if shown in self.guesses:
+            architecture, guess = self.guesses[shown]
+            for one, (name, thought) in self.guesses.items():
+                if name == architecture and one in self.not_started and one not in known:
+                    self.seconds[one] = thought * seconds / guess
 
     def estimate(self) -> float:
         """Seconds: no sooner than the longest trial, nor than all of them spread over the workers."""

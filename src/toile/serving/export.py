@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from toile.data.parts.splits import Parts, split
-from toile.errors import Misuse, ToileError, nearest
+from toile.errors import Misuse, ToileError, nearest, refused
 from toile.inference.export import packages
 from toile.serving.chosen import Chosen
 from toile.serving.predictor import CHECKSUM, FORMAT, METADATA_KEY, SAMPLES_KEY, Predictor
@@ -37,6 +37,8 @@ ROUNDING = 5e-7
 # bfloat16 move a few; other weights move nearly all.
 SAME_CLASS = 0.98
 SAMPLES = 10
+# How the folder is called, beside the output, in which it is made.
+_MAKING = ".toile-"
 
 
 Joint = Callable[[np.ndarray], np.ndarray]
@@ -93,7 +95,7 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
     if samples and to == "onnx":
         about[SAMPLES_KEY] = json.dumps(_samples(chosen))
     try:
-        with tempfile.TemporaryDirectory(prefix=".toile-", dir=output.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=_MAKING, dir=output.parent) as folder:
             made = Path(folder, f"model{SUFFIXES[to]}")
             models = tuple(str(run.model) for run in chosen.runs)
             calibration = chosen.calibration and (chosen.calibration.name, chosen.calibration.numbers)
@@ -105,7 +107,11 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
             difference, undecided = compare(chosen.of_members(said), *asked, chosen.joint, chosen.rule, of_members)
             _keep(made, output)
     except OSError as error:
-        raise ToileError(f"cannot write {output}: {error.strerror or error}") from None
+        # What is full may be the folder of temporary files, in which the models are asked.
+        name = Path(error.filename or output)
+        if name == output or any(part.startswith(_MAKING) for part in name.parts):
+            raise ToileError(f"cannot write {output}: {error.strerror or error}") from None
+        raise ToileError(refused(error)) from None
     return Exported(output, len(images), difference, undecided, from_stored)
 
 

@@ -74,14 +74,15 @@ class Store:
         try:
             for folder in (self.runs_folder, self.work_folder, self.data_folder, self.weights_folder, self.reports_folder):
                 folder.mkdir(parents=True, exist_ok=True)
+            if self.work_folder.stat().st_dev != (runs := self.runs_folder).stat().st_dev:  # as where one is a link
+                raise ToileError(f"no run can be renamed from {self.work_folder} to {runs}: these are on two disks")
         except OSError as error:
             raise ToileError(f"cannot write to the store {self.root}: {error.strerror or error}") from None
 
     # Runs
 
     def get(self, fingerprint: str) -> Run | None:
-        """The run with this fingerprint, or None. (A folder in `runs/` is complete by construction; that it is still what was
-        written is seen when it is read.)"""
+        """The run with this fingerprint, or None. It is complete by construction; reading tells whether it is as it was."""
         folder = self.runs_folder / fingerprint
         return Run(folder) if folder.is_dir() else None
 
@@ -198,9 +199,8 @@ class Store:
 
     def unfinished(self) -> list[str]:
         """Fingerprints with a work folder: being trained, interrupted or failed."""
-        if not self.work_folder.is_dir():
-            return []
-        return sorted(path.name for path in self.work_folder.iterdir() if path.is_dir())
+        entries = self.work_folder.iterdir() if self.work_folder.is_dir() else ()
+        return sorted(path.name for path in entries if path.is_dir())
 
     # Data sets
 

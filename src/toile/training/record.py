@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toile.arrays import Probabilities
 from toile.evaluation.metrics import evaluate
 from toile.store import atomic
 from toile.study.trial import Trial
@@ -19,23 +22,36 @@ if TYPE_CHECKING:
     from toile.training.learner import Learner
 
 
-def write(folder: Path, trial: Trial, learner: Learner, progress: Progress, threads: int) -> None:
+def write(
+    folder: Path,
+    trial: Trial,
+    learner: Learner,
+    progress: Progress,
+    threads: int,
+    said: Mapping[str, Probabilities] = MappingProxyType({}),
+) -> None:
     """Write all files of a run to `folder`.
+
+    Args:
+        said: what the learner, as it is, has said already, by part.
 
     Raises:
         OSError: the disk is full, or not writable; it names a file, or the folder.
     """
     with atomic.named(folder):
-        _write(folder, trial, learner, progress, threads)
+        _write(folder, trial, learner, progress, threads, said)
 
 
-def _write(folder: Path, trial: Trial, learner: Learner, progress: Progress, threads: int) -> None:
+def _write(
+    folder: Path, trial: Trial, learner: Learner, progress: Progress, threads: int, said: Mapping[str, Probabilities]
+) -> None:
     parts = learner.parts
     probabilities, metrics, evaluate_seconds = {}, {}, {}
+    timed = "test" if parts.test is not None and len(parts.test) else "validation"
     for name, part in (("validation", parts.validation), ("test", parts.test)):
         if part is not None and len(part):
             start = time.perf_counter()
-            probabilities[name] = learner.engine.predict(part.images)
+            probabilities[name] = said[name] if name in said and name != timed else learner.engine.predict(part.images)
             evaluate_seconds[name] = time.perf_counter() - start + learner.backbone_seconds * len(part)
             metrics[name] = evaluate(probabilities[name], part.labels)
     if trial.learner != "classical":
@@ -60,7 +76,7 @@ def _write(folder: Path, trial: Trial, learner: Learner, progress: Progress, thr
         "seconds": {
             # A frozen backbone sees the images once, before the epochs. It may have been for another trial: it counts for each.
             "train": train_seconds + learner.backbone_seconds * len(parts.train),
-            "evaluate": evaluate_seconds.get("test", sum(evaluate_seconds.values())),
+            "evaluate": evaluate_seconds.get(timed, 0.0),
             **({"backbone": learner.backbone_seconds * len(parts.train)} if learner.backbone_seconds else {}),
         },
         "images_per_second": progress.epochs * len(parts.train) / train_seconds,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from toile.arrays import Probabilities
 from toile.errors import ToileError
 from toile.evaluation.metrics import progress_metrics
 from toile.evaluation.predictions import NotProbabilities
@@ -78,6 +79,7 @@ def train(
 
         images, steps = len(parts.train), recipe.steps_per_epoch(len(parts.train), trial.recipe.batch_size)
         last = trial.recipe.epochs if until is None else min(until, trial.recipe.epochs)
+        said: Probabilities | None = None
         while progress.epochs < last and not progress.patience.exhausted:
             epoch = progress.epochs
             learner.begin(epoch)
@@ -90,7 +92,8 @@ def train(
             if not all(np.isfinite(values).all() for values in (figures["loss"], *model.get_weights())):
                 raise Diverged(epoch + 1)
             if parts.validation is not None:
-                validation = progress_metrics(learner.engine.predict(parts.validation.images), parts.validation.labels)
+                said = learner.engine.predict(parts.validation.images)
+                validation = progress_metrics(said, parts.validation.labels)
                 if not np.isfinite(validation["loss"]):  # of weights that are finite, and whose products are not
                     raise Diverged(epoch + 1)
                 figures |= {f"validation_{name}": value for name, value in validation.items()}
@@ -105,13 +108,13 @@ def train(
                 with store.claim(shorter.fingerprint, waiting=lambda: say("waiting")) as beside:
                     if not store.get(shorter.fingerprint):
                         atomic.write(beside / "trial.json", shorter.canonical())
-                        _finish(beside / "run", shorter, learner, progress, threads)
+                        _finish(beside / "run", shorter, learner, progress, threads, said)
                         store.commit(shorter.fingerprint)
             checkpoint.save(work / "checkpoint.npz", model, learner.optimizer, progress)
             say("epoch", epochs=trial.recipe.epochs, images_per_second=images / seconds, **figures)
 
         if progress.epochs == trial.recipe.epochs or progress.patience.exhausted:
-            _finish(work / "run", trial, learner, progress, threads)
+            _finish(work / "run", trial, learner, progress, threads, said)
             store.commit(fingerprint)
     return fingerprint
 
@@ -125,18 +128,29 @@ def _fit(folder: Path, trial: Trial, learner: ClassicalLearner, started: str, th
     record.write(folder, trial, learner, checkpoint.Progress(recipe.Patience(None), [figures], sessions=sessions), threads)
 
 
-def _finish(folder: Path, trial: Trial, learner: EpochLearner, progress: checkpoint.Progress, threads: int) -> None:
+def _finish(
+    folder: Path,
+    trial: Trial,
+    learner: EpochLearner,
+    progress: checkpoint.Progress,
+    threads: int,
+    said: Probabilities | None,
+) -> None:
     """Write the run that the training is now; what goes on training stays as it is.
 
     Where the optimizer averages weights (`use_ema`), the averages are what was trained; as in Keras's `fit`, the best
     epoch's weights go before them.
+
+    Args:
+        said: of the validation images, by the weights as they are. Where these are what was trained, nobody is asked twice.
     """
     kept = learner.model.get_weights()
     learner.finalize()
     if progress.best is not None:
         learner.model.set_weights(progress.best)
+    same = all(map(np.array_equal, kept, learner.model.get_weights()))
     try:
-        record.write(folder, trial, learner, progress, threads)
+        record.write(folder, trial, learner, progress, threads, {"validation": said} if same and said is not None else {})
     except NotProbabilities as error:  # as above, where no validation images told of it
         raise Diverged(progress.epochs) from error
     learner.model.set_weights(kept)

@@ -12,6 +12,7 @@ import numpy as np
 from toile.arrays import ImageArray, Probabilities
 from toile.errors import ToileError
 from toile.inference.infer import load, penalty
+from toile.store import atomic
 from toile.workers.infer import ask
 from toile.workers.process import say
 
@@ -46,9 +47,10 @@ def main(arguments: list[str]) -> int:
     try:
         outputs = {str(i): load(path)(images) for i, path in enumerate(models)}
         outputs["penalties"] = np.array([penalty(path) for path in models])
-    except ToileError as error:
+        with atomic.named(output_file):
+            np.savez(output_file, **outputs)  # pyright: ignore[reportArgumentType]: none is called allow_pickle
+    except (ToileError, OSError) as error:
         return say(error)
-    np.savez(output_file, **outputs)  # pyright: ignore[reportArgumentType]: none is called allow_pickle
     return 0
 
 

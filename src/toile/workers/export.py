@@ -20,6 +20,7 @@ from toile.inference.combined import combined, in_float32
 from toile.inference.export import WRITERS
 from toile.inference.rounding import said_and_rounding
 from toile.models import stored
+from toile.store import atomic
 from toile.workers.process import finish, say
 
 BATCH = 500
@@ -64,8 +65,9 @@ def write(job: Job, images: ImageArray) -> tuple[MemberProbabilities, ByMember]:
     """
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
         job_file, images_file, output_file = (Path(folder, name) for name in ("job.json", "images.npy", "said.npz"))
-        job_file.write_text(json.dumps(asdict(job)), "utf-8")
-        np.save(images_file, images, allow_pickle=False)
+        with atomic.named(images_file):
+            job_file.write_text(json.dumps(asdict(job)), "utf-8")
+            np.save(images_file, images, allow_pickle=False)
         # The weights are the same on every backend of Keras; TensorFlow is the one that all formats can be written from.
         finish(
             ["-m", "toile.workers.export", job_file, images_file, output_file], "tensorflow", f"cannot be exported to {job.to}"
@@ -85,7 +87,8 @@ def without_toile(model: Path, images: ImageArray) -> tuple[Probabilities, ByIma
     """
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
         images_file, output_file = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
-        np.save(images_file, images, allow_pickle=False)
+        with atomic.named(images_file):
+            np.save(images_file, images, allow_pickle=False)
         # -P: the folder of the program, which is toile's, is not on the path either.
         finish(["-P", standalone.__file__, model, images_file, output_file], "tensorflow", "cannot be loaded without toile")
         with np.load(output_file, allow_pickle=False) as output:
@@ -99,10 +102,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         models = [in_float32(stored.load(path)) for path in job["models"]]
         said, rounding = zip(*(said_and_rounding(model, images, BATCH) for model in models), strict=True)
-        np.savez(output_file, probabilities=np.stack(said), rounding=np.stack(rounding))
+        with atomic.named(output_file):
+            np.savez(output_file, probabilities=np.stack(said), rounding=np.stack(rounding))
         whole = combined(models, job["rule"], job["weights"], job["counts"], job["calibration"])
         WRITERS[job["to"]](whole, Path(job["output"]), job["about"])
-    except ToileError as error:
+    except (ToileError, OSError) as error:
         return say(error)
     return 0
 

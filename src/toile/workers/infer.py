@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from toile.arrays import ImageArray, Probabilities
 from toile.errors import ToileError
 from toile.inference.infer import load
+from toile.store import atomic
 from toile.workers.process import finish, say
 
 
@@ -39,7 +40,8 @@ def ask(program: str, models: Sequence[Path], backend: str, images: ImageArray) 
     """What a program that is given images, a file to write and models has written, by name; see `infer`."""
     with tempfile.TemporaryDirectory(prefix="toile-") as folder:
         images_file, output_file = Path(folder, "images.npy"), Path(folder, "probabilities.npz")
-        np.save(images_file, images, allow_pickle=False)
+        with atomic.named(images_file):  # the folder of temporary files may be the one that is full
+            np.save(images_file, images, allow_pickle=False)
         finish(["-m", program, images_file, output_file, *models], backend, "the models could not be used")
         with np.load(output_file, allow_pickle=False) as stored:
             return dict(stored)
@@ -51,9 +53,10 @@ def main(arguments: list[str]) -> int:
     images = np.load(images_file, allow_pickle=False)
     try:
         outputs = {str(i): load(path)(images) for i, path in enumerate(models)}
-    except ToileError as error:
+        with atomic.named(output_file):
+            np.savez(output_file, **outputs)  # pyright: ignore[reportArgumentType]: none is called allow_pickle
+    except (ToileError, OSError) as error:
         return say(error)
-    np.savez(output_file, **outputs)  # pyright: ignore[reportArgumentType]: none is called allow_pickle
     return 0
 
 

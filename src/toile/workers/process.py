@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from toile.errors import ToileError
+from toile.errors import ToileError, refused
 
 # Set before the process starts, because the libraries read them when they are loaded.
 _THREAD_VARIABLES = (
@@ -69,9 +69,11 @@ def finish(arguments: Sequence[str | Path], backend: str, failing: str) -> None:
         raise ToileError(f"{failing}: {last}")
 
 
-def say(error: ToileError) -> int:
-    """For a process that `finish` runs: tell an error that is meant for a person. Returns the exit code for it."""
-    print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+def say(error: ToileError | OSError) -> int:
+    """For a process that `finish` runs: tell an error that is meant for a person, or of the system. Returns the exit code for
+    it."""
+    text = refused(error) if isinstance(error, OSError) else str(error)
+    print(" ".join(text.split()), file=sys.stderr, flush=True)
     return _SAID
 
 

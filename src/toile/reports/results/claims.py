@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -141,12 +142,19 @@ def _test(a: Contender, b: Contender) -> Test | None:
 
 
 def _one_by_one(results: StudyResults, committees: Sequence[CommitteeResult]) -> Iterator[tuple[Ref, Ref, Test]]:
-    """Each of several committees beside its own best member."""
+    """Each of several committees beside its own best member.
+
+    The test images say which member is the best of so many, so that one is better than the committee only by a p-value that is
+    multiplied with their number (Bonferroni). That the committee is better than the best of them needs no such correction.
+    """
     for one in committees:
         if (best := best_member(one)) is not None:
             labels = (one.elsewhere or results.test_images).labels
             both = (Predictions("test", said.probabilities, labels) for said in (one, best))
-            yield ("committee", one.name), ("model", best.name), mcnemar(*both)
+            test = mcnemar(*both)
+            if test.difference < 0:
+                test = replace(test, p_value=min(1.0, test.p_value * len(one.joined)))
+            yield ("committee", one.name), ("model", best.name), test
 
 
 def _corrected(tested: dict[frozenset[Ref], tuple[Ref, Ref, Test]], margin: float | None) -> dict[frozenset[Ref], Claim]:

@@ -188,6 +188,10 @@ class Plan:
         per_image += forward if varies else 0.0
         return _SECONDS_TO_START + once + total * (per_image + _SECONDS_PER_STEP / trial.recipe.batch_size)
 
+    def guessed(self, planned: PlannedTrial) -> bool:
+        """Whether `seconds` goes by arithmetic alone, because no run of its like is stored."""
+        return kind(planned.trial.model_dump(mode="json")) not in self._speeds
+
     @cached_property
     def _speeds(self) -> dict[str, float]:
         """Images a second of stored runs, by what decides speed."""
