@@ -1,4 +1,4 @@
-"""A submission for Kaggle, by an export made by hand."""
+"""Predictions and a submission for Kaggle, by an export made by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.serving.fixture import metadata, sample, write_export
+from tests.serving.fixture import metadata, png, sample, write_export
 from toile import api
 from toile.data.dataset import Dataset
 from toile.data.reading.load import load
@@ -33,3 +33,15 @@ def test_targets_are_the_numbers_of_the_data_set_where_these_have_gaps(tmp_path:
     write_export(tmp_path / "b.onnx", about=json.dumps(about | {"numbers": [1]}))
     with pytest.raises(NotAnExport, match="1 numbers for 4 classes"):
         api.submit(str(tmp_path / "b.onnx"), tmp_path / "test.npy", tmp_path / "s.csv")
+
+
+def test_pictures_of_other_formats_in_a_folder_are_told_of(tmp_path: Path) -> None:
+    export = write_export(tmp_path / "a.onnx")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.png").write_bytes(png(sample(2)))
+    (tmp_path / "set" / "b.HEIC").write_bytes(b"as phones write them")
+    (tmp_path / "set" / "notes.txt").write_text("no picture")
+    told: list[str] = []
+    (answer,) = api.predict(str(export), [tmp_path / "set"], tell=told.append)
+    assert answer.class_name == "bottom left"
+    assert [line.partition(":")[0] for line in told] == ["left out"] and told[0].endswith("b.HEIC") and ".png, " in told[0]

@@ -17,6 +17,7 @@ from PIL import Image
 from toile.errors import ToileError
 from toile.pictures.decode import ImageError
 from toile.pictures.form import Form, Guess
+from toile.pictures.learned import learned
 from toile.pictures.read import MAX_BYTES, read
 from toile.serving.decoding.process import BOUNDS
 
@@ -209,6 +210,20 @@ def test_an_object_as_large_as_learned_is_left_where_it_is(fill, trimmed):
     assert said(prepared, "trimmed") == trimmed
     rows = np.flatnonzero((prepared.pixels[:, :, 0] > 100).any(axis=1))
     assert abs((rows[-1] - rows[0] + 1) / 28 - fill) < 0.07
+
+
+def test_own_pictures_that_were_made_smaller_are_not_trimmed_at_twice_their_size():
+    """In the size that was learned edges are wider, and so is the place that an object takes."""
+    pixels = np.full((40, 40), 200, np.uint8)
+    pixels[9:29, 11:27] = 0
+    own = Image.fromarray(pixels)
+    form = Form(size=(20, 20), channels=1, own=((40, 40), (20, 20)))
+    stored = read(encoded(own), form).pixels
+    form = replace(form, guess=learned(stored[None]))
+    assert form.guess is not None and form.guess.fill == 0.65  # 20 of 40, and what is left beside them
+    prepared = read(encoded(own.resize((80, 80), Image.Resampling.NEAREST)), form)
+    assert not said(prepared, "trimmed")
+    assert np.abs(prepared.pixels.astype(int) - stored).max() <= 6
 
 
 def test_objects_of_all_sizes_are_not_trimmed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +21,9 @@ from toile.reports.page.search import luck, paragraphs
 from toile.reports.results.gather import gather
 from toile.reports.results.search import front, search_result
 from toile.reports.results.summary import summary
+from toile.reports.terminal.search import print_search
 from toile.runner.plans import committees
+from toile.runner.show import status
 from toile.search.importance import importance
 from toile.search.outcome import Entry, Outcome, outcome
 from toile.search.pruning import Step
@@ -27,6 +31,7 @@ from toile.search.samplers import Asked
 from toile.search.searched import COMMITTEE, Searched
 from toile.search.walk import Outcome as Known
 from toile.store.store import Store
+from toile.terminal import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +93,14 @@ def test_test_figures_are_shown_of_the_pick_and_the_committee_alone(plan):
     said = summary(results)
     assert "test" not in said["search"]["rows"][0] and said["search"]["test"] == results.trials[0].test["accuracy"]
     assert len(said["search"]["rows"]) == len(outcome(plan).entries)
+    # Nor do `toile status` and the checks of `toile plan` know any.
+    assert all(one["test"] == {} for one in status(plan)["trials"]) and gather(plan, joined=False).trials == ()
+
+
+def test_the_command_that_exports_can_be_typed(plan):
+    written = io.StringIO()
+    print_search(gather(plan).search, shlex.quote("my work/find.toml"), Terminal(file=written, soft_wrap=True, width=200))
+    assert "toile export 'my work/find.toml/search-committee'" in written.getvalue()
 
 
 def test_the_committee_is_chosen_from_all_rungs(plan):

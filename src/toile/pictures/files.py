@@ -7,6 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+# What are pictures too, by their names, and cannot be read.
+_UNREADABLE = (
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jxl",
+    ".jp2",
+    ".jpe",
+    ".svg",
+    ".psd",
+    ".tga",
+    ".pgm",
+    ".ppm",
+    ".dng",
+    ".cr2",
+    ".nef",
+)
 # Besides what begins with a dot: Windows' and macOS's views of a folder, and what archives and network drives add.
 _JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir", "$recycle.bin", "system volume information"}
 
@@ -54,6 +71,11 @@ def walk(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Itera
 def pictures(folder: Path) -> list[Path]:
     """All files below a folder that are called as pictures are, by name."""
     return [Path(entry.path) for entry in walk(folder) if Path(entry.name).suffix.lower() in ENDINGS]
+
+
+def unreadable(folder: Path) -> list[Path]:
+    """All files below a folder that are called as pictures are which cannot be read, by name."""
+    return [Path(entry.path) for entry in walk(folder) if Path(entry.name).suffix.lower() in _UNREADABLE]
 
 
 def shown(path: Path, root: Path) -> str:

@@ -49,14 +49,23 @@ def learned(images: ImageArray) -> Guess | None:
 
 def _fill(images: Grey, borders: PerImage) -> float | None:
     """The share of the frame that the object's longer side takes, in about all images; None where it varies."""
-    object_ = np.abs(images.astype(np.int16) - borders[:, None, None]) > CLOSE
-    sides = np.stack([_extent(np.any(object_, axis=axis)) for axis in (2, 1)])
-    shares = (sides / np.array(images.shape[1:])[:, None]).max(axis=0)
+    shares = filled(images, borders)
     shares = shares[shares > 0]
     if len(shares) == 0:
         return None
     usual = float(np.median(shares))
     return usual if np.mean(np.abs(shares - usual) <= tolerance(images.shape[1:])) >= AGREE else None
+
+
+def filled(images: Grey, borders: PerImage) -> PerImage:
+    """The share of the frame that the object's longer side takes, in each image; 0 where nothing stands out from its border.
+
+    Args:
+        borders: `(images,)`, the light of each image's border.
+    """
+    object_ = np.abs(images.astype(np.int16) - borders[:, None, None]) > CLOSE
+    sides = np.stack([_extent(np.any(object_, axis=axis)) for axis in (2, 1)])
+    return (sides / np.array(images.shape[1:])[:, None]).max(axis=0)
 
 
 def tolerance(size: tuple[int, ...]) -> float:

@@ -18,7 +18,7 @@ from toile.arrays import Pixels
 from toile.pictures.decode import FILES, Bounds, Decoded, ImageError, grey, opened
 from toile.pictures.fit import fitted, pad, place
 from toile.pictures.form import Form, Guess
-from toile.pictures.learned import CLOSE, border, tolerance
+from toile.pictures.learned import CLOSE, border, filled, tolerance
 
 UNTOUCHED = ("taken as it is",)
 MAX_BYTES = 2**28 + 2**20  # of a file: 64 megapixels of four bytes each, uncompressed
@@ -116,19 +116,21 @@ def _invert(picture: Decoded, guess: Guess) -> None:
 
 def _trim(picture: Decoded, guess: Guess, size: tuple[int, int]) -> bool:
     """Give the object the place that the learned ones have in their frames, on a canvas of `size`; whether that was needed."""
-    if guess.fill is None:
+    if guess.fill is None or picture.image.mode != "L":
         return False
-    image, (height, width) = picture.image, size
+    image = picture.image
     background = border(np.asarray(image))
-    pixels = np.asarray(image, dtype=np.int16).reshape(image.height, image.width, -1)
-    object_ = np.any(np.abs(pixels - background) > CLOSE, axis=2)
+    pixels = np.asarray(image, dtype=np.int16)
+    object_ = np.abs(pixels - background) > CLOSE
     if not object_.any():
         picture.steps.append("found nothing that stands out from the background")
         return False
     rows, columns = np.flatnonzero(np.any(object_, axis=1)), np.flatnonzero(np.any(object_, axis=0))
     left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    scale = min(width / image.width, height / image.height)
-    share = scale * max((right - left) / width, (bottom - top) / height)
+    # Seen as the learned ones were: in the size of the model, in which edges are wider.
+    seen = Decoded(image, picture.name)
+    pad(seen, size, background)
+    share = filled(np.asarray(seen.image)[None], background)[0]
     if abs(share - guess.fill) <= tolerance(size):
         return False
     if (left, top, right, bottom) != (0, 0, *image.size):

@@ -15,10 +15,11 @@ import numpy as np
 
 from toile.errors import Misuse
 from toile.pictures.decode import ImageError
-from toile.pictures.files import pictures
+from toile.pictures.files import ENDINGS, pictures, unreadable
 from toile.pictures.form import Form
 from toile.pictures.many import prepare_many
 from toile.serving.predictor import NO_CHECKSUM, Predictor
+from toile.text import listed
 
 _NAMED = 100  # files that an error names; it says how many there are
 
@@ -59,13 +60,16 @@ def answers(
         ask: from uint8 `(n, height, width, channels)` to probabilities `(n, classes)` and `(n, members, classes)`.
         as_is: guess nothing about strange pictures.
         on_error: `skip` leaves out files that cannot be used.
-        tell: called with each file that is left out, and why.
+        tell: called with each file that is left out, and why; and with those of folders that are pictures of other formats.
 
     Raises:
         ImageError: files are no images, or too large; it names all of them.
         Misuse: a folder without pictures.
     """
     files = [file for image in images for file in _files(Path(image))]
+    if others := [str(file) for image in images if Path(image).is_dir() for file in unreadable(Path(image))]:
+        count = "1 file" if len(others) == 1 else f"{len(others):,} files"
+        tell(f"left out: {count} of formats that are not read, only {', '.join(ENDINGS)}: {listed(others, 3)}")
     prepared, broken = prepare_many(files, form, as_is=as_is)
     if broken and (on_error == "stop" or not prepared):
         raise ImageError(_unread(list(broken.values())))

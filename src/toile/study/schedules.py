@@ -111,7 +111,7 @@ class OneCycle(_Schedule):
 
     by_epochs: ClassVar[bool] = True
     name: Literal["one-cycle"] = Field(description="which schedule")
-    rise: Share = Field(default=0.3, description="fraction of all epochs")
+    rise: Share = Field(default=0.3, description="fraction of all epochs; with 0 the first step alone is at `start`")
     start: Share = Field(default=0.04, description="factor at the first step")
     end: Share = Field(default=0.0, description="factor at the end of the last epoch")
 

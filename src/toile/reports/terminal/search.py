@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from toile.reports.page.search import known, luck
@@ -16,7 +17,11 @@ _TOP = 8
 
 
 def print_search(search: SearchResult, study: str, console: Terminal) -> None:
-    """The best of the leaderboard on a terminal, what the pick is worth, and the command that exports."""
+    """The best of the leaderboard on a terminal, what the pick is worth, and the command that exports.
+
+    Args:
+        study: what a command calls it, quoted for a shell.
+    """
     from rich.table import Table as Printed
 
     table = Printed(title=f"The search: {len(search.rows)} proposals, the best by validation", title_justify="left")
@@ -34,4 +39,4 @@ def print_search(search: SearchResult, study: str, console: Terminal) -> None:
     console.print(table)
     console.print("= cannot be told from the first")
     console.print(luck(search))
-    console.print(f"to export the best: toile export '{study}/{search.shipped}'")
+    console.print(f"to export the best: toile export {shlex.quote(f'{shlex.split(study)[0]}/{search.shipped}')}")
