@@ -103,3 +103,18 @@ def test_a_space_that_has_no_more_ends(tmp_path):
     store, study = Store(tmp_path), make_study(trials=1000, width=1, space={"architecture": {"name": ["mlp", "cnn"]}}, epochs=1)
     walk = carried_out(store, study)
     assert len({one.said for one in walk.proposals}) == 2 and len(walk.proposals) < 100
+
+
+def test_what_is_left_of_a_budget_is_spent_on_what_was_proposed(tmp_path):
+    """A small space has no more proposals long before the time is over. Then all go on, the best of the highest rung first."""
+    space = {"architecture": {"name": ["mlp"], "dropout": [0.0, 0.1, 0.2, 0.3, 0.4]}}
+    study = make_study(core_seconds=1000.0, width=2, space=space, epochs=9)
+    walk = carried_out(Store(tmp_path / "all"), study)
+    longest = {walk.proposals[step.proposal].said: 9 for step in walk.steps if step.rung == walk.levels - 1}
+    assert walk.exhausted and len(longest) == 5
+    assert said(make_search(Store(tmp_path / "all"), study).walk) == said(walk)
+    # As far as a budget goes, and in the same order; a number of proposals is no such budget.
+    some = carried_out(Store(tmp_path / "some"), make_study(core_seconds=30.0, width=2, space=space, epochs=9))
+    assert said(some) == said(walk)[: len(some.steps)] and sum(known.seconds for known in some.outcomes) >= 30
+    few = carried_out(Store(tmp_path / "few"), make_study(trials=1000, width=2, space=space, epochs=9))
+    assert not few.exhausted and sum(known.seconds for known in few.outcomes) < 45

@@ -40,30 +40,35 @@ def rungs(epochs: int, spec: SearchSpec) -> tuple[int, ...]:
     return tuple(reversed(found))
 
 
-def decide(spec: SearchSpec, levels: int, steps: Sequence[Step], values: Values) -> Decision:
+def decide(spec: SearchSpec, levels: int, steps: Sequence[Step], values: Values, *, exhausted: bool = False) -> Decision:
     """What comes after `steps`.
 
     Args:
         levels: how many rungs there are.
         values: what is known of each step.
+        exhausted: all of the space is proposed, and the budget is not of trials. With "asha" what is left of it is spent on the
+            best of those that did not go on.
 
     Returns:
         `"wait"`: more has to be known of the steps before. `"end"`: nothing, all is done that was asked for.
     """
     proposed = 1 + max((step.proposal for step in steps), default=-1)
-    left = (spec.trials or math.inf) - proposed
+    left = 0 if exhausted else (spec.trials or math.inf) - proposed
     if spec.pruning is None or levels == 1:
         return Step(NEW, levels - 1) if left > 0 else "end"
     if spec.pruning == "asha":
-        return _asynchronous(spec, levels, steps, values, left > 0)
+        return _asynchronous(spec, levels, steps, values, left > 0, exhausted)
     return _in_brackets(spec, levels, steps, values)
 
 
-def _asynchronous(spec: SearchSpec, levels: int, steps: Sequence[Step], values: Values, more: bool) -> Decision:
+def _asynchronous(
+    spec: SearchSpec, levels: int, steps: Sequence[Step], values: Values, more: bool, exhausted: bool
+) -> Decision:
     """ASHA: who is among the best of a rung goes on at once, of the highest rung first; else there is a new proposal.
 
     Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2. At the end of the proposals
-    the best of a rung goes on where nobody has, so that one comes to the last.
+    the best of a rung goes on where nobody has, so that one comes to the last. Where the space has no more proposals, all go on
+    in their turn: those of the highest rung first, and of these the best.
     """
     reached = {(step.proposal, step.rung) for step in steps}
     for rung in reversed(range(levels - 1)):
@@ -71,7 +76,12 @@ def _asynchronous(spec: SearchSpec, levels: int, steps: Sequence[Step], values: 
         for step in ranked[: len(ranked) // spec.factor]:
             if (step.proposal, rung + 1) not in reached and _value(steps, values, step) != FAILED:
                 return Step(step.proposal, rung + 1)
-    if more:
+    if exhausted:
+        for rung in reversed(range(levels - 1)):
+            for step in _ranked(steps, values, lambda step, rung=rung: step.rung == rung):
+                if (step.proposal, rung + 1) not in reached and _value(steps, values, step) != FAILED:
+                    return Step(step.proposal, rung + 1)
+    elif more:
         return Step(NEW, 0)
     if None in values:
         return "wait"

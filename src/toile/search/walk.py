@@ -77,6 +77,8 @@ class Walk:
         self.steps: list[Step] = []
         self.outcomes: list[Outcome | None] = []
         self.ended = False
+        # Whether all of the space is proposed, and there is a budget left to be spent on what was.
+        self.exhausted = False
         self._same = 0
         # Of each training, the first step that it is of: what is proposed again is not trained again.
         self._first: dict[str, int] = {}
@@ -105,19 +107,19 @@ class Walk:
             if self._spent(known):
                 self.ended = True
                 break
-            step = decide(self.spec, self.levels, self.steps, values)
+            step = decide(self.spec, self.levels, self.steps, values, exhausted=self.exhausted)
             if step == "wait":
                 if None in self.outcomes:
                     break
                 values = [one.value if one else None for one in self.outcomes]
-                step = decide(self.spec, self.levels, self.steps, values)
+                step = decide(self.spec, self.levels, self.steps, values, exhausted=self.exhausted)
             if isinstance(step, str):
                 self.ended = True
                 break
             if step.proposal == NEW:
                 step = self._propose(step, values)
                 if step is None:
-                    break
+                    continue
             self.steps.append(step)
             for one in self.trials(len(self.steps) - 1):
                 self._first.setdefault(one.fingerprint, len(self.steps) - 1)
@@ -152,7 +154,8 @@ class Walk:
         new = whole and proposal.said not in {one.said for one in self.proposals}
         self._same = 0 if new else self._same + 1
         if self._same > _SAME:
-            self.ended = True
+            self.exhausted = self.spec.trials is None and self.spec.pruning == "asha"
+            self.ended = not self.exhausted
             return None
         self.proposals.append(proposal)
         # What has no epochs, as classical models, is trained to its end at once.
