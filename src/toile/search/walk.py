@@ -18,6 +18,7 @@ from typing import Any
 
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.search import diverged, possible
+from toile.search.likely import Likely
 from toile.search.pruning import FAILED, NEW, Step, Values, decide, rungs
 from toile.search.samplers import Asked, Known, ask
 from toile.search.space import Space
@@ -104,16 +105,13 @@ class Walk:
                 break
             values: list[float | None] = [one.value if one else None for one in self.outcomes[:known]]
             values += [None] * (len(self.steps) - known)
-            if self._spent(known):
-                self.ended = True
-                break
             step = decide(self.spec, self.levels, self.steps, values, exhausted=self.exhausted)
-            if step == "wait":
+            if step == "wait" or (isinstance(step, Step) and not self._affords(step, known)):
                 if None in self.outcomes:
                     break
-                values = [one.value if one else None for one in self.outcomes]
+                values, known = [one.value if one else None for one in self.outcomes], len(self.steps)
                 step = decide(self.spec, self.levels, self.steps, values, exhausted=self.exhausted)
-            if isinstance(step, str):
+            if isinstance(step, str) or not self._affords(step, known):
                 self.ended = True
                 break
             if step.proposal == NEW:
@@ -186,10 +184,16 @@ class Walk:
                 seconds += sum(row["seconds"] for row in run.history[self.before(i) :]) + run.provenance["seconds"]["evaluate"]
         return Outcome(fmean(figures), seconds)
 
-    def _spent(self, known: int) -> bool:
-        """Whether the budget of core seconds is used up by the steps that are known."""
-        spent = sum(one.seconds for one in self.outcomes[:known] if one)
-        return self.spec.core_seconds is not None and spent >= self.spec.core_seconds
+    def _affords(self, step: Step, known: int) -> bool:
+        """Whether the budget of core seconds is likely to be enough for a step beside those that are open.
+
+        What these will cost is worked out from the steps that are known, or it would be another answer after a kill.
+        """
+        if self.spec.core_seconds is None:
+            return True
+        took = {(one.proposal, one.rung): of.seconds for one, of in zip(self.steps[:known], self.outcomes, strict=False) if of}
+        likely = Likely(took, rungs(self.epochs_of_study, self.spec))
+        return sum(took.values()) + sum(map(likely, (*self.steps[known:], step))) <= self.spec.core_seconds
 
 
 def _first(one: PlannedTrial, epochs: int) -> PlannedTrial:

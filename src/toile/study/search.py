@@ -68,7 +68,9 @@ class SearchSpec(Spec):
     trials: Annotated[int, Field(ge=1, le=10_000)] | None = Field(default=None, description="budget: how many are proposed")
     minutes: Annotated[float, Field(gt=0)] | None = Field(default=None, description="budget: how long one `toile run` trains")
     core_seconds: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="budget: of all trainings of the search together, as their runs say"
+        default=None,
+        description="budget: of all trainings of the search together, as their runs say; nothing is begun that is likely to "
+        "take more than is left",
     )
     seed: Seed = Field(default=0, description="of the proposals; `seeds` of the study are those that each is trained with")
     width: Annotated[int, Field(ge=1, le=1000)] = Field(
