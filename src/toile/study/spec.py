@@ -114,7 +114,7 @@ class StudySpec(Spec):
     equivalence_margin: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,
         description="a difference of accuracy that does not matter to you, such as 0.002: the report tests which models and "
-        "committees differ by less (nothing trains for it)",
+        "committees differ by less, and which are not worse by so much or more (nothing trains for it)",
     )
     close_up: Strings = Field(
         default=(),
