@@ -11,8 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from toile import studies
 from toile.errors import Misuse
-from toile.study.file import Catalogue, StudyError, parse, read
-from toile.study.strict import listed
+from toile.study.fields.strict import listed
+from toile.study.file.checks import Catalogue
+from toile.study.file.read import StudyError, parse, read
 
 
 class Cnn(BaseModel):

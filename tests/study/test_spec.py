@@ -11,14 +11,19 @@ from pydantic import BaseModel, ValidationError
 
 from toile.errors import Misuse
 from toile.study import spec, trial
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
 from toile.study.expand import combinations, leaves, merge, variants, with_seeds
-from toile.study.spec import DatasetSpec, EarlyStopping, RecipeSpec, SplitSpec, StudySpec, SweepSpec
+from toile.study.fields.strict import Spec
+from toile.study.recipe import recipe
+from toile.study.recipe.recipe import EarlyStopping, RecipeSpec
+from toile.study.spec import StudySpec, SweepSpec
 
 MODELS = [
     kind
-    for room in (spec, trial)
+    for room in (spec, recipe, trial)
     for kind in vars(room).values()
-    if isinstance(kind, type) and issubclass(kind, spec.Spec) and kind.__module__ == room.__name__ and kind is not spec.Spec
+    if isinstance(kind, type) and issubclass(kind, Spec) and kind.__module__ == room.__name__ and kind is not Spec
 ]
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field
 
-from toile.study.spec import RecipeSpec, SplitSpec
-from toile.study.strict import Spec, is_array, is_table, listed
+from toile.study.data.split import SplitSpec
+from toile.study.fields.strict import Spec, is_array, is_table, listed
+from toile.study.recipe.recipe import RecipeSpec
 
 # Raised when the meaning of a field changes, so that old runs are not taken for new ones.
 FORMAT = 1

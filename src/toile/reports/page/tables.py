@@ -9,11 +9,12 @@ from typing import Any
 from toile.evaluation.metrics import METRICS
 from toile.reports.results.compared import close_up
 from toile.reports.results.lines import OF_PART, study_lines
-from toile.reports.results.study import CommitteeResult, StudyResults, TrialResult
+from toile.reports.results.result import CommitteeResult, TrialResult
+from toile.reports.results.study import StudyResults
 from toile.reports.table import NUMBER, TEXT, WIDE, Column, Table, without_empty
 from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options, shares
-from toile.study.augmentation import Augmentation
-from toile.study.optimizers import OPTIMIZERS
+from toile.study.recipe.augmentation import Augmentation
+from toile.study.recipe.optimizers import OPTIMIZERS
 
 FIGURES = ("accuracy", "loss", "precision", "recall")
 # First where classes differ much: a model that always says the commonest has a good accuracy.
