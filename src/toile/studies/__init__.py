@@ -99,6 +99,7 @@ def catalogue() -> file.Catalogue:
         classical=frozenset(name for name in architectures.names() if architectures.learner(name) == "classical"),
         checks=tuple(CHECKS),
         lacking=samplers.lacking(),
+        needs={name: architectures.needs(name) for name in architectures.names()},
     )
 
 

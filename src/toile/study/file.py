@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from toile.errors import Misuse, said
-from toile.study import committees, limits, lines, spaces, teacher
+from toile.study import committees, idle, limits, lines, spaces, teacher
 from toile.study.expand import combinations, leaves, merge
 from toile.study.lines import Location
 from toile.study.mistakes import Mistake, explain, spell, unknown
@@ -40,6 +40,8 @@ class Catalogue:
     checks: tuple[str, ...] = ()
     # Why a sampler of searches cannot be used here, by name.
     lacking: Mapping[str, str] = field(default_factory=dict[str, str])
+    # What options of architectures need of others to have an effect, by architecture.
+    needs: Mapping[str, Mapping[str, idle.Needs]] = field(default_factory=dict[str, Mapping[str, idle.Needs]])
 
 
 class StudyError(Misuse):
@@ -83,7 +85,8 @@ def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, tables a thousand deep
         raise StudyError(source, [f"not TOML: {said(error)}"]) from None
-    if wrong := mistakes(content, catalogue):
+    # What an option does is known of a study that is right otherwise.
+    if wrong := mistakes(content, catalogue) or _idle(content, catalogue):
         places = lines.positions(text)
         found = [(lines.line(places, location) or 0, spell(location), what) for location, what in wrong]
         told = [
@@ -235,6 +238,12 @@ def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
 def _search(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
     """What a search gets wrong about its space."""
     yield from spaces.mistakes(content, catalogue.architectures, catalogue.classical, catalogue.lacking)
+
+
+def _idle(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
+    """Options that can change nothing. (The estimator, of which a search of scikit-learn tries every combination, may have them.)"""
+    found = idle.mistakes(content, catalogue.architectures, catalogue.needs, catalogue.classical)
+    return list(islice(found, _MISTAKES))
 
 
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:
