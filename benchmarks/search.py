@@ -255,7 +255,7 @@ def _data(images: int) -> tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any
     """Train, validation and test, as toile's study has them."""
     from toile.data import sources
     from toile.data.parts.splits import split
-    from toile.study.spec import SplitSpec
+    from toile.study.data.split import SplitSpec
 
     data = sources.load("fashion-mnist")
     parts = split(data, SplitSpec(fraction=images / 48_000), None)

@@ -28,8 +28,9 @@ from toile.models import architectures
 from toile.runner.executors.local import cores
 from toile.runner.plans.planned import Plan
 from toile.studies import LoadedStudy
+from toile.study.data.split import SplitSpec
 from toile.study.reduction import Reduction
-from toile.study.spec import SplitSpec, TrialSpec
+from toile.study.spec import TrialSpec
 
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
 

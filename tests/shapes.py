@@ -30,7 +30,7 @@ CHECKED = (
     "toile.models.scratch",
     "toile.store.shape",
     "toile.pictures",
-    "toile.study.schedules",
+    "toile.study.recipe.schedules",
     "toile.training.engines",
     "toile.training.features",
     "toile.training.recipe",

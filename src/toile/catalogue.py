@@ -14,8 +14,8 @@ from toile.evaluation.calibrators import CALIBRATIONS
 from toile.evaluation.metrics import METRICS
 from toile.models import architectures
 from toile.reports.checks import CHECKS
-from toile.study import schedules
-from toile.study.optimizers import OPTIMIZERS
+from toile.study.recipe import schedules
+from toile.study.recipe.optimizers import OPTIMIZERS
 
 
 def everything() -> dict[str, dict[str, str]]:

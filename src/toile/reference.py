@@ -18,11 +18,14 @@ from pydantic import BaseModel
 from toile import studies
 from toile.catalogue import everything, schedule_types
 from toile.models import architectures
-from toile.study import limits, optimizers, spec
-from toile.study.augmentation import Elastic, Erasing
+from toile.study import spec
 from toile.study.expand import variants
-from toile.study.search import Range
-from toile.study.teacher import Teacher
+from toile.study.fields.strict import Spec
+from toile.study.file import limits
+from toile.study.recipe import optimizers, recipe
+from toile.study.recipe.augmentation import Elastic, Erasing
+from toile.study.recipe.teacher import Teacher
+from toile.study.search.search import Range
 
 _KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "object": "table"}
 _BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
@@ -57,7 +60,7 @@ def render() -> str:
     # Markdown, not HTML: nothing is escaped.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["toml"] = toml
-    models = {name: list(keys(model)) for name, model in vars(spec).items() if _is_spec(model)}
+    models = {name: list(keys(model)) for room in (spec, recipe) for name, model in vars(room).items() if _is_spec(model)}
     models |= {model.__name__: list(keys(model)) for model in (Elastic, Erasing, Range, Teacher)}
     text = environment.from_string(files("toile").joinpath("reference.md.j2").read_text("utf-8")).render(
         limits=limits, models=models, names=everything(), schedules=list(_schedules()), optimizers=list(_optimizers()),
@@ -110,7 +113,7 @@ def toml(value: Any) -> str:
 
 
 def _is_spec(model: Any) -> bool:
-    return isinstance(model, type) and issubclass(model, spec.Spec) and model is not spec.Spec
+    return isinstance(model, type) and issubclass(model, Spec) and model is not Spec
 
 
 def _default(value: Any) -> str:

@@ -13,7 +13,7 @@ from toile import api
 from toile.data.dataset import Dataset
 from toile.data.reading.load import load
 from toile.serving.predictor import NotAnExport
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 NAMES = ["A", "B", "D", "E"]
 

@@ -19,7 +19,7 @@ from toile.data.reading.load import load
 from toile.estimators import ImageClassifier
 from toile.pictures.many import prepare_many
 from toile.serving.predictor import Predictor
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 pytestmark = pytest.mark.slow
 

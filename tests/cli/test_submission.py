@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from toile.data.reading.load import load
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 pytestmark = pytest.mark.slow
 

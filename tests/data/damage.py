@@ -34,7 +34,7 @@ from toile import studies
 from toile.data.reading import load, unlabelled
 from toile.errors import ToileError
 from toile.models import backbones, imagenet
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 SECONDS = 20  # a reading that takes longer hangs: a good one takes some milliseconds
 # What no reading of data may do, by the names of Python's own audit events.

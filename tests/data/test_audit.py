@@ -19,7 +19,7 @@ from toile.data.dataset import Dataset, Images
 from toile.data.images import as_names
 from toile.data.parts.splits import split
 from toile.data.sources.fashion_mnist import CLASS_NAMES
-from toile.study.spec import SplitSpec
+from toile.study.data.split import SplitSpec
 
 
 def made(train: list[int], train_labels: list[int], test: list[int] | None = None, test_labels=(), classes: int = 2):

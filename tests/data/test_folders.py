@@ -17,7 +17,8 @@ from toile.data.reading.listing import listing
 from toile.data.reading.load import load
 from toile.pictures.form import Form
 from toile.store.store import Store
-from toile.study.spec import DatasetSpec, SplitSpec
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
 
 
 def picture(path: Path, shade: int = 0, size: tuple[int, int] = (4, 4), **options: object) -> Path:

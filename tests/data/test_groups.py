@@ -17,7 +17,7 @@ from toile.data.errors import DataError
 from toile.data.images import as_names
 from toile.data.parts.groups import digest, found, shared_out
 from toile.data.parts.splits import split
-from toile.study.spec import SplitSpec
+from toile.study.data.split import SplitSpec
 
 
 def made(labels, names=None, columns=None, images=None) -> Dataset:

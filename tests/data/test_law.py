@@ -13,7 +13,7 @@ from toile import ImageClassifier
 from toile.data.reading import unlabelled
 from toile.data.reading.load import load
 from toile.pictures.form import Form
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 RANDOM = np.random.default_rng(4)
 LABELS = np.arange(12) % 3

@@ -18,7 +18,7 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.reading.load import load
 from toile.errors import ToileError
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 6, 6), dtype=np.uint8)

@@ -22,7 +22,7 @@ from toile.data.reading.load import load
 from toile.data.sources import fashion_mnist
 from toile.errors import Misuse
 from toile.models import backbones
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 MEBI = 1 << 20
 

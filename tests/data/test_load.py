@@ -9,7 +9,7 @@ from PIL import Image
 from toile.data.errors import DataError
 from toile.data.reading.load import load
 from toile.errors import Misuse
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 LABELS = np.array([0, 1, 2, 3, 3])
 

@@ -11,7 +11,8 @@ from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.parts.splits import split
 from toile.data.reading.load import load
-from toile.study.spec import DatasetSpec, SplitSpec
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
 
 TRAIN, TEST = 40, 10
 

@@ -12,7 +12,7 @@ from tests.training.fixture import elsewhere
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.parts.splits import split
-from toile.study.spec import SplitSpec
+from toile.study.data.split import SplitSpec
 
 METHODS = ("tail", "random", "stratified")
 

@@ -15,7 +15,7 @@ from toile.data.errors import DataError
 from toile.data.parts.absent import absent
 from toile.data.parts.splits import split
 from toile.data.parts.stratified import Rare, stratified
-from toile.study.spec import SplitSpec
+from toile.study.data.split import SplitSpec
 
 
 @given(

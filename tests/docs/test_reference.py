@@ -10,9 +10,12 @@ import pytest
 from toile import reference
 from toile.cli import main
 from toile.models import architectures
-from toile.study import schedules
-from toile.study.optimizers import ABOUT, OPTIMIZERS
-from toile.study.spec import DatasetSpec, RecipeSpec, SplitSpec, StudySpec
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
+from toile.study.recipe import schedules
+from toile.study.recipe.optimizers import ABOUT, OPTIMIZERS
+from toile.study.recipe.recipe import RecipeSpec
+from toile.study.spec import StudySpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "study-file.md"
 

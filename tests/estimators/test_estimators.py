@@ -38,7 +38,7 @@ from toile.estimators.base import InvalidParameter
 from toile.evaluation.calibrators import calibrate
 from toile.evaluation.predictions import Predictions
 from toile.store.store import Store
-from toile.study.spec import RecipeSpec
+from toile.study.recipe.recipe import RecipeSpec
 from toile.study.trial import Trial
 
 # One process trains for all of the file.

@@ -50,6 +50,16 @@ def test_what_cannot_all_be_true_counts_once():
     assert holm([0.01, 0.04, 0.02, 0.8], [0, 1, 0, 1]).tolist() == pytest.approx([0.02, 0.04, 0.04, 0.8])
 
 
+@given(st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=1, max_size=6))
+def test_two_one_sided_tests_are_no_third(pairs):
+    """Of a pair, at most one of "no difference", "a is worse" and "b is worse" is true. With the two in the place of their
+    larger p-value, which is that of equivalence, nothing else is corrected by more, and equivalence comes out the same."""
+    each = holm([p for pair in pairs for p in pair], [number for number in range(len(pairs)) for _ in range(3)]).reshape(-1, 3)
+    both = [(difference, max(lower, upper)) for difference, lower, upper in pairs]
+    other = holm([p for pair in both for p in pair], [number for number in range(len(pairs)) for _ in range(2)]).reshape(-1, 2)
+    np.testing.assert_allclose(np.column_stack([each[:, 0], each[:, 1:].max(axis=1)]), other, rtol=1e-12)
+
+
 @given(P_VALUES)
 def test_holm_is_between_nothing_and_bonferroni(p_values):
     given_, corrected = np.array(p_values), holm(p_values)
@@ -95,6 +105,14 @@ def test_seeds_are_scipys_paired_t_test():
     above = stats.ttest_1samp(np.subtract(a, b), -margin, alternative="greater").pvalue
     below = stats.ttest_1samp(np.subtract(a, b), margin, alternative="less").pvalue
     assert test.equivalence(margin) == pytest.approx(max(above, below))
+    assert (test.not_worse(margin), test.turned().not_worse(margin)) == pytest.approx((above, below))
+
+
+def test_one_that_may_be_better_by_more_is_not_worse():
+    """Which equivalence does not say: it is one of its two tests."""
+    test = across_seeds([0.909, 0.908, 0.906, 0.911, 0.907], [0.904, 0.906, 0.903, 0.905, 0.902])
+    assert test.not_worse(0.003) < 0.005 and test.equivalence(0.003) > 0.5
+    assert test.turned().not_worse(0.003) == test.equivalence(0.003)
 
 
 def test_folds_have_the_variance_of_nadeau_and_bengio():
@@ -125,8 +143,10 @@ def test_no_spread_is_no_certainty():
             across_seeds(*wrong)
     with pytest.raises(Misuse, match="is above 0"):
         across_folds([0.8, 0.7], [0.7, 0.6], 0)
-    with pytest.raises(Misuse, match="a margin is above 0"):
-        across_seeds([0.8, 0.7], [0.7, 0.5]).equivalence(-1)
+    for margin in (-1, 0, 1, float("nan")):
+        for test in (across_seeds([0.8, 0.7], [0.7, 0.5]), McNemar(10, 5, 5, 0, 1.0)):
+            with pytest.raises(Misuse, match="a margin is above 0 and below 1"):
+                test.equivalence(margin)
 
 
 # Equivalence on images
@@ -162,9 +182,25 @@ def test_equivalence_needs_images_and_not_only_agreement():
     assert McNemar(20, 0, 0, 0, 1.0).equivalence(0.02) > 0.2
     assert McNemar(9000, 30, 30, 940, 1.0).equivalence(0.002) < 0.01
     assert McNemar(9000, 200, 30, 770, 0.0).equivalence(0.002) > 0.999
-    assert McNemar(10, 5, 5, 0, 1.0).equivalence(1) == 0
-    with pytest.raises(Misuse, match="above 0"):
-        McNemar(10, 5, 5, 0, 1.0).equivalence(0)
+
+
+def test_not_worse_on_images_by_the_formula_of_tango():
+    """As other programs print it: b images on which a alone is right, c on which b alone is, and q the share of the latter that
+    is most likely if a is worse by the margin."""
+    b, c, n, margin = 40, 55, 1000, 0.03
+    q = max(np.roots([2 * n, -(b + c + (2 * n - b + c) * margin), c * margin * (margin + 1)]))
+    z = (b - c + n * margin) / np.sqrt(n * (2 * q - margin * (margin + 1)))
+    test = McNemar(n - b - c, b, c, 0, 0.15)
+    assert test.not_worse(margin) == pytest.approx(stats.norm.sf(z))
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 200), st.floats(0.01, 0.5))
+@settings(max_examples=50, deadline=None)
+def test_not_worse_is_an_end_of_the_interval(only_a, only_b, others, margin):
+    test = McNemar(others, only_a, only_b, 0, 1.0)
+    if abs(low := test.interval(0.9)[0] + margin) > 1e-6:
+        assert (test.not_worse(margin) < 0.05) is (low > 0)
+    assert test.equivalence(margin) == max(test.not_worse(margin), test.turned().not_worse(margin))
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 100))
@@ -200,7 +236,11 @@ def test_lines_are_compared_over_their_pairs():
     assert found["accuracies"] == pytest.approx([np.mean(of) for of in accuracies])
     assert found["p_value"] == pytest.approx(stats.ttest_rel(*accuracies).pvalue)
     assert found["verdict"].startswith("strong and weak differ over 4 pairs of trainings (p")
-    assert found["verdict"].endswith("not shown to be equivalent within 0.01 (p = 1)")
+    assert (
+        "; not shown to be equivalent within 0.01 (p = 1), but strong is shown to be not worse than weak " in found["verdict"]
+    )
+    assert found["equivalence"]["not_worse"] == [True, False]
+    assert compare_lines(b, a, margin=0.01)["equivalence"]["not_worse"] == [False, True]
     folds = compare_lines(a, b, held_out=1 / 3)
     assert folds["over"] == "folds" and folds["p_value"] > found["p_value"]
     with pytest.raises(Misuse, match="equally many"):
@@ -215,3 +255,6 @@ def test_equivalence_is_said_of_two_models():
     assert found["equivalence"]["equivalent"] is True
     assert found["verdict"].endswith("; shown to be equivalent within 0.5 (p < 0.0001)")
     assert "equivalence" not in compare(a, b)
+    near = compare(a, b, margin=0.001)
+    assert near["equivalence"]["not_worse"] == [False, False]
+    assert near["verdict"].endswith("(p = 0.58), and neither to be not worse than the other by 0.001 or more (p = 0.39)")

@@ -26,7 +26,9 @@ from toile.models.classical.model import Classical
 from toile.store.pack import pack, unpack
 from toile.store.run import MANIFEST
 from toile.store.store import Store
-from toile.study.spec import DatasetSpec, RecipeSpec, SplitSpec
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
+from toile.study.recipe.recipe import RecipeSpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 from toile.training.learner import ClassicalLearner
 from toile.training.train import train

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from toile.data.reading.load import load
 from toile.pictures.form import Form, Guess
 from toile.pictures.learned import learned
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 SIZES = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
 GUESSES = st.builds(Guess, border=st.floats(0, 255), fill=st.none() | st.floats(0.01, 1))

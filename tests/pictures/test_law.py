@@ -19,7 +19,7 @@ from toile.pictures.form import Form
 from toile.pictures.many import prepare_many
 from toile.pictures.read import read
 from toile.serving.answer import from_export
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 SIZES = [(40, 30), (30, 40), (24, 24), (61, 17), (20, 28)]
 # What a study says of its folder; sizes of the files; whether they have colours.

@@ -13,7 +13,7 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.reading.load import load
 from toile.pictures.read import read
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 # The same picture in numbers of every range; 0..1 is what it means. 255 is in it, so that the bits that it needs can be seen.
 SCENE = np.concatenate([[0, 128, 255], np.random.default_rng(0).integers(0, 256, 61)]).reshape(8, 8) / 255

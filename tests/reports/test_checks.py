@@ -19,8 +19,9 @@ from toile.reports.page.html import render
 from toile.reports.results.study import StudyResults, TrialResult
 from toile.runner import baselines
 from toile.store.store import Store
-from toile.study.file import StudyError
-from toile.study.spec import SplitSpec, StudySpec
+from toile.study.data.split import SplitSpec
+from toile.study.file.read import StudyError
+from toile.study.spec import StudySpec
 
 IMAGES = Images(np.zeros((40, 4, 4, 1), np.uint8), np.arange(40) % 2)
 

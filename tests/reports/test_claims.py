@@ -18,6 +18,7 @@ from toile.reports.page.findings import findings
 from toile.reports.page.html import render
 from toile.reports.plots.groups import told_apart
 from toile.reports.results import claims
+from toile.reports.results.claim import Claims
 from toile.reports.results.study import StudyResults
 from toile.reports.results.summary import summary
 
@@ -62,10 +63,12 @@ def test_lines_are_compared_over_their_seeds(tmp_path: Path) -> None:
 def test_equivalence_is_tested_where_the_study_has_a_margin(tmp_path: Path) -> None:
     made = of_seeds(tmp_path, margin=0.9)
     (claim,) = made.claims.pairs.values()
-    assert made.claims.tests == 2 and claim.equivalent
+    assert made.claims.tests == 3 and claim.equivalent and claim.only_not_worse is None
+    assert claim.not_worse == (claim.test.not_worse(0.9), claim.test.turned().not_worse(0.9)), "one pair: nothing to correct"
     assert "equivalent within 0.9" in comparison_table(made).rows[0][-1]
     (told,) = summary(made)["comparisons"]
-    assert told["equivalent"] is True and told["equivalence_p_value"] == claim.equivalence
+    assert told["equivalent"] is True and told["equivalence_p_value"] == claim.equivalence == max(told["not_worse_p_values"])
+    assert told["not_worse"] == [True, True]
     assert "p of equivalence, corrected" in render(made)
 
 
@@ -102,9 +105,38 @@ def test_a_member_that_was_chosen_by_the_test_images_has_to_be_better_by_more(tm
     best = claims.best_member(committee)
     for said, times in ((other.trials[2].stored_run.probabilities("test"), 3), (np.eye(10, dtype=np.float32)[labels], 1)):
         alone = mcnemar(*(Predictions("test", one, labels) for one in (said, best.probabilities)))
-        ((_, _, test),) = claims._one_by_one(other, [replace(committee, probabilities=said)])
-        assert (test.difference < 0) == (times == 3)
-        assert test.p_value == pytest.approx(min(1, times * alone.p_value))
+        ((*_, test, among),) = claims._one_by_one(other, [replace(committee, probabilities=said)])
+        assert (test.difference < 0) == (times == 3) and among == 3
+        p_value, ours, its = claims._alone(test, among, 0.5)
+        assert p_value == pytest.approx(min(1, times * alone.p_value))
+        assert (ours, its) == pytest.approx((alone.not_worse(0.5), min(1, 3 * alone.turned().not_worse(0.5))))
+
+
+def test_one_of_two_that_is_not_worse_is_said(results: StudyResults) -> None:
+    """Three findings: equivalent, one of them not worse, or neither."""
+    (beside,) = results.claims.beside["average of all"]
+    for p_value, not_worse, shown, told in (
+        (
+            0.2,
+            (0.01, 0.3),
+            f"{beside.a[1]} not worse by 0.1 or more",
+            f"; {beside.a[1]} is shown to be not worse by 0.1 or more",
+        ),
+        (
+            0.2,
+            (0.3, 0.01),
+            f"{beside.b[1]} not worse by 0.1 or more",
+            f"; {beside.b[1]} is shown to be not worse by 0.1 or more",
+        ),
+        (0.2, (0.01, 0.02), "equivalent within 0.1", "; they are equivalent within 0.1"),
+        (0.2, (0.2, 0.3), "nothing", ")"),
+        (0.01, (0.01, 0.3), "different", ")"),
+    ):
+        claim = replace(beside, p_value=p_value, not_worse=not_worse)
+        made = Claims(0.1, pairs={frozenset((claim.a, claim.b)): claim}, beside={"average of all": (claim,)})
+        results.__dict__["claims"] = made
+        assert comparison_table(results).rows[0][-1] == shown
+        assert f"{told}." in findings(results)[1]
 
 
 def test_the_same_training_under_two_names_is_one(results: StudyResults) -> None:

@@ -18,8 +18,9 @@ from toile.reports.ledger.render import render, whole
 from toile.reports.ledger.results import Measured
 from toile.store.store import Store
 from toile.study.expand import variants
+from toile.study.fields.published import Published
 from toile.study.reduction import Reduction
-from toile.study.spec import Published, StudySpec
+from toile.study.spec import StudySpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 
 REPOSITORY = Path(__file__).parents[2]

@@ -24,7 +24,7 @@ from toile.reports.plots.matrices import disagreement
 from toile.reports.plots.sweeps import sweeps
 from toile.reports.results.compared import close_up, close_up_note, evaluated_models
 from toile.reports.results.lines import comparisons, curves_of_sweeps, study_lines
-from toile.study.augmentation import Augmentation, Erasing
+from toile.study.recipe.augmentation import Augmentation, Erasing
 
 SEEDS = tuple(f"cnn (seed {seed})" for seed in range(4))
 MANY = tuple(f"model {number:02d}" for number in range(50))

@@ -13,7 +13,7 @@ from toile.reports.ledger import claims, gradients, results
 from toile.reports.ledger.ledger import rows
 from toile.reports.ledger.published import Figure, figures, tables
 from toile.reports.ledger.render import render
-from toile.study.spec import Published
+from toile.study.fields.published import Published
 
 REPOSITORY = Path(__file__).parents[2]
 TABLE = REPOSITORY.parent / "shared" / "published.toml"

@@ -10,6 +10,7 @@ import pytest
 from tests.reports.fixture import make_results
 from toile.reports.page.html import render
 from toile.reports.page.students import sentences, student_table
+from toile.reports.results.claim import Claims
 from toile.reports.results.students import students
 from toile.reports.results.study import StudyResults
 from toile.reports.results.summary import summary
@@ -46,6 +47,20 @@ def test_it_is_said_whether_it_is_as_good_and_what_it_costs(results: StudyResult
     assert own[0] == "model-3" and "equivalent within 0.3" in own[-1]
     assert teacher[0] == "its teacher, average of all"
     assert "Students and their committees" in render(results)
+
+
+def test_a_student_that_may_be_better_by_more_is_not_worse(results: StudyResults) -> None:
+    (student,) = students(results)
+    pair, of_student = frozenset((student.claim.a, student.claim.b)), student.claim.a[0] == "model"
+    for p, said in (
+        (0.01, "(two one-sided tests, p\xa0= 0.6) is not shown, but that the student is not worse by 0.3 or more (the lower "
+         "one of them, p\xa0= 0.01) is."),
+        (0.2, "Neither is shown: that they are equally good within 0.3 (two one-sided tests, p\xa0= 0.6), or at least that the "
+         "student is not worse by 0.3 or more (the lower one of them, p\xa0= 0.2)."),
+    ):  # fmt: skip
+        claim = replace(student.claim, not_worse=(p, 0.6) if of_student else (0.6, p))
+        results.__dict__["claims"] = Claims(0.3, pairs={pair: claim})
+        assert sentences(results)[0].endswith(said)
 
 
 def test_it_is_in_the_json(results: StudyResults) -> None:

@@ -12,8 +12,8 @@ from tests.reports.test_ledger import result, study
 from toile.reports.ledger.ledger import rows
 from toile.reports.ledger.render import render
 from toile.reports.ledger.verdict import Pooled, allowed, images_variance, pooled, rounding, same_images
+from toile.study.data.split import SplitSpec
 from toile.study.expand import variants
-from toile.study.spec import SplitSpec
 
 
 def test_the_interval_holds_one_more_training_nineteen_times_in_twenty() -> None:

@@ -14,7 +14,7 @@ from toile.models.applications import BACKBONES
 from toile.runner import show
 from toile.runner.plans import planned
 from toile.store.store import Store
-from toile.study.spec import SplitSpec
+from toile.study.data.split import SplitSpec
 
 SMALL, LARGE = {"name": "mlp", "hidden": [8]}, {"name": "mlp", "hidden": [512, 512]}
 

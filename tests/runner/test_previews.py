@@ -14,7 +14,7 @@ from toile import api
 from toile.errors import ToileError
 from toile.reports.page.html import render
 from toile.runner import previews
-from toile.study.augmentation import Augmentation
+from toile.study.recipe.augmentation import Augmentation
 
 FLIPPED = Augmentation(flip="horizontal")
 

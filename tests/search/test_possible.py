@@ -10,7 +10,7 @@ from toile.search.outcome import outcome
 from toile.search.pruning import FAILED
 from toile.search.searched import coming
 from toile.store.store import Store
-from toile.study.file import StudyError
+from toile.study.file.read import StudyError
 
 DEEP = [8] * 7
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toile.search.pruning import FAILED, NEW, Step, decide, rungs
-from toile.study.search import SearchSpec
+from toile.study.search.search import SearchSpec
 
 
 def spec(**more) -> SearchSpec:

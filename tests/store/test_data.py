@@ -12,7 +12,7 @@ from toile.data.dataset import Dataset, Images
 from toile.errors import ToileError
 from toile.store import garbage
 from toile.store.store import Store
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 
 def dataset(shade: int = 0, name: str = "made", class_names: tuple[str, ...] = ("a", "b")) -> Dataset:

@@ -23,7 +23,7 @@ from toile.runner.executors.local import Local
 from toile.runner.run import run
 from toile.store import garbage
 from toile.store.store import Store
-from toile.study.spec import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 NEEDS = {"dataset": {"content": DIGITS}, "architecture": {}}
 

@@ -18,8 +18,9 @@ from toile.reports.results.gather import gather
 from toile.runner.plans import plan as plans
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.store import Store
+from toile.study.data.dataset import DatasetSpec
 from toile.study.reduction import Reduction
-from toile.study.spec import DatasetSpec, StudySpec, TrialSpec
+from toile.study.spec import StudySpec, TrialSpec
 
 # Of 1,149 training images; 200 principal components need as many.
 SMALL = Reduction(fraction=0.2, epochs_scale=1e-4)

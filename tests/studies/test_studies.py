@@ -20,8 +20,10 @@ from toile.models import architectures
 from toile.runner.plans import plan as plans
 from toile.runner.plans.planned import Plan
 from toile.store.store import Store
+from toile.study.data.dataset import DatasetSpec
 from toile.study.expand import Variant, variants
-from toile.study.spec import DatasetSpec, Published, StudySpec
+from toile.study.fields.published import Published
+from toile.study.spec import StudySpec
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "published.toml"
 MEAN_OF_MEMBERS = "combined (mean of the members' figures)"

@@ -11,8 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from toile import studies
 from toile.errors import Misuse
-from toile.study.file import Catalogue, StudyError, parse, read
-from toile.study.strict import listed
+from toile.study.fields.strict import listed
+from toile.study.file.checks import Catalogue
+from toile.study.file.read import StudyError, parse, read
 
 
 class Cnn(BaseModel):
@@ -240,6 +241,12 @@ ONE_MISTAKE = {
     ),
     HEAD + SWEEP + "grid = { recipe = { batch_size = [16, 16] } }\n": (
         "line 4: sweep[0].name: the name 's: batch_size=16' is used 2 times; every trial has a name of its own"
+    ),
+    HEAD + "[recipe]\nschedule = 'cosine'\nschedule_epochs = 30\n" + TRIAL + "recipe = { epochs = 40 }\n": (
+        "line 9: trial[0].recipe: `schedule_epochs` is at least `epochs`, got 30 and 40"
+    ),
+    HEAD + SWEEP + "recipe = { schedule = 'cosine', schedule_epochs = 30 }\ngrid = { recipe.epochs = [10, 40] }\n": (
+        "line 6: sweep[0].recipe: `schedule_epochs` is at least `epochs`, got 30 and 40"
     ),
     # Committees
     # Comparisons

@@ -1,4 +1,4 @@
-"""Options that are written and can change nothing are told: in every table, on their line, and not where one training has a use."""
+"""Options that are written and can change nothing are told, in every table; and not where one training has a use for them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 
 from toile import studies
 from toile.models import architectures
-from toile.study.file import StudyError, parse
-from toile.study.idle import OF_OPTIMIZERS
-from toile.study.optimizers import OPTIMIZERS
+from toile.study.file.idle import OF_OPTIMIZERS
+from toile.study.file.read import StudyError, parse
+from toile.study.recipe.optimizers import OPTIMIZERS
 
 CATALOGUE = studies.catalogue()
 HEAD = 'title = "t"\ndataset = "digits"\n'
@@ -67,7 +67,7 @@ PAIRS = {
     ),
     with_architecture('name = "transfer", activation = "tanh"'): ("architecture.activation", "dense"),
     HEAD + "[split]\nmethod = 'tail'\nseed = 3\n" + TRIAL: ("split.seed", "draws nothing"),
-    HEAD + "[split]\nvalidation = 0\nseed = 3\n" + TRIAL: ("split.seed", "no images are drawn"),
+    HEAD + "[split]\nmethod = 'random'\nvalidation = 0\nseed = 3\n" + TRIAL: ("split.seed", "no images are drawn"),
     HEAD + "[split]\nfolds = 3\nshuffle = false\nseed = 3\n" + TRIAL: ("split.seed", "in order"),
     HEAD + "[split]\nshuffle = false\n" + TRIAL: ("split.shuffle", "folds"),
     HEAD + "[split]\nfolds = 3\nvalidation = 0.1\n" + TRIAL: ("split.validation", "each fold"),
@@ -99,8 +99,7 @@ ALONE = {
     '[[sweep]]\nname = "s"\narchitecture = "mlp"\n'
     'grid = { recipe.optimizer = ["adam", { name = "sgd", nesterov = true }] }\n': "nesterov",
     SPACE + 'architecture.name = ["mlp"]\nrecipe.optimizer.ema_momentum = [0.9, 0.99]\n': "ema_momentum",
-    SPACE
-    + 'architecture.name = ["cnn"]\narchitecture.dense = [[]]\narchitecture.dense_dropout = [0.1, 0.2]\n': "dense_dropout",
+    SPACE + 'architecture.name = ["cnn"]\narchitecture.dense = [[]]\narchitecture.dense_dropout = [0.1]\n': "dense_dropout",
 }
 
 

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from toile.study.optimizers import OPTIMIZERS, complete
-from toile.study.schedules import Cosine, CosineRestarts, Exponential, HoldThenDecay
+from toile.study.recipe.optimizers import OPTIMIZERS, complete
+from toile.study.recipe.schedules import Cosine, CosineRestarts, Exponential, HoldThenDecay
 
 keras = pytest.importorskip("keras")
 

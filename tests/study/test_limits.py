@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.data.damage import STUDY
 from toile import studies
 from toile.errors import Misuse
-from toile.study import file, limits
 from toile.study.expand import variants
+from toile.study.file import checks, limits, read
 from toile.study.spec import StudySpec
 
 CATALOGUE = studies.catalogue()
@@ -27,8 +27,8 @@ SWEEP = '[[sweep]]\nname = "s"\narchitecture = "mlp"\n'
 
 
 def refused(text: str) -> str:
-    with pytest.raises(file.StudyError) as caught:
-        file.parse(text, CATALOGUE)
+    with pytest.raises(read.StudyError) as caught:
+        read.parse(text, CATALOGUE)
     return str(caught.value)
 
 
@@ -69,7 +69,7 @@ def test_what_is_too_much_is_refused_in_few_words(text: str, says: str) -> None:
 
 def test_a_study_of_as_many_trainings_as_are_allowed_is_read() -> None:
     text = HEAD + f"seeds = {MANY}\n" + SWEEP + f"grid.recipe.epochs = {MANY}\n"
-    assert len(variants(file.parse(text, CATALOGUE))) == 100
+    assert len(variants(read.parse(text, CATALOGUE))) == 100
 
 
 def test_long_chains_and_lists_are_read_in_no_time() -> None:
@@ -78,7 +78,7 @@ def test_long_chains_and_lists_are_read_in_no_time() -> None:
         f'[[trial]]\nname = "{i}"\narchitecture = "mlp"\n' + (f'warm_start = "{i - 1}"\n' if i else "") for i in range(3000)
     )
     members = f"[[committee]]\nname = 'all'\nmembers = {[str(i) for i in range(3000)]}\n"
-    assert len(file.parse(HEAD + trials + members, CATALOGUE).trial) == 3000
+    assert len(read.parse(HEAD + trials + members, CATALOGUE).trial) == 3000
 
 
 def test_a_study_file_is_a_plain_file(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_study_file_is_a_plain_file(tmp_path: Path) -> None:
 def test_names_that_cannot_be_said_on_the_command_line_are_refused(kind: str, name: str) -> None:
     content = tomllib.loads(STUDY)
     content[kind][0]["name"] = name
-    told = [what for where, what in file.mistakes(content, CATALOGUE) if where == (kind, 0, "name")]
+    told = [what for where, what in checks.mistakes(content, CATALOGUE) if where == (kind, 0, "name")]
     assert len(told) == 1
     assert "command line" in told[0] or "without control characters" in told[0] or "text of at" in told[0]
     assert told[0].isprintable()
@@ -108,12 +108,12 @@ def test_names_that_cannot_be_said_on_the_command_line_are_refused(kind: str, na
 def test_other_names_are_names(name: str) -> None:
     content = tomllib.loads(STUDY)
     content["sweep"][0]["name"] = name
-    assert not file.mistakes(content, CATALOGUE)
+    assert not checks.mistakes(content, CATALOGUE)
 
 
 def test_combinations_can_be_said_whatever_their_values_are() -> None:
     text = HEAD + SWEEP.replace('"mlp"', '"transfer"') + 'grid.architecture.weights = ["a/b.h5", "c/d.h5"]\n'
-    assert [line.name for line in variants(file.parse(text, CATALOGUE))] == ["s: weights=a-b.h5", "s: weights=c-d.h5"]
+    assert [line.name for line in variants(read.parse(text, CATALOGUE))] == ["s: weights=a-b.h5", "s: weights=c-d.h5"]
 
 
 # Any content
@@ -150,7 +150,7 @@ def test_any_content_is_a_study_or_a_list_of_mistakes(changes: list) -> None:
             inner[key] = value
         elif place[-1] in (inner if isinstance(inner, dict) else range(len(inner)) if isinstance(inner, list) else ()):
             inner[place[-1]] = value
-    found = file.mistakes(content, CATALOGUE)
+    found = checks.mistakes(content, CATALOGUE)
     assert all(len(what) < 20_000 for _, what in found)
     if not found:
         assert variants(StudySpec.model_validate(content))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toile import studies
-from toile.study.lines import line, positions
+from toile.study.file.lines import line, positions
 
 TEXT = '''\
 # [[trial]] in a comment, title = "no"

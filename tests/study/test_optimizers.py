@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from toile.study.optimizers import OPTIMIZERS, complete
-from toile.study.spec import OptimizerSpec
+from toile.study.recipe.optimizers import OPTIMIZERS, complete
+from toile.study.recipe.recipe import OptimizerSpec
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from toile.study import schedules
-from toile.study.schedules import (
+from toile.study.recipe import schedules
+from toile.study.recipe.schedules import (
     Constant,
     Cosine,
     CosineRestarts,

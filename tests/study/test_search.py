@@ -9,7 +9,8 @@ import pytest
 
 from toile import studies
 from toile.search import samplers
-from toile.study.file import Catalogue, StudyError, parse
+from toile.study.file.checks import Catalogue
+from toile.study.file.read import StudyError, parse
 
 CATALOGUE = replace(studies.catalogue(), lacking={})
 WITHOUT_TORCH = replace(

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from toile.data.dataset import Dataset, Images
 from toile.data.parts.splits import split
-from toile.study.spec import SplitSpec
+from toile.study.data.split import SplitSpec
 from toile.study.trial import Trial, TrialTeacher
 
 

@@ -31,7 +31,9 @@ from toile.data.dataset import Dataset
 from toile.data.sources import digits
 from toile.models import architectures
 from toile.store.store import Store
-from toile.study.spec import DatasetSpec, RecipeSpec, SplitSpec
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
+from toile.study.recipe.recipe import RecipeSpec
 from toile.study.trial import Trial, TrialArchitecture, TrialDataset
 from toile.training.train import train
 from toile.workers.process import environment

@@ -20,7 +20,7 @@ from tests.training.fixture import (
     weights,
     work,
 )
-from toile.study.augmentation import Augmentation, Elastic, Erasing
+from toile.study.recipe.augmentation import Augmentation, Elastic, Erasing
 from toile.training import recipe
 
 SHAPE = (28, 28, 1)

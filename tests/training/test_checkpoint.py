@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from toile.study.spec import EarlyStopping
+from toile.study.recipe.recipe import EarlyStopping
 from toile.training import checkpoint
 from toile.training.recipe import Patience
 

@@ -15,8 +15,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from tests.training.fixture import ALL_BACKENDS, OTHER_BACKENDS, STATEFUL, dataset, elsewhere, python
 from toile.data.images import Images
 from toile.models import architectures
-from toile.study.optimizers import OPTIMIZERS
-from toile.study.spec import RecipeSpec
+from toile.study.recipe.optimizers import OPTIMIZERS
+from toile.study.recipe.recipe import RecipeSpec
 from toile.training import recipe
 from toile.training.engines import Sums, Taught, engine
 

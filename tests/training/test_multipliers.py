@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.training.fixture import OTHER_BACKENDS, python
-from toile.study.optimizers import OPTIMIZERS
-from toile.study.spec import OptimizerSpec, RecipeSpec
+from toile.study.recipe.optimizers import OPTIMIZERS
+from toile.study.recipe.recipe import OptimizerSpec, RecipeSpec
 from toile.training import recipe
 from toile.training.optimizers.multipliers import multiply_learning_rates
 

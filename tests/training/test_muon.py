@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from toile.study.spec import RecipeSpec
+from toile.study.recipe.recipe import RecipeSpec
 from toile.training import recipe
 from toile.training.optimizers.muon import ConvolutionMuon
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from toile.data.images import Images
-from toile.study.optimizers import OPTIMIZERS
-from toile.study.spec import EarlyStopping, RecipeSpec
+from toile.study.recipe.optimizers import OPTIMIZERS
+from toile.study.recipe.recipe import EarlyStopping, RecipeSpec
 from toile.training import recipe
 from toile.training.recipe import Patience
 

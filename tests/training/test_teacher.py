@@ -162,7 +162,7 @@ def _learned(backend: str, taught: Taught | None) -> list[float]:
     keras.utils.set_random_seed(0)
     data = dataset()
     model = architectures.build("mlp", data.image_shape, 10, architectures.complete("mlp", {"hidden": [16]}))
-    from toile.study.spec import RecipeSpec
+    from toile.study.recipe.recipe import RecipeSpec
 
     optimizer = recipe.optimizer(RecipeSpec.model_validate({"optimizer": {"name": "sgd", "learning_rate": 0.05}}))
     made = engine(

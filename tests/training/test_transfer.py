@@ -22,7 +22,8 @@ from toile.errors import Misuse, ToileError
 from toile.models import architectures, backbones
 from toile.models.architectures import transfer
 from toile.store.store import Store
-from toile.study.spec import RecipeSpec, SplitSpec
+from toile.study.data.split import SplitSpec
+from toile.study.recipe.recipe import RecipeSpec
 from toile.training import division, features, recipe, record
 from toile.training.checkpoint import Progress
 from toile.training.engines import engine

@@ -17,7 +17,7 @@ from toile.data.dataset import Images
 from toile.data.parts.splits import Parts, split
 from toile.errors import Misuse, ToileError
 from toile.evaluation.predictions import Predictions
-from toile.evaluation.repeated import positive
+from toile.evaluation.repeated import a_margin
 from toile.runner.plans import committees
 from toile.runner.plans.groups import trial_named
 from toile.runner.plans.planned import Plan, PlannedTrial
@@ -51,7 +51,7 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
     Args:
         a, b: a fingerprint's first digits, STUDY/TRIAL or STUDY/COMMITTEE. One that has several seeds or folds is meant with
             all of them, unless its name says which: `STUDY/TRIAL (seed 0)`.
-        margin: of accuracy, above 0: whether the two are equivalent, within so much.
+        margin: of accuracy, between 0 and 1: whether the two are equivalent within so much, or one at least not worse by it.
 
     Returns:
         Of single ones, what `toile.evaluation.comparison.compare` gives; of several, what `compare_lines` there gives. Models
@@ -64,7 +64,7 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
     from toile.evaluation import comparison
 
     if margin is not None:
-        positive(margin)
+        a_margin(margin)
     ours, its = _said(a, **where), _said(b, **where)
     shared = [key for key in ours.by_key if key in its.by_key]
     if len(ours.by_key) == len(its.by_key) == 1:

@@ -18,7 +18,7 @@ from toile.runner.plans import committees
 from toile.runner.plans import plan as plans
 from toile.store import atomic
 from toile.store.store import Store
-from toile.study.dataset import DatasetSpec
+from toile.study.data.dataset import DatasetSpec
 
 if TYPE_CHECKING:
     from toile.runner.plans.planned import Plan

@@ -105,7 +105,7 @@ def with_previews(found: StudyResults, store: Store) -> StudyResults:
     """
     from toile.reports.text import joined
     from toile.runner.previews import augmented
-    from toile.study.augmentation import Augmentation
+    from toile.study.recipe.augmentation import Augmentation
 
     names: dict[tuple[str, str], list[str]] = {}
     for trial in found.stored:

@@ -59,7 +59,8 @@ def compare(a: str, b: str, *, margin: float | None = None, place: Place = THERE
     Parameters
     ----------
     margin
-        Test too whether their accuracies are equivalent: within so much of each other, such as 0.002.
+        Test too whether their accuracies are equivalent, within so much of each other, such as 0.002; or else whether one of
+        the two is at least not worse by so much or more.
     """
     from toile import api
     from toile.reports.terminal.figures import print_comparison

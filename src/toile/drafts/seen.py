@@ -15,7 +15,7 @@ from toile.data.dataset import Dataset
 from toile.data.reading.load import load
 from toile.pictures.files import pictures
 from toile.pictures.many import sizes
-from toile.study.dataset import READING, DatasetSpec
+from toile.study.data.dataset import READING, DatasetSpec
 
 Size = tuple[int, int]
 

@@ -29,10 +29,11 @@ from toile.runner.plans.planned import Plan
 from toile.runner.progress import Show
 from toile.runner.run import run
 from toile.store.store import Store
-from toile.study.file import mistakes
-from toile.study.lines import Location
-from toile.study.mistakes import spell
-from toile.study.spec import RecipeSpec, StudySpec
+from toile.study.file.checks import mistakes
+from toile.study.file.lines import Location
+from toile.study.file.mistakes import spell
+from toile.study.recipe.recipe import RecipeSpec
+from toile.study.spec import StudySpec
 from toile.workers.resident.client import StoredModel, session
 
 _GROUPS = "groups"  # what a study's split would call them

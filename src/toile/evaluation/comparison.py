@@ -18,13 +18,14 @@ def compare(a: Predictions, b: Predictions, names: tuple[str, str] = ("A", "B"),
     """Two sets of predictions of the same images. It speaks of two trainings, and nothing of their architectures.
 
     Args:
-        margin: of accuracy, above 0: whether the two are equivalent, within so much.
+        margin: of accuracy, between 0 and 1: whether the two are equivalent within so much, or one at least not worse by it.
 
     Returns:
         `names`, `split`, `over` ("images"), `trainings` (1), `images`; `accuracies` and `losses` (of a, of b); `difference` of
         accuracy (a - b, -1..1) with `interval` ([low, high], 95 %, the score interval); `loss_difference` with `loss_interval`
         (bootstrap); `both_right`, `only_a`, `only_b`, `both_wrong` (images); `p_value` (McNemar, exact); `differ` (p_value <
-        0.05); with a margin `equivalence` (`margin`, `p_value`, `equivalent`); `verdict`.
+        0.05); with a margin `equivalence` (`margin`, `p_value`, `equivalent`; of a than b, and of b than a, `not_worse` and
+        `not_worse_p_values`, of which `p_value` is the larger); `verdict`.
 
     Raises:
         Misuse: `a` and `b` are not of the same images.
@@ -110,15 +111,30 @@ def _known(test: PairedT) -> list[float | None]:
 
 
 def _judged(test: McNemar | PairedT, names: tuple[str, str], margin: float | None) -> dict[str, Any]:
-    """What the tests say."""
+    """What the tests say. "No difference", "a is worse by the margin or more" and "b is": at most one is true, so that at most
+    one can be rejected wrongly, and nothing has to be corrected for their number."""
     found: dict[str, Any] = {"p_value": test.p_value, "differ": test.p_value < LEVEL}
     verdict = _verdict(test, names)
     if margin is not None:
-        p = test.equivalence(margin)
-        found["equivalence"] = {"margin": margin, "p_value": p, "equivalent": p < LEVEL}
-        shown = "" if p < LEVEL else "not "
-        verdict += f"; {shown}shown to be equivalent within {margin:g} ({said(p)})"
+        each, p = (test.not_worse(margin), test.turned().not_worse(margin)), test.equivalence(margin)
+        found["equivalence"] = {
+            "margin": margin, "p_value": p, "equivalent": p < LEVEL,
+            "not_worse": [one < LEVEL for one in each], "not_worse_p_values": list(each),
+        }  # fmt: skip
+        verdict += f"; {_within(names, margin, each)}"
     return {**found, "verdict": verdict}
+
+
+def _within(names: tuple[str, str], margin: float, each: tuple[float, float]) -> str:
+    """One of three findings; `each` are the p-values that a and b are not worse."""
+    p, least = max(each), min(each)
+    if p < LEVEL:
+        return f"shown to be equivalent within {margin:g} ({said(p)})"
+    missed = f"not shown to be equivalent within {margin:g} ({said(p)})"
+    if least >= LEVEL:
+        return f"{missed}, and neither to be not worse than the other by {margin:g} or more ({said(least)})"
+    one, other = names if each[0] == least else names[::-1]
+    return f"{missed}, but {one} is shown to be not worse than {other} by {margin:g} or more ({said(least)})"
 
 
 def _verdict(test: McNemar | PairedT, names: tuple[str, str]) -> str:

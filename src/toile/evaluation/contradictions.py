@@ -11,7 +11,7 @@ from toile.evaluation.metrics import evaluate
 from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.store.store import Store
-from toile.study.strict import is_array, is_table
+from toile.study.fields.strict import is_array, is_table
 
 # Another version of NumPy may sum in another order.
 _TOLERANCE = 1e-6

@@ -49,15 +49,22 @@ class PairedT:
         half = float(stdtrit(self.trainings - 1, (1 + level) / 2)) * self.spread
         return self.difference - half, self.difference + half
 
+    def not_worse(self, margin: float) -> float:
+        """The p-value of "a is worse than b by `margin` or more", one-sided. Where it is small, a is not inferior.
+
+        Args:
+            margin: of the metric, between 0 and 1.
+        """
+        a_margin(margin)
+        return 1.0 if self.spread == 0 else self._tail((margin + self.difference) / self.spread)
+
     def equivalence(self, margin: float) -> float:
-        """The p-value of "they differ by `margin` or more", by two one-sided tests.
+        """The p-value of "they differ by `margin` or more", by two one-sided tests: neither is worse.
 
         Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power Approach for Assessing the Equivalence of
         Average Bioavailability", Journal of Pharmacokinetics and Biopharmaceutics 15, 1987.
         """
-        if self.spread == 0:
-            return 1.0
-        return self._tail((positive(margin) - abs(self.difference)) / self.spread)
+        return max(self.not_worse(margin), self.turned().not_worse(margin))
 
     def _tail(self, t: float) -> float:
         from scipy.special import stdtr  # pyright: ignore[reportMissingTypeStubs]: as above
@@ -101,15 +108,14 @@ def across_folds(a: Sequence[float], b: Sequence[float], held_out: float, folds:
     return _paired(ours, its, held_out)
 
 
-def positive(margin: float) -> float:
-    """The margin, which has to be one.
+def a_margin(margin: float) -> None:
+    """Pass where a margin is one.
 
     Raises:
-        Misuse: it is not above 0.
+        Misuse: it is not between 0 and 1.
     """
-    if not margin > 0:
-        raise Misuse(f"a margin is above 0, as 0.002, got {margin}")
-    return margin
+    if not 0 < margin < 1:
+        raise Misuse(f"a margin is above 0 and below 1, as 0.002, which is a fifth of a percentage point; got {margin}")
 
 
 def _paired(a: Sequence[float], b: Sequence[float], more: float) -> PairedT:

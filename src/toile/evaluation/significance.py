@@ -14,7 +14,7 @@ from toile.arrays import PerImage
 from toile.errors import Misuse, nearest
 from toile.evaluation.metrics import METRICS, brier_per_image, loss_per_image, right_per_image
 from toile.evaluation.predictions import Predictions
-from toile.evaluation.repeated import positive
+from toile.evaluation.repeated import a_margin
 
 LEVEL = 0.05
 # BCa leaves out each image once, which takes a second for 10,000 of them and a minute for 80,000. What it corrects, the bias
@@ -65,22 +65,24 @@ class McNemar:
 
         return end(-1), end(1)
 
-    def equivalence(self, margin: float) -> float:
-        """The p-value of "the accuracies differ by `margin` or more", by two one-sided score tests.
+    def not_worse(self, margin: float) -> float:
+        """The p-value of "a is worse than b by `margin` or more", by a one-sided score test.
 
         Tango, "Equivalence Test and Confidence Interval for the Difference in Proportions for the Paired-Sample Design",
-        Statistics in Medicine 17, 1998. Unlike tests by the estimated variance, it does not find two models equivalent for
-        being right on the same few images.
+        Statistics in Medicine 17, 1998. Unlike tests by the estimated variance, it shows nothing of two models for being right
+        on the same few images.
 
         Args:
-            margin: of accuracy, above 0.
+            margin: of accuracy, between 0 and 1.
         """
         from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
 
-        positive(margin)
-        if margin >= 1:  # nothing differs by more
-            return 0.0
-        return max(float(ndtr(self._score(margin))), float(ndtr(-self._score(-margin))))
+        a_margin(margin)
+        return float(ndtr(-self._score(-margin)))
+
+    def equivalence(self, margin: float) -> float:
+        """The p-value of "the accuracies differ by `margin` or more", by both one-sided tests: neither is worse."""
+        return max(self.not_worse(margin), self.turned().not_worse(margin))
 
     def _score(self, at: float) -> float:
         """Tango's statistic, standard normal if the difference is `at` (-1 < at < 1); falls as `at` rises."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from toile.study.strict import listed
+from toile.study.fields.strict import listed
 
 # No gelu: in its exact form TensorFlow's ONNX export writes a broken file and says nothing.
 Activation = Literal["relu", "leaky-relu", "tanh", "sigmoid", "elu", "silu", "selu", "softplus"]

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toile.arrays import Deep
 from toile.errors import ToileError
-from toile.study.pictures import Ground
+from toile.study.data.pictures import Ground
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each of thousands would decode the whole picture again

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from toile.arrays import Colour
 from toile.pictures.decode import Decoded
 from toile.pictures.learned import border
-from toile.study.pictures import Fit
+from toile.study.data.pictures import Fit
 
 
 def fitted(picture: tuple[int, int], size: tuple[int, int], fit: Fit) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Self, get_args
 
-from toile.study.pictures import Fit, Ground
+from toile.study.data.pictures import Fit, Ground
 
 Size = tuple[int, int]
 

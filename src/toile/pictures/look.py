@@ -10,7 +10,7 @@ from toile.arrays import Pixels
 from toile.pictures.decode import FLOATS, ImageError, Opened, opened
 from toile.pictures.fit import fitted, place
 from toile.pictures.read import Blob, array, contents
-from toile.study.pictures import Fit, Ground
+from toile.study.data.pictures import Fit, Ground
 
 # Pixels from which on a picture is decoded alone, after the others: as many at once as there are cores would fill the memory.
 _LARGE = 8_000_000

@@ -13,7 +13,7 @@ from toile.errors import ToileError
 from toile.store import sealed
 from toile.store.checked import Damaged
 from toile.store.store import Store
-from toile.study.augmentation import Augmentation
+from toile.study.recipe.augmentation import Augmentation
 from toile.workers.preview import preview
 
 # The first training images: nobody chose them.

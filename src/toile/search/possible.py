@@ -16,8 +16,9 @@ from toile.models.backbones import WeightsMissing
 from toile.runner.plans import plan as plans
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.search.space import Space
-from toile.study.mistakes import explain, spell
-from toile.study.spec import RecipeSpec, TrialSpec
+from toile.study.file.mistakes import explain, spell
+from toile.study.recipe.recipe import RecipeSpec
+from toile.study.spec import TrialSpec
 
 Values = dict[tuple[str, ...], Any]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from toile.study.search import SearchSpec
+from toile.study.search.search import SearchSpec
 
 NEW = -1
 # Worse than every figure: a training whose loss was no number.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toile.search.pruning import FAILED
-from toile.study.search import SearchSpec
+from toile.study.search.search import SearchSpec
 from toile.version import installing
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from toile.search.estimate import Estimate
 from toile.search.pruning import FAILED
 from toile.search.walk import Walk
 from toile.study.committee import CommitteeSpec
-from toile.study.file import StudyError
+from toile.study.file.read import StudyError
 
 # The committee of all that was trained, and what its candidates are called.
 COMMITTEE, CANDIDATES = "search-committee", "search [0-9]*"

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from toile.models import architectures
-from toile.study.search import Parameter, Path, Range, SearchSpec, parameters
-from toile.study.spaces import NAMED, belongs
+from toile.study.search.search import Path, Range, SearchSpec
+from toile.study.search.space import NAMED, Parameter, belongs, parameters
 from toile.study.spec import ArchitectureSpec, StudySpec, TrialSpec
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Space:
                 continue
             if (one.only is None and _overruled(one.path, own)) or (classical and one.path[0] == "recipe"):
                 continue
-            if belongs(one.path, names, self.study, options):
+            if belongs(one.path, names, self.study.recipe, options):
                 chosen[one.path] = _asked(trial, one)
                 if one.path[-1] == "name":
                     names[one.path[1]] = {"name": chosen[one.path]}

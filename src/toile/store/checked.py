@@ -159,5 +159,5 @@ def say_left_out(fingerprint: str, error: Damaged) -> None:
 
 
 def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
-    """As in `toile.study.strict`, which brings pydantic: whoever only asks an export has none."""
+    """As in `toile.study.fields.strict`, which brings pydantic: whoever only asks an export has none."""
     return isinstance(value, dict)

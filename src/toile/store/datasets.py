@@ -17,8 +17,9 @@ from toile.data.errors import DamagedSnapshot
 from toile.data.parts.splits import split
 from toile.store import checked
 from toile.store.checked import Damaged
-from toile.study.spec import DatasetSpec, SplitSpec
-from toile.study.strict import is_table
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
+from toile.study.fields.strict import is_table
 
 ASKED = "asked.json"
 # Data sets that this process has hashed, as their files were then.

@@ -22,7 +22,7 @@ from toile.errors import ToileError, said
 from toile.store import atomic, checked, shape
 from toile.store.run import FILES, MODELS, Run, lacking
 from toile.store.store import Store
-from toile.study.strict import is_table
+from toile.study.fields.strict import is_table
 from toile.study.trial import Trial
 
 MANIFEST = "manifest.json"

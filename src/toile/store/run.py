@@ -20,7 +20,7 @@ from toile.arrays import Probabilities
 from toile.errors import said
 from toile.store import checked, shape
 from toile.store.checked import Damaged
-from toile.study.strict import is_table
+from toile.study.fields.strict import is_table
 from toile.study.trial import Trial
 
 FILES = ("trial.json", "history.csv", "metrics.json", "probabilities.npz", "provenance.json")

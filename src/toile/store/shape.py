@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from toile.arrays import RANGE_TOLERANCE, SUM_TOLERANCE, Probabilities
-from toile.study.strict import is_array, is_table
+from toile.study.fields.strict import is_array, is_table
 
 # JSON and CSV of more bytes is not looked at when it is unpacked: parsed, it takes some twenty times the memory.
 LONG = 2**24

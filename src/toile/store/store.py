@@ -30,7 +30,8 @@ from toile.store.aside import set_aside
 from toile.store.checked import Damaged
 from toile.store.claims import Claims
 from toile.store.run import FILES, MODELS, Run, lacking, write_manifest
-from toile.study.spec import DatasetSpec, SplitSpec
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
 from toile.study.trial import Trial
 
 DEFAULT = "toile-runs"
@@ -239,8 +240,7 @@ class Store:
         return datasets.opened(folder)
 
     def kept(self, spec: DatasetSpec) -> Dataset | None:
-        """The data set that `spec` meant when it was last trained on, hashed as in `dataset`. None if there is none, or a
-        damaged one, which is named on standard error."""
+        """The data set that `spec` meant when it was last trained on, hashed; None if there is none, or it is damaged."""
         return datasets.kept(self.data_folder, spec)
 
     def unchanged(self, spec: DatasetSpec, listing: str | None) -> Dataset | None:

@@ -13,8 +13,10 @@ from toile.data.reading.limits import anchored
 from toile.errors import Misuse, nearest
 from toile.models import architectures, backbones
 from toile.search import samplers
-from toile.study import file
-from toile.study.spec import DatasetSpec, StudySpec, SweepSpec, TrialSpec
+from toile.study.data.dataset import DatasetSpec
+from toile.study.file import read
+from toile.study.file.checks import Catalogue
+from toile.study.spec import StudySpec, SweepSpec, TrialSpec
 from toile.text import cut, printable
 
 T = TypeVar("T", TrialSpec, SweepSpec)
@@ -52,7 +54,7 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
         Misuse: there is no such study or data set.
     """
     path = _path(study)
-    own = _placed(file.read(path, catalogue()), path, str(study))
+    own = _placed(read.read(path, catalogue()), path, str(study))
     if dataset is None or dataset == own.dataset.name:
         return own
     spec, reference = own.spec, own.reference
@@ -83,15 +85,15 @@ def parsed(text: str, path: Path) -> LoadedStudy:
     Raises:
         StudyError: the text has mistakes.
     """
-    return _placed(file.parse(text, catalogue(), source=path.name), path, str(path))
+    return _placed(read.parse(text, catalogue(), source=path.name), path, str(path))
 
 
-def catalogue() -> file.Catalogue:
+def catalogue() -> Catalogue:
     """Every name that a study may use."""
     from toile.committee.rules import RULES
     from toile.reports.checks import CHECKS
 
-    return file.Catalogue(
+    return Catalogue(
         datasets=sources.names(),
         formats=formats.names(),
         rules=tuple(RULES),

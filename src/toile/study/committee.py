@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from toile.study.names import Name, Sayable
-from toile.study.published import Published
-from toile.study.strict import Floats, Spec, Strings, listed, off
+from toile.study.fields.names import Name, Sayable
+from toile.study.fields.published import Published
+from toile.study.fields.strict import Floats, Spec, Strings, listed, off
 
 # Rules that are nothing until they are fitted; "weighted-mean" is fitted where its weights are "fit".
 FITTED_RULES = ("log-pool", "stack", "greedy")

@@ -11,8 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from toile.errors import Misuse
 from toile.study.committee import Calibration
-from toile.study.spec import ArchitectureSpec, Published, RecipeSpec, Seeds, SplitSpec, StudySpec, SweepSpec, TrialSpec
-from toile.study.strict import is_array, is_table
+from toile.study.data.split import SplitSpec
+from toile.study.fields.published import Published
+from toile.study.fields.seeds import Seeds
+from toile.study.fields.strict import is_array, is_table
+from toile.study.recipe.recipe import RecipeSpec
+from toile.study.spec import ArchitectureSpec, StudySpec, SweepSpec, TrialSpec
 from toile.text import printable
 
 

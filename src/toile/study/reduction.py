@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toile.errors import Misuse
-from toile.study.spec import RecipeSpec
+from toile.study.recipe.recipe import RecipeSpec
 
 if TYPE_CHECKING:
     from toile.study.expand import Variant

@@ -11,7 +11,7 @@ from typing import Any
 
 from toile.runner.plans.planned import Plan
 from toile.store.run import Run
-from toile.study.strict import is_table
+from toile.study.fields.strict import is_table
 
 
 @dataclass(frozen=True)

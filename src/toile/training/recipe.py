@@ -11,7 +11,7 @@ import numpy as np
 from toile.arrays import ImageWeights, Labels, LearningRates, Order, PerClass, Seeds
 from toile.data.images import Images
 from toile.models.protocols import KerasModel, KerasOptimizer, KerasVariable
-from toile.study.spec import EarlyStopping, RecipeSpec
+from toile.study.recipe.recipe import EarlyStopping, RecipeSpec
 
 _CLASS_NAMES = {"adadelta": "Adadelta", "adamw": "AdamW", "rmsprop": "RMSprop", "schedulefreeadamw": "ScheduleFreeAdamW"}
 

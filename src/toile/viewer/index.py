@@ -22,7 +22,7 @@ from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.store.store import Store
-from toile.study.strict import is_array, is_table
+from toile.study.fields.strict import is_array, is_table
 
 # Raised when a row comes to hold something else.
 REVISION = 1

@@ -8,7 +8,7 @@ from toile.data.dataset import Dataset
 from toile.errors import ToileError
 from toile.store import datasets
 from toile.store.store import Store
-from toile.study.spec import SplitSpec
+from toile.study.data.split import SplitSpec
 
 
 class Looking(Store):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from toile.store.store import Store
-from toile.study.strict import is_array, is_table
+from toile.study.fields.strict import is_array, is_table
 
 FRESH = 900.0  # seconds without a sign of life, where locks cannot be listed, after which a training counts as interrupted
 RECENT = 5  # epochs from which the speed is told

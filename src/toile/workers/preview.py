@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from toile.arrays import ImageArray
-from toile.study.augmentation import Augmentation
+from toile.study.recipe.augmentation import Augmentation
 from toile.workers.process import finish
 
 # How many times each image is changed.

@@ -11,7 +11,7 @@ from toile.data.dataset import Dataset
 from toile.data.parts.splits import split, words
 
 if TYPE_CHECKING:
-    from toile.study.spec import SplitSpec
+    from toile.study.data.split import SplitSpec
 
 
 def absent(dataset: Dataset, spec: SplitSpec) -> str | None:

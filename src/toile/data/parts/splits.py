@@ -18,7 +18,7 @@ from toile.data.parts.groups import shared_out
 from toile.data.parts.stratified import Rare, stratified
 
 if TYPE_CHECKING:
-    from toile.study.spec import SplitSpec
+    from toile.study.data.split import SplitSpec
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.reading.labels import numbered
 from toile.pictures.learned import form_of
-from toile.study.dataset import MAX_PIXELS
+from toile.study.data.dataset import MAX_PIXELS
 
 _CHUNK = 4096  # images converted at a time, so that no second full-size float array comes to be
 _BEYOND = 0.1  # share of the range by which fractions may lie outside of it: resizing with cubic splines overshoots

@@ -18,12 +18,12 @@ from toile.data.reading.labels import renamed
 from toile.data.reading.limits import anchored, plain_or_folder
 from toile.pictures.form import Form
 from toile.pictures.learned import form_of
-from toile.study.dataset import READING
+from toile.study.data.dataset import READING
 from toile.text import cut
 
 if TYPE_CHECKING:
     from toile.data.reading.fetch import Progress
-    from toile.study.spec import DatasetSpec
+    from toile.study.data.dataset import DatasetSpec
 
 
 def load(

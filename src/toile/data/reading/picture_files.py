@@ -20,8 +20,8 @@ from toile.pictures.decode import ImageError
 from toile.pictures.look import Wanted
 from toile.pictures.many import Many, read_many
 from toile.pictures.read import Blob
-from toile.study.dataset import MAX_PIXELS
-from toile.study.pictures import Fit, Ground
+from toile.study.data.dataset import MAX_PIXELS
+from toile.study.data.pictures import Fit, Ground
 
 _NAMED = 100  # files that an error names; it says how many there are
 _SIZES = 6  # that an error shows
@@ -29,7 +29,7 @@ _USUAL = 64  # pixels: what to propose where pictures have all kinds of sizes
 
 
 class Reading(TypedDict, total=False):
-    """How pictures are read, as a study says it; what it does not say is as in `toile.study.dataset.DatasetSpec`."""
+    """How pictures are read, as a study says it; what it does not say is as in `toile.study.data.dataset.DatasetSpec`."""
 
     size: int | tuple[int, int] | None
     fit: Fit

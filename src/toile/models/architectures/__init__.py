@@ -29,7 +29,7 @@ from pydantic import BaseModel
 from toile.errors import Misuse, nearest
 from toile.models.classical import pipeline
 from toile.models.option_types import Options, options_of
-from toile.study.idle import Needs
+from toile.study.fields.needs import Needs
 from toile.study.trial import Learner
 from toile.text import brief
 

@@ -24,7 +24,7 @@ from toile.models.option_types import (
     StringOrEach,
 )
 from toile.models.protocols import KerasModel
-from toile.study.idle import Needs
+from toile.study.fields.needs import Needs
 
 REVISION = 1
 

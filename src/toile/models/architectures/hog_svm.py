@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 from toile.models.classical.pipeline import hog, pipeline
 from toile.models.option_types import Count, Positive, Size
-from toile.study.idle import Needs
+from toile.study.fields.needs import Needs
 
 REVISION = 1
 LEARNER = "classical"

@@ -9,7 +9,7 @@ from typing import Any
 from toile.models.layers import activation_layer, each, initializer_for, l2_penalty
 from toile.models.option_types import Activation, Counts, Initializer, RateOrEach, Strength
 from toile.models.protocols import KerasModel
-from toile.study.idle import Needs
+from toile.study.fields.needs import Needs
 
 REVISION = 1
 _HIDDEN = Needs(("hidden",), bool, "a layer in `hidden`")

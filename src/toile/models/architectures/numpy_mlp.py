@@ -14,7 +14,7 @@ from toile.models.protocols import KerasModel
 from toile.models.scratch.layers import Activations, LossScale
 from toile.models.scratch.network import Initial, to_keras
 from toile.models.scratch.network import build as build_network
-from toile.study.idle import Needs
+from toile.study.fields.needs import Needs
 
 REVISION = 1
 LEARNER = "scratch"

@@ -17,7 +17,7 @@ from toile.models import applications, backbones
 from toile.models.layers import activation_layer, each
 from toile.models.option_types import Activation, Count, Counts, Positive, RateOrEach
 from toile.models.protocols import KerasModel
-from toile.study.idle import Needs
+from toile.study.fields.needs import Needs
 
 REVISION = 1
 _DENSE = Needs(("dense",), bool, "a layer in `dense`")

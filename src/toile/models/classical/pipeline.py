@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from toile.models.classical import features
-from toile.study.idle import Needs
+from toile.study.fields.needs import Needs
 
 # What the options of every classical architecture need; see `toile.models.architectures`.
 NEEDS = {"whiten": Needs(("components",), bool, "`components`")}

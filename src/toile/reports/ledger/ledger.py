@@ -18,9 +18,10 @@ import numpy as np
 from toile.reports.ledger.published import Figure, figures, of_members, values
 from toile.reports.ledger.results import Measured
 from toile.reports.ledger.verdict import JUDGED, Pooled, allowed, images_variance, pooled, rounding, same_images
+from toile.study.committee import CommitteeSpec
 from toile.study.expand import Variant, variants
-from toile.study.published import Figures, Published
-from toile.study.spec import CommitteeSpec, StudySpec
+from toile.study.fields.published import Figures, Published
+from toile.study.spec import StudySpec
 
 REPRODUCED, DIFFERS, REDUCED, MISSING = "reproduced", "differs", "reduced", "not measured"
 ALONE = "measured"  # and nothing published to lay it beside

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from toile.reports.ledger.results import Measured
-from toile.study.spec import Published
+from toile.study.fields.published import Published
 
 # Part -> what its figures are called in a run's metrics. Figures of folds are means over their validation images.
 PARTS = {"train": "train", "validation": "validation", "test": "test", "cross_validation": "validation"}

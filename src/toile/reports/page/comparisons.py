@@ -28,18 +28,17 @@ def comparison_table(results: StudyResults) -> Table:
     def named(ref: Ref) -> str:
         return ref[1] if len(kinds[ref[1]]) == 1 else f"{ref[1]} ({ref[0]})"
 
-    equivalence = [] if claims.margin is None else [Column("p of equivalence, corrected")]
+    within = [] if claims.margin is None else [Column("p of not worse, corrected"), Column("p of equivalence, corrected")]
     columns = [
         Column("more accurate", TEXT), Column("less accurate", TEXT), Column("compared over", TEXT), Column("difference"),
-        Column("95 % interval", TEXT), Column("p, corrected"), *equivalence, Column("shown", WIDE),
+        Column("95 % interval", TEXT), Column("p, corrected"), *within, Column("shown", WIDE),
     ]  # fmt: skip
     rows = []
     for claim in shown:
         low, high = claim.test.interval()
         rows.append([
             named(claim.a), named(claim.b), over(claim), figure(claim.test.difference), f"{figure(low)} to {figure(high)}",
-            p_value(claim.p_value), *([p_value(claim.equivalence)] if claim.equivalence is not None else []),
-            shown_by(claim, claims),
+            p_value(claim.p_value), *(p_value(p) for p in sorted(claim.not_worse or ())), shown_by(claim, claims),
         ])  # fmt: skip
     return Table("Differences of accuracy", columns, rows, note=_note(claims, len(shown)) if rows else "")
 
@@ -50,9 +49,10 @@ def over(claim: Claim) -> str:
 
 
 def shown_by(claim: Claim, claims: Claims) -> str:
-    """What is shown, in a word or two."""
+    """What is shown, in a few words. Who is shown to be better is not worse, which is not said again."""
     found = ["different"] if claim.differ else []
     found += [f"equivalent within {claims.margin:g}"] if claim.equivalent else []
+    found += [f"{one[1]} not worse by {claims.margin:g} or more"] if (one := claim.only_not_worse) else []
     return joined(found) or "nothing"
 
 
@@ -63,9 +63,14 @@ def _note(claims: Claims, rows: int) -> str:
         "seeds": "over seeds, by a paired t-test: of other seeds, on these test images",
         "folds": "over folds, by the t-test of Nadeau and Bengio, as their trainings share images",
     }
+    margin = "" if claims.margin is None else f"{claims.margin:g}"
+    within = margin and (
+        f" That one is not worse by {margin} or more is tested of both. The smaller p is shown; the larger one is that of "
+        f"equivalence within {margin}, which is both."
+    )
     some = "" if rows == len(claims.pairs) else f" {rows} of {len(claims.pairs)} pairs are shown."
     many = "" if claims.contenders else f" With more than {MOST} models and committees, not all are compared with all."
     return (
         f"{claims.tests:,} p-values are corrected together (Holm 1979): each may be compared with 0.05. Compared "
-        f"{'; '.join(said[kind] for kind in kinds)}.{some}{many}"
+        f"{'; '.join(said[kind] for kind in kinds)}.{within}{some}{many}"
     )

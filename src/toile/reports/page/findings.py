@@ -169,7 +169,9 @@ def _tested(results: StudyResults, claim: Claim) -> str:
     """What a comparison shows, by which test."""
     verdict = "more than chance" if claim.differ else "no more than chance may do"
     p = f"p\N{NO-BREAK SPACE}{p_value(claim.p_value, relation=True)}"
-    same = f", and equivalent within {results.claims.margin:g}" if claim.equivalent else ""
+    same = f"; they are equivalent within {results.claims.margin:g}" if claim.equivalent else ""
+    if (one := claim.only_not_worse) is not None:
+        same = f"; {one[1]} is shown to be not worse by {results.claims.margin:g} or more"
     if isinstance(claim.test, McNemar):
         alone = f"{claim.a[1]} alone is right on {count(claim.test.only_a)} images, {claim.b[1]} alone on "
         return f"; {alone}{count(claim.test.only_b)}, which is {verdict} (McNemar’s exact test, {p}){same}"

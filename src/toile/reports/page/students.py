@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from statistics import fmean
 
-from toile.evaluation.significance import McNemar
-from toile.reports.page.comparisons import over
+from toile.evaluation.significance import LEVEL, McNemar
+from toile.reports.page.comparisons import over, shown_by
 from toile.reports.results.students import Student, students
 from toile.reports.results.study import StudyResults
 from toile.reports.table import TEXT, WIDE, Column, Table
@@ -22,7 +22,7 @@ def student_table(results: StudyResults) -> Table:
         line, of = student.line, student.committees
         rows.append([
             line.name, spread(line.values("accuracy")), spread(line.values("loss")), count(costs["parameters"][0]),
-            figure(costs["milliseconds"][0], 3), _shown(results, student),
+            figure(costs["milliseconds"][0], 3), shown_by(student.claim, results.claims) if student.claim else "not compared",
         ])  # fmt: skip
         rows.append([
             f"its teacher, {student.teacher}", spread([one.test["accuracy"] for one in of]),
@@ -58,18 +58,18 @@ def _told(results: StudyResults, student: Student) -> str:
     low, high = claim.test.interval()
     better = claim.a[1]
     text = f"{better} is {figure(claim.test.difference)} better (95 % interval {figure(low)} to {figure(high)}, {way}"
-    text += f"; p\N{NO-BREAK SPACE}{p_value(claim.p_value, relation=True)} of no difference). "
+    text += f"; {_p(claim.p_value)} of no difference). "
     if claim.equivalence is None:
         return text + "Whether they are as good as each other is tested where the study has an equivalence_margin."
-    shown = "They are shown" if claim.equivalent else "They are not shown"
-    p = f"p\N{NO-BREAK SPACE}{p_value(claim.equivalence, relation=True)}"
-    return text + f"{shown} to be equally good within {margin:g} (two one-sided tests, {p})."
+    lower = claim.not_worse_of(("model", student.line.name))
+    same = f"equally good within {margin:g} (two one-sided tests, {_p(claim.equivalence)})"
+    kept = f"the student is not worse by {margin:g} or more (the lower one of them, {_p(lower)})"
+    if claim.equivalent:
+        return text + f"They are shown to be {same}."
+    if lower < LEVEL:
+        return text + f"That they are {same} is not shown, but that {kept} is."
+    return text + f"Neither is shown: that they are {same}, or at least that {kept}."
 
 
-def _shown(results: StudyResults, student: Student) -> str:
-    claim = student.claim
-    if claim is None:
-        return "not compared"
-    found = ["different"] if claim.differ else []
-    found += [f"equivalent within {results.claims.margin:g}"] if claim.equivalent else []
-    return ", ".join(found) or "nothing"
+def _p(value: float) -> str:
+    return f"p\N{NO-BREAK SPACE}{p_value(value, relation=True)}"

@@ -12,8 +12,8 @@ from toile.reports.results.lines import OF_PART, study_lines
 from toile.reports.results.study import CommitteeResult, StudyResults, TrialResult
 from toile.reports.table import NUMBER, TEXT, WIDE, Column, Table, without_empty
 from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options, shares
-from toile.study.augmentation import Augmentation
-from toile.study.optimizers import OPTIMIZERS
+from toile.study.recipe.augmentation import Augmentation
+from toile.study.recipe.optimizers import OPTIMIZERS
 
 FIGURES = ("accuracy", "loss", "precision", "recall")
 # First where classes differ much: a model that always says the commonest has a good accuracy.

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import nan
 from statistics import fmean
 from typing import Any, Literal
 
@@ -56,7 +57,8 @@ class Claim:
         test: McNemar's of two trainings, or a paired t-test over several; of a - b.
         over: what the test goes over.
         p_value: of "no difference", after Holm's correction over all tests of the report.
-        equivalence: of "they differ by the margin or more", corrected likewise; None without a margin.
+        not_worse: of "a is worse than b by the margin or more", and of "b is" likewise, corrected with them; None without a
+            margin.
     """
 
     a: Ref
@@ -64,15 +66,32 @@ class Claim:
     test: Test
     over: Literal["images", "seeds", "folds"]
     p_value: float
-    equivalence: float | None = None
+    not_worse: tuple[float, float] | None = None
 
     @property
     def differ(self) -> bool:
         return self.p_value < LEVEL
 
     @property
+    def equivalence(self) -> float | None:
+        """The p-value of "they differ by the margin or more": both one-sided tests have to be rejected, so it is no further
+        test, and the larger of their corrected p-values is its own."""
+        return None if self.not_worse is None else max(self.not_worse)
+
+    def not_worse_of(self, ref: Ref) -> float:
+        """The p-value that one of the two is not worse, where there is a margin."""
+        return nan if self.not_worse is None else self.not_worse[0 if ref == self.a else 1]
+
+    @property
     def equivalent(self) -> bool:
         return self.equivalence is not None and self.equivalence < LEVEL
+
+    @property
+    def only_not_worse(self) -> Ref | None:
+        """Which of the two is shown to be not worse by the margin or more, where that is not shown of both. Who is shown to be
+        better is not worse, which is no further finding."""
+        shown = [ref for ref, p in zip((self.a, self.b), self.not_worse or (), strict=False) if p < LEVEL]
+        return shown[0] if len(shown) == 1 and not (self.differ and shown[0] == self.a) else None
 
 
 @dataclass(frozen=True)
@@ -94,7 +113,7 @@ class Claims:
     @cached_property
     def tests(self) -> int:
         """How many p-values were corrected together."""
-        return len(self.pairs) * (1 if self.margin is None else 2)
+        return len(self.pairs) * (1 if self.margin is None else 3)
 
     def of(self, a: Ref, b: Ref) -> Claim | None:
         return self.pairs.get(frozenset((a, b)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -23,6 +22,9 @@ from toile.study.expand import variants
 # Of so many models and committees all are compared with all. Of more, with thousands of tests, hardly any could be believed.
 MOST = 60
 
+# A comparison before the correction: two, the test of them, and of how many the test images chose the second; 1 of no choice.
+Tested = tuple[Ref, Ref, Test, int]
+
 
 def make(results: StudyResults) -> Claims:
     """Every comparison that the report of a study makes.
@@ -31,16 +33,16 @@ def make(results: StudyResults) -> Claims:
     shares two seeds or folds or more is compared over these, by a paired t-test; what is single, or says the same with every
     seed, over the test images.
     """
-    found, tested = contenders(results), dict[frozenset[Ref], tuple[Ref, Ref, Test]]()
+    found, tested = contenders(results), dict[frozenset[Ref], Tested]()
     for a, b in itertools.combinations(found, 2) if len(found) <= MOST else ():
         if (test := _test(a, b)) is not None:
-            tested[frozenset((a.ref, b.ref))] = (a.ref, b.ref, test)
+            tested[frozenset((a.ref, b.ref))] = (a.ref, b.ref, test, 1)
     by_ref = {one.ref: one for one in found}
     for line, recipe in ((line.name, line.recipe) for line in variants(results.study)):
         # A student and its teacher are compared however many others there are.
         student, teacher = by_ref.get(("model", line)), by_ref.get(("committee", recipe.teacher.name if recipe.teacher else ""))
         if student and teacher and (test := _test(student, teacher)) is not None:
-            tested[frozenset((student.ref, teacher.ref))] = (student.ref, teacher.ref, test)
+            tested[frozenset((student.ref, teacher.ref))] = (student.ref, teacher.ref, test, 1)
     beside: dict[str, list[frozenset[Ref]]] = {}
     for line, committees in committee_lines(results).items():
         best = best_line(committees)
@@ -48,8 +50,8 @@ def make(results: StudyResults) -> Claims:
         if pair in tested:
             beside[line] = [pair]
             continue
-        for a, b, test in _one_by_one(results, committees):
-            tested[frozenset((a, b))] = (a, b, test)
+        for a, b, test, among in _one_by_one(results, committees):
+            tested[frozenset((a, b))] = (a, b, test, among)
             beside.setdefault(line, []).append(frozenset((a, b)))
     pairs = _corrected(tested, results.study.equivalence_margin)
     kept = tuple(found) if len(found) <= MOST else ()
@@ -141,34 +143,39 @@ def _test(a: Contender, b: Contender) -> Test | None:
     return across_seeds(ours, its) if len(shared) > 1 else None
 
 
-def _one_by_one(results: StudyResults, committees: Sequence[CommitteeResult]) -> Iterator[tuple[Ref, Ref, Test]]:
-    """Each of several committees beside its own best member.
-
-    The test images say which member is the best of so many, so that one is better than the committee only by a p-value that is
-    multiplied with their number (Bonferroni). That the committee is better than the best of them needs no such correction.
-    """
+def _one_by_one(results: StudyResults, committees: Sequence[CommitteeResult]) -> Iterator[Tested]:
+    """Each of several committees beside its own best member, which the test images chose."""
     for one in committees:
         if (best := best_member(one)) is not None:
             labels = (one.elsewhere or results.test_images).labels
             both = (Predictions("test", said.probabilities, labels) for said in (one, best))
-            test = mcnemar(*both)
-            if test.difference < 0:
-                test = replace(test, p_value=min(1.0, test.p_value * len(one.joined)))
-            yield ("committee", one.name), ("model", best.name), test
+            yield ("committee", one.name), ("model", best.name), mcnemar(*both), len(one.joined)
 
 
-def _corrected(tested: dict[frozenset[Ref], tuple[Ref, Ref, Test]], margin: float | None) -> dict[frozenset[Ref], Claim]:
-    """The claims: all tests, of differences and of equivalence, corrected together."""
-    alone = [test.p_value for _, _, test in tested.values()]
+def _alone(test: Test, among: int, margin: float | None) -> list[float]:
+    """The p-values of a pair before the correction: of "no difference"; with a margin, of "a is worse by it or more" and of "b
+    is".
+
+    That b is better than a, or not worse, is said of one that the test images chose, the best of so many: the p-value is
+    multiplied with their number (Bonferroni). That a is better than the best of them, or not worse, needs no such correction.
+    """
+    found = [test.p_value * (among if test.difference < 0 else 1)]
     if margin is not None:
-        alone += [test.equivalence(margin) for _, _, test in tested.values()]
-    # Of a pair, "no difference" and "a difference of the margin or more" cannot both be true.
-    p_values = holm(alone, [number % len(tested) for number in range(len(alone))]).tolist()
+        found += [test.not_worse(margin), test.turned().not_worse(margin) * among]
+    return [min(1.0, p) for p in found]
+
+
+def _corrected(tested: dict[frozenset[Ref], Tested], margin: float | None) -> dict[frozenset[Ref], Claim]:
+    """The claims: all tests, of differences and of who is not worse, corrected together."""
+    alone = [_alone(test, among, margin) for _, _, test, among in tested.values()]
+    # Of "no difference", "a is worse by the margin or more" and "b is", at most one can be true.
+    pair_of = [number for number, one in enumerate(alone) for _ in one]
+    corrected = iter(holm([p for one in alone for p in one], pair_of).tolist())
     found: dict[frozenset[Ref], Claim] = {}
-    for number, (pair, (a, b, test)) in enumerate(tested.items()):
+    for pair, (a, b, test, _) in tested.items():
+        p_value, not_worse = next(corrected), None if margin is None else (next(corrected), next(corrected))
         if test.difference < 0:
-            a, b, test = b, a, test.turned()
-        equivalence = None if margin is None else p_values[len(tested) + number]
+            a, b, test, not_worse = b, a, test.turned(), not_worse and not_worse[::-1]
         over = "images" if isinstance(test, McNemar) else test.over
-        found[pair] = Claim(a, b, test, over, p_values[number], equivalence)
+        found[pair] = Claim(a, b, test, over, p_value, not_worse)
     return found

@@ -18,7 +18,7 @@ from toile.runner import baselines, label_errors
 from toile.runner.plans import committees
 from toile.runner.plans.committees import Group, Member
 from toile.runner.plans.planned import Plan, PlannedTrial
-from toile.study.spec import Published
+from toile.study.fields.published import Published
 
 
 def gather(plan: Plan, *, joined: bool = True) -> StudyResults:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
-from toile.evaluation.significance import McNemar
+from toile.evaluation.significance import LEVEL, McNemar
 from toile.reports.results.claim import Claim
 from toile.reports.results.students import Student, students
 from toile.reports.results.study import CalibratedResult, StudyResults, TrialResult
@@ -21,7 +21,8 @@ def summary(results: StudyResults) -> dict[str, Any]:
         that has not been run has `status` `missing` and None for every figure; its keys are the same. Figures that are not
         finite are None, because JSON has no word for them. A committee's `choice` and `calibration`, and a trial's
         `calibrated`, are None where there is none; a committee's `test` are the figures after its calibration. `comparisons`
-        has every pair that was compared, the more accurate first, with p-values corrected for all of them together. `students`
+        has every pair that was compared, the more accurate first, with p-values corrected for all of them together; `not_worse`
+        says of each of the two whether it is shown to be not worse by the margin or more, None without a margin. `students`
         has each line that learned from a committee beside it: means over their trainings, what both cost, and which of the
         comparisons is theirs (None where they share no two seeds).
     """
@@ -66,6 +67,8 @@ def _comparison(claim: Claim) -> dict[str, Any]:
         "differ": claim.differ,
         "equivalence_p_value": claim.equivalence,
         "equivalent": claim.equivalent,
+        "not_worse_p_values": claim.not_worse,
+        "not_worse": claim.not_worse and [p < LEVEL for p in claim.not_worse],
     }
 
 

@@ -8,8 +8,8 @@ from toile.data.dataset import Dataset
 from toile.errors import Misuse
 from toile.models import architectures
 from toile.study.expand import Variant
-from toile.study.optimizers import complete
-from toile.study.spec import RecipeSpec
+from toile.study.recipe.optimizers import complete
+from toile.study.recipe.recipe import RecipeSpec
 
 
 def check(line: Variant, dataset: Dataset, images: Callable[[], int]) -> None:

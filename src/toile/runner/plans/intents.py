@@ -8,7 +8,7 @@ from toile.data.dataset import Dataset
 from toile.errors import Misuse, nearest
 from toile.models import architectures
 from toile.study.expand import Variant
-from toile.study.spec import RecipeSpec
+from toile.study.recipe.recipe import RecipeSpec
 from toile.study.trial import TrialArchitecture
 from toile.text import listed
 

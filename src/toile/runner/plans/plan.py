@@ -16,9 +16,10 @@ from toile.runner.plans.parents import parent_of, parents_first
 from toile.runner.plans.planned import Plan, PlannedTrial, counts_of
 from toile.runner.plans.teachers import lines_before, teacher_of
 from toile.store.store import Store
+from toile.study.data.dataset import DatasetSpec
 from toile.study.expand import Variant, variants
 from toile.study.reduction import Reduction
-from toile.study.spec import DatasetSpec, StudySpec
+from toile.study.spec import StudySpec
 from toile.study.trial import Trial, TrialDataset
 
 

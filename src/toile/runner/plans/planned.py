@@ -21,8 +21,11 @@ from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.study.committee import Calibration
+from toile.study.data.dataset import DatasetSpec
+from toile.study.data.split import SplitSpec
+from toile.study.fields.published import Published
 from toile.study.reduction import Reduction
-from toile.study.spec import DatasetSpec, Published, SplitSpec, StudySpec
+from toile.study.spec import StudySpec
 from toile.study.trial import Trial
 from toile.text import listed
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from keras import KerasTensor, layers
 
-from toile.study.augmentation import Augmentation
+from toile.study.recipe.augmentation import Augmentation
 from toile.training.augment.affine import AffineTransform
 from toile.training.augment.crop import PadAndCrop
 from toile.training.augment.elastic import ElasticDistortion

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import layers, random
 
-from toile.study.augmentation import Augmentation
+from toile.study.recipe.augmentation import Augmentation
 from toile.training.augment.sampling import sampled
 from toile.training.operations import ops
 

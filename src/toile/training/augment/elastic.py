@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import layers, random
 
-from toile.study.augmentation import Elastic
+from toile.study.recipe.augmentation import Elastic
 from toile.training.augment.sampling import sampled
 from toile.training.operations import ops
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from toile.study.schedules import Share
-from toile.study.strict import Fraction, Spec, listed
+from toile.study.fields.strict import Fraction, Spec, listed
+from toile.study.recipe.schedules import Share
 
 
 class Elastic(Spec):

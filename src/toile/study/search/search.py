@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from toile.study.dataset import Seed
-from toile.study.strict import Spec, is_array, is_table, off
+from toile.study.fields.seeds import Seed
+from toile.study.fields.strict import Spec, off
 
 Path = tuple[str, ...]
 # Tables of a recipe whose keys a space may name one by one, as in recipe.optimizer.learning_rate.
@@ -97,50 +95,3 @@ class SearchSpec(Spec):
         if all(getattr(self, key) is None for key in BUDGETS):
             raise ValueError("a budget is wanted: `trials`, `minutes` or `core_seconds`")
         return self
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One dimension of a space.
-
-    Args:
-        path: of the key, as `("recipe", "optimizer", "learning_rate")`.
-        choices: what it may be.
-        only: the architecture that it is for, where it stands in `when`.
-    """
-
-    path: Path
-    choices: Choices
-    only: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Unique in the space."""
-        key = ".".join(self.path)
-        return f"{key} ({self.only})" if self.only else key
-
-
-def entries(table: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """`{"recipe": {"batch_size": [16, 32]}}` as `(("recipe", "batch_size"), [16, 32])`, in the order written."""
-    for key, value in table.items():
-        here = (*path, *key.split("."))
-        if is_table(value) and not is_range(value):
-            yield from entries(value, here)
-        else:
-            yield here, value
-
-
-def is_range(value: Any) -> bool:
-    """Whether a table says a range."""
-    return is_table(value) and bool(value.keys() & {"low", "high"})
-
-
-def parameters(spec: SearchSpec) -> list[Parameter]:
-    """The dimensions of a space that has no mistakes, in the order written."""
-    tables = [(None, spec.space), *spec.when.items()]
-    return [
-        Parameter(path, Range.model_validate(value) if is_table(value) else list(value), only)
-        for only, table in tables
-        for path, value in entries(table)
-        if is_table(value) or is_array(value)
-    ]

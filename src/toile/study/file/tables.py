@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from toile.study.strict import Spec, is_array, is_table
+from toile.study.fields.strict import Spec, is_array, is_table
 
 Whole = TypeVar("Whole", bound=Spec)
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from toile.study.dataset import Seed
-from toile.study.strict import Fraction, Spec
+from toile.study.fields.seeds import Seed
+from toile.study.fields.strict import Fraction, Spec
 
 
 class SplitSpec(Spec):

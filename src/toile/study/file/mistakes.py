@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from toile.errors import nearest
-from toile.study.lines import Location
+from toile.study.file.lines import Location
 from toile.text import brief, cut, listed
 
 Mistake = tuple[Location, str]

@@ -6,37 +6,26 @@ written. In a grid or a space it is enough that one combination makes something 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import product
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, product
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from toile.study.augmentation import Augmentation
+from toile.study.data.split import SplitSpec
 from toile.study.expand import leaves, merge
-from toile.study.lines import Location
-from toile.study.mistakes import Mistake
-from toile.study.optimizers import OPTIMIZERS
-from toile.study.schedules import SCHEDULES
-from toile.study.search import SearchSpec, entries
-from toile.study.spaces import names_of
-from toile.study.spec import RecipeSpec, SplitSpec, StudySpec
-from toile.study.strict import is_array, is_table
-
-
-class Needs(NamedTuple):
-    """What an option needs of others of its table to have an effect.
-
-    Args:
-        keys: of these others.
-        met: whether it can have one, by their values in this order.
-        said: how that is written, as `use_ema = true`.
-    """
-
-    keys: tuple[str, ...]
-    met: Callable[..., Any]
-    said: str
-
+from toile.study.fields.needs import Needs
+from toile.study.fields.strict import is_array, is_table
+from toile.study.file.checks import MOST, Catalogue
+from toile.study.file.lines import Location
+from toile.study.file.mistakes import Mistake
+from toile.study.recipe.augmentation import Augmentation
+from toile.study.recipe.optimizers import OPTIMIZERS
+from toile.study.recipe.recipe import RecipeSpec
+from toile.study.recipe.schedules import SCHEDULES
+from toile.study.search.search import SearchSpec
+from toile.study.search.space import entries, names_of
+from toile.study.spec import StudySpec
 
 # What may stand at a key of a table: one value, or several in a grid or a space.
 Values = Mapping[str, Sequence[Any]]
@@ -46,20 +35,21 @@ OF_OPTIMIZERS = {"ema_momentum": _EMA, "ema_overwrite_frequency": _EMA, "nestero
 _BY_EPOCHS = ", ".join(f'"{name}"' for name, kind in SCHEDULES.items() if kind.by_epochs)
 
 
-def mistakes(
+def mistakes(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
+    """Options of a study without effect, each with its place.
+
+    Args:
+        content: the study's, as `tomllib` gives it, with no other mistakes.
+    """
+    return list(islice(_found(content, catalogue.architectures, catalogue.needs, catalogue.classical), MOST))
+
+
+def _found(
     content: dict[str, Any],
     architectures: Mapping[str, type[BaseModel]],
     needs: Mapping[str, Mapping[str, Needs]],
     classical: frozenset[str],
 ) -> Iterator[Mistake]:
-    """Options of a study without effect.
-
-    Args:
-        content: the study's, as `tomllib` gives it, with no other mistakes.
-        architectures: the options of each.
-        needs: of these options, by architecture.
-        classical: the architectures that have no recipe.
-    """
     study = StudySpec.model_validate(content)
     yield from _dataset(study)
     yield from _split(study.split, ("split",))
@@ -168,7 +158,7 @@ def _without_recipe(content: dict[str, Any], study: StudySpec, classical: frozen
     """A recipe for nothing but classical models, which have none."""
     names = {line.architecture.name for line in (*study.trial, *study.sweep)}
     if study.search is not None:
-        names |= set(dict(entries(study.search.space)).get(("architecture", "name"), ()))
+        names.update(dict(entries(study.search.space))[("architecture", "name")])
     if names <= classical:
         said = _because(f"{', '.join(sorted(names))} take no recipe but class_weight, and there is no other architecture")
         default = RecipeSpec()
@@ -180,7 +170,7 @@ def _without_recipe(content: dict[str, Any], study: StudySpec, classical: frozen
 
 
 def _laid_out(content: dict[str, Any], study: StudySpec) -> Iterator[Mistake]:
-    """`schedule_epochs` of schedules that do not ask how many epochs there are. (The model of a recipe has dropped it then.)"""
+    """`schedule_epochs` of schedules that do not ask how many epochs there are. (A trial drops it then.)"""
     said = _without(f"a schedule that is as long as the training: {_BY_EPOCHS}")
     base, inherited = study.recipe.schedule.by_epochs, [study.recipe.schedule.by_epochs]
     for kind in ("trial", "sweep"):

@@ -1,30 +1,28 @@
-"""From a TOML file to a StudySpec, or to one error that lists every mistake in the file."""
+"""Everything that a study's content gets wrong: its shape, its names, its architectures, and what does not fit together."""
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
+from itertools import islice, product
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from toile.errors import Misuse, said
-from toile.study import committees, idle, limits, lines, spaces, teacher
 from toile.study.expand import combinations, leaves, merge
-from toile.study.lines import Location
-from toile.study.mistakes import Mistake, explain, spell, unknown
-from toile.study.spec import ArchitectureSpec, RecipeSpec, StudySpec, SweepSpec, TrialSpec
-from toile.study.strict import is_array, is_table
-from toile.study.tables import tables as _tables
-from toile.study.tables import whole as _whole
-from toile.text import brief, cut
+from toile.study.fields.needs import Needs
+from toile.study.fields.strict import is_array, is_table
+from toile.study.file import committees, limits, searches, teachers
+from toile.study.file.lines import Location
+from toile.study.file.mistakes import Mistake, explain, unknown
+from toile.study.file.tables import tables as _tables
+from toile.study.file.tables import whole as _whole
+from toile.study.recipe.recipe import RecipeSpec
+from toile.study.spec import ArchitectureSpec, StudySpec, SweepSpec, TrialSpec
+from toile.text import brief
 
-_MISTAKES = 100  # told at once
-_LONGEST = 2000  # characters of one
+MOST = 100  # mistakes that are told at once
 
 
 @dataclass(frozen=True)
@@ -41,68 +39,15 @@ class Catalogue:
     # Why a sampler of searches cannot be used here, by name.
     lacking: Mapping[str, str] = field(default_factory=dict[str, str])
     # What options of architectures need of others to have an effect, by architecture.
-    needs: Mapping[str, Mapping[str, idle.Needs]] = field(default_factory=dict[str, Mapping[str, idle.Needs]])
-
-
-class StudyError(Misuse):
-    """A study file with mistakes: all of them, each with its line and its place in the file."""
-
-    def __init__(self, source: str, mistakes: list[str], more: bool = False) -> None:
-        self.mistakes = mistakes
-        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes" + (" or more" if more else "")
-        super().__init__(f"{source} has {count}:\n" + "\n".join(f"  {mistake}" for mistake in mistakes))
-
-
-def read(path: Path, catalogue: Catalogue) -> StudySpec:
-    """Read and check a study file.
-
-    Raises:
-        StudyError: everything that is wrong with it.
-        Misuse: it cannot be read at all.
-    """
-    try:
-        with path.open(encoding="utf-8-sig") as file:  # some editors on Windows put a mark before the first character
-            text = file.read(limits.BYTES + 1)
-    except OSError as error:
-        raise Misuse(f"cannot read the study {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise Misuse(f"cannot read the study {path}: it is not text in UTF-8 (byte {error.start})") from None
-    return parse(text, catalogue, source=path.name)
-
-
-def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
-    """A study from its text.
-
-    Args:
-        source: what to call the text in an error.
-
-    Raises:
-        StudyError: everything that is wrong with it.
-    """
-    if why := limits.unreadable(text):
-        raise StudyError(source, [why])
-    try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, tables a thousand deep
-        raise StudyError(source, [f"not TOML: {said(error)}"]) from None
-    # What an option does is known of a study that is right otherwise.
-    if wrong := mistakes(content, catalogue) or _idle(content, catalogue):
-        places = lines.positions(text)
-        found = [(lines.line(places, location) or 0, spell(location), what) for location, what in wrong]
-        told = [
-            (f"line {line}: " if line else "") + (f"{path}: " if path else "") + cut(what, _LONGEST)
-            for line, path, what in sorted(found, key=lambda mistake: mistake[0])
-        ]
-        raise StudyError(source, list(dict.fromkeys(told)), more=len(wrong) == _MISTAKES)
-    return StudySpec.model_validate(content)
+    needs: Mapping[str, Mapping[str, Needs]] = field(default_factory=dict[str, Mapping[str, Needs]])
 
 
 def mistakes(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
     """Everything that is wrong with a study's content, as `tomllib` gives it, each with its place there."""
     # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
-    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _committees, _parents, _search)
+    checks = (_shape, _recipes, _grids, _lengths, _names, _architectures, _twice, _committees, _parents, _search)
     found = limits.oversize(content) or (mistake for check in checks for mistake in check(content, catalogue))
-    return list(islice(found, _MISTAKES))
+    return list(islice(found, MOST))
 
 
 def _shape(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
@@ -124,10 +69,27 @@ def _recipes(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
 
 
 def _recipe(recipe: dict[str, Any], place: Location) -> Iterator[Mistake]:
+    # How long a schedule is beside its training, is known with the study's recipe.
+    base = RecipeSpec(epochs=1) if "schedule_epochs" in recipe else RecipeSpec()
     try:
-        merge(RecipeSpec(), recipe)
+        merge(base, recipe)
     except ValidationError as error:
         yield from explain(error, place, RecipeSpec)
+
+
+def _lengths(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
+    """Trainings that are longer than a schedule which they have from elsewhere: their study, or beside a grid."""
+    of_study = asked if is_table(asked := content.get("recipe")) else {}
+    for kind in ("trial", "sweep"):
+        for i, table in _tables(content, kind):
+            recipe = own if is_table(own := table.get("recipe")) else {}
+            grid = dict(leaves(asked)) if is_table(asked := table.get("grid")) else {}
+            values = {key: [recipe.get(key, of_study.get(key))] for key in ("epochs", "schedule_epochs")}
+            values |= {key: several for key in values if is_array(several := grid.get(("recipe", key)))}
+            for epochs, length in product(values["epochs"], values["schedule_epochs"]):
+                epochs = RecipeSpec().epochs if epochs is None else epochs
+                if isinstance(epochs, int) and isinstance(length, int) and 0 < length < epochs:
+                    yield (kind, i, "recipe"), f"`schedule_epochs` is at least `epochs`, got {length} and {epochs}"
 
 
 def _grids(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
@@ -212,7 +174,7 @@ def _committees(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mista
     """What committees, comparisons and students get wrong about their trials, rules, weights and teachers."""
     named, broken = _lines(content, catalogue)
     yield from committees.mistakes(content, [name for name, _ in named], broken)
-    yield from teacher.mistakes(content)
+    yield from teachers.mistakes(content)
 
 
 def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
@@ -237,13 +199,7 @@ def _parents(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]
 
 def _search(content: dict[str, Any], catalogue: Catalogue) -> Iterator[Mistake]:
     """What a search gets wrong about its space."""
-    yield from spaces.mistakes(content, catalogue.architectures, catalogue.classical, catalogue.lacking)
-
-
-def _idle(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
-    """Options that can change nothing. (The estimator, of which a search of scikit-learn tries every combination, may have them.)"""
-    found = idle.mistakes(content, catalogue.architectures, catalogue.needs, catalogue.classical)
-    return list(islice(found, _MISTAKES))
+    yield from searches.mistakes(content, catalogue.architectures, catalogue.classical, catalogue.lacking)
 
 
 def _lines(content: dict[str, Any], catalogue: Catalogue) -> tuple[list[tuple[str, Location]], tuple[str, ...]]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from toile.study.expand import leaves
-from toile.study.lines import Location
-from toile.study.mistakes import Mistake
-from toile.study.strict import is_array, is_table
+from toile.study.fields.strict import is_array, is_table
+from toile.study.file.lines import Location
+from toile.study.file.mistakes import Mistake
 from toile.text import brief
 
 BYTES = 1 << 20  # of the file; the longest packaged study has 12,287

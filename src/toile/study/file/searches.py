@@ -1,4 +1,4 @@
-"""What the search of a study gets wrong, and which of its parameters a choice of architecture and optimizer has."""
+"""What the search of a study gets wrong."""
 
 from __future__ import annotations
 
@@ -9,21 +9,15 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from toile.study.lines import Location
-from toile.study.mistakes import Mistake, explain, unknown
-from toile.study.optimizers import OPTIMIZERS
-from toile.study.schedules import SCHEDULES
-from toile.study.search import TABLES, Path, Range, entries, is_range
-from toile.study.spec import RecipeSpec, StudySpec
-from toile.study.strict import is_array, is_table
+from toile.study.fields.strict import is_array, is_table
+from toile.study.file.lines import Location
+from toile.study.file.mistakes import Mistake, explain, unknown
+from toile.study.recipe.recipe import RecipeSpec
+from toile.study.search.search import TABLES, Path, Range
+from toile.study.search.space import NAMED, entries, is_range, names_of
 from toile.text import brief
 
 _KEYS = f"keys are architecture.KEY, recipe.KEY and recipe.TABLE.KEY, where TABLE is one of {', '.join(TABLES)}"
-# Tables of a recipe whose `name` says what else is in them.
-NAMED: dict[str, Mapping[str, Any]] = {
-    "optimizer": {name: set(options) for name, options in OPTIMIZERS.items()},
-    "schedule": {name: set(kind.model_fields) - {"name"} for name, kind in SCHEDULES.items()},
-}
 
 
 @dataclass(frozen=True)
@@ -88,15 +82,6 @@ def mistakes(
     if sampler == "cma-es" and known:
         tables = {name: table if is_table(table := when.get(name)) else {} for name in known}
         yield from _numbers(space, tables, told)
-
-
-def names_of(tables: tuple[dict[str, Any], ...], table: str, base: str) -> list[str]:
-    """The names that `recipe.TABLE.name` may have: those of the first space that lists some, else the study's own."""
-    for space in tables:
-        for path, value in entries(space):
-            if path == ("recipe", table, "name") and is_array(value):
-                return [name for name in value if isinstance(name, str)]
-    return [base]
 
 
 def _architectures(space: dict[str, Any], known: Mapping[str, type[BaseModel]]) -> Iterator[Mistake]:
@@ -247,18 +232,3 @@ def _names(content: dict[str, Any]) -> Iterator[Mistake]:
     for i, table in enumerate(trials if is_array(trials) else ()):
         if is_table(table) and re.fullmatch(r"search \d+(, .*)?", str(table.get("name"))):
             yield ("trial", i, "name"), "the trials of the search are called so"
-
-
-def belongs(path: Path, recipe: dict[str, Any], study: StudySpec, options: set[str]) -> bool:
-    """Whether a parameter is of any account for an architecture with these options and what the recipe says so far.
-
-    Args:
-        recipe: names that were chosen, as `{"optimizer": {"name": "sgd"}}`.
-    """
-    if path[0] == "architecture":
-        return path[1] in options
-    if len(path) == 3 and path[1] in NAMED and path[2] != "name":
-        chosen = recipe.get(path[1])
-        base = study.recipe.optimizer if path[1] == "optimizer" else study.recipe.schedule
-        return path[2] in NAMED[path[1]][chosen["name"] if is_table(chosen) and "name" in chosen else base.name]
-    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from toile.study.strict import Floats, Spec
+from toile.study.fields.strict import Floats, Spec
 
 Figures = dict[str, float]
 

@@ -6,14 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from toile.study.names import Name
-from toile.study.pictures import Fit, Ground
-from toile.study.strict import Integers, Spec, Strings, listed
+from toile.study.data.pictures import Fit, Ground
+from toile.study.fields.names import Name
+from toile.study.fields.seeds import Seed
+from toile.study.fields.strict import Integers, Spec, Strings, listed
 
 # Keys that say how files are read: each is for the formats that know of it.
 READING = ("size", "fit", "transparency", "upright", "parts", "nested", "on_error", "transpose", "label")
 
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Side = Annotated[int, Field(ge=1, lt=2**31)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(listed)]
 MAX_PIXELS = 4_000_000  # of one image: toile is for small images, and a decoder must not eat the memory

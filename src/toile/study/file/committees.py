@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from toile.study.committee import FITTED_RULES, K_FOLD, CommitteeSpec, matching
-from toile.study.lines import Location
-from toile.study.mistakes import Mistake, unknown
-from toile.study.strict import is_array, is_table
-from toile.study.tables import tables, whole
+from toile.study.fields.strict import is_array, is_table
+from toile.study.file.lines import Location
+from toile.study.file.mistakes import Mistake, unknown
+from toile.study.file.tables import tables, whole
 
 
 def mistakes(content: dict[str, Any], names: Sequence[str], broken: tuple[str, ...]) -> Iterator[Mistake]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field
 
-from toile.study.strict import is_table, listed, off
+from toile.study.fields.strict import is_table, listed, off
 from toile.text import brief
 
 Weight = Annotated[float, Field(gt=0)]
