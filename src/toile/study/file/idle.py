@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from toile.study.data.split import SplitSpec
 from toile.study.expand import leaves, merge
 from toile.study.fields.needs import Needs
-from toile.study.fields.strict import is_array, is_table
+from toile.study.fields.strict import is_table, listed
 from toile.study.file.checks import MOST, Catalogue
 from toile.study.file.lines import Location
 from toile.study.file.mistakes import Mistake
@@ -65,13 +65,13 @@ def _found(
             yield from _recipe(line.recipe, study.recipe, (*place, "recipe"), {})
             name, grid = line.architecture.name, dict(leaves(line.grid)) if kind == "sweep" else {}
             values = {key: [value] for key, value in line.architecture.options.items()}
-            values |= {path[1]: listed for path, listed in grid.items() if path[0] == "architecture"}
+            values |= {path[1]: several for path, several in grid.items() if path[0] == "architecture"}
             for key, what in idle(values, _defaults(architectures[name]), needs.get(name, {})):
                 inside = ("grid", "architecture") if ("architecture", key) in grid else ("architecture",)
                 yield (*place, *inside, key), what
-            for path, listed in grid.items():
+            for path, several in grid.items():
                 if path[0] == "recipe":
-                    for value in listed:
+                    for value in several:
                         yield from _recipe({path[1]: value}, study.recipe, (*place, "grid", "recipe"), {})
     if study.search is not None:
         yield from _search(study.search, study, architectures, needs)
@@ -102,7 +102,7 @@ def _because(said: str) -> str:
 
 
 def _same(value: Any, default: Any) -> bool:
-    return value == (list(default) if isinstance(default, tuple) and is_array(value) else default)
+    return listed(value) == default
 
 
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _split(split: SplitSpec, place: Location) -> Iterator[Mistake]:
         yield (*place, "seed"), _because(said)
 
 
-def _recipe(written: dict[str, Any], base: RecipeSpec, place: Location, space: Mapping[Location, Any]) -> Iterator[Mistake]:
+def _recipe(written: dict[str, Any], base: RecipeSpec, place: Location, space: Mapping[Any, Any]) -> Iterator[Mistake]:
     """Of the tables of a recipe that are written at one place; `space` is that of a search, which goes on from them."""
     try:
         recipe = merge(base, {key: written[key] for key in ("optimizer", "augmentation") if key in written})
@@ -176,8 +176,10 @@ def _laid_out(content: dict[str, Any], study: StudySpec) -> Iterator[Mistake]:
     for kind in ("trial", "sweep"):
         for i, line in enumerate(getattr(study, kind)):
             grid = dict(leaves(line.grid)) if kind == "sweep" else {}
-            listed = grid.get(("recipe", "schedule"), [line.recipe["schedule"]] if "schedule" in line.recipe else None)
-            found = [base] if listed is None else [merge(RecipeSpec(), {"schedule": one}).schedule.by_epochs for one in listed]
+            several = grid.get(("recipe", "schedule"), [line.recipe["schedule"]] if "schedule" in line.recipe else None)
+            found = (
+                [base] if several is None else [merge(RecipeSpec(), {"schedule": one}).schedule.by_epochs for one in several]
+            )
             inside = ("grid", "recipe") if ("recipe", "schedule_epochs") in grid else ("recipe",)
             if inside == ("grid", "recipe") or line.recipe.get("schedule_epochs") is not None:
                 if not any(found):
