@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ GROUND = {"arrays", "errors", "terminal", "text", "version"}
 WITH_KERAS = {"models", "training", "inference", "workers"}
 TRAINERS = {"keras", "tensorflow", "jax", "torch"}
 FILES = sorted(SOURCE.rglob("*.py"))
+OURS = set(FILES)
 
 
 def imports(path: Path) -> set[str]:
@@ -39,6 +41,20 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def neighbours(path: Path) -> set[Path]:
+    """Every file of ours that a file takes something from, wherever in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    named = [(name.name, "") for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    named += [(str(node.module), name.name) for node in nodes if isinstance(node, ast.ImportFrom) for name in node.names]
+    found = set()
+    for module, name in named:
+        place = SOURCE.parent.joinpath(*module.split("."))
+        # A module of the package, or what is defined in it.
+        files = (place / f"{name}.py", place / name / "__init__.py", place.with_suffix(".py"), place / "__init__.py")
+        found.add(next((file for file in files if file in OURS), path))
+    return found - {path}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_room_imports_only_from_rooms_above(path: Path) -> None:
     room = path.relative_to(SOURCE).parts[0]
@@ -49,6 +65,15 @@ def test_a_room_imports_only_from_rooms_above(path: Path) -> None:
     inside = {name.split(".")[1] for name in imports(path) if name.startswith("toile.")}
     assert inside <= allowed, f"{room} imports from below: {sorted(inside - allowed)}"
     assert "toile" not in imports(path), f"{room} imports the whole program"
+
+
+def test_no_files_import_each_other() -> None:
+    """Not in a circle of several either, nor inside a function: what two files need of each other belongs into a third."""
+    order = TopologicalSorter({path: neighbours(path) for path in FILES})
+    try:
+        order.prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(str(path.relative_to(SOURCE)) for path in error.args[1]))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -21,7 +21,8 @@ from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset, Images
 from toile.evaluation.calibrators import Calibration
 from toile.evaluation.metrics import evaluate
-from toile.reports.results.study import ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
+from toile.reports.results.result import ChoiceResult, CommitteeResult, MemberResult, TrialResult
+from toile.reports.results.study import StudyResults
 from toile.store.run import Run
 from toile.study.spec import StudySpec
 

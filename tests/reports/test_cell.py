@@ -17,7 +17,8 @@ from tests.reports.test_html import _Page
 from tests.runner.fixture import keep_run, line, make_plan
 from toile.api.shown import SHOWN, Committees, Comparison
 from toile.reports.page import palette
-from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.results.result import CommitteeResult
+from toile.reports.results.study import StudyResults
 from toile.runner.plans.planned import Plan
 from toile.store.run import Run
 from toile.store.store import Store

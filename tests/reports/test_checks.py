@@ -16,7 +16,8 @@ from toile.data.dataset import Dataset, Images
 from toile.data.parts.splits import split
 from toile.reports.checks import CHECKS, checks
 from toile.reports.page.html import render
-from toile.reports.results.study import StudyResults, TrialResult
+from toile.reports.results.result import TrialResult
+from toile.reports.results.study import StudyResults
 from toile.runner import baselines
 from toile.store.store import Store
 from toile.study.data.split import SplitSpec

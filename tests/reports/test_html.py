@@ -20,7 +20,7 @@ from toile.reports.page.tables import members_table
 from toile.reports.plots import PLOTS
 from toile.reports.plots.accuracy import reliability
 from toile.reports.results.lines import lines_table
-from toile.reports.results.study import CalibratedResult
+from toile.reports.results.result import CalibratedResult
 from toile.reports.results.summary import plain, summary
 from toile.reports.terminal.study import print_summary
 from toile.reports.text import brief, count, duration, figure, joined, options, p_value

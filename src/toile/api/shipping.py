@@ -22,7 +22,7 @@ from toile.store.store import Store
 from toile.text import listed
 
 if TYPE_CHECKING:
-    from toile.reports.results.study import CommitteeResult
+    from toile.reports.results.result import CommitteeResult
     from toile.runner.plans.planned import Plan, PlannedTrial
     from toile.serving.answer import Answer
     from toile.serving.chosen import Chosen

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from statistics import NormalDist
 
-from toile.reports.results.study import StudyResults, TrialResult
+from toile.reports.results.result import TrialResult
+from toile.reports.results.study import StudyResults
 from toile.reports.text import figure
 
 # The validation loss may rise by so much above its lowest before that is called overfit.

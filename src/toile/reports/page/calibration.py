@@ -6,7 +6,8 @@ from typing import Any
 
 from toile.evaluation.calibrators import Calibration
 from toile.evaluation.metrics import METRICS, evaluate
-from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.results.result import CommitteeResult
+from toile.reports.results.study import StudyResults
 from toile.reports.table import TEXT, WIDE, Column, Table
 from toile.reports.text import figure
 from toile.study.committee import CALIBRATED_RULES

@@ -16,7 +16,8 @@ from toile.reports.page.html import shown
 from toile.reports.plots import PLOTS
 from toile.reports.plots.curves import SPLITS
 from toile.reports.plots.svg import svg
-from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.results.result import CommitteeResult
+from toile.reports.results.study import StudyResults
 from toile.reports.table import TEXT, Column, Table
 from toile.reports.text import count, duration, figure, options, p_value
 from toile.runner.plans.planned import Plan

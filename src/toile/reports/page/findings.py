@@ -12,7 +12,8 @@ from toile.reports.plots.accuracy import accuracies
 from toile.reports.results.claim import Claim
 from toile.reports.results.claims import best_line, committee_lines
 from toile.reports.results.lines import study_lines
-from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.results.result import CommitteeResult
+from toile.reports.results.study import StudyResults
 from toile.reports.text import count, figure, joined, p_value, spread
 from toile.study.expand import combinations
 from toile.study.spec import SweepSpec

@@ -9,7 +9,8 @@ from typing import Any
 from toile.evaluation.metrics import METRICS
 from toile.reports.results.compared import close_up
 from toile.reports.results.lines import OF_PART, study_lines
-from toile.reports.results.study import CommitteeResult, StudyResults, TrialResult
+from toile.reports.results.result import CommitteeResult, TrialResult
+from toile.reports.results.study import StudyResults
 from toile.reports.table import NUMBER, TEXT, WIDE, Column, Table, without_empty
 from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options, shares
 from toile.study.recipe.augmentation import Augmentation

@@ -17,7 +17,8 @@ from toile.reports.page.palette import MARKERS, MUTED, series
 from toile.reports.plots.accuracy import wilson_interval
 from toile.reports.plots.svg import panel
 from toile.reports.results.claims import committee_lines
-from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.results.result import CommitteeResult
+from toile.reports.results.study import StudyResults
 from toile.reports.table import TEXT, Column, Table
 from toile.reports.text import count, figure
 

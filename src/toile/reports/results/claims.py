@@ -16,7 +16,7 @@ from toile.evaluation.repeated import across_folds, across_seeds
 from toile.evaluation.significance import McNemar, mcnemar
 from toile.reports.results.claim import Claim, Claims, Contender, Key, Ref, Test
 from toile.reports.results.lines import Line, study_lines
-from toile.reports.results.study import CommitteeResult, MemberResult, StudyResults
+from toile.reports.results.result import CommitteeResult, MemberResult, StoredStudy
 from toile.study.expand import variants
 
 # Of so many models and committees all are compared with all. Of more, with thousands of tests, hardly any could be believed.
@@ -26,7 +26,7 @@ MOST = 60
 Tested = tuple[Ref, Ref, Test, int]
 
 
-def make(results: StudyResults) -> Claims:
+def make(results: StoredStudy) -> Claims:
     """Every comparison that the report of a study makes.
 
     Compared are all lines of models and all committees with each other, and each committee with the best of its members. What
@@ -60,7 +60,7 @@ def make(results: StudyResults) -> Claims:
     )
 
 
-def contenders(results: StudyResults) -> list[Contender]:
+def contenders(results: StoredStudy) -> list[Contender]:
     """All lines of models and of committees; a line that is another one under a second name once."""
     found: dict[tuple[str, ...], Contender] = {}
     lines = study_lines(results)
@@ -80,7 +80,7 @@ def contenders(results: StudyResults) -> list[Contender]:
     return [*found.values(), *committees]
 
 
-def committee_lines(results: StudyResults) -> dict[str, list[CommitteeResult]]:
+def committee_lines(results: StoredStudy) -> dict[str, list[CommitteeResult]]:
     """The committees by their names in the study file: of several seeds or folds, those together; others by themselves."""
     found: dict[str, list[CommitteeResult]] = {}
     for one in results.committees:
@@ -103,7 +103,7 @@ def best_member(committee: CommitteeResult) -> MemberResult | None:
     return max(known, key=lambda member: member.test["accuracy"], default=None)
 
 
-def _of_line(results: StudyResults, line: Line) -> Contender | None:
+def _of_line(results: StoredStudy, line: Line) -> Contender | None:
     """A line, where its figures are of the study's own test images or of held-out folds."""
     trials = [trial for trial in line.trials if getattr(trial, line.part).get("accuracy") is not None]
     if line.part == "test":
@@ -143,7 +143,7 @@ def _test(a: Contender, b: Contender) -> Test | None:
     return across_seeds(ours, its) if len(shared) > 1 else None
 
 
-def _one_by_one(results: StudyResults, committees: Sequence[CommitteeResult]) -> Iterator[Tested]:
+def _one_by_one(results: StoredStudy, committees: Sequence[CommitteeResult]) -> Iterator[Tested]:
     """Each of several committees beside its own best member, which the test images chose."""
     for one in committees:
         if (best := best_member(one)) is not None:

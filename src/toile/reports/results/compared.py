@@ -11,7 +11,8 @@ import numpy as np
 
 from toile.arrays import Decisions, Probabilities
 from toile.reports.results.lines import study_lines
-from toile.reports.results.study import StudyResults, TrialResult
+from toile.reports.results.result import TrialResult
+from toile.reports.results.study import StudyResults
 from toile.reports.text import joined
 
 # So many models are looked at one by one; of more, a few.

@@ -12,8 +12,9 @@ from toile.committee.rules import combine
 from toile.data.dataset import Images
 from toile.evaluation.metrics import METRICS, evaluate, with_balanced_accuracy
 from toile.evaluation.predictions import Predictions
+from toile.reports.results.result import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, TrialResult
 from toile.reports.results.search import search_result
-from toile.reports.results.study import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, StudyResults, TrialResult
+from toile.reports.results.study import StudyResults
 from toile.runner import baselines, label_errors
 from toile.runner.plans import committees
 from toile.runner.plans.committees import Group, Member

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from toile.reports.results.study import StudyResults, TrialResult
+from toile.reports.results.result import StoredStudy, TrialResult
 from toile.reports.table import TEXT, Column, Table, without_empty
 from toile.reports.text import figure, spread
 from toile.study.expand import combinations, leaves
@@ -77,7 +77,7 @@ class Comparison:
     lines: tuple[tuple[str, Line], ...]
 
 
-def study_lines(results: StudyResults) -> list[Line]:
+def study_lines(results: StoredStudy) -> list[Line]:
     """The lines with a stored training, in the order of the study."""
     found: dict[str, list[TrialResult]] = {}
     for trial in results.trials:
@@ -89,7 +89,7 @@ def study_lines(results: StudyResults) -> list[Line]:
     ]
 
 
-def comparisons(results: StudyResults) -> list[Comparison]:
+def comparisons(results: StoredStudy) -> list[Comparison]:
     """The study's comparisons and sweeps as far as they are stored, and last what is in none of them."""
     lines = {line.name: line for line in study_lines(results)}
     named: list[tuple[str, list[tuple[str, str]]]] = [
@@ -107,7 +107,7 @@ def comparisons(results: StudyResults) -> list[Comparison]:
     return [*found, *([Comparison("Others" if found else "", others)] if others else [])]
 
 
-def curves_of_sweeps(results: StudyResults) -> dict[str, dict[str, list[tuple[float, Line]]]]:
+def curves_of_sweeps(results: StoredStudy) -> dict[str, dict[str, list[tuple[float, Line]]]]:
     """Sweeps over one number alone: that number's name -> sweep -> its values, rising, with the line of each."""
     lines = {line.name: line for line in study_lines(results)}
     found: dict[str, dict[str, list[tuple[float, Line]]]] = {}
@@ -123,7 +123,7 @@ def curves_of_sweeps(results: StudyResults) -> dict[str, dict[str, list[tuple[fl
     return found
 
 
-def lines_table(results: StudyResults) -> Table:
+def lines_table(results: StoredStudy) -> Table:
     """Mean and standard deviation of each line that has several trainings, and what is published of it."""
     rows = []
     for line in study_lines(results):
@@ -142,7 +142,7 @@ def lines_table(results: StudyResults) -> Table:
     return without_empty(Table("Lines with several seeds or folds", columns, rows, note=note), keep=3)
 
 
-def _part(results: StudyResults, trials: list[TrialResult]) -> str:
+def _part(results: StoredStudy, trials: list[TrialResult]) -> str:
     folds = any(trial.trial.get("fold") is not None for trial in trials)
     return "validation" if folds or results.test is None else "test"
 

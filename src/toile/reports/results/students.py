@@ -10,7 +10,8 @@ from toile.reports.results.claim import Claim
 from toile.reports.results.claims import committee_lines
 from toile.reports.results.cost import milliseconds
 from toile.reports.results.lines import Line, study_lines
-from toile.reports.results.study import CommitteeResult, StudyResults
+from toile.reports.results.result import CommitteeResult
+from toile.reports.results.study import StudyResults
 from toile.study.expand import variants
 
 

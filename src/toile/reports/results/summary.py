@@ -9,8 +9,9 @@ from typing import Any
 
 from toile.evaluation.significance import LEVEL, McNemar
 from toile.reports.results.claim import Claim
+from toile.reports.results.result import CalibratedResult, TrialResult
 from toile.reports.results.students import Student, students
-from toile.reports.results.study import CalibratedResult, StudyResults, TrialResult
+from toile.reports.results.study import StudyResults
 
 
 def summary(results: StudyResults) -> dict[str, Any]:
