@@ -242,6 +242,12 @@ ONE_MISTAKE = {
     HEAD + SWEEP + "grid = { recipe = { batch_size = [16, 16] } }\n": (
         "line 4: sweep[0].name: the name 's: batch_size=16' is used 2 times; every trial has a name of its own"
     ),
+    HEAD + "[recipe]\nschedule = 'cosine'\nschedule_epochs = 30\n" + TRIAL + "recipe = { epochs = 40 }\n": (
+        "line 9: trial[0].recipe: `schedule_epochs` is at least `epochs`, got 30 and 40"
+    ),
+    HEAD + SWEEP + "recipe = { schedule = 'cosine', schedule_epochs = 30 }\ngrid = { recipe.epochs = [10, 40] }\n": (
+        "line 6: sweep[0].recipe: `schedule_epochs` is at least `epochs`, got 30 and 40"
+    ),
     # Committees
     # Comparisons
     HEAD + TRIAL + COMPARISON.replace('"a"', '"aa"'): (

@@ -207,3 +207,17 @@ def test_other_seeds_are_those_of_every_line() -> None:
 def test_seeds_that_are_none(seeds: list[int], why: str) -> None:
     with pytest.raises(Misuse, match=rf"seeds \[.*{why}.*--seeds 0 1 2"):
         with_seeds(study(), seeds)
+
+
+def test_the_length_of_a_studys_schedule_holds_for_its_trials() -> None:
+    """It plays no part in the study's own recipe, and one in those of trials that are shorter, or have another schedule."""
+    short = {"name": "short", "architecture": "mlp", "recipe": {"epochs": 10}}
+    recipe = {"epochs": 30, "schedule": "cosine", "schedule_epochs": 30}
+    study = StudySpec.model_validate({"title": "t", "dataset": "digits", "recipe": recipe, "trial": [short]})
+    assert variants(study)[0].recipe.settled().schedule_epochs == 30
+    annealed = {"name": "annealed", "architecture": "mlp", "recipe": {"schedule": "cosine"}}
+    study = StudySpec.model_validate(
+        {"title": "t", "dataset": "digits", "recipe": {"schedule_epochs": 90}, "trial": [annealed]}
+    )
+    assert variants(study)[0].recipe.settled().schedule_epochs == 90
+    assert study.recipe.settled() == RecipeSpec()

@@ -101,6 +101,7 @@ def catalogue() -> Catalogue:
         classical=frozenset(name for name in architectures.names() if architectures.learner(name) == "classical"),
         checks=tuple(CHECKS),
         lacking=samplers.lacking(),
+        needs={name: architectures.needs(name) for name in architectures.names()},
     )
 
 

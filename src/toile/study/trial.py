@@ -7,7 +7,7 @@ import json
 from functools import cached_property
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from toile.study.data.split import SplitSpec
 from toile.study.fields.strict import Spec, is_array, is_table, listed
@@ -62,7 +62,7 @@ class Trial(Spec):
     fold: int | None = Field(default=None, description="which fold is held out, from 0; none without folds")
     learner: Learner = Field(default="keras", description="what trains")
     architecture: TrialArchitecture = Field(description="what is trained")
-    recipe: RecipeSpec = Field(description="how it is trained")
+    recipe: Annotated[RecipeSpec, AfterValidator(RecipeSpec.settled)] = Field(description="how it is trained")
     seed: int = Field(description="of the first weights, dropout and the order of the images")
     backend: Literal["tensorflow", "jax", "torch"] = Field(default="tensorflow", description="Keras's backend")
     warm_start: str | None = Field(default=None, description="fingerprint of the run whose weights it begins with")

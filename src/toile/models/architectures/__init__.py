@@ -7,7 +7,8 @@ preprocessing, and ends in a Softmax layer called "probabilities" (float32) on a
 `build`, because planning and reporting look at architectures and never train. A file may also offer
 `multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time; and, if it
 takes an option `weights`, `check(options, image_shape=None)`, `weights_content(options)` and `downloaded(options)`, as
-`transfer` does. One of which a part may be frozen has `work(options)` instead of `multiply_adds`: two numbers, as `work` here.
+`transfer` does. `NEEDS` says of options that do something only beside another one what that is: a study that writes them alone
+is told so. One of which a part may be frozen has `work(options)` instead of `multiply_adds`: two numbers, as `work` here.
 
 `LEARNER` says what trains it where that is not Keras: "scratch" is the NumPy network, "classical" scikit-learn, whose `build`
 returns an untrained estimator of `toile.models.classical.pipeline`.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,7 @@ from pydantic import BaseModel
 from toile.errors import Misuse, nearest
 from toile.models.classical import pipeline
 from toile.models.option_types import Options, options_of
+from toile.study.fields.needs import Needs
 from toile.study.trial import Learner
 from toile.text import brief
 
@@ -53,6 +55,12 @@ def load(name: str) -> ModuleType:
 def options_model(name: str) -> type[BaseModel]:
     """A strict model of an architecture's options, made from the signature of its `build`."""
     return options_of(name, load(name).build, Options)
+
+
+def needs(name: str) -> Mapping[str, Needs]:
+    """What options of an architecture need of others to have an effect, by option."""
+    of_all = pipeline.NEEDS if learner(name) == "classical" else {}
+    return {**of_all, **getattr(load(name), "NEEDS", {})}
 
 
 def complete(name: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -24,10 +24,30 @@ from toile.models.option_types import (
     StringOrEach,
 )
 from toile.models.protocols import KerasModel
+from toile.study.fields.needs import Needs
 
 REVISION = 1
 
 STEPS = ("conv", "norm", "act", "pool", "dropout")
+
+
+def _needs_step(step: str) -> Needs:
+    def met(order: str | tuple[str, ...] | list[str], filters: tuple[int, ...] | list[int]) -> bool:
+        return bool(filters) and any(step in one.split() for one in ([order] if isinstance(order, str) else order))
+
+    return Needs(("order", "filters"), met, f"{step!r} in `order`, for one of `filters` at least")
+
+
+_FILTERS, _DENSE = Needs(("filters",), bool, "a block in `filters`"), Needs(("dense",), bool, "a layer in `dense`")
+NEEDS = {
+    **dict.fromkeys(("kernel", "strides", "padding", "order", "initializer", "l2"), _FILTERS),
+    "pool": _needs_step("pool"),
+    "dropout": _needs_step("dropout"),
+    **dict.fromkeys(("dense_norm", "dense_dropout"), _DENSE),
+    "activation": Needs(
+        ("filters", "dense"), lambda filters, dense: filters or dense, "a block in `filters` or a layer in `dense`"
+    ),
+}
 
 
 def build(

@@ -6,9 +6,11 @@ from typing import Any, Literal, cast
 
 from toile.models.classical.pipeline import hog, pipeline
 from toile.models.option_types import Count, Positive, Size
+from toile.study.fields.needs import Needs
 
 REVISION = 1
 LEARNER = "classical"
+NEEDS = {"gamma": Needs(("kernel",), lambda kernel: kernel == "rbf", '`kernel = "rbf"`')}
 
 
 def build(

@@ -9,8 +9,11 @@ from typing import Any
 from toile.models.layers import activation_layer, each, initializer_for, l2_penalty
 from toile.models.option_types import Activation, Counts, Initializer, RateOrEach, Strength
 from toile.models.protocols import KerasModel
+from toile.study.fields.needs import Needs
 
 REVISION = 1
+_HIDDEN = Needs(("hidden",), bool, "a layer in `hidden`")
+NEEDS = {"dropout": _HIDDEN, "norm": _HIDDEN, "activation": _HIDDEN}
 
 
 def build(

@@ -14,9 +14,11 @@ from toile.models.protocols import KerasModel
 from toile.models.scratch.layers import Activations, LossScale
 from toile.models.scratch.network import Initial, to_keras
 from toile.models.scratch.network import build as build_network
+from toile.study.fields.needs import Needs
 
 REVISION = 1
 LEARNER = "scratch"
+NEEDS = {"activation": Needs(("hidden",), bool, "a layer in `hidden`")}
 
 
 def build(

@@ -11,8 +11,10 @@ from typing import Any
 from toile.models.layers import activation_layer, each, initializer_for
 from toile.models.option_types import Activation, Count, CountOrEach, Counts, Initializer, Rate
 from toile.models.protocols import KerasModel
+from toile.study.fields.needs import Needs
 
 REVISION = 1
+NEEDS = {"blocks": Needs(("widths",), bool, "a stage in `widths`")}
 
 
 def build(

@@ -17,8 +17,17 @@ from toile.models import applications, backbones
 from toile.models.layers import activation_layer, each
 from toile.models.option_types import Activation, Count, Counts, Positive, RateOrEach
 from toile.models.protocols import KerasModel
+from toile.study.fields.needs import Needs
 
 REVISION = 1
+_DENSE = Needs(("dense",), bool, "a layer in `dense`")
+NEEDS = {
+    "dense_dropout": _DENSE,
+    "activation": _DENSE,
+    "backbone_learning_rate_multiplier": Needs(
+        ("unfreeze",), lambda unfreeze: unfreeze != "none", '`unfreeze`: "last-stage", "all" or a number of layers'
+    ),
+}
 
 # What a test that must not use the network builds this architecture with.
 WITHOUT_NETWORK = {"weights": "none"}
@@ -138,12 +147,7 @@ def check(options: dict[str, Any], image_shape: tuple[int, int, int] | None = No
     each(tuple(rates) if isinstance(rates, list) else rates, len(options["dense"]), "dense_dropout")
     backbones.check(options["backbone"], options["alpha"], options["size"], options["weights"])
     unfreeze = options.get("unfreeze", "none")
-    multiplier = options.get("backbone_learning_rate_multiplier", _MULTIPLIER)
-    if not applications.BACKBONES[options["backbone"]].unfrozen(unfreeze) and multiplier != _MULTIPLIER:
-        raise ValueError(
-            f"backbone_learning_rate_multiplier = {multiplier:g} is for what learns of a backbone, and nothing of this one "
-            'does: say unfreeze = "last-stage", "all" or a number of layers, or leave it out'
-        )
+    applications.BACKBONES[options["backbone"]].unfrozen(unfreeze)  # or it says what cannot be
 
 
 def work(options: dict[str, Any]) -> tuple[float, float]:

@@ -10,6 +10,10 @@ from math import prod
 from typing import Any
 
 from toile.models.classical import features
+from toile.study.fields.needs import Needs
+
+# What the options of every classical architecture need; see `toile.models.architectures`.
+NEEDS = {"whiten": Needs(("components",), bool, "`components`")}
 
 
 def pipeline(model: Any, components: int, whiten: bool, seen: Any = None) -> Any:

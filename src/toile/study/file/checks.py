@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from toile.study.expand import combinations, leaves, merge
+from toile.study.fields.needs import Needs
 from toile.study.fields.strict import is_array, is_table
 from toile.study.file import committees, limits, searches, teachers
 from toile.study.file.lines import Location
@@ -37,12 +38,14 @@ class Catalogue:
     checks: tuple[str, ...] = ()
     # Why a sampler of searches cannot be used here, by name.
     lacking: Mapping[str, str] = field(default_factory=dict[str, str])
+    # What options of architectures need of others to have an effect, by architecture.
+    needs: Mapping[str, Mapping[str, Needs]] = field(default_factory=dict[str, Mapping[str, Needs]])
 
 
 def mistakes(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
     """Everything that is wrong with a study's content, as `tomllib` gives it, each with its place there."""
     # Each check looks at whatever parts are whole, so that a file's mistakes come all at once.
-    checks = (_shape, _recipes, _grids, _names, _architectures, _twice, _committees, _parents, _search)
+    checks = (_shape, _recipes, _grids, _lengths, _names, _architectures, _twice, _committees, _parents, _search)
     found = limits.oversize(content) or (mistake for check in checks for mistake in check(content, catalogue))
     return list(islice(found, MOST))
 
@@ -66,10 +69,27 @@ def _recipes(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
 
 
 def _recipe(recipe: dict[str, Any], place: Location) -> Iterator[Mistake]:
+    # How long a schedule is beside its training, is known with the study's recipe.
+    base = RecipeSpec(epochs=1) if "schedule_epochs" in recipe else RecipeSpec()
     try:
-        merge(RecipeSpec(), recipe)
+        merge(base, recipe)
     except ValidationError as error:
         yield from explain(error, place, RecipeSpec)
+
+
+def _lengths(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
+    """Trainings that are longer than a schedule which they have from elsewhere: their study, or beside a grid."""
+    of_study = asked if is_table(asked := content.get("recipe")) else {}
+    for kind in ("trial", "sweep"):
+        for i, table in _tables(content, kind):
+            recipe = own if is_table(own := table.get("recipe")) else {}
+            grid = dict(leaves(asked)) if is_table(asked := table.get("grid")) else {}
+            values = {key: [recipe.get(key, of_study.get(key))] for key in ("epochs", "schedule_epochs")}
+            values |= {key: several for key in values if is_array(several := grid.get(("recipe", key)))}
+            for epochs, length in product(values["epochs"], values["schedule_epochs"]):
+                epochs = RecipeSpec().epochs if epochs is None else epochs
+                if isinstance(epochs, int) and isinstance(length, int) and 0 < length < epochs:
+                    yield (kind, i, "recipe"), f"`schedule_epochs` is at least `epochs`, got {length} and {epochs}"
 
 
 def _grids(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:

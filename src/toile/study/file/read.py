@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from toile.errors import Misuse, said
-from toile.study.file import limits, lines
+from toile.study.file import idle, limits, lines
 from toile.study.file.checks import MOST, Catalogue, mistakes
 from toile.study.file.mistakes import spell
 from toile.study.spec import StudySpec
@@ -56,7 +56,9 @@ def parse(text: str, catalogue: Catalogue, source: str = "study") -> StudySpec:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, tables a thousand deep
         raise StudyError(source, [f"not TOML: {said(error)}"]) from None
-    if wrong := mistakes(content, catalogue):
+    # What an option does is known of a study that is right otherwise. (Elsewhere nothing is said: of an estimator, a search of
+    # scikit-learn tries every combination of options.)
+    if wrong := mistakes(content, catalogue) or idle.mistakes(content, catalogue):
         places = lines.positions(text)
         found = [(lines.line(places, location) or 0, spell(location), what) for location, what in wrong]
         told = [

@@ -95,10 +95,15 @@ class RecipeSpec(Spec):
         length = self.schedule_epochs
         if length is not None and length < self.epochs:
             raise ValueError(f"`schedule_epochs` is at least `epochs`, got {length} and {self.epochs}")
-        if length == self.epochs or not self.schedule.by_epochs:
-            # It plays no part, and one training has one fingerprint.
-            object.__setattr__(self, "schedule_epochs", None)
         return self
+
+    def settled(self) -> RecipeSpec:
+        """Without a `schedule_epochs` that plays no part: one training has one fingerprint.
+
+        A study's recipe keeps it. A trial of fewer epochs, or of another schedule, goes by it.
+        """
+        idle = self.schedule_epochs == self.epochs or not self.schedule.by_epochs
+        return self.model_copy(update={"schedule_epochs": None}) if self.schedule_epochs is not None and idle else self
 
     def first(self, epochs: int) -> RecipeSpec:
         """The first epochs of this training as one of their own: the schedule is as long as it was."""
