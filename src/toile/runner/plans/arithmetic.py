@@ -1,8 +1,8 @@
 """About how long a training takes on one core, from its arithmetic alone: where no run of its like is stored.
 
 The constants are those of cores with AVX-512, as they were measured: `docs/performance.md` has the speeds of Keras models, and
-the stored results of the packaged studies have those of all others. Most of these trainings are estimated within a factor of two.
-On another machine all are wrong by about the same factor, which the first run of an architecture corrects.
+the stored results of the packaged studies have those of all others. Most of these are estimated within a factor of two. On
+another machine all are wrong by about the same factor, which the first run of an architecture corrects.
 """
 
 from __future__ import annotations
