@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class _Needed:
     """What is needed, by the trials that need it.
 
-    `unknown` says that somebody is at work and has not said with what, or that a run cannot say it any more. `at_work` are those
-    needs that are no stored run's.
+    `unknown` says that somebody is at work and has not said with what, or that a run cannot say it any more. `at_work` are
+    those needs that are no stored run's.
     """
 
     trials: dict[str, Needs]
