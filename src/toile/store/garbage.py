@@ -120,12 +120,13 @@ def _ask(needed: _Needed, fingerprint: str, trial: Path) -> None:
 def _unneeded(store: Store, needed: _Needed) -> list[Path]:
     """Data sets, weights and features of no trial.
 
-    What is being written is named by what it becomes, and more. Only those at work write; what a killed process left half
-    written is needed by no run.
+    What is being written is named by what it becomes, and more. Where the whole is there too, only those at work could still be
+    writing: a plan, which holds nothing, writes what is not there. What a killed process left beside it is needed by no run.
     """
 
     def idle(path: Path, key: str) -> bool:
-        needing = needed.at_work if _is_part(path) else needed.trials.values()
+        whole = store.data_folder / _stem(path) if key == "content" else store.weights_path(_stem(path))
+        needing = needed.at_work if _is_part(path) and whole.exists() else needed.trials.values()
         return _stem(path) not in {trial[key] for trial in needing}
 
     return [
