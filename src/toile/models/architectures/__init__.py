@@ -10,6 +10,8 @@ takes an option `weights`, `check(options, image_shape=None)`, `weights_content(
 `transfer` does. `NEEDS` says of options that do something only beside another one what that is: a study that writes them alone
 is told so. One of which a part may be frozen has `work(options)` instead of `multiply_adds`: two numbers, as `work` here.
 
+`seconds(images, judged, image_shape, classes, options)`, as here, is of what does not learn by epochs.
+
 `LEARNER` says what trains it where that is not Keras: "scratch" is the NumPy network, "classical" scikit-learn, whose `build`
 returns an untrained estimator of `toile.models.classical.pipeline`.
 """
@@ -107,6 +109,19 @@ def work(name: str, image_shape: tuple[int, int, int], classes: int, options: di
     if (count := getattr(load(name), "work", None)) is not None:
         return count(options)
     return 0, multiply_adds(name, image_shape, classes, options) or 0
+
+
+def seconds(
+    name: str, images: int, judged: int, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]
+) -> float | None:
+    """About how long a training takes on one core with the evaluation after it; None where it goes by `work`.
+
+    Args:
+        images, judged: how many train it, and how many it is evaluated on.
+        options: as `complete` gives them.
+    """
+    known = getattr(load(name), "seconds", None)
+    return None if known is None else known(images, judged, image_shape, classes, options)
 
 
 def learner(name: str) -> Learner:
