@@ -134,8 +134,6 @@ def _log_pool(members: Any, weights: Sequence[float]) -> Any:
 
 
 def _greedy(members: Any, weights: Sequence[Sequence[float]]) -> Any:
-    from keras import ops
-
     shares, exponents = np.asarray(weights, np.float64).T
     tempered = _pooled(_logarithms(_precise(members)) * exponents[:, None])
     return _weighted_mean(tempered, shares)
