@@ -191,6 +191,11 @@ class Plan:
         per_image += forward if varies else 0.0
         return _SECONDS_TO_START + once + total * (per_image + _SECONDS_PER_STEP / trial.recipe.batch_size)
 
+    def parameters(self, planned: PlannedTrial) -> int | None:
+        """How many its model has, or None where its architecture does not say before it is built."""
+        of, dataset = planned.trial.architecture, planned.trial.dataset
+        return architectures.parameters(of.name, dataset.image_shape, dataset.classes, of.options)
+
     def guessed(self, planned: PlannedTrial) -> bool:
         """Whether `seconds` goes by arithmetic alone, because no run of its like is stored."""
         return kind(planned.trial.model_dump(mode="json")) not in self._speeds
