@@ -168,7 +168,7 @@ def test_a_budget_of_parameters_leaves_out_what_it_cannot_pay() -> None:
     assert dear.weights[0] == dear.weights[3] == 0 and dear.weights[1] > 0 and dear.weights[2] > 0
     both = select(candidates, {"max_parameters": 20, "max_members": 1}, costs)
     assert np.count_nonzero(both.weights) == 1
-    with pytest.raises(Misuse, match=r"no candidate is within the budget \(max_parameters = 5\)"):
+    with pytest.raises(Misuse, match=r"no candidate is within the budget \(max_parameters = 5, and the least of one is 10\)"):
         select(candidates, {"max_parameters": 5}, costs)
 
 

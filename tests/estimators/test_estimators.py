@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.model_selection import GridSearchCV, GroupKFold, RandomizedSearchCV, cross_val_predict, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RandomizedSearchCV, cross_val_predict, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -340,6 +340,30 @@ def test_a_rule_is_fitted_to_out_of_fold_probabilities(rule: str) -> None:
     np.testing.assert_allclose(np.array(fitted.weights_), found)
 
 
+def test_an_image_whose_class_no_member_was_shown_fits_no_exponents() -> None:
+    """The only one of its class is held out, and those that learned without it say that it cannot be."""
+    X, y = np.random.default_rng(0).normal(size=(61, 3)), np.arange(61) % 3
+    X[np.arange(61), y] += 2
+    y[-1] = 3
+    halves, said = list(KFold(2).split(X)), np.zeros((61, 4))
+    for train, held in halves:
+        member = GaussianNB().fit(X[train], y[train])
+        said[np.ix_(held, member.classes_)] = member.predict_proba(X[held])
+    fitted = CommitteeClassifier([GaussianNB()], rule="log-pool", cv=halves).fit(X, y)
+    assert fitted.weights_ == FITS["log-pool"]([Predictions("out-of-fold", said[:-1], y[:-1])])
+    assert fitted.predict_proba(X[-1:]).argmax() == 3
+    with pytest.raises(ValueError, match="each fold of cv holds out whole classes"):
+        CommitteeClassifier([GaussianNB()], rule="log-pool").fit(X, y, groups=y)
+
+
+def test_there_are_no_more_folds_than_groups() -> None:
+    groups = np.arange(len(Y)) // 120
+    fitted, other = (CommitteeClassifier(TREES, rule="log-pool", cv=cv).fit(X, Y, groups=groups) for cv in (None, 3))
+    assert fitted.weights_ == other.weights_
+    with pytest.raises(ValueError, match="all images are of one group"):
+        CommitteeClassifier(TREES, rule="log-pool").fit(X, Y, groups=0 * groups)
+
+
 def test_a_calibration_comes_after_the_rule_and_is_off_where_the_rule_needs_none() -> None:
     plain, calibrated = (CommitteeClassifier(TREES, cv=3, calibration=one).fit(X, Y) for one in (None, "temperature"))
     temperature = calibrate("temperature", combine(out_of_fold(TREES), "mean"))
@@ -398,6 +422,7 @@ def test_named_members_are_parameters():
         ({"rule": "weighted-mean", "weights": [1]}, "one weight a member"),
         ({"rule": "mean", "weights": "fit"}, "takes no weights"),
         ({"rule": "weighted-mean", "weights": "best"}, '"fit"'),
+        ({"rule": "stack", "cv": 1}, "cv is a number of folds from 2 up, a splitter or splits; got 1"),
         ({"rule": "stack", "weights": [1, 2]}, "the weights of the rule 'stack' are fitted; leave them out"),
         ({"calibration": "temprature"}, r"unknown calibration 'temprature' \(did you mean 'temperature'\?\); allowed: temp"),
     ],

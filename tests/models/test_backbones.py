@@ -47,7 +47,7 @@ def assert_as_keras_builds(name: str) -> None:
         model = make(include_top=False, weights="imagenet", input_shape=(known.minimum, known.minimum, 3), **alphas)
     url = backbones.imagenet_url(name, alpha, known.minimum)
     assert asked == [(url.rsplit("/", 1)[1], url)]
-    assert model.count_params() == known.count(alpha)
+    assert model.count_params() == known.count(alpha) and model.output.shape[-1] == known.width(alpha)
     with_kernel = [layer for layer in model.layers if any(len(weights.shape) > 1 for weights in layer.weights)]
     assert len(with_kernel) == known.layers
     assert with_kernel[-known.last_stage].name == LAST_STAGE.get(name, with_kernel[-known.last_stage].name)

@@ -62,6 +62,24 @@ def test_candidates_are_all_trainings_of_all_seeds(tmp_path: Path) -> None:
         committees.groups(planned(tmp_path, *TWO, committee=[{**asked, "candidates": ["x"]}]))
 
 
+def test_of_a_search_that_has_trained_nothing_there_is_no_committee_yet(tmp_path: Path) -> None:
+    asked = {"name": "c", "candidates": ["*"], "rule": "greedy"}
+    plan = planned(tmp_path, *TWO, committee=[asked])
+    proposed = replace(plan, trials=tuple(replace(one, proposed=True) for one in plan.trials))
+    assert committees.groups(committees.check(proposed)) == [] and gather(proposed).committees == ()
+    keep(plan)
+    assert of_names(proposed) == [("c", ["a", "b"])]
+
+
+def test_a_budget_that_no_candidate_keeps_is_told_with_its_committee(tmp_path: Path) -> None:
+    plan = planned(tmp_path, *TWO, committee=[{"name": "c", "candidates": ["*"], "rule": "greedy", "max_parameters": 5}])
+    keep(plan)
+    with pytest.raises(
+        Misuse, match=r"committee 'c': no candidate is within the budget \(max_parameters = 5, and the least is of none known"
+    ):
+        gather(plan)
+
+
 def test_the_store_is_a_library_of_what_has_the_same_images_and_split(tmp_path: Path) -> None:
     others = planned(tmp_path, line("x", architecture="cnn"), line("y", split={"validation": 0.3}), line("also a"))
     folded = planned(tmp_path, line("z"), split=FOLDS)

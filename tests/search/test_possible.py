@@ -44,8 +44,8 @@ def test_what_holds_for_one_architecture_alone_makes_it_possible(tmp_path):
 
 
 def test_a_search_that_has_begun_is_not_asked_whether_its_budget_is_enough(tmp_path):
-    store, study = Store(tmp_path), make_study(core_seconds=3.0, epochs=1)
-    assert len(told(tmp_path, study.search.space, trials=None, core_seconds=3.0, epochs=1)) == 1
+    store, study = Store(tmp_path), make_study(core_seconds=1.0, epochs=1)
+    assert len(told(tmp_path, study.search.space, trials=None, core_seconds=1.0, epochs=1)) == 1
     carried_out(store, study)
     make_search(store, study).checked()
 

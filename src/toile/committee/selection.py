@@ -131,8 +131,9 @@ def _path(
     """`(picks, candidates)`: the weights after each pick, of `(candidates, images)`, within the budgets."""
     payable = [i for i in range(len(of_label)) if all(prices[name][i] <= limit for name, limit in limits.items())]
     if not payable:
-        told = ", ".join(f"{name} = {limit:,g}" for name, limit in limits.items())
-        raise Misuse(f"no candidate is within the budget ({told})")
+        least = {name: prices[name].min() for name in limits}
+        told = (f"{name} = {limit:,g}, and the least {_of_one(least[name])}" for name, limit in limits.items())
+        raise Misuse(f"no candidate is within the budget ({'; '.join(told)})")
     path = np.zeros((PICKS, len(of_label)))
     path[:, payable] = way(of_label[payable])
     weights = path[_losses(path, of_label).argmin()]
@@ -146,6 +147,10 @@ def _path(
     path = np.zeros((PICKS, len(of_label)))
     path[:, kept] = _forward(of_label[kept])
     return path
+
+
+def _of_one(cost: float) -> str:
+    return f"of one is {cost:,.6g}" if np.isfinite(cost) else "is of none known"
 
 
 def _losses(path: PickWeights, of_label: OfLabel) -> Numbers:

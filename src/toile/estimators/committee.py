@@ -27,6 +27,9 @@ from toile.evaluation.calibrators import CALIBRATIONS
 from toile.evaluation.predictions import Predictions
 from toile.study.committee import CALIBRATED_RULES, FITTED_RULES
 
+# What has numbers for each class: without images of a class they would forbid it.
+PER_CLASS = {"stack", "vector", "isotonic"}
+
 
 class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     """Classifiers whose probabilities are joined by one of toile's rules. (Also called an ensemble.)
@@ -41,8 +44,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             cross-validation. "greedy" chooses some of the members; the others are not in the committee.
         calibration: "temperature", "vector" or "isotonic": what is done after the rule, fitted to out-of-fold probabilities
             too. None for nothing. After "log-pool" and "stack", which their own fit calibrates, it is off.
-        cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them. Of a number, no more than
-            the rarest class has images; with `groups` it is a StratifiedGroupKFold.
+        cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them; None for 5. Of a number,
+            no more than the rarest class has images, or than there are `groups`, with which it is a StratifiedGroupKFold.
         n_jobs: members that are fitted at once, each in a process of its own; as scikit-learn has it.
         random_state: of the members that have none of their own: an integer, a RandomState, or None for others each time.
 
@@ -208,10 +211,17 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         X, y = indexable(X, column_or_1d(np.asarray(y), warn=True))
         classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
         groups = given.get("groups")
-        count: Any = self.cv
+        count: Any = 5 if self.cv is None else self.cv
         if isinstance(count, Integral):  # no more folds than the rarest class has images, so that members learn of every class
+            if count < 2:
+                raise InvalidParameter(f"cv is a number of folds from 2 up, a splitter or splits; got {count!r}")
             count = max(2, min(count, counts.min()))
-            count = count if groups is None else StratifiedGroupKFold(count)
+            if groups is not None:
+                if (several := len(np.unique(groups))) < 2:
+                    raise InvalidParameter(
+                        "all images are of one group, and a group is held out whole; two at least are needed"
+                    )
+                count = StratifiedGroupKFold(min(count, several))
         cut: Any = check_cv(count, y, classifier=True)
         folds = list(cut.split(X, y, groups))
         if not np.array_equal(np.sort(np.concatenate([held for _, held in folds])), np.arange(len(y))):
@@ -224,6 +234,11 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         for at, (job, (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
             found[at // len(folds)][np.ix_(job[-1], np.searchsorted(classes, known))] = probabilities
         counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
+        if not PER_CLASS & {self.rule, self._after}:
+            for train, held in folds:  # of a class that no member was shown, all say that it cannot be
+                counted[held] &= np.isin(labels[held], labels[train])
+        if not counted.any():
+            raise InvalidParameter("each fold of cv holds out whole classes, so that nothing is left to fit to")
         return [Predictions("out-of-fold", probabilities[counted], labels[counted]) for probabilities in found]
 
 

@@ -129,17 +129,30 @@ def _weighted_mean(members: Any, weights: Sequence[float]) -> Any:
 def _log_pool(members: Any, weights: Sequence[float]) -> Any:
     from keras import ops
 
-    exponents = np.asarray(weights, np.float32)[:, None]
-    return ops.softmax(ops.sum(_logarithms(members) * exponents, axis=1), axis=-1)
+    exponents = np.asarray(weights, np.float64)[:, None]
+    return _pooled(ops.sum(_logarithms(_precise(members)) * exponents, axis=1))
 
 
 def _stack(members: Any, weights: Sequence[Sequence[float]]) -> Any:
     from keras import ops
 
     _, count, classes = members.shape
-    coefficients = np.asarray(weights, np.float32)
-    logarithms = ops.reshape(_logarithms(members), (-1, count * classes))
-    return ops.softmax(ops.matmul(logarithms, coefficients[:-1]) + coefficients[-1], axis=-1)
+    coefficients = np.asarray(weights, np.float64)
+    logarithms = ops.reshape(_logarithms(_precise(members)), (-1, count * classes))
+    return _pooled(ops.matmul(logarithms, coefficients[:-1]) + coefficients[-1])
+
+
+def _precise(members: Any) -> Any:
+    """In float64, as the original: large coefficients of opposite opinions cancel out, and of float32's digits few are left."""
+    from keras import ops
+
+    return ops.cast(members, "float64")
+
+
+def _pooled(scores: Any) -> Any:
+    from keras import ops
+
+    return ops.cast(ops.softmax(scores, axis=-1), "float32")
 
 
 def _logarithms(members: Any) -> Any:

@@ -26,7 +26,7 @@ def _onnx(model: KerasModel, path: Path, about: dict[str, str]) -> None:
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="images")]
     function = tf.function(lambda images: model(images, training=False), input_signature=signature, autograph=False)
     made, _ = tf2onnx.convert.from_function(
-        function, input_signature=signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+        function, input_signature=signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, []), "Log": (_log, [])}
     )
     _only_images(made.graph)
     try:
@@ -55,6 +55,10 @@ def _only_images(graph: Any) -> None:
         if value.name in used:
             raise ToileError(f"tf2onnx made a graph that asks for {value.name!r} besides images")
         graph.input.remove(value)
+
+
+def _log(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
+    """TensorFlow's Log is ONNX's, of float64 too, which tf2onnx would take in float32: old onnxruntimes had no other."""
 
 
 def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:

@@ -24,6 +24,7 @@ class Backbone(NamedTuple):
         file: folder and name of the ImageNet weights on Keras's server.
         alphas: width multipliers that ImageNet weights exist for; empty where there is no such option.
         sizes: sides that ImageNet weights were made for, where there are several; else those of 224 are taken.
+        channels: of what comes out of it; of the width multiplier 1.
     """
 
     function: str
@@ -36,10 +37,15 @@ class Backbone(NamedTuple):
     file: str
     alphas: tuple[float, ...] = ()
     sizes: tuple[int, ...] = ()
+    channels: int = 2048
 
     def count(self, alpha: float) -> int:
         """Parameters without the classifier."""
         return self.parameters(alpha) if callable(self.parameters) else self.parameters
+
+    def width(self, alpha: float) -> int:
+        """Channels of what comes out of it. MobileNetV2's last layer becomes wider with alpha, and no narrower."""
+        return int(self.channels * (alpha if self.function == "MobileNet" else max(alpha, 1.0)))
 
     def work(self, alpha: float, size: int) -> float:
         """Multiplications of one image's forward pass, about: widths count twice, as inputs and as outputs of a layer."""
@@ -99,21 +105,23 @@ def _plain(name: str, folder: str | None = None) -> str:
 BACKBONES = {
     "mobilenet": Backbone(
         "MobileNet", 32, "tf", _mobilenet, 27, 4, 568, "mobilenet/mobilenet_{word}_{rows}_tf_no_top.h5",
-        (0.25, 0.5, 0.75, 1.0), (128, 160, 192, 224),
+        (0.25, 0.5, 0.75, 1.0), (128, 160, 192, 224), 1024,
     ),
     "mobilenet-v2": Backbone(
         "MobileNetV2", 32, "tf", _mobilenet_v2, 52, 13, 299,
         "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{rows}_no_top.h5",
-        (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), (96, 128, 160, 192, 224),
+        (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), (96, 128, 160, 192, 224), 1280,
     ),
-    "vgg16": Backbone("VGG16", 32, "caffe", 14_714_688, 13, 3, 15_347, _plain("vgg16")),
-    "vgg19": Backbone("VGG19", 32, "caffe", 20_024_384, 16, 4, 19_508, _plain("vgg19")),
+    "vgg16": Backbone("VGG16", 32, "caffe", 14_714_688, 13, 3, 15_347, _plain("vgg16"), channels=512),
+    "vgg19": Backbone("VGG19", 32, "caffe", 20_024_384, 16, 4, 19_508, _plain("vgg19"), channels=512),
     "resnet50": Backbone("ResNet50", 32, "caffe", 23_587_712, 53, 10, 3_856, _plain("resnet50", "resnet")),
     "resnet101": Backbone("ResNet101", 32, "caffe", 42_658_176, 104, 10, 7_568, _plain("resnet101", "resnet")),
     "resnet152": Backbone("ResNet152", 32, "caffe", 58_370_944, 155, 10, 11_280, _plain("resnet152", "resnet")),
-    "densenet121": Backbone("DenseNet121", 32, "torch", 7_037_504, 120, 32, 2_833, _plain("densenet121", "densenet")),
+    "densenet121": Backbone(
+        "DenseNet121", 32, "torch", 7_037_504, 120, 32, 2_833, _plain("densenet121", "densenet"), channels=1024
+    ),
     "efficientnet-v2-b0": Backbone(
-        "EfficientNetV2B0", 32, "inside", 5_919_312, 91, 41, 717, "efficientnet_v2/efficientnetv2-b0_notop.h5"
+        "EfficientNetV2B0", 32, "inside", 5_919_312, 91, 41, 717, "efficientnet_v2/efficientnetv2-b0_notop.h5", channels=1280
     ),
     "inception-v3": Backbone("InceptionV3", 75, "tf", 21_802_784, 94, 24, 2_836, _plain("inception_v3")),
     "xception": Backbone("Xception", 71, "tf", 20_861_480, 40, 5, 4_551, _plain("xception")),

@@ -11,6 +11,8 @@ preprocessing, and ends in a Softmax layer called "probabilities" (float32) on a
 options that do something only beside another one what that is: a study that writes them alone is told so. One of which a part
 may be frozen has `work(options)` instead of `multiply_adds`: two numbers, as `work` here.
 
+`seconds(images, judged, image_shape, classes, options)`, as here, is of what does not learn by epochs.
+
 `LEARNER` says what trains it where that is not Keras: "scratch" is the NumPy network, "classical" scikit-learn, whose `build`
 returns an untrained estimator of `toile.models.classical.pipeline`.
 """
@@ -119,6 +121,19 @@ def parameters(name: str, image_shape: tuple[int, int, int], classes: int, optio
     if (count := getattr(load(name), "parameters", None)) is None:
         return None
     return _call(count, name, image_shape, classes, options)
+
+
+def seconds(
+    name: str, images: int, judged: int, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]
+) -> float | None:
+    """About how long a training takes on one core with the evaluation after it; None where it goes by `work`.
+
+    Args:
+        images, judged: how many train it, and how many it is evaluated on.
+        options: as `complete` gives them.
+    """
+    known = getattr(load(name), "seconds", None)
+    return None if known is None else known(images, judged, image_shape, classes, options)
 
 
 def learner(name: str) -> Learner:

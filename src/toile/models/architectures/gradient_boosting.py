@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from toile.models.classical.pipeline import pipeline
@@ -45,3 +46,9 @@ def build(
         early_stopping=False,  # pyright: ignore[reportArgumentType]: scikit-learn documents it, and has no types
     )
     return pipeline(boosting, components, whiten)
+
+
+def seconds(images: int, judged: int, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> float:
+    """About how long it takes on one core; measured with up to 48,000 images of 784 pixels, raw and as components."""
+    width = options["components"] or prod(image_shape)
+    return 4.1e-9 * images * width**1.18 * options["iterations"] * classes

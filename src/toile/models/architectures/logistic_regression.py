@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from toile.models.classical.pipeline import pipeline
@@ -31,3 +32,9 @@ def build(
     from sklearn.linear_model import LogisticRegression
 
     return pipeline(LogisticRegression(C=c, max_iter=max_iterations), components, whiten)
+
+
+def seconds(images: int, judged: int, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> float:
+    """About how long it takes on one core; measured with up to 48,000 images of 784 pixels, raw and as components."""
+    components = options["components"]
+    return images * (1e-4 + 8e-7 * components if components else 3.6e-6 * prod(image_shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Literal
 
 from toile.models.classical.pipeline import pipeline
@@ -34,3 +35,8 @@ def build(
 
     model = KNeighborsClassifier(neighbours, weights=weights, metric=metric, n_jobs=1)
     return pipeline(model, components, whiten)
+
+
+def seconds(images: int, judged: int, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> float:
+    """About how long it takes on one core; measured with up to 48,000 images of 784 pixels, raw and as components."""
+    return 3.4e-11 * images * judged * ((options["components"] or prod(image_shape)) + 50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log2, prod, sqrt
 from typing import Any, Literal
 
 from toile.models.classical.pipeline import pipeline
@@ -42,3 +43,10 @@ def build(
         n_jobs=1,
     )
     return pipeline(forest, components, whiten)
+
+
+def seconds(images: int, judged: int, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> float:
+    """About how long it takes on one core; measured with up to 48,000 images of 784 pixels, raw and as components."""
+    width = options["components"] or prod(image_shape)
+    looked_at = {"sqrt": sqrt(width), "log2": log2(width + 1), "all": width}[options["max_features"]]
+    return 6e-8 * images * log2(images + 1) * options["trees"] * looked_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Literal
 
 from toile.models.classical.pipeline import pipeline
@@ -32,3 +33,9 @@ def build(
 
     width: Any = gamma  # scikit-learn documents numbers too, and has no types
     return pipeline(SVC(C=c, gamma=width, decision_function_shape="ovo", cache_size=500), components, whiten)
+
+
+def seconds(images: int, judged: int, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> float:
+    """About how long it takes on one core; measured with up to 48,000 images of 784 pixels, raw and as components."""
+    width = options["components"] or prod(image_shape)
+    return 1.05e-10 * images**2 * (width + 60) + 1.6e-10 * images * judged * (width + 30)

@@ -7,6 +7,7 @@ The backbone is one layer, "backbone"; its output in a row is the layer "feature
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -151,7 +152,7 @@ def check(options: dict[str, Any], image_shape: tuple[int, int, int] | None = No
 
 
 def work(options: dict[str, Any]) -> tuple[float, float]:
-    """Multiplications of one image through what of the backbone is frozen, and through what learns; the head's are few.
+    """Multiplications of one image through what of the backbone is frozen, and through what learns, the head with it.
 
     As if all its layers took as long, which those of most stages do.
 
@@ -161,7 +162,10 @@ def work(options: dict[str, Any]) -> tuple[float, float]:
     known = applications.BACKBONES[options["backbone"]]
     whole = known.work(options["alpha"], options["size"])
     learning = whole * known.unfrozen(options.get("unfreeze", "none")) / known.layers
-    return whole - learning, learning
+    places = 1 if options["pooling"] != "flatten" else max(options["size"] // 32, 1) ** 2
+    features = known.width(options["alpha"]) * places
+    head = sum(a * b for a, b in pairwise((features, *options["dense"])))
+    return whole - learning, learning + head
 
 
 def weights_content(options: dict[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 from toile.committee.assemble import Assembled, assemble
 from toile.committee.rules import combine
 from toile.data.dataset import Images
+from toile.errors import Misuse
 from toile.evaluation.metrics import METRICS, evaluate, with_balanced_accuracy
 from toile.evaluation.predictions import Predictions
 from toile.reports.results.result import CalibratedResult, ChoiceResult, CommitteeResult, MemberResult, TrialResult
@@ -142,7 +143,10 @@ def _assembled(plan: Plan, group: Group) -> tuple[Assembled, str, list[Predictio
     unseen = [committees.unseen_of(plan, member) for member in group.members] if fits else []
     members = [_member(plan, member) for member in group.members]
     costs = {key: [one.costs[key.removeprefix("max_")] for one in members] for key in spec.budgets if key != "max_members"}
-    return assemble(spec, test, unseen, costs), _fitted_on(unseen), test, members
+    try:
+        return assemble(spec, test, unseen, costs), _fitted_on(unseen), test, members
+    except Misuse as error:  # a budget that no candidate keeps
+        raise Misuse(f"{group.kind} {group.name!r}: {error}") from None
 
 
 def _member(plan: Plan, member: Member) -> MemberResult:

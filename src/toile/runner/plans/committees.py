@@ -37,7 +37,9 @@ def alone(planned: PlannedTrial) -> Group:
 def of_spec(plan: Plan, spec: CommitteeSpec) -> Iterator[Group]:
     """A committee once for each seed and fold that all its members have, or as `across` and `candidates` say."""
     if spec.candidates:
-        yield Group(spec, spec.name, tuple(_candidates(plan, spec)))
+        # None where all are proposals of a search that nobody has trained yet.
+        if members := tuple(_candidates(plan, spec)):
+            yield Group(spec, spec.name, members)
         return
     yield from of_members(plan.trials, spec)
 

@@ -16,6 +16,7 @@ from toile.data.parts.absent import absent
 from toile.data.parts.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
 from toile.models import architectures
+from toile.runner.plans import arithmetic
 from toile.store import checked
 from toile.store.checked import Damaged
 from toile.store.run import Run
@@ -28,12 +29,6 @@ from toile.study.reduction import Reduction
 from toile.study.spec import StudySpec
 from toile.study.trial import Trial
 from toile.text import listed
-
-# Of one core, from forward passes to trainings: twice as much backward as forward, two operations a multiplication.
-_OPERATIONS_PER_SECOND = 3e10
-_OPERATIONS_PER_MULTIPLICATION = 6
-_SECONDS_PER_STEP = 4e-4
-_SECONDS_TO_START = 8.0
 
 
 @dataclass(frozen=True)
@@ -175,21 +170,12 @@ class Plan:
         Args:
             after: epochs of it that are trained already.
         """
-        trial = planned.trial
-        total = self.counts[trial.split]["train"] * (trial.recipe.epochs - after)
+        trial, counts = planned.trial, self.counts[planned.trial.split]
+        epochs = trial.recipe.epochs - after
         if speed := self._speeds.get(kind(trial.model_dump(mode="json"))):
             # Of a backbone the features are kept too, most likely: its pass is not done again.
-            return _SECONDS_TO_START + total / speed
-        frozen, learning = architectures.work(
-            trial.architecture.name, trial.dataset.image_shape, trial.dataset.classes, trial.architecture.options
-        )
-        forward = 2 * frozen / _OPERATIONS_PER_SECOND  # seconds of an image
-        per_image = learning * _OPERATIONS_PER_MULTIPLICATION / _OPERATIONS_PER_SECOND
-        # What is frozen sees images that stay the same once, those of all parts; see `toile.training.division`.
-        varies = trial.recipe.varies_images
-        once = 0.0 if varies else forward * sum(self.counts[trial.split].values())
-        per_image += forward if varies else 0.0
-        return _SECONDS_TO_START + once + total * (per_image + _SECONDS_PER_STEP / trial.recipe.batch_size)
+            return arithmetic.SECONDS_TO_START[trial.learner] + counts["train"] * epochs / speed
+        return arithmetic.seconds(trial, counts, epochs)
 
     def parameters(self, planned: PlannedTrial) -> int | None:
         """How many its model has, or None where its architecture does not say before it is built."""
