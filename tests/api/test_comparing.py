@@ -94,6 +94,25 @@ def test_folds_are_compared_by_the_corrected_test(tmp_path: Path) -> None:
     assert "over 3 folds" in found["verdict"]
 
 
+def test_a_committee_of_folds_is_compared_with_its_member_on_the_test_images(tmp_path: Path) -> None:
+    """All folds of a line together where the committee is across them; each fold where there is a committee of each."""
+    more = '[[committee]]\nname = "k-fold"\nmembers = ["a", "b"]\nacross = "folds"\n'
+    study, where = stored(tmp_path, "split = { folds = 3 }", study=STUDY + more), {"store": tmp_path / "store"}
+    made = api.plan(study, **where)
+    folds = [one for one in made.trials if one.line == "a" and one.trial.seed == 0]
+    said = [made.stored_run(one).probabilities("test") for one in folds]
+    right = np.mean(said, axis=0).argmax(axis=1) == made.dataset.test.labels
+    found = toile.compare(f"{study}/k-fold", f"{study}/a", **where)
+    assert (found["split"], found["over"], found["trainings"]) == ("test", "seeds", 3)
+    assert found["each"][0][1] == pytest.approx(right.mean())
+    single = toile.compare(f"{study}/k-fold (seed 0)", f"{study}/one", **where)
+    assert (single["split"], single["over"]) == ("test", "images")
+    by_fold = toile.compare(f"{study}/a", f"{study}/both", **where)
+    assert (by_fold["split"], by_fold["over"], by_fold["trainings"]) == ("test", "folds", 9)
+    assert by_fold["each"][0][0] == pytest.approx((said[0].argmax(axis=1) == made.dataset.test.labels).mean())
+    assert toile.compare(f"{study}/a", f"{study}/b", **where)["split"] == "validation"
+
+
 def test_models_that_no_seed_changes_are_compared_over_images(tmp_path: Path) -> None:
     study, where = stored(tmp_path, drawn=False), {"store": tmp_path / "store"}
     found = toile.compare(f"{study}/a", f"{study}/b", **where)

@@ -54,6 +54,16 @@ def test_patterns_stand_for_lines_in_the_order_of_the_study(tmp_path: Path) -> N
     assert of_names(plan) == [("c (seed 0)", ["a (seed 0)", "b (seed 0)"]), ("c (seed 1)", ["a (seed 1)", "b (seed 1)"])]
 
 
+def test_members_of_single_seeds_are_one_committee_and_of_several_it_is_not_guessed(tmp_path: Path) -> None:
+    single = planned(tmp_path, line("a"), line("b", seeds=[1]), committee=[committee()])
+    assert of_names(single) == [("c", ["a", "b"])]
+    for other in ({"seeds": [1, 2]}, {"split": FOLDS}):
+        with pytest.raises(
+            Misuse, match=r"no seed and fold in common, and 'b' has \d trainings, of which none is said to be meant"
+        ):
+            committees.groups(planned(tmp_path, line("a"), line("b", **other), committee=[committee("mean")]))
+
+
 def test_candidates_are_all_trainings_of_all_seeds(tmp_path: Path) -> None:
     asked = {"name": "c", "candidates": ["a*"], "rule": "greedy"}
     plan = planned(tmp_path, *TWO, line("another", seeds=[5]), seeds=[0, 1], committee=[asked])

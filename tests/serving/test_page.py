@@ -132,7 +132,10 @@ def test_a_picture_that_is_dropped_or_pasted(visit, event):
 def test_a_sample_and_what_mattered(visit):
     buttons = visit.page.locator("#sample-list button")
     assert buttons.count() == 10
-    assert visit.page.evaluate("[...document.images].every(i => i.id || (i.complete && i.naturalWidth === 28))")
+    # The pictures come after the page says that it is ready: they are waited for.
+    visit.page.wait_for_function(
+        "() => [...document.querySelectorAll('#sample-list img')].every(i => i.complete && i.naturalWidth === 28)"
+    )
     buttons.nth(3).click()
     visit.answer("bottom right")
     assert buttons.nth(3).get_attribute("aria-pressed") == "true"

@@ -70,6 +70,23 @@ def test_garbage_is_what_nobody_holds_and_no_run_needs(store: Store) -> None:
         assert garbage.found(store) == [store.work(OTHER), unused]
 
 
+def test_what_a_killed_process_left_half_written_is_garbage_though_a_run_needs_the_whole(store: Store) -> None:
+    made(store, FIRST)
+    whole, part = store.data_folder / DIGITS, store.data_folder / f".{DIGITS}.0123456789ab"
+    for folder in (whole, part):
+        folder.mkdir(parents=True)
+        (folder / "train-labels.npy").touch()
+    torn = [store.data_folder / "asked.json.0123456789ab.tmp", store.weights_folder / "w.weights.h5.0123456789ab.tmp"]
+    for path in torn:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    trial = make_trial().model_copy(update={"dataset": make_trial().dataset.model_copy(update={"content": DIGITS})})
+    with store.hold([trial]):
+        assert part not in garbage.found(store), "it may be written now"
+    assert garbage.remove(store) == [part, *torn]
+    assert whole.is_dir()
+
+
 def test_data_that_is_being_trained_on_is_no_garbage(store: Store) -> None:
     (store.data_folder / DIGITS).mkdir(parents=True)
     with holder(store) as process:

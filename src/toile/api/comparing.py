@@ -19,7 +19,7 @@ from toile.errors import Misuse, ToileError
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import a_margin
 from toile.runner.plans import committees
-from toile.runner.plans.groups import trial_named
+from toile.runner.plans.groups import Member, trial_named, whole
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.run import Run
 from toile.store.store import Store
@@ -39,10 +39,29 @@ class _One:
 
 @dataclass(frozen=True)
 class _Said:
-    """What a reference means: by seed and fold. `held_out`: of folds, their images divided by those trained on."""
+    """What a reference means: by seed and fold. `held_out`: of folds, their images divided by those trained on. `folds`: a line
+    of them with its plan; each says something of the images that it held out, and all of the test images."""
 
     by_key: dict[Key, _One]
     held_out: float | None = None
+    folds: tuple[Plan, list[PlannedTrial]] | None = None
+
+    def beside(self, other: _Said) -> _Said:
+        """The same, or of a line of folds beside what says something of the test images, such as a committee, what it says of
+        these: each fold beside one of folds, and beside any other the folds of a seed together, as members of a committee."""
+        if self.folds is None or any(one.said.split != "test" for one in other.by_key.values()):
+            return self
+        made, stored = self.folds
+        if any(key is not None and key[1] is not None for key in other.by_key):
+            members = {_key(one): Member(one.name, (one,)) for one in stored}
+        else:
+            together = whole({(one.trial.seed, one.trial.fold): one for one in stored})
+            members = {(seed, None): one for seed, one in together if len(one.trainings) == stored[0].trial.split.folds}
+        by_key: dict[Key, _One] = {
+            key: _one(one.name, committees.test_of(made, one).probabilities, made.parts(one.trainings[0]), "test")
+            for key, one in members.items()
+        }
+        return _Said(by_key, other.held_out)
 
 
 def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Where]) -> Comparison:
@@ -50,7 +69,8 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
 
     Args:
         a, b: a fingerprint's first digits, STUDY/TRIAL or STUDY/COMMITTEE. One that has several seeds or folds is meant with
-            all of them, unless its name says which: `STUDY/TRIAL (seed 0)`.
+            all of them, unless its name says which: `STUDY/TRIAL (seed 0)`. Beside what was judged on the test images, such as
+            a committee, a line of folds is judged on them too, all folds of a seed together where the other is no fold.
         margin: of accuracy, between 0 and 1: whether the two are equivalent within so much, or one at least not worse by it.
 
     Returns:
@@ -66,6 +86,7 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
     if margin is not None:
         a_margin(margin)
     ours, its = _said(a, **where), _said(b, **where)
+    ours, its = ours.beside(its), its.beside(ours)
     shared = [key for key in ours.by_key if key in its.by_key]
     if len(ours.by_key) == len(its.by_key) == 1:
         return Comparison(comparison.compare(*_pair((a, b), *ours.by_key.values(), *its.by_key.values()), (a, b), margin))
@@ -133,7 +154,7 @@ def _line(made: Plan, trainings: list[PlannedTrial]) -> _Said:
     folds = trainings[0].trial.fold is not None
     part = "validation" if folds else "test"
     by_key: dict[Key, _One] = {_key(one): _one(one.name, made.stored_run(one), made.parts(one), part) for one in stored}
-    return _Said(by_key, _held_out(trainings[0]) if folds else None)
+    return _Said(by_key, _held_out(trainings[0]), (made, stored)) if folds else _Said(by_key)
 
 
 def _tested(reference: str, **where: Unpack[Where]) -> _One:

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 class _Needed:
     """What is needed, by the trials that need it.
 
-    `unknown` says that somebody is at work and has not said with what, or that a run cannot say it any more.
+    `unknown` says that somebody is at work and has not said with what, or that a run cannot say it any more. `at_work` are
+    those needs that are no stored run's.
     """
 
     trials: dict[str, Needs]
     unknown: bool = False
+    at_work: tuple[Needs, ...] = ()
 
 
 def found(store: Store) -> list[Path]:
@@ -91,6 +93,7 @@ def _found(store: Store) -> list[Path]:
             idle.append(store.work(fingerprint))
         else:
             _ask(needed, fingerprint, store.work(fingerprint) / "trial.json")
+    needed.at_work = tuple(needed.trials.values())
     # Asked last, so that work which is finished meanwhile counts as a run.
     for run in store.runs():
         try:
@@ -115,14 +118,27 @@ def _ask(needed: _Needed, fingerprint: str, trial: Path) -> None:
 
 
 def _unneeded(store: Store, needed: _Needed) -> list[Path]:
-    """Data sets, weights and features of no trial; those that are being written are named by what they become, and more."""
-    data = {trial["content"] for trial in needed.trials.values()}
-    weights = {trial["weights"] for trial in needed.trials.values()}
+    """Data sets, weights and features of no trial.
+
+    What is being written is named by what it becomes, and more. Where the whole is there too, only those at work could still be
+    writing: a plan, which holds nothing, writes what is not there. What a killed process left beside it is needed by no run.
+    """
+
+    def idle(path: Path, key: str) -> bool:
+        whole = store.data_folder / _stem(path) if key == "content" else store.weights_path(_stem(path))
+        needing = needed.at_work if _is_part(path) and whole.exists() else needed.trials.values()
+        return _stem(path) not in {trial[key] for trial in needing}
+
     return [
-        *(folder for folder in _entries(store.data_folder) if folder.is_dir() and _stem(folder) not in data),
-        *(file for file in _entries(store.weights_folder) if _stem(file) not in weights),
+        *(path for path in _entries(store.data_folder) if (path.is_dir() or _is_part(path)) and idle(path, "content")),
+        *(path for path in _entries(store.weights_folder) if idle(path, "weights")),
         *(folder for folder in _entries(store.features_folder) if not any((folder / name).exists() for name in needed.trials)),
     ]
+
+
+def _is_part(path: Path) -> bool:
+    """Whether it is what a data set, a file of weights or a record is called while it is written."""
+    return path.name.startswith(".") or path.suffix == ".tmp"
 
 
 def _stem(path: Path) -> str:

@@ -47,7 +47,7 @@ class CommitteeSpec(Spec):
     )
     rule: Name = Field(default="mean", description="how probabilities become one, as `toile list` shows the rules")
     weights: Annotated[Floats | Literal["fit"] | None, BeforeValidator(listed)] = Field(
-        default=None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on the validation split'
+        default=None, description='for `weighted-mean`: one number a member, or `"fit"`: fitted on images held out'
     )
     calibration: Calibration = Field(
         default=None, description="what is done to the joint probabilities, fitted on the same images as a rule is"

@@ -54,7 +54,7 @@ class Answers:
     def about(self) -> dict[str, Any]:
         """The store and its data sets: content -> name, classes and images."""
         found: dict[str, Any] = {}
-        for path in sorted(self.store.data_folder.glob("*/dataset.json")):
+        for path in sorted(self.store.data_folder.glob("[!.]*/dataset.json")):
             try:
                 record = json.loads(path.read_bytes())
                 found[path.parent.name] = {"name": str(record["name"]), "classes": len(record["class_names"])}

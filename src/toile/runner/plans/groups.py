@@ -41,7 +41,7 @@ def of_members(trials: Sequence[PlannedTrial], spec: CommitteeSpec) -> Iterator[
         trials: where the members are looked for.
 
     Raises:
-        Misuse: a member has no folds where the committee is across them.
+        Misuse: a member has no folds where the committee is across them; or nothing says which trainings belong together.
     """
     trainings_of = _lines(trials, spec)
     if spec.across == "seeds":
@@ -60,6 +60,12 @@ def of_members(trials: Sequence[PlannedTrial], spec: CommitteeSpec) -> Iterator[
     first = next(iter(lines.values()))
     shared = [key for key in first if all(key in line for line in lines.values())]
     if not shared:  # members with different single seeds still make one committee
+        if several := next((name for name, line in lines.items() if len(line) > 1), None):
+            raise Misuse(
+                f"committee {spec.name!r}: its members have no seed and fold in common, and {several!r} has "
+                f"{len(lines[several])} trainings, of which none is said to be meant; give all the same seeds and folds, or "
+                'say `across = "seeds"`'
+            )
         yield Group(spec, spec.name, tuple(next(iter(line.values())) for line in lines.values()))
         return
     several = len({seed for seed, _ in shared}) > 1
