@@ -109,12 +109,46 @@ def test_multiply_adds_of_residual_networks(options):
         assert counts == counted(architectures.build("resnet", shape, classes, options))
 
 
+# Beside the defaults, what changes the number of parameters: of each architecture of which it is said before it is built.
+OTHERS = {
+    "cnn": [
+        {
+            "filters": [4, 6],
+            "kernel": [2, 3],
+            "strides": [2, 1],
+            "padding": ["same", "valid"],
+            "order": "norm conv norm act pool",
+        },
+        {"filters": [3], "order": ["conv act norm dropout"], "dropout": 0.1, "pool": 0, "dense": [5, 4], "dense_norm": True},
+        {"filters": [2, 2, 3], "padding": "same", "dense": [], "l2": 0.01},
+    ],
+    "mlp": [{"hidden": [7, 5], "norm": True, "dropout": 0.1}, {"hidden": []}],
+    "numpy-mlp": [{"hidden": [7]}, {"hidden": [5, 4, 3], "initial": "glorot-uniform"}],
+    "resnet": [
+        {"stem": 8, "stem_kernel": 4, "stem_stride": 2, "widths": [4, 8], "blocks": [1, 2]},
+        {"stem": 4, "widths": [4, 4, 2], "blocks": 1, "dropout": 0.2},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_parameters_are_those_that_keras_counts(name):
+    said = hasattr(architectures.load(name), "parameters")
+    assert said == (name in OTHERS)
+    for shape, classes in SHAPES:
+        for options in [{}, *OTHERS[name]] if said else []:
+            model = architectures.build(name, shape, classes, options) if options else default_model(name, shape, classes)
+            assert architectures.parameters(name, shape, classes, options) == model.count_params(), options
+    assert said or architectures.parameters(name, *SHAPES[0], {}) is None
+
+
 def test_looking_at_architectures_imports_no_keras():
     said = python(
         "from toile.models import architectures\n"
         "for name in architectures.names():\n"
         "    architectures.complete(name, {})\n"
         "    architectures.multiply_adds(name, (28, 28, 1), 10, {})\n"
+        "    architectures.parameters(name, (28, 28, 1), 10, {})\n"
         "print([m for m in ('keras', 'tensorflow', 'jax', 'torch', 'sklearn') if m in sys.modules])\n"
     )
     assert said.strip() == "[]"

@@ -98,6 +98,7 @@ def test_published_model_has_exactly_its_parameters(name):
     assert model.count_params() == parameters
     assert sum(math.prod(v.shape) for v in model.trainable_variables) == trainable
     assert architectures.multiply_adds(architecture, (28, 28, 1), classes, options) == counted(model)
+    assert architectures.parameters(architecture, (28, 28, 1), classes, options) == parameters
 
 
 def hand_written() -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_tables_on_the_terminal(made, capsys, name: str) -> None:
     print_answers([answer])
     found = {"title": name, "dataset": name, "trials": [{"name": name, "fingerprint": "0" * 64, "state": "stored", "test": {}}]}
     show.print_status({**found, "stored": 1, "damaged": 0, "begun": 0, "missing": 0})
-    plan = {"name": name, "fingerprint": "0" * 64, "state": "missing", "seconds": 1.0}
+    plan = {"name": name, "fingerprint": "0" * 64, "state": "missing", "parameters": 10, "seconds": 1.0}
     left = {"to_train": 1, "trainings": 1, "distinct": 1, "workers": 2, "seconds_left": 9.0, "seconds_saved": 0.0}
     dataset = {"name": name, "images": {"train": 1}, "classes": [name], "counts": {"train": [1]}}
     show.print_plan({"title": name, "dataset": dataset, "trials": [plan], **left})

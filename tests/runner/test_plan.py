@@ -372,6 +372,7 @@ def test_plan_and_status_as_data(tmp_path):
     found = show.planned(plan, workers=2)
     assert [one["state"] for one in found["trials"]] == ["missing", "missing", "stored", "missing"]
     assert [one["seconds"] > 0 for one in found["trials"]] == [True, True, False, True]
+    assert {one["parameters"] for one in found["trials"]} == {plan.parameters(plan.trials[0])}
     counts = {name: found[name] for name in ("distinct", "to_train", "trainings", "workers")}
     assert counts == {"distinct": 3, "to_train": 2, "trainings": 1, "workers": 2}
     short, long = (plan.seconds(one) for one in plan.trials[:2])

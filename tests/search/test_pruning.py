@@ -68,6 +68,16 @@ def test_asha_promotes_at_once_and_brings_one_to_the_end():
     assert steps == [Step(0, 0), Step(1, 0), Step(2, 0), Step(2, 1), Step(3, 0), Step(3, 1), Step(3, 2)]
 
 
+def test_where_the_space_has_no_more_all_go_on_and_the_best_of_the_highest_rung_first():
+    asked, steps = spec(), [Step(0, 0), Step(1, 0), Step(2, 0), Step(2, 1)]
+    values = [2.0, 1.0, 3.0, 0.0]
+    for expected in [Step(2, 2), Step(0, 1), Step(0, 2), Step(1, 1), Step(1, 2)]:
+        assert decide(asked, 3, steps, values, exhausted=True) == expected
+        steps.append(expected)
+        values.append(0.5)
+    assert decide(asked, 3, steps, values, exhausted=True) == "end"
+
+
 @given(
     pruning=st.sampled_from(["asha", "halving", "hyperband", False]),
     levels=st.integers(1, 4),

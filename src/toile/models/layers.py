@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from toile.models.protocols import KerasLayer
@@ -20,6 +22,16 @@ def each(value: T | tuple[T, ...], count: int, name: str) -> tuple[T, ...]:
     if len(value) != count:
         raise ValueError(f"{name} has {len(value)} values for {count} layers; one for all or one each is wanted")
     return value
+
+
+def dense_parameters(widths: Sequence[int], norm: bool = False) -> int:
+    """Parameters of dense layers with biases.
+
+    Args:
+        widths: what goes into the first, then the units of each; the last one is of logits.
+        norm: whether batch normalisation, of four numbers a channel, follows each but the last.
+    """
+    return sum((a + 1) * b for a, b in pairwise(widths)) + (4 * sum(widths[1:-1]) if norm else 0)
 
 
 def activation_layer(name: str) -> KerasLayer:

@@ -35,7 +35,8 @@ def planned(plan: Plan, workers: int | None = None, only: Iterable[str] = ()) ->
     for one in (one for one in plan.trials if one.name in shown):
         state = plan.state(one)
         seconds = 0.0 if state in DONE else round(plan.seconds(one), 1)
-        trials.append({"name": one.name, "fingerprint": one.fingerprint, "state": state, "seconds": seconds})
+        told = {"state": state, "parameters": plan.parameters(one), "seconds": seconds}
+        trials.append({"name": one.name, "fingerprint": one.fingerprint, **told})
     dataset = {"name": plan.dataset.name, "content": plan.dataset.content, "images": next(iter(plan.counts.values()))}
     return {
         "study": plan.reference,
@@ -79,10 +80,11 @@ def print_plan(found: dict[str, Any]) -> None:
     table = Table(title=f"{found['title']} ({found['dataset']['name']}: {images})", title_justify="left")
     for column in ("trial", "fingerprint", "state"):
         table.add_column(column)
-    table.add_column("about", justify="right")
+    for column in ("parameters", "about"):
+        table.add_column(column, justify="right")
     for one in found["trials"]:
         about = "" if one["state"] in DONE else duration(one["seconds"])
-        table.add_row(one["name"], one["fingerprint"][:12], one["state"], about)
+        table.add_row(one["name"], one["fingerprint"][:12], one["state"], size(one), about)
     console = Terminal()
     console.print(_classes(found["dataset"]))
     console.print(table)
@@ -93,6 +95,11 @@ def print_plan(found: dict[str, Any]) -> None:
     if read := found["to_train"] - found["trainings"]:
         saved = duration(found["seconds_saved"])
         console.print(f"{read} are the first epochs of longer ones and are read on their way; saves {saved}")
+
+
+def size(one: dict[str, Any]) -> str:
+    """How many parameters a planned trial's model has, as tables have it; empty where that is not known before it is built."""
+    return "" if one["parameters"] is None else f"{one['parameters']:,}"
 
 
 def _classes(dataset: dict[str, Any]) -> Table | str:

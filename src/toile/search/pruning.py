@@ -71,17 +71,13 @@ def _asynchronous(
     in their turn: those of the highest rung first, and of these the best.
     """
     reached = {(step.proposal, step.rung) for step in steps}
-    for rung in reversed(range(levels - 1)):
-        ranked = _ranked(steps, values, lambda step, rung=rung: step.rung == rung)
-        for step in ranked[: len(ranked) // spec.factor]:
-            if (step.proposal, rung + 1) not in reached and _value(steps, values, step) != FAILED:
-                return Step(step.proposal, rung + 1)
-    if exhausted:
+    for one_in in (spec.factor, 1) if exhausted else (spec.factor,):  # one in 1: all
         for rung in reversed(range(levels - 1)):
-            for step in _ranked(steps, values, lambda step, rung=rung: step.rung == rung):
+            ranked = _ranked(steps, values, lambda step, rung=rung: step.rung == rung)
+            for step in ranked[: len(ranked) // one_in]:
                 if (step.proposal, rung + 1) not in reached and _value(steps, values, step) != FAILED:
                     return Step(step.proposal, rung + 1)
-    elif more:
+    if more:
         return Step(NEW, 0)
     if None in values:
         return "wait"

@@ -5,10 +5,11 @@ another model) and `build(image_shape, classes, *, **options) -> keras.Model`, w
 options: their types and defaults are what a study is checked against. The model takes uint8 images, does its own
 preprocessing, and ends in a Softmax layer called "probabilities" (float32) on a layer of logits. It imports Keras inside
 `build`, because planning and reporting look at architectures and never train. A file may also offer
-`multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time; and, if it
-takes an option `weights`, `check(options, image_shape=None)`, `weights_content(options)` and `downloaded(options)`, as
-`transfer` does. `NEEDS` says of options that do something only beside another one what that is: a study that writes them alone
-is told so. One of which a part may be frozen has `work(options)` instead of `multiply_adds`: two numbers, as `work` here.
+`multiply_adds(image_shape, classes, *, **options) -> int` for one image, from which `toile plan` estimates time; likewise
+`parameters`, which it shows: exactly as many as Keras counts; and, if it takes an option `weights`,
+`check(options, image_shape=None)`, `weights_content(options)` and `downloaded(options)`, as `transfer` does. `NEEDS` says of
+options that do something only beside another one what that is: a study that writes them alone is told so. One of which a part
+may be frozen has `work(options)` instead of `multiply_adds`: two numbers, as `work` here.
 
 `seconds(images, judged, image_shape, classes, options)`, as here, is of what does not learn by epochs.
 
@@ -111,6 +112,17 @@ def work(name: str, image_shape: tuple[int, int, int], classes: int, options: di
     return 0, multiply_adds(name, image_shape, classes, options) or 0
 
 
+def parameters(name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> int | None:
+    """How many parameters the model has, exactly, or None where the architecture does not say.
+
+    Raises:
+        Misuse: the options do not fit the images.
+    """
+    if (count := getattr(load(name), "parameters", None)) is None:
+        return None
+    return _call(count, name, image_shape, classes, options)
+
+
 def seconds(
     name: str, images: int, judged: int, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]
 ) -> float | None:
@@ -177,7 +189,7 @@ def downloaded(name: str, options: dict[str, Any]) -> Path | None:
 def _call(
     function: Callable[..., Any], name: str, image_shape: tuple[int, int, int], classes: int, options: dict[str, Any]
 ) -> Any:
-    """`build` or `multiply_adds` of an architecture with its options checked."""
+    """`build`, `multiply_adds` or `parameters` of an architecture with its options checked."""
     checked = options_model(name).model_validate(options)
     arguments = {key: getattr(checked, key) for key in type(checked).model_fields}
     try:

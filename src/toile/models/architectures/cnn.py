@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from toile.errors import nearest
-from toile.models.layers import activation_layer, each, initializer_for, l2_penalty
+from toile.models.layers import activation_layer, dense_parameters, each, initializer_for, l2_penalty
 from toile.models.option_types import (
     Activation,
     CountOrEach,
@@ -29,6 +29,7 @@ from toile.study.fields.needs import Needs
 REVISION = 1
 
 STEPS = ("conv", "norm", "act", "pool", "dropout")
+_OF_BLOCKS = ("filters", "kernel", "strides", "padding", "pool", "dropout", "order")
 
 
 def _needs_step(step: str) -> Needs:
@@ -139,10 +140,9 @@ def build(
 def multiply_adds(image_shape: tuple[int, int, int], classes: int, **options: Any) -> int:
     """Multiplications of one image's forward pass, in convolutions and dense layers."""
     total, (height, width, channels) = 0, image_shape
-    keys = ("filters", "kernel", "strides", "padding", "pool", "dropout", "order")
     for key, layers in (("initializer", "filters"), ("l2", "filters"), ("dense_dropout", "dense")):
         each(options[key], len(options[layers]), key)
-    for block in _blocks(image_shape, *(options[key] for key in keys)):
+    for block in _blocks(image_shape, *(options[key] for key in _OF_BLOCKS)):
         total += block.positions * block.kernel**2 * channels * block.filters
         height, width, channels = block.output
     features = height * width * channels
@@ -150,6 +150,20 @@ def multiply_adds(image_shape: tuple[int, int, int], classes: int, **options: An
         total += features * units
         features = units
     return total
+
+
+def parameters(image_shape: tuple[int, int, int], classes: int, **options: Any) -> int:
+    """Of the model, moving averages too."""
+    total, (height, width, channels) = 0, image_shape
+    for block in _blocks(image_shape, *(options[key] for key in _OF_BLOCKS)):
+        for step in block.steps:
+            if step == "conv":
+                total += (block.kernel**2 * channels + 1) * block.filters
+                channels = block.filters
+            elif step == "norm":
+                total += 4 * channels
+        height, width, channels = block.output
+    return total + dense_parameters((height * width * channels, *options["dense"], classes), options["dense_norm"])
 
 
 class _Block(NamedTuple):

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from toile.models.layers import activation_layer, each, initializer_for, l2_penalty
+from toile.models.layers import activation_layer, dense_parameters, each, initializer_for, l2_penalty
 from toile.models.option_types import Activation, Counts, Initializer, RateOrEach, Strength
 from toile.models.protocols import KerasModel
 from toile.study.fields.needs import Needs
@@ -61,3 +61,8 @@ def multiply_adds(image_shape: tuple[int, int, int], classes: int, **options: An
     """Multiplications of one image's forward pass."""
     each(options["dropout"], len(options["hidden"]), "dropout")
     return sum(a * b for a, b in pairwise((prod(image_shape), *options["hidden"], classes)))
+
+
+def parameters(image_shape: tuple[int, int, int], classes: int, **options: Any) -> int:
+    """Of the model, moving averages too."""
+    return dense_parameters((prod(image_shape), *options["hidden"], classes), options["norm"])

@@ -9,6 +9,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+from toile.models.layers import dense_parameters
 from toile.models.option_types import Counts, Strength
 from toile.models.protocols import KerasModel
 from toile.models.scratch.layers import Activations, LossScale
@@ -47,3 +48,8 @@ def build(
 def multiply_adds(image_shape: tuple[int, int, int], classes: int, **options: Any) -> int:
     """Multiplications of one image's forward pass."""
     return sum(a * b for a, b in pairwise((prod(image_shape), *options["hidden"], classes)))
+
+
+def parameters(image_shape: tuple[int, int, int], classes: int, **options: Any) -> int:
+    """Of the network."""
+    return dense_parameters((prod(image_shape), *options["hidden"], classes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from toile.models.layers import activation_layer, each, initializer_for
+from toile.models.layers import activation_layer, dense_parameters, each, initializer_for
 from toile.models.option_types import Activation, Count, CountOrEach, Counts, Initializer, Rate
 from toile.models.protocols import KerasModel
 from toile.study.fields.needs import Needs
@@ -91,3 +91,16 @@ def multiply_adds(image_shape: tuple[int, int, int], classes: int, **options: An
             total += height * width * outputs * (9 * filters + 9 * outputs + shortcut)
             filters = outputs
     return total + filters * classes
+
+
+def parameters(image_shape: tuple[int, int, int], classes: int, **options: Any) -> int:
+    """Of the model, moving averages too."""
+    filters, widths = options["stem"], options["widths"]
+    total = options["stem_kernel"] ** 2 * image_shape[2] * filters
+    for stage, (outputs, count) in enumerate(zip(widths, each(options["blocks"], len(widths), "blocks"), strict=True)):
+        for block in range(count):
+            shortcut = 0 if filters == outputs and (block or not stage) else filters
+            # Two normalisations, of four numbers a channel, and two convolutions without biases.
+            total += 4 * (filters + outputs) + outputs * (9 * filters + 9 * outputs + shortcut)
+            filters = outputs
+    return total + 4 * filters + dense_parameters((filters, classes))

@@ -21,7 +21,7 @@ from toile.reports.results.study import StudyResults
 from toile.reports.table import TEXT, Column, Table
 from toile.reports.text import count, duration, figure, options, p_value
 from toile.runner.plans.planned import Plan
-from toile.runner.show import DONE, planned
+from toile.runner.show import DONE, planned, size
 from toile.store.run import Run
 
 CURVES = PLOTS["learning-curves"]
@@ -41,13 +41,13 @@ _DARK = '[data-jp-theme-light="false"] .toile,body.vscode-dark .toile'
 
 
 def plan(made: Plan) -> str:
-    """What would be trained, what is stored, and about how long the rest takes."""
+    """What would be trained, how large it is, what is stored, and about how long the rest takes."""
     found = planned(made)
-    rows = [
-        [one["name"], one["fingerprint"][:12], one["state"], "" if one["state"] in DONE else duration(one["seconds"])]
-        for one in found["trials"]
-    ]
-    columns = [Column("trial", TEXT), Column("fingerprint", TEXT), Column("state", TEXT), Column("about")]
+    rows = []
+    for one in found["trials"]:
+        about = "" if one["state"] in DONE else duration(one["seconds"])
+        rows.append([one["name"], one["fingerprint"][:12], one["state"], size(one), about])
+    columns = [*(Column(name, TEXT) for name in ("trial", "fingerprint", "state")), Column("parameters"), Column("about")]
     left = f", about {duration(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
     images = ", ".join(f"{images:,} {part}" for part, images in found["dataset"]["images"].items())
     note = f"{found['to_train']} to train{left}"

@@ -15,6 +15,7 @@ from toile.data.errors import DataError
 from toile.data.parts.absent import absent
 from toile.data.parts.splits import Parts, split
 from toile.errors import Misuse, ToileError, nearest
+from toile.models import architectures
 from toile.runner.plans import arithmetic
 from toile.store import checked
 from toile.store.checked import Damaged
@@ -175,6 +176,11 @@ class Plan:
             # Of a backbone the features are kept too, most likely: its pass is not done again.
             return arithmetic.SECONDS_TO_START[trial.learner] + counts["train"] * epochs / speed
         return arithmetic.seconds(trial, counts, epochs)
+
+    def parameters(self, planned: PlannedTrial) -> int | None:
+        """How many its model has, or None where its architecture does not say before it is built."""
+        of, dataset = planned.trial.architecture, planned.trial.dataset
+        return architectures.parameters(of.name, dataset.image_shape, dataset.classes, of.options)
 
     def guessed(self, planned: PlannedTrial) -> bool:
         """Whether `seconds` goes by arithmetic alone, because no run of its like is stored."""
