@@ -60,7 +60,8 @@ def test_parts_that_are_wrapped_in_folders_of_their_own_names(tmp_path):
     fill(tmp_path, "seg_train/seg_train", "seg_test/seg_test")
     (tmp_path / "seg_pred" / "seg_pred").mkdir(parents=True)
     picture(tmp_path / "seg_pred" / "seg_pred" / "1.png")
-    with pytest.raises(DataError, match=r"seg_test/, seg_train/ have folders of their own\. If these are parts, say which"):
+    said = r'seg_test/, seg_train/ have folders .*`parts = \{ train = "seg_train", test = "seg_test" \}`'
+    with pytest.raises(DataError, match=said):
         read(tmp_path)
     dataset = read(tmp_path, parts={"test": "seg_test", "train": "seg_train"})
     assert shades(dataset) == {"train": [0, 1, 10, 11], "test": [50, 51, 60, 61]}
@@ -78,6 +79,28 @@ def test_two_folders_of_one_part_and_one_without_classes(tmp_path):
     with pytest.raises(DataError, match=r'leave it out: `parts = \{ train = "train" \}`'):
         read(tmp_path / "flat")
     assert shades(read(tmp_path / "flat", parts={"train": "train"})) == {"train": [0, 1, 10, 11]}
+
+
+@pytest.mark.parametrize(
+    "names", [("training_set", "test_set"), ("seg_train", "seg_test"), ("trainset", "testset"), ("train2017", "Test2017")]
+)
+def test_folders_of_which_one_word_is_that_of_a_part(tmp_path, names):
+    fill(tmp_path / "set", *names)
+    assert shades(read(tmp_path / "set")) == {"train": [0, 1, 10, 11], "test": [50, 51, 60, 61]}
+    fill(tmp_path / "set", "holiday")  # which nobody can know of
+    with pytest.raises(DataError, match=rf'say which is which: `parts = {{ train = "{names[0]}", test = "{names[1]}"'):
+        read(tmp_path / "set")
+
+
+def test_no_test_folder_is_proposed_to_be_trained_on(tmp_path):
+    fill(tmp_path, "a_test", "b_train", "c_train")
+    with pytest.raises(DataError, match=r"say which is which: `parts = \{ train = …, test = … \}`"):
+        read(tmp_path)
+
+
+def test_a_folder_is_called_by_its_name_from_within_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(fill(tmp_path / "leaves", "."))
+    assert read(Path()).name == "leaves" and read(Path("a/..")).name == "leaves"
 
 
 def test_classes_that_are_called_as_parts_are(tmp_path):
@@ -409,6 +432,31 @@ def test_class_names_never_exchange_folders(tmp_path):
         read(tmp_path, class_names=["dog", "kat"])
     assert shades(read(tmp_path, class_names=["dog", "cat"])) == {"train": [10, 11, 0, 1]}
     assert read(tmp_path, class_names=["Katze", "Hund"]).class_names == ("Katze", "Hund")
+
+
+def test_class_names_that_are_numbers_never_exchange_folders(tmp_path):
+    """Labels are positions of folders, which are never taken for their names."""
+    fill(tmp_path, ".", classes=("0", "1", "2"))
+    dataset = read(tmp_path, class_names=["2", "1", "0"])
+    assert dataset.class_names == ("2", "1", "0") and dataset.train.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert shades(dataset) == {"train": [20, 21, 10, 11, 0, 1]}
+    assert read(tmp_path, class_names=["5", "6", "7"]).class_names == ("5", "6", "7")
+
+
+def test_classes_that_are_numbers_keep_theirs_where_one_is_broken(tmp_path):
+    fill(tmp_path, ".", classes=("0", "1", "2", "5"))
+    for path in (tmp_path / "1").iterdir():
+        path.write_bytes(b"no picture")
+    dataset = read(tmp_path, on_error="skip")
+    assert dataset.class_names == ("0", "2", "5") and dataset.train.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert shades(dataset) == {"train": [0, 1, 20, 21, 30, 31]}
+
+
+def test_a_class_in_other_letters_has_its_like_named(tmp_path):
+    fill(tmp_path, "train", classes=("Cat", "dog"))
+    fill(tmp_path, "test", classes=("cat", "dog"))
+    with pytest.raises(DataError, match=r"class 'cat' is not among the training classes Cat, dog \(did you mean 'Cat'\?\)"):
+        read(tmp_path)
 
 
 def test_names_of_folders_in_letters_of_two_pieces(tmp_path):

@@ -7,6 +7,7 @@ import io
 import json
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -277,13 +278,17 @@ def test_metadata_beside_pictures(tmp_path):
     assert dataset.test.names.tolist()[0] == "test/00.png" and dataset.test.labels.tolist() == LABELS[8:].tolist()
 
 
-def write_parquet(path: Path, images: np.ndarray, labels: np.ndarray) -> None:
+def write_parquet(
+    path: Path, images: np.ndarray, labels: np.ndarray, names: Sequence[str] = ("boot", "coat", "shirt"), **others: list[int]
+) -> None:
+    """`others` are columns of labels that have other names: red and blue."""
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = [{"bytes": png(image), "path": f"{number}.png"} for number, image in enumerate(images)]
-    features = {"image": {"_type": "Image"}, "label": {"names": ["boot", "coat", "shirt"], "_type": "ClassLabel"}}
-    made = arrow.table({"image": pictures, "label": labels})
+    features = {"image": {"_type": "Image"}, "label": {"names": list(names), "_type": "ClassLabel"}}
+    features |= {name: {"names": ["red", "blue"], "_type": "ClassLabel"} for name in others}
+    made = arrow.table({"image": pictures, "label": labels, **others})
     said = {"huggingface": json.dumps({"info": {"features": features}})}
     parquet.write_table(made.replace_schema_metadata(said), path)
 
@@ -297,6 +302,59 @@ def test_parquet_with_bytes_of_pictures(tmp_path):
     assert dataset.class_names == ("boot", "coat", "shirt") and dataset.test.labels.tolist() == LABELS[8:].tolist()
     one = opened(tmp_path / "set" / "data" / "train-00000-of-00001.parquet", size=4)
     assert one.image_shape == (4, 4, 3) and one.train.names[0] == "0.png"
+
+
+def test_labels_of_parquet_are_positions_of_names_also_where_these_are_numbers(tmp_path):
+    """As Hugging Face lists the names of folders: sorted as texts."""
+    names = sorted(map(str, range(12)))
+    write_parquet(tmp_path / "a.parquet", GREY[:12], np.arange(12), names)
+    dataset = opened(tmp_path / "a.parquet")
+    assert dataset.class_names == tuple(names) and dataset.train.labels.tolist() == list(range(12))
+    sorted_ = opened(tmp_path / "a.parquet", class_names=list(map(str, range(12))))
+    assert [sorted_.class_names[label] for label in sorted_.train.labels] == names
+    other = opened(tmp_path / "a.parquet", class_names=list("abcdefghijkl"))
+    assert other.class_names == tuple("abcdefghijkl") and other.train.labels.tolist() == list(range(12))
+
+
+def test_names_of_parquet_are_those_of_the_column_of_labels(tmp_path):
+    write_parquet(tmp_path / "a.parquet", GREY[:3], [2, 0, 1], colour=[0, 1, 1])
+    assert opened(tmp_path / "a.parquet").class_names == ("boot", "coat", "shirt")
+    coloured = opened(tmp_path / "a.parquet", label="colour")
+    assert coloured.class_names == ("red", "blue") and coloured.train.labels.tolist() == [0, 1, 1]
+    write_parquet(tmp_path / "b.parquet", GREY[3:6], [2, 0, 1], ("shirt", "boot", "coat"))
+    both = opened(tmp_path / "a.parquet", test_path=str(tmp_path / "b.parquet"))
+    assert [both.class_names[label] for label in both.test.labels] == ["coat", "shirt", "boot"]
+    write_parquet(tmp_path / "b.parquet", GREY[3:6], [2, 0, -1])
+    with pytest.raises(DataError, match=r"row 3: label -1; expected 0\.\.2, which have the names boot, coat, shirt"):
+        opened(tmp_path / "a.parquet", test_path=str(tmp_path / "b.parquet"))
+
+
+def test_labels_of_an_archive_are_positions_of_its_names_also_where_these_are_numbers(tmp_path):
+    names = np.array(sorted(map(str, range(12))))
+    np.savez(tmp_path / "a.npz", x=GREY[:12], y=np.arange(12), class_names=names)
+    assert opened(tmp_path / "a.npz").train.labels.tolist() == list(range(12))
+    np.savez(tmp_path / "a.npz", x=GREY[:12], y=np.arange(12) + 1, class_names=np.array(sorted(map(str, range(1, 13)))))
+    dataset = opened(tmp_path / "a.npz")  # which are no positions
+    assert [dataset.class_names[label] for label in dataset.train.labels] == [str(number) for number in range(1, 13)]
+
+
+def test_a_part_that_a_list_keeps_is_never_learned_whatever_its_column_is_called(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+
+    def parts(column: str, cells: list[object], **said: object) -> dict[str, int]:
+        (tmp_path / "list.csv").write_text(f"filename,label,{column}\n" + lines(names, WORDS, cells))
+        return {name: len(part) for name, part in opened(tmp_path / "list.csv", **said).parts.items()}
+
+    three = ["train"] * 6 + ["Valid"] * 2 + ["test"] * 4
+    assert parts("Partition", three) == {"train": 6, "validation": 2, "test": 4}
+    assert parts("kind", ["bus", *three[1:]]) == {"train": 12}
+    assert parts("kind", ["train"] * 12) == {"train": 12}
+    assert parts("is_valid", [True] * 3 + [False] * 9) == {"train": 9, "validation": 3}
+    assert parts("Is Test", [1] * 3 + [0] * 9) == {"train": 9, "test": 3}
+    assert parts("is_train", ["yes"] * 8 + ["no"] * 4) == {"train": 8, "test": 4}
+    assert parts("is_train", ["a"] * 8 + ["b"] * 4, label="is_train") == {"train": 12}
+    with pytest.raises(DataError, match="row 2: is_valid is 'maybe'; expected true or false"):
+        parts("is_valid", ["0", "maybe"] + ["1"] * 10)
 
 
 def test_parquet_names_the_extra_that_reads_it(tmp_path, monkeypatch):

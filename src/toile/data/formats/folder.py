@@ -49,7 +49,7 @@ def read(
         found += [(part, *one, root) for one in layout.files(folder, order, nested=nested, root=root, strays=strays)]
     called = class_names if class_names is not None else tuple(order)
     files = [Listed(part, order.index(class_), file, shown(file, root)) for part, class_, file, root in found]
-    made = read_files(path, files, called, strays, **how)
+    made = read_files(path, files, called, strays, first=0, **how)
     if loose := [shown(file, root) for folder, root in folders.values() for file in layout.loose(folder)]:
         said = "1 picture" if len(loose) == 1 else f"{len(loose):,} pictures"
         note = f"not read, because beside the folders of the classes and in none of them: {said} ({listed(loose, 3)})"

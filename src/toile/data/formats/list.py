@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,13 +15,15 @@ from toile.data.errors import DataError, reading
 from toile.data.images import LeftOut
 from toile.data.reading import tables
 from toile.data.reading.beside import Beside
-from toile.data.reading.layout import PARTS
+from toile.data.reading.columns import columns_of, is_picture
+from toile.data.reading.labels import in_order
+from toile.data.reading.layout import PARTS, part_of
 from toile.data.reading.limits import Budget, plain
 from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.errors import ToileError
-from toile.pictures.files import ENDINGS, folders, junk
+from toile.pictures.files import folders, junk
 from toile.pictures.read import Blob
-from toile.text import cut, listed
+from toile.text import composed, cut, listed
 from toile.version import DISTRIBUTION
 
 _METADATA = ("metadata.csv", "metadata.tsv", "metadata.parquet")
@@ -31,11 +33,12 @@ _PIXELS = 4  # columns whose names end with numbers: as many are pixels, not a l
 
 @dataclass
 class _Table:
-    """Columns by name, in lower case; a picture in Parquet is a dictionary of `bytes` and `path`. `names`: of the classes."""
+    """Columns by name, in lower case; a picture in Parquet is a dictionary of `bytes` and `path`. `names`: column -> what the
+    classes are called of which it has the positions."""
 
     path: Path
     columns: dict[str, list[Any]]
-    names: tuple[str, ...] | None = None
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def matches(path: Path) -> bool:
@@ -48,7 +51,7 @@ def matches(path: Path) -> bool:
     names = tables.header(path)
     if sum(name[-1:].isdigit() for name in names) >= _PIXELS:
         return False
-    return any(tables.called(name, (*tables.FILES, *tables.IDS)) for name in names) or any(map(_is_picture, _first(path)))
+    return any(tables.called(name, (*tables.FILES, *tables.IDS)) for name in names) or any(map(is_picture, _first(path)))
 
 
 def read(
@@ -62,13 +65,22 @@ def read(
     """Files are looked for beside the list, and where that has no such file by their names in the folders beside it."""
     files: list[Listed] = []
     missing: list[LeftOut] = []
-    names, budget = class_names, Budget()
+    own, budget = dict[str, None](), Budget()  # the names of classes that files bring, in their order
     for part, source, root in _lists(path, test_path):
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
-        names = names if names is not None else table.names
+        if table.names:
+            at = columns_of(table.columns, source, label)
+            own |= dict.fromkeys(table.names.get(at.names[at.labels], ()))
         for one in _listed(table, part, root, label):
             files.append(one) if isinstance(one, Listed) else missing.append(one)
-    return read_files(path, files, names, missing, **how)
+    if not own:
+        return read_files(path, files, class_names, missing, **how)
+    place = {name: number for number, name in enumerate(in_order(list(own), class_names, path, "classes"))}
+    if odd := next((one for one in files if one.label not in place), None):
+        said = f"the class of {odd.name} is {cut(str(odd.label), 60)!r}"
+        raise DataError(f"{path}: {said}, and those with names are {listed(own, 8)}; expected one of them in all parts")
+    files = [replace(one, label=place[one.label]) for one in files]
+    return read_files(path, files, class_names or tuple(own), missing, first=0, **how)
 
 
 def sources(path: Path, test_path: Path | None, *, label: str | None = None, **how: Unpack[Reading]) -> Iterator[Path]:
@@ -121,15 +133,10 @@ def _first(path: Path) -> list[str]:
     return []
 
 
-def _is_picture(cell: Any) -> bool:
-    """Whether a cell has the name of a picture file."""
-    return isinstance(cell, str) and cell.lower().endswith(tuple(ENDINGS))
-
-
 def _tables_in(folder: Path) -> list[tuple[str, Path]]:
     """(part, table) of a folder as Hugging Face has them: metadata.csv in it or in train/ and test/; or Parquet files, called
     train-00000-of-00001.parquet and the like, in it or in data/."""
-    inside = [(_part_of(one.name), one) for one in folders(folder)]
+    inside = [(part_of(one.name), one) for one in folders(folder)]
     places = [("train", folder), *((part, one) for part, one in inside if part is not None)]
     found = [(part, place / name) for part, place in places for name in _METADATA if (place / name).is_file()]
     if found:
@@ -160,14 +167,10 @@ def _parts_of(files: Sequence[Path]) -> list[str]:
     return [part for (part,) in parts]
 
 
-def _part_of(name: str) -> str | None:
-    return next((part for part, names in PARTS.items() if name.lower() in names), None)
-
-
 def _text(path: Path) -> _Table:
     lines = tables.rows(path, _MOST)
     number, names = next(lines)
-    if pictures := [at for at, name in enumerate(names) if _is_picture(name)]:  # no header, but a picture
+    if pictures := [at for at, name in enumerate(names) if is_picture(name)]:  # no header, but a picture
         if len(pictures) > 1 or len(names) != 2:
             said = f"{cut(names[pictures[0]], 60)!r} is no name of a column"
             raise DataError(f"{path}: line 1: {said}; expected filename,label …")
@@ -207,58 +210,44 @@ def _holds_pictures(path: Path) -> bool:
     return any(pyarrow.types.is_nested(one.type) or pyarrow.types.is_binary(one.type) for one in parquet.read_schema(path))
 
 
-def _hugging_names(metadata: bytes | None) -> tuple[str, ...] | None:
-    """What Hugging Face's ClassLabel calls the classes, from the metadata of a Parquet file."""
+def _hugging_names(metadata: bytes | None) -> dict[str, tuple[str, ...]]:
+    """What Hugging Face's ClassLabel calls the classes of each column, from the metadata of a Parquet file."""
     import json
 
     features = json.loads(metadata).get("info", {}).get("features", {}) if metadata else {}
-    found = [one["names"] for one in features.values() if isinstance(one, dict) and one.get("_type") == "ClassLabel"]
-    return tuple(map(str, found[0])) if len(found) == 1 else None
+    return {
+        name.lower(): tuple(composed(str(text)) for text in one["names"])
+        for name, one in features.items()
+        if isinstance(one, dict) and one.get("_type") == "ClassLabel" and one.get("names")
+    }
 
 
 def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator[Listed | LeftOut]:
-    names, path = list(table.columns), table.path
-    held = [at for at, cells in enumerate(table.columns.values()) if _holds_bytes(next(iter(cells), None))]
-    files = held[0] if len(held) == 1 else tables.column(names, tables.FILES, "file", path)
-    if files is None:  # it may have a name in another language; an id is a name of a file only where nothing else is
-        found = [at for at, cells in enumerate(table.columns.values()) if cells and all(map(_is_picture, cells))]
-        files = found[0] if len(found) == 1 else tables.column(names, tables.IDS, "file", path)
-    labels = tables.column(names, tables.LABELS, "label", path, label)
-    if labels is None and files is not None and len(names) == 2:
-        # There is nothing else that the other could be, if it is not called so.
-        labels = None if tables.called(names[1 - files], (*tables.IDS, *tables.SPLITS)) else 1 - files
-    splits = tables.column(names, tables.SPLITS, "split", path)
-    if files is None or labels is None:
-        what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
-        way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
-        raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
-    column = list(table.columns.values())
-    places = Beside(path, root, column[files])
-    for row, (file, of) in enumerate(zip(column[files], column[labels], strict=True), 1):
+    path, column = table.path, list(table.columns.values())
+    at = columns_of(table.columns, path, label)
+    places = Beside(path, root, column[at.files])
+    for row, cells in enumerate(zip(*column, strict=True), 1):
+        file, of = cells[at.files], cells[at.labels]
         if of is None or of == "":
             raise DataError(f"{path}: row {row}: no label; expected the class of {_called(file)}")
         if isinstance(found := places.of(file, row), LeftOut):
             yield found
             continue
-        said = part if splits is None else _said(column[splits][row - 1], part, path, row)
-        others = {
-            name: str(values[row - 1]) for name, values in table.columns.items() if name not in (names[files], names[labels])
-        }
-        yield Listed(said, of, *found, others)
+        said = at.part(cells, part, path, row)
+        others = {name: str(cells[number]) for number, name in enumerate(at.names) if number not in (at.files, at.labels)}
+        yield Listed(said, _word(of, table.names.get(at.names[at.labels]), path, row), *found, others)
 
 
-def _said(text: Any, unsaid: str, path: Path, row: int) -> str:
-    part = _part_of(str(text).strip()) if text not in (None, "") else unsaid
-    if part is None:
-        wanted = "; ".join(f"{part}: {', '.join(names)}" for part, names in PARTS.items())
-        raise DataError(f"{path}: row {row}: the split is {cut(str(text), 40)!r}; expected {wanted}")
-    return part
+def _word(label: Any, names: tuple[str, ...] | None, path: Path, row: int) -> Any:
+    """The name of a class of which a file has the position among its names; else the label as it is."""
+    if names is None or not isinstance(label, int | float) or label != label // 1:
+        return label
+    if not 0 <= label < len(names):
+        raise DataError(
+            f"{path}: row {row}: label {label:g}; expected 0..{len(names) - 1}, which have the names {listed(names, 8)}"
+        )
+    return names[int(label)]
 
 
 def _called(file: Any) -> str:
     return cut(str(file.get("path") if isinstance(file, dict) else file), 80)
-
-
-def _holds_bytes(cell: Any) -> bool:
-    """Whether a cell of Parquet has a picture in it, as Hugging Face's have."""
-    return isinstance(cell, dict) and "bytes" in cell

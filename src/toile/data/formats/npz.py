@@ -54,7 +54,16 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     if "train" not in parts:
         raise DataError(f"{path}: holds {' and '.join(parts)} images, and none to train on; expected {_EXPECTED}")
     called = class_names if class_names is not None else names
-    return as_dataset(path.stem, path, parts["train"], parts.get("test"), called, validation=parts.get("validation"))
+    first = 0 if class_names is None and names is not None and _positions(names, [pair[1] for pair in parts.values()]) else None
+    return as_dataset(path.stem, path, parts["train"], parts.get("test"), called, first, parts.get("validation"))
+
+
+def _positions(names: tuple[str, ...], labels: Iterable[np.ndarray]) -> bool:
+    """Whether labels are positions among the names that the file has for them, though these are numbers too: they are sorted as
+    texts (0, 1, 10, 2), as programs list the names of folders, and there is one for each label from 0."""
+    if not all(name.isascii() and name.isdecimal() for name in names) or list(names) == sorted(names, key=int):
+        return False
+    return all(one.dtype.kind in "iu" and one.size > 0 and one.min() >= 0 and one.max() < len(names) for one in labels)
 
 
 def _parts(path: Path, budget: Budget) -> tuple[dict[str, Pair], tuple[str, ...] | None]:

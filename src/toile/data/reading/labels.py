@@ -187,6 +187,26 @@ def _called(written: list[str]) -> dict[str, str]:
     return {text: composed(text) for text in written}
 
 
+def in_order(own: Sequence[str], class_names: tuple[str, ...] | None, source: object, what: str) -> list[str]:
+    """The names of classes that have names of their own, in the order of their labels: as `class_names` have them, where these
+    hold them all; else as they are, and `class_names`, if there are some, are what they are called otherwise.
+
+    Args:
+        what: they are, for messages.
+
+    Raises:
+        DataError: another number of names; or a class would be called as another one is.
+    """
+    if class_names is None:
+        return list(own)
+    if set(own) <= set(map(composed, class_names)):
+        return list(map(composed, class_names))
+    if len(class_names) != len(own):
+        raise DataError(f"{source}: {len(own)} {what}, {len(class_names)} class names; expected one each")
+    renamed(own, class_names, source)
+    return list(own)
+
+
 def renamed(found: Sequence[str], class_names: tuple[str, ...], source: object) -> tuple[str, ...]:
     """Other names for as many classes, in the order of these.
 

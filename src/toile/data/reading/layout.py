@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
-from toile.data.reading.labels import renamed
+from toile.data.reading.labels import in_order
 from toile.data.reading.limits import plain
 from toile.errors import nearest
 from toile.pictures.files import ENDINGS, entries, folders, is_folder, shown, walk
@@ -20,6 +21,18 @@ PARTS = {
     "validation": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
+
+
+def part_of(name: str) -> str | None:
+    """The part that is called so, in any case; None for any other name."""
+    return next((part for part, names in PARTS.items() if name.lower() in names), None)
+
+
+def _part_within(name: str) -> str | None:
+    """The part whose name is a word of a folder's, as in `training_set`, `seg_test`, `val2017`; None for none or several."""
+    words = [word.removesuffix("set") for word in re.findall(r"[a-z]+", name.lower())]
+    found = {part for word in words if (part := part_of(word)) is not None}
+    return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,8 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     """The parts in a folder.
 
     Either the folder has one folder a class, or it has `train` and perhaps `val` and `test`, in any spelling of `PARTS` and any
-    case, and these have the classes. A folder that has nothing but one folder of folders is looked through.
+    case, and these have the classes. Where it has nothing else, the name of a part may also be one word of a folder's name. A
+    folder that has nothing but one folder of folders is looked through.
 
     Args:
         wanted: part -> folder in `path`, if a study says so.
@@ -54,7 +68,7 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
         return Layout(path, {part: _inner(_named(path, part, wanted[part])) for part in PARTS if part in wanted})
     inner = _inner(path)
     inside = _folders(inner)
-    parts = {part: [one for one in inside if one.name.lower() in names] for part, names in PARTS.items()}
+    parts = {part: [one for one in inside if part_of(one.name) == part] for part in PARTS}
     others = [one for one in inside if not any(one in found for found in parts.values())]
     deep = [one for one in inside if folders(one)]
     if not (deep or others or nested) and parts["train"] and len(inside) > 1:
@@ -74,10 +88,14 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     if others or not parts["train"]:
         if len(deep) < len(inside) and not any(one in deep for one in parts["train"]):
             return Layout(path, {"train": inner})
+        called = {part: found for part in PARTS if len(found := [one for one in deep if _part_within(one.name) == part]) == 1}
+        if "train" in called and sum(map(len, called.values())) == len(inside):  # training_set/ and test_set/, and nothing else
+            return Layout(path, {part: _inner(found[0]) for part, found in called.items()})
+        said = ", ".join(f"{part} = {json.dumps(found[0].name)}" for part, found in called.items())
         raise DataError(
             f"{inner}: {_named_few(deep)} have folders of their own. If these are parts, say which is which: "
-            f"`parts = {{ train = {json.dumps(deep[0].name)}, test = … }}` in the study's data set; if each is a class, "
-            "`nested = true`"
+            f"`parts = {{ {said if 'train' in called else 'train = …, test = …'} }}` in the study's data set; if each is a "
+            "class, `nested = true`"
         )
     for found in parts.values():
         if len(found) > 1:
@@ -109,7 +127,8 @@ def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays:
     found = _by_class(folder)
     if unknown := sorted(set(found) - set(classes)):
         way = "if these pictures have no labels, leave their part out: `parts = { train = … }`"
-        raise DataError(f"{folder}: class {unknown[0]!r} is not among the training classes {listed(classes)}; {way}")
+        close = nearest(unknown[0], classes)
+        raise DataError(f"{folder}: class {unknown[0]!r} is not among the training classes {listed(classes)}{close}; {way}")
     made = []
     for name in [name for name in classes if name in found]:
         before = len(made) + len(strays)
@@ -153,14 +172,8 @@ def classes(folder: Path, class_names: tuple[str, ...] | None) -> list[str]:
     if not found:
         way = "; or give a list of them, a CSV file of filename,label" if loose(folder) else ""
         raise DataError(f"{folder}: no sub-folders; expected one a class, with pictures in it{way}")
-    if class_names is not None and set(found) <= set(map(composed, class_names)):
-        return list(map(composed, class_names))
-    if class_names is not None and len(class_names) != len(found):
-        raise DataError(f"{folder}: {len(found)} class folders, {len(class_names)} class names; expected one each")
     order = sorted(found, key=int) if all(name.isdecimal() for name in found) else found
-    if class_names is not None:
-        renamed(order, class_names, folder)
-    return order
+    return in_order(order, class_names, folder, "class folders")
 
 
 def _by_class(folder: Path) -> dict[str, Path]:

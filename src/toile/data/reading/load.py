@@ -174,6 +174,8 @@ def _renamed(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:
 def _found(path: str, base: Path | None) -> Path:
     anchored(path, base or Path())  # refuses what can be no path at all
     found = (base or Path()) / Path(path).expanduser()
+    if found.name in ("", ".."):  # the folder in which somebody is has a name too
+        found = found.resolve()
     if not found.exists():
         beside = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
         close = difflib.get_close_matches(found.name, beside, n=1)

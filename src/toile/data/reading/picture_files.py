@@ -55,6 +55,8 @@ def read_files(
     files: Sequence[Listed],
     class_names: tuple[str, ...] | None,
     strays: Sequence[LeftOut] = (),
+    *,
+    first: int | None = None,
     **how: Unpack[Reading],
 ) -> Dataset:
     """A data set of picture files, each part in the order of its files.
@@ -63,6 +65,7 @@ def read_files(
         path: the folder or the list, for messages.
         class_names: as `toile.data.reading.labels.numbered` takes them.
         strays: what is left out already.
+        first: 0 where labels are positions in `class_names`, whatever these are called; None where they are what files say.
 
     Raises:
         DataError: files that cannot be read, where the study does not leave them out; pictures of several sizes, where it says
@@ -100,7 +103,7 @@ def read_files(
         raise DataError(f"{path}: no picture of the train part; expected some")
     given = {part: (made.images[where[0] : where[-1] + 1], labels[where]) for part, where in of_part.items()}
     test, validation = given.get("test"), given.get("validation")
-    dataset = as_dataset(path.name, path, given["train"], test, class_names, validation=validation)
+    dataset = as_dataset(path.name, path, given["train"], test, class_names, first, validation)
     columns = {name: as_names([one.columns.get(name, "") for one in kept]) for name in (kept[0].columns if kept else ())}
     named = {
         part: Images(one.images, one.labels, names[at], {name: of[at] for name, of in columns.items()} or None)
