@@ -104,6 +104,14 @@ NOT_FOUND = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(("last", "said"), [(1.0, ["T004"]), (0.3, ["T004"]), (0.1, [])])
+def test_what_a_schedule_brings_at_the_end_is_no_reason_for_more_epochs(last: float, said: list[str]) -> None:
+    history = falling(1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+    rates = np.linspace(1, last, len(history)).tolist()
+    trial = trained("a", history=[row | {"learning_rate": rate} for row, rate in zip(history, rates, strict=True)], epochs=6)
+    assert codes(results(trial)) == said
+
+
 @pytest.mark.parametrize(
     ("accuracy", "simple", "said"),
     [
