@@ -74,15 +74,18 @@ def stacked_by_sklearn(members: int, images: int) -> dict[str, float]:
 
 def chosen(members: int, images: int) -> dict[str, float]:
     """toile's greedy."""
+    from toile.committee.rules import RULES
     from toile.committee.selection import select
+    from toile.evaluation.metrics import loss
     from toile.evaluation.predictions import Predictions
 
     labels, said = made(members, images, 0)
     unseen = [Predictions("validation", one, labels) for one in said]
     begun = time.perf_counter()
-    weights = np.array(select(unseen).weights)
+    found = select(unseen)
     seconds = time.perf_counter() - begun
-    return {"fit_seconds": seconds, "loss": _loss_of_mean(weights, members, images)}
+    new_labels, new = made(members, images, 1)
+    return {"fit_seconds": seconds, "loss": loss(RULES["greedy"](new, found.rows(found.picks)), new_labels)}
 
 
 def chosen_by_the_loop(members: int, images: int) -> dict[str, float]:

@@ -17,6 +17,8 @@ def weights_for(rule: str, members: int, classes: int) -> np.ndarray | None:
         return None
     if rule == "stack":
         return np.vstack([np.eye(classes)] * members + [np.zeros((1, classes))]) / members
+    if rule == "greedy":
+        return np.stack([np.full(members, 1 / members), np.ones(members)], axis=1)
     return np.full(members, 1 / members)
 
 

@@ -68,7 +68,7 @@ def test_equal_members_share(rule: str) -> None:
         combine([one, two], rule, once).probabilities, combine([one, two, one], rule, twice).probabilities, atol=1e-6
     )
     if rule == "greedy":  # one is enough: of a committee, each further member costs
-        assert twice[2] == 0
+        assert twice[2][0] == 0
         return
     per_member = (len(flat(twice)) - (4 if rule == "stack" else 0)) // 3
     np.testing.assert_array_equal(flat(twice)[:per_member], flat(twice)[2 * per_member : 3 * per_member])

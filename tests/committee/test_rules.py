@@ -92,6 +92,9 @@ def test_figures_by_hand():
     assert RULES["median"](members, None)[0] == pytest.approx([0.6, 0.4])
     assert RULES["vote"](members, None)[0] == pytest.approx([2 / 3, 1 / 3])
     assert RULES["weighted-mean"](members, [0, 0, 5])[0] == pytest.approx([0.3, 0.7])
+    squared, root = np.array([0.6, 0.4]) ** 2, np.array([0.3, 0.7]) ** 0.5
+    greedy = 0.25 * squared / squared.sum() + 0.75 * root / root.sum()
+    assert RULES["greedy"](members, [(0, 1), (0.25, 2), (0.75, 0.5)])[0] == pytest.approx(greedy)
     product = np.array([0.9 * 0.6 * 0.3, 0.1 * 0.4 * 0.7]) ** (1 / 3)
     assert RULES["geometric-mean"](members, None)[0] == pytest.approx(product / product.sum())
 
@@ -130,6 +133,20 @@ def test_unweighted_rules_refuse_weights(name):
 def test_impossible_weights(weights, said):
     with pytest.raises(Misuse, match=said):
         RULES["weighted-mean"](np.full((2, 1, 2), 0.5), weights)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (None, "needs a weight and an exponent"),
+        ([0.5, 0.5], r"shape \(2,\) for 2 members"),
+        ([(1.0, 1.0), (1.0, -1.0)], "from 0 up"),
+        ([(0.0, 1.0), (0.0, 1.0)], "one of them above 0"),
+    ],
+)
+def test_impossible_weights_of_greedy(weights, said):
+    with pytest.raises(Misuse, match=said):
+        RULES["greedy"](np.full((2, 1, 2), 0.5), weights)
 
 
 def predictions(probabilities, labels=(0, 1), split="test") -> Predictions:

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 
 from tests.committee.fixture import member
-from toile.committee import selection
+from toile.committee import log_pool, selection
+from toile.committee.fitting import folds
 from toile.committee.rules import combine
 from toile.committee.selection import select
+from toile.committee.tempered import temper
 from toile.errors import Misuse
 from toile.evaluation import predictions
 from toile.evaluation.metrics import loss
@@ -22,6 +25,31 @@ LABELS = np.random.default_rng(0).integers(0, 4, 300)
 def library(count: int, seed: int = 0, labels: np.ndarray = LABELS) -> list[Predictions]:
     strengths = np.random.default_rng(seed).uniform(0, 3, count)
     return [member(labels, seed + i, strength) for i, strength in enumerate(strengths)]
+
+
+def tempered(one: Predictions, fit_on: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+    """The exponent of the least loss, as SciPy finds it, on all images or some; and what all labels get with it."""
+    logs = np.log(np.maximum(one.probabilities.astype(np.float64), 1e-7))
+    every = np.arange(len(one))
+
+    def losses(exponent: float) -> np.ndarray:
+        return np.log(np.exp(exponent * logs).sum(axis=1)) - exponent * logs[every, one.labels]
+
+    some = every if fit_on is None else fit_on
+    found = minimize_scalar(
+        lambda exponent: losses(exponent)[some].sum() + np.log(exponent) ** 2 / 2, bounds=(0.01, 20), method="bounded",
+        options={"xatol": 1e-12},
+    ).x  # fmt: skip
+    return found, np.exp(-losses(found))
+
+
+def of_labels(candidates: list[Predictions]) -> np.ndarray:
+    return np.stack([tempered(one)[1] for one in candidates])
+
+
+def rows(candidates: list[Predictions], weights: object) -> np.ndarray:
+    """Weights with each candidate's own exponent, as the rule takes them."""
+    return np.stack([np.asarray(weights, np.float64), [tempered(one)[0] for one in candidates]], axis=1)
 
 
 def reference(of_label: np.ndarray, picks: int) -> list[float]:
@@ -41,8 +69,7 @@ def reference(of_label: np.ndarray, picks: int) -> list[float]:
 @settings(max_examples=15, deadline=None)
 def test_in_one_bag_it_is_the_loop_that_the_papers_write_down(count: int, seed: int) -> None:
     candidates = library(count, seed)
-    of_label = np.stack([one.probabilities[np.arange(len(LABELS)), LABELS] for one in candidates]).astype(np.float64)
-    assert select(candidates).weights == pytest.approx(reference(of_label, selection.PICKS))
+    assert select(candidates).weights == pytest.approx(reference(of_labels(candidates), selection.PICKS))
 
 
 def autogluon(of_label: np.ndarray, picks: int) -> list[float]:
@@ -61,16 +88,19 @@ def autogluon(of_label: np.ndarray, picks: int) -> list[float]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_beside_autogluon(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same without the sorted start, which AutoGluon has not by default; and with it not worse on the same arrays."""
+    """The same without the sorted start, which AutoGluon has not by default, of candidates at their temperatures; and not
+    worse on the same arrays with it, and than without temperatures."""
     candidates = library(9, seed)
-    of_label = np.stack([one.probabilities[np.arange(len(LABELS)), LABELS] for one in candidates]).astype(np.float64)
-    theirs = autogluon(of_label, selection.PICKS)
+    theirs = autogluon(of_labels(candidates), selection.PICKS)
     ours = select(candidates)
-    others = [
-        Predictions("validation", combine(candidates, "greedy", of).probabilities, LABELS) for of in (ours.weights, theirs)
-    ]
-    mine, its = (loss(one.probabilities, LABELS) for one in others)
+    mine, its = (
+        loss(combine(candidates, "greedy", rows(candidates, of)).probabilities, LABELS) for of in (ours.weights, theirs)
+    )
     assert mine <= its + 1e-3
+    uncalibrated = autogluon(
+        np.stack([one.probabilities[np.arange(len(LABELS)), LABELS] for one in candidates]).astype(np.float64), selection.PICKS
+    )
+    assert mine <= loss(combine(candidates, "weighted-mean", uncalibrated).probabilities, LABELS) + 1e-3
     monkeypatch.setattr(selection, "START", 1)
     assert select(candidates).weights == pytest.approx(theirs)
 
@@ -83,7 +113,7 @@ def test_a_path_says_what_each_pick_came_to() -> None:
     for pick in (1, 7, selection.PICKS):
         weights = found.path[pick - 1]
         assert np.allclose(weights * pick, np.round(weights * pick)), "picks are whole"
-        said = combine(candidates, "greedy", weights).probabilities
+        said = combine(candidates, "greedy", found.rows(pick)).probabilities
         assert found.losses[pick - 1] == pytest.approx(loss(said, LABELS), abs=1e-6)
     assert found.weights == tuple(found.path[found.picks - 1])
     assert found.losses[found.picks - 1] == found.losses.min()
@@ -123,10 +153,9 @@ def test_on_other_images_it_is_not_worse_than_the_loop_of_the_papers() -> None:
         candidates = [member(labels, 100 * seed + i, strength) for i, strength in enumerate(strengths)]
         new = [member(fresh, 7000 + 100 * seed + i, strength) for i, strength in enumerate(strengths)]
         of_label = np.stack([one.probabilities[np.arange(images), labels] for one in candidates]).astype(np.float64)
-        ours, theirs = (
-            loss(combine(new, "greedy", weights).probabilities, fresh)
-            for weights in (select(candidates).weights, reference(of_label, selection.PICKS))
-        )
+        found = select(candidates)
+        ours = loss(combine(new, "greedy", found.rows(found.picks)).probabilities, fresh)
+        theirs = loss(combine(new, "weighted-mean", reference(of_label, selection.PICKS)).probabilities, fresh)
         differences.append(ours - theirs)
     assert np.mean(differences) < 1e-3
 
@@ -139,7 +168,7 @@ def test_the_loss_on_the_images_of_the_selection_is_too_low_by_about_its_optimis
         candidates = [member(labels, 100 * seed + i, 0.0) for i in range(30)]
         found = select(candidates)
         new = [member(fresh, 5000 + 100 * seed + i, 0.0) for i in range(30)]
-        real = loss(combine(new, "greedy", found.weights).probabilities, fresh)
+        real = loss(combine(new, "greedy", found.rows(found.picks)).probabilities, fresh)
         assert found.losses.min() < real
         differences.append((real - found.losses.min(), found.optimism))
     real, told = np.mean(differences, axis=0)
@@ -190,3 +219,62 @@ def test_very_few_images() -> None:
     labels = np.array([0, 1])
     found = select([member(labels, i, 1.0) for i in range(3)])
     assert sum(found.weights) == pytest.approx(1) and np.isfinite(found.nested).all()
+
+
+def powered(one: Predictions, exponent: float) -> Predictions:
+    """The same, surer or less sure of it."""
+    said = one.probabilities.astype(np.float64) ** exponent
+    return Predictions(one.split, (said / said.sum(axis=1, keepdims=True)).astype(np.float32), one.labels)
+
+
+@given(st.lists(st.floats(0.4, 2.5), min_size=5, max_size=5), st.integers(0, 1000))
+@settings(max_examples=15, deadline=None)
+def test_how_sure_a_candidate_is_does_not_matter(exponents: list[float], seed: int) -> None:
+    labels = np.random.default_rng(seed).integers(0, 4, 3000)
+    candidates = library(5, seed, labels)
+    others = [powered(one, exponent) for one, exponent in zip(candidates, exponents, strict=True)]
+    found, other = select(candidates), select(others)
+    assert other.losses.min() == pytest.approx(found.losses.min(), abs=1e-3)
+    np.testing.assert_allclose(other.weights, found.weights, atol=0.06)
+
+
+def test_label_smoothing_is_no_reason_to_leave_a_better_network_out() -> None:
+    """As it was: of one that knows more and is unsure, and one that knows less and means what it says, the latter had the least
+    loss as they were, and so all of the weight."""
+    labels = np.random.default_rng(0).integers(0, 4, 4000)
+    better, worse = powered(member(labels, 1, 3.5), 0.3), member(labels, 2, 3.0)
+    assert (better.probabilities.argmax(axis=1) == labels).mean() > (worse.probabilities.argmax(axis=1) == labels).mean() + 0.02
+    assert loss(better.probabilities, labels) > loss(worse.probabilities, labels) + 0.05
+    found = select([better, worse])
+    assert found.weights[0] > 0.5
+    said = combine([better, worse], "greedy", found.rows(found.picks)).probabilities
+    assert loss(said, labels) < loss(worse.probabilities, labels) - 0.05
+
+
+def test_exponents_are_the_temperatures_of_a_log_pool() -> None:
+    labels = np.random.default_rng(0).integers(0, 4, 20_000)
+    for strength, power in ((2.0, 0.5), (1.0, 2.0)):
+        one = powered(member(labels, 1, strength), power)
+        (exponent,) = select([one]).exponents
+        assert exponent == pytest.approx(tempered(one)[0], rel=1e-6)
+        assert exponent == pytest.approx(log_pool.fit([one])[0], rel=1e-3)
+
+
+@pytest.mark.parametrize(("images", "apart"), [(40, 0.05), (2000, 0.001)])
+def test_the_nested_loss_is_of_temperatures_that_have_not_seen_the_fold(images: int, apart: float) -> None:
+    labels = np.random.default_rng(0).integers(0, 4, images)
+    candidates, fold = [powered(member(labels, i, 1.5), 0.5) for i in range(3)], folds(labels, 5)
+    found = temper(np.stack([one.probabilities for one in candidates]), labels, fold, 5)
+    for number in range(5):
+        for i, one in enumerate(candidates):
+            np.testing.assert_allclose(found.held[number, i], tempered(one, np.flatnonzero(fold != number))[1], atol=apart)
+    assert np.abs(found.held - found.of_label).max() > apart / 10
+
+
+def test_a_candidate_that_is_right_on_all_of_few_images_is_not_believed_without_end() -> None:
+    labels = np.arange(40) % 4
+    sure = member(labels, 1, 30.0)
+    assert (sure.probabilities.argmax(axis=1) == labels).all()
+    unsure = powered(sure, 0.1)
+    assert 1 < select([unsure]).exponents[0] < 6
+    assert select([sure]).exponents[0] == pytest.approx(1, abs=0.1)

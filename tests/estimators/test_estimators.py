@@ -335,8 +335,8 @@ def test_a_rule_is_fitted_to_out_of_fold_probabilities(rule: str) -> None:
     fitted = CommitteeClassifier(TREES, rule=rule, cv=3).fit(X, Y)
     found = np.array(FITS[rule](out_of_fold(TREES)))
     if rule == "greedy":
-        assert list(fitted.named_members_) == [name for (name, _), weight in zip(TREES, found, strict=True) if weight]
-        found = found[found > 0]
+        assert list(fitted.named_members_) == [name for (name, _), weight in zip(TREES, found[:, 0], strict=True) if weight]
+        found = found[found[:, 0] > 0]
     np.testing.assert_allclose(np.array(fitted.weights_), found)
 
 

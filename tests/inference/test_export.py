@@ -28,7 +28,7 @@ GENERATOR = np.random.default_rng(0)
 WEIGHTS = {
     "weighted-mean": (0.5, 2.0, 0.0),
     "log-pool": (0.5, 20.0, 19.0),  # as fits of unsure members have: what cancels out leaves float32 few digits
-    "greedy": (0.1, 0.9, 0.0),
+    "greedy": ((0.1, 2.0), (0.9, 0.5), (0.0, 20.0)),
     "stack": tuple(map(tuple, GENERATOR.normal(0, 10, (MEMBERS * CLASSES + 1, CLASSES)).tolist())),
 }
 

@@ -16,12 +16,15 @@ from toile.data.dataset import Dataset, Images
 from toile.data.parts.splits import split
 from toile.reports.checks import CHECKS, checks
 from toile.reports.page.html import render
+from toile.reports.results.gather import gather
 from toile.reports.results.result import TrialResult
 from toile.reports.results.study import StudyResults
 from toile.runner import baselines
+from toile.runner.plans import plan as plans
 from toile.store.store import Store
 from toile.study.data.split import SplitSpec
 from toile.study.file.read import StudyError
+from toile.study.reduction import Reduction
 from toile.study.spec import StudySpec
 
 IMAGES = Images(np.zeros((40, 4, 4, 1), np.uint8), np.arange(40) % 2)
@@ -82,6 +85,7 @@ FOUND = {
         *(trained(f"{name} ({seed})", of_line=name, test=accuracy) for name, values in
           {"a": (0.90, 0.94), "b": (0.89, 0.93)}.items() for seed, accuracy in enumerate(values))
     ),
+    "T010": results(trained("a", stopping={"patience": 6})),
 }  # fmt: skip
 NOT_FOUND = {
     "T001": results(trained("a", test=0.9, validation=0.9, train=0.95), simple=SIMPLE),
@@ -96,7 +100,16 @@ NOT_FOUND = {
         *(trained(f"{name} ({seed})", of_line=name, test=accuracy) for name, values in
           {"a": (0.90, 0.901), "b": (0.80, 0.801)}.items() for seed, accuracy in enumerate(values))
     ),
+    "T010": results(trained("a", stopping={"patience": 5})),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(("last", "said"), [(1.0, ["T004"]), (0.3, ["T004"]), (0.1, [])])
+def test_what_a_schedule_brings_at_the_end_is_no_reason_for_more_epochs(last: float, said: list[str]) -> None:
+    history = falling(1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+    rates = np.linspace(1, last, len(history)).tolist()
+    trial = trained("a", history=[row | {"learning_rate": rate} for row, rate in zip(history, rates, strict=True)], epochs=6)
+    assert codes(results(trial)) == said
 
 
 @pytest.mark.parametrize(
@@ -123,6 +136,22 @@ def test_a_baseline_is_better_only_beyond_chance(accuracy: float, simple: dict[s
 def test_a_check_finds_what_it_is_for_and_nothing_else(code):
     assert codes(FOUND[code]) == [code]
     assert codes(NOT_FOUND[code]) == []
+
+
+def test_what_never_acts_is_said_once_for_all_lines_and_before_the_first_training(tmp_path):
+    recipe = {"schedule": "hold-then-decay", "early_stopping": {"patience": 9, "restore_best": True}, "epochs": 20}
+    plan = make_plan(
+        Store(tmp_path / "store"), *({"name": n, "architecture": "mlp", "recipe": recipe} for n in "ab"), seeds=[0, 1]
+    )
+    said = "schedule.hold = 10: the learning rate never falls in 2 epochs (a, b)."
+    for scale, expected in {1.0: [], 0.1: [("T010", said)]}.items():
+        made = plans.make(plan.study, "s", plan.requested, plan.dataset, plan.store, Reduction(epochs_scale=scale))
+        assert [(one.code, one.text) for one in checks(gather(made, joined=False))] == expected
+
+
+def test_what_no_training_of_a_study_has_a_use_for_is_said():
+    (found,) = checks(results(trained("a"), split={"method": "tail", "seed": 3}))
+    assert found.text == 'split.seed changes nothing, because `method = "tail"` draws nothing; leave it out.'
 
 
 def test_a_check_is_silenced_with_a_reason():

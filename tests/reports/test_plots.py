@@ -17,7 +17,8 @@ from toile.reports.plots.accuracy import accuracies, reliability, wilson_interva
 from toile.reports.plots.classes import class_bars, class_histograms
 from toile.reports.plots.curves import learning_curves, learning_curves_legend
 from toile.reports.plots.matrices import confusion_matrices, disagreement
-from toile.reports.plots.svg import shortened
+from toile.reports.plots.svg import EDGE, drawing_style, make_room, shortened
+from toile.reports.plots.svg import panel as empty_panel
 from toile.reports.results.compared import evaluated
 from toile.reports.results.search import SearchResult
 
@@ -179,6 +180,18 @@ def test_odd_names_are_drawn_as_they_are(tmp_path):
             ElementTree.fromstring(picture)
             assert "<script" not in picture and "<b>" not in picture
     assert "$x^2" in pictures("class-histograms", odd)[0] and "靴" in pictures("class-histograms", odd)[0]
+
+
+def test_long_ticks_push_no_axis_name_out_of_the_picture() -> None:
+    with drawing_style():
+        figure, axes = empty_panel(340, 250, left=20)
+        axes.set_yticks([0.9525, 0.9575])
+        axes.set_ylabel("accuracy")
+        right = axes.get_position().x1
+        assert axes.yaxis.get_tightbbox().x0 < 0, "as it was"
+        make_room(figure)
+        assert axes.yaxis.get_tightbbox().x0 == pytest.approx(EDGE)
+        assert axes.get_position().x1 == pytest.approx(right)
 
 
 def test_many_classes_and_many_models(tmp_path):

@@ -169,3 +169,26 @@ def test_reduce_on_plateau_is_keras_callback(losses, factor, patience, cooldown,
     for epoch, value in enumerate(losses):
         callback.on_epoch_end(epoch, {f"val_{monitor}": value})
         assert schedule.learned(history[: epoch + 1]) == pytest.approx(float(model.optimizer.learning_rate), rel=1e-5)
+
+
+# Each with the fewest epochs in which the learning rate falls, or restarts.
+FEWEST = [
+    (HoldThenDecay(name="hold-then-decay", hold=10), 11),
+    (Exponential(name="exponential", staircase=True), 2),
+    (Exponential(name="exponential"), 1),
+    (Cosine(name="cosine", warmup=5), 6),
+    (CosineRestarts(name="cosine-restarts", period=4, multiplier=2), 5),
+    (OneCycle(name="one-cycle", rise=0.3), 4),
+    (ReduceOnPlateau(name="reduce-on-plateau", patience=3), 5),
+]
+
+
+@pytest.mark.parametrize(("schedule", "fewest"), FEWEST, ids=lambda value: getattr(value, "name", None))
+def test_what_never_comes_in_so_few_epochs_is_said(schedule, fewest: int) -> None:
+    no_better = [{"validation_loss": 1.0, "validation_accuracy": 0.5}]
+    for epochs in (1, max(1, fewest - 1), fewest, 10):
+        length = max(epochs, 10)
+        change = np.diff(schedule.factors(np.linspace(0, epochs, 997)[:-1], length))
+        comes = change.max() > 0 if isinstance(schedule, CosineRestarts) else change.min() < 0
+        comes = comes or schedule.learned(no_better * (epochs - 1)) < 1
+        assert comes == (epochs >= fewest) == (not schedule.unreached(epochs, length)), epochs

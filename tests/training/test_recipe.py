@@ -228,6 +228,13 @@ def test_early_stopping_is_keras_early_stopping(figures, patience, monitor, min_
     assert with_patience(spec, figures) == with_keras(spec, figures)
 
 
+@given(patience=st.integers(0, 12), epochs=st.integers(1, 12))
+def test_a_patience_that_can_stop_nothing_early_is_said(patience, epochs):
+    spec = EarlyStopping(patience=patience)
+    assert bool(spec.unreached(epochs)) == (with_patience(spec, [1.0] * epochs)[0] == epochs)
+    assert not spec.model_copy(update={"restore_best": True}).unreached(epochs)
+
+
 def test_without_early_stopping_nothing_stops_or_is_best():
     patience = Patience(None)
     assert not any(patience.improved(epoch, {}) for epoch in range(1, 5))

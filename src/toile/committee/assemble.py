@@ -79,7 +79,7 @@ def settle(
     if rule == "greedy":
         how = selection.select(unseen, budgets, costs)
         members = tuple(int(i) for i in np.flatnonzero(how.weights))
-        found = tuple(how.weights[i] for i in members)
+        found = tuple(tuple(how.rows(how.picks)[i].tolist()) for i in members)
     elif rule in FITTED_RULES or isinstance(weights, str):
         found = FITS[rule](unseen)
     elif weights is not None:

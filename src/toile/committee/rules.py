@@ -1,9 +1,9 @@
 """Rules that make one set of probabilities out of several, and one table of them at the foot.
 
 A rule takes `members` `(members, images, classes)` floats, rows summing to 1, and `weights`, and returns `(images, classes)`
-float32, rows summing to 1. Weights are one number a member; for `stack` a row for each class of each member, and one more; for
-some rules None. Rules without weights give the same bits in whatever order the members come: they add sorted numbers, as
-floating-point sums depend on the order. A new rule is a function here and a line in `RULES`.
+float32, rows summing to 1. Weights are one number a member; for `greedy` two; for `stack` a row for each class of each member,
+and one more; for some rules None. Rules without weights give the same bits in whatever order the members come: they add sorted
+numbers, as floating-point sums depend on the order. A new rule is a function here and a line in `RULES`.
 """
 
 from __future__ import annotations
@@ -126,16 +126,25 @@ def stack(members: MemberProbabilities, weights: Weights = None) -> Probabilitie
 
 
 def greedy(members: MemberProbabilities, weights: Weights = None) -> Probabilities:
-    """Arithmetic mean of members that a greedy selection chose, weighted by how often it did.
+    """Arithmetic mean of members that a greedy selection chose, each at its own temperature, weighted by how often it did.
 
-    See `toile.committee.selection`.
+    See `toile.committee.selection`. Clipped at 1e-7 from below before the temperature.
+
+    Args:
+        weights: `(members, 2)`: a share of the mean, and the exponent that the probabilities are brought to before, which is
+            one over the temperature. The shares are divided by their sum.
 
     Raises:
-        Misuse: as `weighted_mean`.
+        Misuse: no weights, of another shape, negative or infinite ones, or all shares 0.
     """
+    count = len(members)
     if weights is None:
-        raise Misuse("the rule 'greedy' needs weights, one a member, which are fitted")
-    return weighted_mean(members, weights)
+        raise Misuse("the rule 'greedy' needs a weight and an exponent for each member, which are fitted")
+    rows = np.asarray(weights, np.float64)
+    if rows.shape != (count, 2):
+        raise Misuse(f"got weights of shape {rows.shape} for {count} members; expected a weight and an exponent for each")
+    exponents = _of_members("greedy", rows[:, 1], count)
+    return weighted_mean(softmax(exponents[:, None, None] * logarithms(members), axis=2)[0], rows[:, 0])
 
 
 def combine(members: Sequence[Predictions], rule: str, weights: Weights = None) -> Predictions:

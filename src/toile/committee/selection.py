@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from toile.arrays import Labels, Numbers, OfLabel, PickWeights
 from toile.committee.fitting import Unseen, folds
+from toile.committee.tempered import Tempered, temper
 from toile.errors import Misuse
 from toile.evaluation.optimise import one_thread
 from toile.evaluation.predictions import Predictions
-from toile.evaluation.scores import EPSILON
 
 PICKS = 50
 # Of bags: a half of the candidates each, but 10 at least.
@@ -30,7 +30,8 @@ class Selection:
     """What was chosen, and how it came to that.
 
     Args:
-        weights: one a candidate, as `toile.committee.rules.greedy` takes them; 0 for those not chosen.
+        weights: one a candidate, its share of the picks; 0 for those not chosen.
+        exponents: one a candidate: the power that its probabilities are brought to before, one over its temperature.
         path: `(picks, candidates)`: the weights after one pick, two, …
         losses: `(picks,)`: the log loss of each of them on the images of the selection.
         nested: `(picks,)`: the mean log loss of selections on four fifths of the images, each judged on the other fifth. By so
@@ -38,9 +39,14 @@ class Selection:
     """
 
     weights: tuple[float, ...]
+    exponents: tuple[float, ...]
     path: PickWeights
     losses: Numbers
     nested: Numbers
+
+    def rows(self, pick: int) -> NDArray[np.float64]:
+        """`(candidates, 2)`: the committee after so many picks, as `toile.committee.rules.greedy` takes it."""
+        return np.stack([self.path[pick - 1], self.exponents], axis=1)
 
     @property
     def picks(self) -> int:
@@ -59,6 +65,8 @@ def select(
     costs: Mapping[str, Sequence[float]] | None = None,
 ) -> Selection:
     """Choose a committee by forward selection (Caruana et al., "Ensemble Selection from Libraries of Models", ICML 2004).
+
+    Each candidate is brought to its own temperature first; see `toile.committee.tempered.temper`.
 
     A committee begins with the best candidates, as many of the first five as are best together. Then the candidate is added,
     again and again with replacement, which lowers the log loss of the mean most; a candidate's weight is its share of the
@@ -83,46 +91,51 @@ def select(
     unseen, limits = Unseen.of(candidates, "select members"), dict(budgets or {})
     labels = unseen.labels
     costing = {name: np.asarray((costs or {})[name], np.float64) for name in limits if name != "max_members"}
-    # Of the log loss only these matter: what each candidate gave the right class.
-    of_label = np.maximum(unseen.probabilities[:, np.arange(len(labels)), labels].astype(np.float64), EPSILON)
     # Of those that say the same one is enough: the cheapest, or the first.
     cheapest = np.lexsort([np.arange(len(candidates)), *reversed(costing.values())])
-    kept = [int(cheapest[np.argmax(unseen.places[cheapest] == place)]) for place in range(len(of_label))]
+    different = len(unseen.probabilities)
+    kept = [int(cheapest[np.argmax(unseen.places[cheapest] == place)]) for place in range(different)]
     prices = {name: of[kept] for name, of in costing.items()}
     if "max_members" in limits:
-        prices["max_members"] = np.ones(len(of_label))
+        prices["max_members"] = np.ones(different)
     with one_thread():
-        path, losses, held = _nested(_forward, of_label, labels, limits, prices)
-        if len(of_label) > LEAST_IN_BAG:
-            bags = _nested(_bagged, of_label, labels, limits, prices)
+        # Of the log loss only this matters: what each candidate gives the right class.
+        fold = folds(labels, FOLDS)
+        given = temper(unseen.probabilities, labels, fold, FOLDS)
+        path, losses, held = _nested(_forward, given, fold, limits, prices)
+        if different > LEAST_IN_BAG:
+            bags = _nested(_bagged, given, fold, limits, prices)
             gain = held[losses.argmin()] - bags[2][bags[1].argmin()]
             if gain.mean() > gain.std() / np.sqrt(len(labels)):
                 path, losses, held = bags
     shares = np.zeros((PICKS, len(candidates)))
     shares[:, kept] = path
-    return Selection(tuple(shares[losses.argmin()].tolist()), shares, losses, held.mean(axis=1))
+    exponents = given.exponents[unseen.places]
+    return Selection(tuple(shares[losses.argmin()].tolist()), tuple(exponents.tolist()), shares, losses, held.mean(axis=1))
 
 
-def fit(members: Sequence[Predictions]) -> tuple[float, ...]:
-    """The weights of the selection without a budget; see `select`."""
-    return select(members).weights
+def fit(members: Sequence[Predictions]) -> tuple[tuple[float, ...], ...]:
+    """What the rule takes, of the selection without a budget; see `select`."""
+    found = select(members)
+    return tuple(map(tuple, found.rows(found.picks).tolist()))
 
 
 def _nested(
     way: Callable[[OfLabel], PickWeights],
-    of_label: OfLabel,
-    labels: Labels,
+    given: Tempered,
+    fold: Labels,
     limits: Mapping[str, float],
     prices: Mapping[str, Numbers],
 ) -> tuple[PickWeights, Numbers, NDArray[np.float64]]:
     """A path, the log loss of each of its committees, and `(picks, images)`: the same by selections on other images."""
-    path, fold = _path(way, of_label, limits, prices), folds(labels, FOLDS)
-    held = np.zeros((PICKS, len(labels)))
-    for out in (fold == number for number in range(FOLDS)):
+    path = _path(way, given.of_label, limits, prices)
+    held = np.zeros((PICKS, len(fold)))
+    for number, of_label in enumerate(given.held):
+        out = fold == number
         # Of fewer images than folds, some are empty; and nothing is left to choose by where there is but one image.
         chosen = path if out.all() else _path(way, of_label[:, ~out], limits, prices)
         held[:, out] = -np.log(chosen @ of_label[:, out])
-    return path, _losses(path, of_label), held
+    return path, _losses(path, given.of_label), held
 
 
 def _path(

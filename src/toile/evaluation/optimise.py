@@ -59,6 +59,15 @@ def least_of_one(loss: Callable[[float], float], low: float, high: float) -> flo
     return float(cast(Any, optimize).minimize_scalar(loss, bounds=(low, high), method="bounded", options=options).x)
 
 
+def zero_of_rising(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a rising function is 0 between two bounds, by Brent's method; the nearer bound where it is 0 outside."""
+    from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
+
+    if function(low) >= 0:
+        return low
+    return high if function(high) <= 0 else float(cast(Any, optimize).brentq(function, low, high))
+
+
 def rising_steps(values: Numbers, weights: Numbers) -> tuple[Numbers, Positions]:
     """The rising steps that are nearest to `values` in their order, by weighted squares: isotonic regression.
 

@@ -119,7 +119,7 @@ def _vote(members: Any, weights: None) -> Any:
     return _normalised(votes / count + ops.cast(most > 1, "float32") * winner * TIE)
 
 
-def _weighted_mean(members: Any, weights: Sequence[float]) -> Any:
+def _weighted_mean(members: Any, weights: Sequence[float] | NDArray[np.float64]) -> Any:
     from keras import ops
 
     share = np.asarray(weights, np.float64) / np.sum(weights)
@@ -131,6 +131,12 @@ def _log_pool(members: Any, weights: Sequence[float]) -> Any:
 
     exponents = np.asarray(weights, np.float64)[:, None]
     return _pooled(ops.sum(_logarithms(_precise(members)) * exponents, axis=1))
+
+
+def _greedy(members: Any, weights: Sequence[Sequence[float]]) -> Any:
+    shares, exponents = np.asarray(weights, np.float64).T
+    tempered = _pooled(_logarithms(_precise(members)) * exponents[:, None])
+    return _weighted_mean(tempered, shares)
 
 
 def _stack(members: Any, weights: Sequence[Sequence[float]]) -> Any:
@@ -221,5 +227,5 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "weighted-mean": _weighted_mean,
     "log-pool": _log_pool,
     "stack": _stack,
-    "greedy": _weighted_mean,
+    "greedy": _greedy,
 }

@@ -49,6 +49,8 @@ def shares(rule: str, weights: Sequence[Any] | None, members: int) -> list[str]:
     if rule == "stack":
         classes = len(weights[0])
         return [f"{classes} × {classes} coefficients"] * members
+    if rule == "greedy":
+        return [f"weight {figure(weight, 3)}, temperature {figure(1 / exponent, 2)}" for weight, exponent in weights]
     return [f"{'exponent' if rule == 'log-pool' else 'weight'} {figure(weight, 3)}" for weight in weights]
 
 

@@ -80,7 +80,8 @@ def coming(plan: Searched) -> str:
         f"{spec.core_seconds or 0:g} core seconds": spec.core_seconds,
         f"{spec.minutes or 0:g} min of each `toile run`": spec.minutes,
     }
-    how = f"{spec.sampler}, {spec.pruning or 'each to its end'}"
+    few = "" if walk.levels > 1 else ": too few epochs to prune"
+    how = f"{spec.sampler}, {f'{spec.pruning}{few}' if spec.pruning else 'each to its end'}"
     ends = " or ".join(said for said, budget in budgets.items() if budget)
     known = sum(one is not None for one in walk.outcomes)
     far = f"{len(walk.proposals)} proposals are made, and {known} of {len(walk.steps)} steps with them are known"

@@ -52,6 +52,12 @@ class TrialTeacher(Spec):
     calibration: str | None = Field(description="after the rule")
     temperature: float = Field(description="by which the log-probabilities of both are divided")
     hard_labels: float = Field(description="weight of the loss on the labels")
+    # It came later: students of a greedy committee of before, whose candidates were compared as they were, are other trials.
+    tempered: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="for greedy: whether each candidate has a temperature first",
+    )
 
 
 class Trial(Spec):

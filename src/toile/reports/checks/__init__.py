@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from toile.reports.checks import studies, trainings
+from toile.reports.checks import recipes, studies, trainings
 from toile.reports.results.study import StudyResults
 from toile.text import cut
 
@@ -55,4 +55,5 @@ CHECKS = {
     "T007": Check("validation and test disagree", trainings.parts_disagree),
     "T008": Check("parts share pictures", studies.shared_pictures),
     "T009": Check("seeds differ more than the models", studies.within_seeds),
+    "T010": Check("an option that never acts", recipes.without_effect),
 }

@@ -16,6 +16,8 @@ RISE = 0.1
 LAST = 0.2
 FEWEST = 5  # epochs below which a curve says nothing
 GAIN = 0.01  # of the loss, over those epochs
+# Of its highest. Where a schedule has brought the rate lower, the loss always falls, and that says nothing of more epochs.
+ANNEALED = 0.25
 LEVEL = 0.01
 
 
@@ -49,9 +51,13 @@ def underfit(results: StudyResults) -> list[str]:
 
 
 def still_improving(results: StudyResults) -> list[str]:
-    """All epochs were trained, the last is the best, and the last fifth of them still made the validation loss lower."""
+    """All epochs were trained, the last is the best, and the last fifth of them still made the validation loss lower, at a rate
+    that no schedule had brought down."""
     said = []
     for trial, losses in _curves(results):
+        rates = [row.get("learning_rate", 1.0) for row in trial.stored_run.history]
+        if rates[-1] < ANNEALED * max(rates):
+            continue
         epochs = trial.trial["recipe"]["epochs"]
         last = max(2, math.ceil(LAST * len(losses)))
         if len(losses) == epochs >= FEWEST and losses[-1] == min(losses) and losses[-1] < (1 - GAIN) * min(losses[:-last]):

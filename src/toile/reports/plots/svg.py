@@ -23,6 +23,8 @@ PUBLISHED = {"marker": "D", "markersize": 5.5, "color": MUTED, "markerfacecolor"
 # One unit of an SVG is one CSS pixel at its natural size: 72 dots an inch makes Matplotlib's points the same.
 DPI = 72
 FONT = 10.5
+# Pixels from the edge of a picture to the name of its y axis, at least.
+EDGE = 3
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "toile",
@@ -91,6 +93,17 @@ def panel(width: float, height: float, left: float = 42, right: float = 12, top:
     axes = figure.add_axes(rectangle)
     axes.patch.set_visible(False)
     return figure, axes
+
+
+def make_room(figure: Figure) -> None:
+    """Move the left side of each axes to where the name of its y axis is not cut off by long tick labels."""
+    for axes in figure.axes:
+        if not axes.get_ylabel():
+            continue
+        written, place = axes.yaxis.get_tightbbox(), axes.get_position()
+        lacking = 0 if written is None else (EDGE - written.x0) / figure.bbox.width
+        if lacking > 0:
+            axes.set_position((place.x0 + lacking, place.y0, place.width - lacking, place.height))
 
 
 def horizontal(axes: Axes, labels: list[str]) -> None:
@@ -170,7 +183,9 @@ def svg(draw: Callable[[Any], Figure], data: Any, prefix: str, title: str, descr
     """
     text = io.StringIO()
     with drawing_style():
-        draw(data).savefig(text, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None}, transparent=True)
+        figure = draw(data)
+        make_room(figure)
+        figure.savefig(text, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None}, transparent=True)
     return printable(inline(text.getvalue(), prefix, title, description))
 
 

@@ -169,9 +169,10 @@ def _choice(made: Assembled, test: list[Predictions]) -> ChoiceResult | None:
     if how is None:
         return None
     path = []
-    for weights, loss, nested in zip(how.path, how.losses, how.nested, strict=True):
-        chosen = np.flatnonzero(weights)
-        said = combine([test[i] for i in chosen], "greedy", weights[chosen])
+    for pick, (loss, nested) in enumerate(zip(how.losses, how.nested, strict=True), start=1):
+        rows = how.rows(pick)
+        chosen = np.flatnonzero(rows[:, 0])
+        said = combine([test[i] for i in chosen], "greedy", rows[chosen])
         judged = {
             key: METRICS[name].function(said.probabilities, said.labels)
             for key, name in (("test", "loss"), ("accuracy", "accuracy"))

@@ -62,7 +62,7 @@ def teacher_of(
     members = tuple(tuple(one.fingerprint for one in member.trainings) for member in found[0].members)
     return TrialTeacher(
         members=members, rule=spec.rule, weights=spec.weights, calibration=spec.calibrated, temperature=taught.temperature,
-        hard_labels=taught.hard_labels,
+        hard_labels=taught.hard_labels, tempered=spec.rule == "greedy",
     )  # fmt: skip
 
 

@@ -43,6 +43,15 @@ class EarlyStopping(Spec):
     min_delta: Annotated[float, Field(ge=0)] = Field(default=0.0, description="smaller improvements do not count")
     restore_best: bool = Field(default=False, description="end with the weights of the best epoch instead of the last")
 
+    def unreached(self, epochs: int) -> str:
+        """What of it a training of so many epochs never comes to, in words; empty where it comes to all of it.
+
+        Whoever wants the best epoch and all of them has no other way to say so than a long patience.
+        """
+        # The first epoch is always better than nothing before it, and to stop after the last one is not to stop.
+        never = max(self.patience, 1) + 1 >= epochs and not self.restore_best
+        return f"early_stopping.patience = {self.patience}: nothing stops early" if never else ""
+
 
 class RecipeSpec(Spec):
     """How a model is trained."""
@@ -109,6 +118,12 @@ class RecipeSpec(Spec):
         """The first epochs of this training as one of their own: the schedule is as long as it was."""
         length = (self.schedule_epochs or self.epochs) if self.schedule.by_epochs else None
         return self.model_copy(update={"epochs": epochs, "schedule_epochs": None if length == epochs else length})
+
+    def unreached(self) -> list[str]:
+        """What of early stopping and of the schedule never comes, because there are too few epochs; in words."""
+        stopping = self.early_stopping.unreached(self.epochs) if self.early_stopping else ""
+        scheduled = self.schedule.unreached(self.epochs, self.schedule_epochs or self.epochs)
+        return [what for what in (stopping, scheduled) if what]
 
     @property
     def varies_images(self) -> bool:

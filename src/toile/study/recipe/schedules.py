@@ -40,6 +40,15 @@ class _Schedule(BaseModel):
         """
         return 1.0
 
+    def unreached(self, epochs: int, length: int) -> str:
+        """What of it a training never comes to, in words; empty where it comes to all of it.
+
+        Args:
+            epochs: of the training, at most.
+            length: epochs that the schedule is laid out for.
+        """
+        return ""
+
 
 class Constant(_Schedule):
     """The learning rate as it is."""
@@ -60,6 +69,9 @@ class HoldThenDecay(_Schedule):
     def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         return self.factor ** np.maximum(np.floor(position) - self.hold + 1, 0.0)
 
+    def unreached(self, epochs: int, length: int) -> str:
+        return f"schedule.hold = {self.hold}: the learning rate never falls" if self.hold >= epochs else ""
+
 
 class Exponential(_Schedule):
     """Multiplied by `factor` after each epoch; smoothly, step by step, unless `staircase`."""
@@ -70,6 +82,9 @@ class Exponential(_Schedule):
 
     def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         return self.factor ** (np.floor(position) if self.staircase else position)
+
+    def unreached(self, epochs: int, length: int) -> str:
+        return "schedule.staircase: the learning rate never falls" if self.staircase and epochs == 1 else ""
 
 
 class Cosine(_Schedule):
@@ -85,6 +100,9 @@ class Cosine(_Schedule):
         share = np.clip((position - self.warmup) / rest, 0.0, 1.0)
         down = self.minimum + (1 - self.minimum) * 0.5 * (1 + np.cos(np.pi * share))
         return np.where(position < self.warmup, position / max(self.warmup, 1e-12), down)
+
+    def unreached(self, epochs: int, length: int) -> str:
+        return f"schedule.warmup = {self.warmup:g}: the learning rate never falls" if self.warmup >= epochs else ""
 
 
 class CosineRestarts(_Schedule):
@@ -105,6 +123,9 @@ class CosineRestarts(_Schedule):
             share = np.clip((position - start) / (self.period * self.multiplier**k), 0.0, 1.0)
         return self.minimum + (1 - self.minimum) * 0.5 * (1 + np.cos(np.pi * share))
 
+    def unreached(self, epochs: int, length: int) -> str:
+        return f"schedule.period = {self.period:g}: nothing restarts" if self.period >= epochs else ""
+
 
 class OneCycle(_Schedule):
     """Up from `start` to 1 over the first `rise` of all epochs, then down to `end`; both linear (Smith & Topin 2018)."""
@@ -118,6 +139,10 @@ class OneCycle(_Schedule):
     def factors(self, position: AtSteps, epochs: int) -> AtSteps:
         share = np.clip(position / epochs, 0.0, 1.0)
         return np.interp(share, [0.0, max(self.rise, 1e-12), 1.0], [self.start, 1.0, self.end])
+
+    def unreached(self, epochs: int, length: int) -> str:
+        of = f"schedule.rise = {self.rise:g} of {length}"
+        return f"{of}: the learning rate never falls" if self.rise * length >= epochs else ""
 
 
 class ReduceOnPlateau(_Schedule):
@@ -149,6 +174,10 @@ class ReduceOnPlateau(_Schedule):
                 if waited >= self.patience:
                     factor, resting, waited = max(factor * self.factor, self.minimum), self.cooldown, 0
         return factor
+
+    def unreached(self, epochs: int, length: int) -> str:
+        # The first epoch is better than nothing before it, and the last one that is waited is not reduced itself.
+        return f"schedule.patience = {self.patience}: the learning rate never falls" if self.patience + 1 >= epochs else ""
 
 
 Schedule = Annotated[
