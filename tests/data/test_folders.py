@@ -123,6 +123,17 @@ def test_junk_is_ignored_and_tiff_is_read(tmp_path):
     assert shades(dataset) == {"train": [0, 1, 9, 8]}
 
 
+def test_links_lead_to_no_folder_above(tmp_path):
+    fill(tmp_path / "set", ".")
+    (tmp_path / "set" / "a" / "all").symlink_to(tmp_path / "set", target_is_directory=True)
+    (tmp_path / "set" / "b" / "more").symlink_to(fill(tmp_path / "elsewhere", "."), target_is_directory=True)
+    dataset = read(tmp_path / "set", nested=True)
+    assert [name for name in dataset.train.names if name.startswith("a/")] == ["a/0.png", "a/1.png"]
+    assert [name for name in dataset.train.names if name.startswith("b/m")] == [
+        f"b/more/{name}.png" for name in ("a/0", "a/1", "b/0", "b/1")
+    ]
+
+
 def test_nested_folders_by_an_option(tmp_path):
     picture(tmp_path / "cat" / "0.png", 1)
     picture(tmp_path / "cat" / "2019" / "may" / "0.png", 2)

@@ -184,7 +184,9 @@ def test_idx_half_a_test_set(tmp_path):
         ({"x": np.full((6, 4, 4), np.nan), "y": TRAIN[1]}, "NaN"),
         ({"x": TRAIN[0][:, :3, :].reshape(6, 12), "y": TRAIN[1]}, "flattened images of 12 pixels"),
         ({"x": np.zeros((6, 4, 4, 7), np.uint8), "y": TRAIN[1]}, r"images of shape \(6, 4, 4, 7\)"),
-        ({"x": TRAIN[0].astype(object), "y": TRAIN[1]}, "pickled objects are never loaded"),
+        ({"x": TRAIN[0].astype(object), "y": TRAIN[1]}, r"pickled objects are never loaded.* x\.astype\(str\)"),
+        ({"x": np.zeros((4, 4, 3, 6), np.uint8), "y": TRAIN[1]}, r"expected .*; x\.transpose\(3, 0, 1, 2\) brings"),
+        ({"x": np.zeros((4, 4, 6), np.uint8), "y": TRAIN[1]}, r"4 train images, 6 labels.*; np\.moveaxis\(x, -1, 0\) brings"),
     ],
 )
 def test_npz_refused(tmp_path, arrays, says):

@@ -269,6 +269,25 @@ def test_columns_are_known_however_their_names_are_spelt_and_of_two_the_other_is
     assert dataset.class_names == ("boot", "coat", "shirt")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "line 1 is empty; expected the names of the columns"),
+        ("filename,label\n00.png,é\n".encode("latin-1"), "cannot be read as UTF-8 text, as which spreadsheets write what"),
+    ],
+)
+def test_tables_that_are_no_tables_of_text(tmp_path, content, said):
+    (tmp_path / "list.csv").write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        opened(tmp_path / "list.csv", format="list")
+
+
+def test_unicode_text_of_a_spreadsheet(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    (tmp_path / "list.tsv").write_bytes(("filename\tlabel\r\n" + lines(names, WORDS, between="\t")).encode("utf-16"))
+    assert opened(tmp_path / "list.tsv").train.labels.tolist() == LABELS.tolist()
+
+
 def test_metadata_beside_pictures(tmp_path):
     for part, at in (("train", slice(0, 8)), ("test", slice(8, 12))):
         names = write_pictures(tmp_path / "set" / part, GREY[at])
@@ -438,6 +457,20 @@ def test_a_file_is_not_taken_for_that_of_another_row(tmp_path, named):
         opened(tmp_path / "list.csv")
     (tmp_path / "list.csv").write_text("filename,label\nelsewhere/00.png,dog\nelsewhere/1.png,cat\n")
     assert opened(tmp_path / "list.csv").train.names.tolist() == ["dog/00.png", "dog/1.png"]
+
+
+@pytest.mark.parametrize("named", ["CAT/a.PNG\ncat/B.png", "A.png\nb.PNG", "./Cat/A\nb"])
+def test_capitals_of_names_in_a_list_count_only_where_files_differ_by_them(tmp_path, named):
+    for name, shade in (("a", 0), ("b", 1)):
+        write_pictures(tmp_path / "cat", GREY[shade : shade + 1])
+        (tmp_path / "cat" / "00.png").rename(tmp_path / "cat" / f"{name}.png")
+    (tmp_path / "list.csv").write_text("filename,label\n" + lines(named.split(), ["x", "y"]))
+    assert opened(tmp_path / "list.csv").train.names.tolist()[0].lower() == "cat/a.png"
+    (tmp_path / "cat" / "A.png").write_bytes(png(GREY[2]))
+    if len(list((tmp_path / "cat").iterdir())) == 3:  # a file system that tells them apart
+        (tmp_path / "list.csv").write_text("filename,label\ncat/a.PNG,x\ncat/b.png,y\n")
+        with pytest.raises(DataError, match=r"row 1: 'cat/a\.PNG': several files: cat/A\.png, cat/a\.png"):
+            opened(tmp_path / "list.csv")
 
 
 def test_names_in_a_list_in_letters_of_two_pieces(tmp_path):

@@ -253,6 +253,8 @@ def test_any_size_comes_out_in_shape(size, shape, mode, seed):
 def test_no_picture_no_file_and_broken_files_are_told_apart(tmp_path):
     with pytest.raises(ImageError, match=r"the file is not a picture.*allowed: PNG, JPEG"):
         prepare(b"not a picture at all", SHAPE)
+    with pytest.raises(ImageError, match="the file is an empty file"):
+        prepare(b"", SHAPE)
     with pytest.raises(ImageError, match=r"gone\.png cannot be read: No such file"):
         prepare(tmp_path / "gone.png", SHAPE)
     with pytest.raises(ImageError, match="cannot be read: it is not a file"):

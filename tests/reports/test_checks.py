@@ -149,6 +149,11 @@ def test_what_never_acts_is_said_once_for_all_lines_and_before_the_first_trainin
         assert [(one.code, one.text) for one in checks(gather(made, joined=False))] == expected
 
 
+def test_what_no_training_of_a_study_has_a_use_for_is_said():
+    (found,) = checks(results(trained("a"), split={"method": "tail", "seed": 3}))
+    assert found.text == 'split.seed changes nothing, because `method = "tail"` draws nothing; leave it out.'
+
+
 def test_a_check_is_silenced_with_a_reason():
     (found,) = checks(
         replace(

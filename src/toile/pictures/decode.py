@@ -153,6 +153,8 @@ def opened(content: bytes, name: str, *, upright: bool = True, bounds: Bounds = 
     Raises:
         ImageError: no picture, of no allowed format, broken or too large.
     """
+    if not content:
+        raise ImageError(f"{name} is an empty file")
     try:
         image = Image.open(io.BytesIO(content), formats=list(FORMATS))
     except UnidentifiedImageError:

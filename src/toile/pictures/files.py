@@ -52,20 +52,26 @@ def folders(folder: Path) -> list[Path]:
     return [Path(entry.path) for entry in entries(folder) if is_folder(entry)]
 
 
-def walk(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[os.DirEntry[str]]:
-    """All files below a folder, by name. Links to folders are followed, but not in circles.
+def walk(folder: Path, above: frozenset[tuple[int, int]] | None = None) -> Iterator[os.DirEntry[str]]:
+    """All files below a folder, by name. Links to folders are followed, but not in circles: to none that it is in.
 
     Args:
-        above: device and inode of the folders that it is in.
+        above: device and inode of the folders that it is in; found where left out.
     """
-    about = folder.stat()
-    if (here := (about.st_dev, about.st_ino)) in above:
+    if above is None:
+        above = frozenset(map(_place, folder.resolve().parents))
+    if (here := _place(folder)) in above:
         return
     for entry in entries(folder):
         if is_folder(entry):
             yield from walk(Path(entry.path), above | {here})
         else:
             yield entry
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    about = folder.stat()
+    return about.st_dev, about.st_ino
 
 
 def pictures(folder: Path) -> list[Path]:

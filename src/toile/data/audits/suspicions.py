@@ -64,10 +64,12 @@ def _phantoms(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _spelt(found: dict[str, Any]) -> Iterator[str]:
-    """Classes whose names differ in capitals, spaces and dashes only: somebody has written one name in two ways."""
+    """Classes whose names differ in capitals, spaces and dashes only, or in the zeros of numbers: one, written in two ways."""
     ways: dict[str, list[str]] = {}
     for name in found["class_names"]:
-        ways.setdefault(re.sub(r"[\s_-]+", " ", name).strip().casefold(), []).append(name)
+        number = re.fullmatch(r"[+-]?[\d.]+", name.strip())  # -1 and 1 are two, 01 and 1 are not
+        way = re.sub(r"(?<!\d)0+(?=\d)", "", number[0]) if number else re.sub(r"[\s_-]+", " ", name).strip().casefold()
+        ways.setdefault(way, []).append(name)
     if same := [" and ".join(map(repr, names)) for names in ways.values() if len(names) > 1]:
         yield f"{listed(same, 5)} are classes of their own; if they are one, join them by `class_map`"
 

@@ -97,7 +97,7 @@ def _arrays(
     labels: list[str] = []
     ids: list[str] = []
     parts: list[np.ndarray] = []
-    with reading(path, "cannot be read as UTF-8 text"), tables.opened(path) as file:
+    with reading(path, tables.NO_TEXT), tables.opened(path) as file:
         first = file.readline(tables.LONGEST)
         columns, start = _columns(first, path, label, count), 1
         some = ([] if columns.header else [first]) + tables.lines(file, _CHUNK)

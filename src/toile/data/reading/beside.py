@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
-from toile.pictures.files import ENDINGS, shown, walk
+from toile.pictures.files import pictures, shown
 from toile.pictures.read import Blob
 from toile.text import composed, cut, listed
 
@@ -64,15 +65,30 @@ class Beside:
 
     @cached_property
     def _known(self) -> dict[str, list[Path]]:
+        """The picture files in the folders beside the list, by their names, and by these without an ending."""
         known: dict[str, list[Path]] = {}
-        for entry in walk(self.root):
-            if Path(entry.name).suffix.lower() in ENDINGS:
-                for key in {composed(entry.name), composed(Path(entry.name).stem)}:
-                    known.setdefault(key, []).append(Path(entry.path))
+        for path in self._pictures:
+            for key in {composed(path.name), composed(path.stem)}:
+                known.setdefault(key, []).append(path)
         return known
 
+    @cached_property
+    def _alike(self) -> dict[str, list[Path]]:
+        """The same by their places, or by their names, in small letters: some systems do not tell these from capitals."""
+        alike: dict[str, list[Path]] = {}
+        for path in self._pictures:
+            for key in {composed(one).casefold() for one in (f"./{self._within(path)}", path.name, path.stem)}:
+                alike.setdefault(key, []).append(path)
+        return alike
+
+    @cached_property
+    def _pictures(self) -> list[Path]:
+        return pictures(self.root)
+
     def _called(self, text: str) -> list[Path]:
-        return self._known.get(composed(text.rpartition("/")[2]), [])
+        text = posixpath.normpath(composed(text))
+        name = text.rpartition("/")[2]
+        return self._alike.get(f"./{text}".casefold()) or self._known.get(name) or self._alike.get(name.casefold(), [])
 
     def _place(self, text: str) -> Path | None:
         return next((place for place in (self.path.parent / text, self.root / text) if _is_file(place)), None)

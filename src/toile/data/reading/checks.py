@@ -126,6 +126,8 @@ def _shaped(array: NDArray[Any], source: object) -> NDArray[Any]:
     if array.ndim != 4 or array.shape[3] not in _CHANNELS:
         alpha = shape[-1:] in ((2,), (4,))
         way = "; the last channel of pictures with transparency is left out by x[..., :-1]" if alpha else ""
+        if array.ndim == 4 and shape[2] in _CHANNELS:  # as MATLAB has them, and SVHN
+            way = "; x.transpose(3, 0, 1, 2) brings images to the front that are numbered by the last axis"
         raise DataError(
             f"{source}: images of shape {shape}; expected (n, height, width), (n, height, width, 1 or 3), (n, 1 or 3, height, "
             f"width) or (n, pixels){way}"
@@ -204,8 +206,10 @@ def as_dataset(
     parts: dict[str, Images] = {}
     for split, array, labels in zip(splits, images, found.labels, strict=True):
         if len(labels) != len(array):
+            last = "; np.moveaxis(x, -1, 0) brings images to the front that are numbered by the last axis"
             raise DataError(
                 f"{source}: {len(array):,} {split} images, {len(labels):,} labels; expected as many of one as of the other"
+                f"{last if splits[split][0].shape[-1] == len(labels) else ''}"
             )
         if array.shape[1:] != images[0].shape[1:]:
             raise DataError(

@@ -66,7 +66,8 @@ def read(file: Stream, size: int, source: object) -> np.ndarray:
     """
     shape, fortran, dtype = header(file, source)
     if dtype.hasobject:
-        raise DataError(f"{source}: an array of objects (pickled objects are never loaded); expected plain numeric arrays")
+        wanted = "expected numbers, or text, which x.astype(str) makes of them"
+        raise DataError(f"{source}: an array of objects (pickled objects are never loaded); {wanted}")
     with reading(source, "not a whole .npy file"):
         declared, there = math.prod(shape) * dtype.itemsize, size - file.tell()
         if declared != there:

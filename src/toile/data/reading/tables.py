@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -36,6 +37,7 @@ FILES = (
 SPLITS = ("split", "part", "subset", "usage")
 LONGEST = 1 << 24  # characters of a line that are read at a time: a file without line ends must not fill the memory
 _DELIMITERS = ",;\t"
+NO_TEXT = "cannot be read as UTF-8 text, as which spreadsheets write what they call CSV UTF-8"
 
 
 def is_table(path: Path) -> bool:
@@ -47,15 +49,16 @@ def opened(path: Path) -> TextIO:
     """A table, open at its first line."""
     plain(path)
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+        begin = file.read(2)
+    packed, wide = begin == b"\x1f\x8b", begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # Excel's "Unicode text"
     raw = cast("io.BufferedReader", gzip.open(path, "rb") if packed else path.open("rb"))  # noqa: SIM115 - the caller closes it
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(raw, encoding="utf-16" if wide else "utf-8-sig", newline="")
 
 
 def header(path: Path) -> list[str]:
     """The cells of the first line, in lower case; none of what is no text."""
     try:
-        with reading(path, "cannot be read as UTF-8 text"), opened(path) as file:
+        with reading(path, NO_TEXT), opened(path) as file:
             line = file.readline(LONGEST)
         return [cell.strip().lower() for cell in cells(line, delimiter(line), path, 1)]
     except DataError:
@@ -110,8 +113,10 @@ def rows(path: Path, most: int) -> Generator[tuple[int, list[str]]]:
     Raises:
         DataError: it cannot be read, or has more lines than `most`.
     """
-    with reading(path, "cannot be read as UTF-8 text"), opened(path) as file:
+    with reading(path, NO_TEXT), opened(path) as file:
         first = file.readline(LONGEST)
+        if not first.strip():
+            raise DataError(f"{path}: line 1 is empty; expected the names of the columns, such as filename,label")
         between, number = delimiter(first), 1
         yield 1, [cell.strip() for cell in cells(first, between, path, 1)]
         while some := until_empty(file, lines(file, 4096), number + 1, path):

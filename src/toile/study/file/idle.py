@@ -1,7 +1,8 @@
 """Options that are written and can change nothing, because another one is not as they need it.
 
 Whoever writes an option believes that it does something. At its default an option says what would be anyway, and may always be
-written. In a grid or a space it is enough that one combination makes something of it.
+written. In a grid or a space it is enough that one combination makes something of it. What misleads nobody is no mistake: see
+`toile.study.file.harmless`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from toile.study.expand import leaves, merge
 from toile.study.fields.needs import Needs
 from toile.study.fields.strict import is_table, listed
 from toile.study.file.checks import MOST, Catalogue
+from toile.study.file.harmless import because, seed, without
 from toile.study.file.lines import Location
 from toile.study.file.mistakes import Mistake
 from toile.study.recipe.augmentation import Augmentation
@@ -41,27 +43,27 @@ def mistakes(content: dict[str, Any], catalogue: Catalogue) -> list[Mistake]:
     Args:
         content: the study's, as `tomllib` gives it, with no other mistakes.
     """
-    return list(islice(_found(content, catalogue.architectures, catalogue.needs, catalogue.classical), MOST))
+    return list(islice(_found(content, catalogue.architectures, catalogue.needs), MOST))
 
 
 def _found(
     content: dict[str, Any],
     architectures: Mapping[str, type[BaseModel]],
     needs: Mapping[str, Mapping[str, Needs]],
-    classical: frozenset[str],
 ) -> Iterator[Mistake]:
     study = StudySpec.model_validate(content)
     yield from _dataset(study)
     yield from _split(study.split, ("split",))
     space = {} if study.search is None else dict(entries(study.search.space))
     yield from _recipe(content.get("recipe", {}), study.recipe, ("recipe",), space)
-    yield from _without_recipe(content, study, classical)
     yield from _laid_out(content, study)
     for kind in ("trial", "sweep"):
         for i, line in enumerate(getattr(study, kind)):
             place = (kind, i)
             if line.split is not None:
                 yield from _split(line.split, (*place, "split"))
+                # Of two trials with two seeds it would seem that they have two splits.
+                yield from seed(line.split, (*place, "split"))
             yield from _recipe(line.recipe, study.recipe, (*place, "recipe"), {})
             name, grid = line.architecture.name, dict(leaves(line.grid)) if kind == "sweep" else {}
             values = {key: [value] for key, value in line.architecture.options.items()}
@@ -90,15 +92,7 @@ def idle(values: Values, defaults: Mapping[str, Any], needs: Mapping[str, Needs]
             continue
         others = (values.get(other, [defaults.get(other)]) for other in need.keys)
         if not any(need.met(*combination) for combination in product(*others)):
-            yield key, _without(need.said)
-
-
-def _without(said: str) -> str:
-    return f"changes nothing without {said}; leave it out, or write that too"
-
-
-def _because(said: str) -> str:
-    return f"changes nothing, because {said}; leave it out"
+            yield key, without(need.said)
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -111,23 +105,15 @@ def _defaults(model: type[BaseModel]) -> dict[str, Any]:
 
 def _dataset(study: StudySpec) -> Iterator[Mistake]:
     asked = study.dataset
-    if asked.draw_seed and asked.draw is None:
-        yield ("dataset", "draw_seed"), _without("`draw`")
     if asked.fit != "pad" and asked.size is None:
-        yield ("dataset", "fit"), _without("`size`")
+        yield ("dataset", "fit"), without("`size`")
 
 
 def _split(split: SplitSpec, place: Location) -> Iterator[Mistake]:
-    drawn = split.method != "tail"
     if split.folds is not None and split.validation not in (0, 0.2):
-        yield (*place, "validation"), _because("each fold of `folds` is held out in its turn")
+        yield (*place, "validation"), because("each fold of `folds` is held out in its turn")
     if not split.shuffle and split.folds is None:
-        yield (*place, "shuffle"), _without("`folds`: it says how these are cut")
-    if split.seed and not drawn:
-        yield (*place, "seed"), _because('`method = "tail"` draws nothing')
-    elif split.seed and not split.test and not (split.shuffle if split.folds else split.validation not in (0, "given")):
-        said = "folds are cut in order with `shuffle = false`" if split.folds else "no images are drawn for validation or test"
-        yield (*place, "seed"), _because(said)
+        yield (*place, "shuffle"), without("`folds`: it says how these are cut")
 
 
 def _recipe(written: dict[str, Any], base: RecipeSpec, place: Location, space: Mapping[Any, Any]) -> Iterator[Mistake]:
@@ -154,24 +140,9 @@ def _recipe(written: dict[str, Any], base: RecipeSpec, place: Location, space: M
         yield where, "has nothing in it that changes an image; name what does, as in { rotation = 10 }, or write `false`"
 
 
-def _without_recipe(content: dict[str, Any], study: StudySpec, classical: frozenset[str]) -> Iterator[Mistake]:
-    """A recipe for nothing but classical models, which have none."""
-    names = {line.architecture.name for line in (*study.trial, *study.sweep)}
-    if study.search is not None:
-        names.update(dict(entries(study.search.space))[("architecture", "name")])
-    if names <= classical:
-        said = _because(f"{', '.join(sorted(names))} take no recipe but class_weight, and there is no other architecture")
-        default = RecipeSpec()
-        for key in content.get("recipe", {}):
-            if key != "class_weight" and getattr(study.recipe, key) != getattr(default, key):
-                yield ("recipe", key), said
-        if study.backend != "tensorflow":
-            yield ("backend",), _because("scikit-learn trains all architectures of the study")
-
-
 def _laid_out(content: dict[str, Any], study: StudySpec) -> Iterator[Mistake]:
     """`schedule_epochs` of schedules that do not ask how many epochs there are. (A trial drops it then.)"""
-    said = _without(f"a schedule that is as long as the training: {_BY_EPOCHS}")
+    said = without(f"a schedule that is as long as the training: {_BY_EPOCHS}")
     base, inherited = study.recipe.schedule.by_epochs, [study.recipe.schedule.by_epochs]
     for kind in ("trial", "sweep"):
         for i, line in enumerate(getattr(study, kind)):
@@ -199,10 +170,6 @@ def _search(
     architectures: Mapping[str, type[BaseModel]],
     needs: Mapping[str, Mapping[str, Needs]],
 ) -> Iterator[Mistake]:
-    if search.pruning is None:
-        for key in ("factor", "first_epochs"):
-            if getattr(search, key) != SearchSpec.model_fields[key].default:
-                yield ("search", key), _without("`pruning`")
     space, names = dict(entries(search.space)), dict(entries(search.space))[("architecture", "name")]
     # By the place of a parameter: what is told of it, once for each that has no use for it; and how many could have one.
     told: dict[Location, list[str]] = {}
