@@ -174,6 +174,21 @@ def test_a_result_keeps_the_name_of_its_file_whatever_its_trial_is_called_now(tm
     assert list((tmp_path / "results").rglob("*.json")) == [written]
 
 
+def test_of_two_trainings_the_later_counts_and_it_is_said_where_that_is_not_the_stores(tmp_path: Path, capsys) -> None:
+    store = make_store(tmp_path / "store")
+    made = make_plan(store, line("a"))
+    ended = {"finished": "2026-05-06T07:08:09+00:00"}
+    keep_run(store, made.trials[0])
+    made.stored_run(made.trials[0]).provenance.update(ended)
+    assert measured.write(made, tmp_path / "results") == 1
+    [written] = (tmp_path / "results").rglob("*.json")
+    content = json.loads(written.read_text())
+    for finished, count in {"2026-05-06T07:08:10+00:00": 0, ended["finished"]: 0, "2026-05-06T06:59:59+00:00": 1}.items():
+        written.write_text(json.dumps({**content, "facts": {"finished": finished}}))
+        assert measured.write(made, tmp_path / "results") == count
+        assert ("results of made stay for a: " in capsys.readouterr().err) == (finished > ended["finished"])
+
+
 def test_a_run_with_damaged_probabilities_is_named_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     made = make_plan(make_store(tmp_path / "store"), line("a"), line("b", 2))
     runs = [keep_run(made.store, one) for one in made.trials]

@@ -16,6 +16,7 @@ from toile.store import atomic, checked, shape
 from toile.store.checked import Damaged
 from toile.store.run import Run
 from toile.study.trial import Trial
+from toile.text import listed
 
 # Provenance that a reader of the ledger may ask for.
 FACTS = (
@@ -52,12 +53,23 @@ class Measured:
 
 
 def write(plan: Plan, folder: Path) -> int:
-    """Write a result file for every stored run of a plan that has none yet, or an older one; how many were written."""
-    written = 0
+    """Write a result file for every stored run of a plan that has none yet, or an older one; how many were written.
+
+    Of two trainings of one trial the later one counts, by the clocks of the machines that trained them. Nothing else tells
+    their order, and a clock may be wrong, so it is said where the store's is not the later one.
+    """
+    written, later = 0, []
     for planned in plan.trials:
         run, path = plan.run_of(planned), _place(folder / plan.reference, planned)
-        if run is None or (path.exists() and _knows(path, run)):
+        if run is None:
             continue
+        if path.exists():
+            known = _read(path)
+            before, after = _ended(known.facts), _ended(run.provenance)
+            if before > after:
+                later.append(planned.name)
+            if before > after or (before == after and _has_all(known, run)):
+                continue
         try:
             deviations = _loss_deviations(plan, planned, run)
         except Damaged as error:  # its figures are what was written, and what they are of is not
@@ -80,6 +92,11 @@ def write(plan: Plan, folder: Path) -> int:
         }
         atomic.write_json(path, content)
         written += 1
+    if later:
+        checked.say(
+            f"results of {plan.reference} stay for {listed(later, 5)}: they are of trainings that ended after those in the "
+            "store, by the clocks of their machines; remove a file, and the store's run takes its place"
+        )
     return written
 
 
@@ -122,11 +139,13 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
 
 
-def _knows(path: Path, run: Run) -> bool:
-    """Whether a result file has all that the run has, or is of a later training."""
-    known, finished = _read(path), run.provenance.get("finished", "")
-    if (before := known.facts.get("finished", "")) != finished:
-        return before > finished
+def _ended(facts: dict[str, Any]) -> str:
+    """When a training ended, as provenance writes it: in UTC, so that texts compare as times do. Of before, it is empty."""
+    return facts.get("finished", "")
+
+
+def _has_all(known: Measured, run: Run) -> bool:
+    """Whether a result has all figures of its run."""
     whole = bool(known.loss_deviations) and (bool(known.per_class) or not run.metrics.get("test", {}).get("per_class"))
     return whole and all(
         _numbers(figures).keys() <= known.metrics.get(part, {}).keys() for part, figures in run.metrics.items()
