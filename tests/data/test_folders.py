@@ -92,6 +92,21 @@ def test_folders_of_which_one_word_is_that_of_a_part(tmp_path, names):
         read(tmp_path / "set")
 
 
+def test_parts_without_classes_are_no_classes_whatever_they_are_called(tmp_path):
+    """As on Kaggle: the pictures of all classes in one folder, and a table that says which is which."""
+    fill(tmp_path, ".", classes=("train_images", "test_images"))
+    (tmp_path / "train.csv").write_text("image_id,label\n")
+    said = r"test_images/, train_images/ have no folders .* a CSV file of filename,label: is it 'train\.csv'\? Then that"
+    with pytest.raises(DataError, match=said):
+        read(tmp_path)
+    assert read(tmp_path, nested=True).class_names == ("test_images", "train_images")
+    fill(tmp_path / "one", ".", classes=("images",))
+    assert read(tmp_path / "one").class_names == ("images",)
+    (tmp_path / "one" / "labels.csv").write_text("image_id,label\n")
+    with pytest.raises(DataError, match=r"in one folder, images/, so of what class .* is it 'labels\.csv'\?"):
+        read(tmp_path / "one")
+
+
 def test_no_test_folder_is_proposed_to_be_trained_on(tmp_path):
     fill(tmp_path, "a_test", "b_train", "c_train")
     with pytest.raises(DataError, match=r"say which is which: `parts = \{ train = …, test = … \}`"):
@@ -121,6 +136,17 @@ def test_junk_is_ignored_and_tiff_is_read(tmp_path):
     assert dataset.class_names == ("x", "y")
     assert dataset.train.names.tolist() == ["a/x/0.png", "a/x/1.png", "a/x/scan.TIF", "a/y/0.tiff"]
     assert shades(dataset) == {"train": [0, 1, 9, 8]}
+
+
+def test_pages_that_are_not_read_are_told_of(tmp_path):
+    fill(tmp_path, ".")
+    more = [Image.new("L", (4, 4), shade) for shade in (200, 210)]
+    Image.new("L", (4, 4), 100).save(tmp_path / "a" / "stack.tif", save_all=True, append_images=more)
+    dataset = read(tmp_path)
+    assert 100 in shades(dataset)["train"]
+    assert dataset.notes == ("1 of 5 pictures have several frames or pages; the first of each is taken (stack.tif)",)
+    Image.new("L", (4, 4), 100).save(tmp_path / "a" / "phone.jpg", "MPO", save_all=True, append_images=more)
+    assert len(read(tmp_path).train) == 6 and read(tmp_path).notes[0].startswith("1 of 6 pictures")
 
 
 def test_links_lead_to_no_folder_above(tmp_path):

@@ -250,3 +250,11 @@ def test_a_list_is_looked_at_as_a_folder_is(tmp_path: Path) -> None:
     made = api.new(tmp_path / "list.csv", output=tmp_path / "s.toml", store=tmp_path / "store")
     assert tomllib.loads((tmp_path / "s.toml").read_text())["dataset"]["size"] == 96
     assert told(made.seen)["sizes"] == "23 of 120 x 90, 1 of 30 x 20; brought to 96 x 96"
+
+
+def test_the_way_out_is_one_of_the_command(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / name / "2020").mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / name / "2020" / "1.png")
+    with pytest.raises(DataError, match="if each is a class, `nested = true`; for `toile new`: --nested"):
+        api.new(tmp_path, output=tmp_path / "a.toml", store=tmp_path / "store")

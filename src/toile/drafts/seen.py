@@ -12,6 +12,7 @@ import numpy as np
 from toile.data import formats
 from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
+from toile.data.errors import DataError
 from toile.data.reading.load import load
 from toile.pictures.files import pictures
 from toile.pictures.many import sizes
@@ -72,7 +73,12 @@ def see(path: Path, *, size: int | Size | None = None, nested: bool = False) -> 
     known = formats.options(name) if name is not None else set(READING)
     said = {key: value for key, value in said.items() if value and (key in known or key != "on_error")}
     spec = DatasetSpec(path=str(path), **said)
-    dataset = load(spec)
+    try:
+        dataset = load(spec)
+    except DataError as error:
+        if "`nested = true`" not in str(error):
+            raise
+        raise DataError(f"{error}; for `toile new`: --nested") from None
     if not dataset.left_out:
         spec = spec.model_copy(update={"on_error": "stop"})
     return Seen(spec, dataset, found, audit(dataset))

@@ -67,8 +67,8 @@ def _of_floats(made: Light, floats: Mapping[int, tuple[float, float]], files: Se
         large = [number for number in floats if floats[number][1] > 1 + _BEYOND]
         greatest = max(high for _, high in small.values())
         raise ImageError(
-            f"pictures of floats have two ranges: {len(small):,} go up to {greatest:g} ({_named(small, files)}), "
-            f"and {len(large):,} up to {most:g} ({_named(large, files)}); expected one for all of them, such as 0..1"
+            f"pictures of floats have two ranges: {len(small):,} go up to {greatest:g} ({named(small, files)}), "
+            f"and {len(large):,} up to {most:g} ({named(large, files)}); expected one for all of them, such as 0..1"
         )
     resized = (top for top in (1.0, 255.0) if most <= (1 + _BEYOND) * top)
     full = next(resized, None) or _of_bits(most)
@@ -97,11 +97,12 @@ def _tell_dark(made: Light, pictures: Mapping[int, tuple[float, float]], full: f
         count = f"{len(dark):,} of {len(pictures):,}"
         made.notes.append(
             f"{count} pictures of more than 8 bits hold numbers up to {greatest:g} only, where others "
-            f"go up to {others:g}, and become nearly black ({_named(dark, files)}): were they made with fewer bits?"
+            f"go up to {others:g}, and become nearly black ({named(dark, files)}): were they made with fewer bits?"
         )
 
 
-def _named(numbers: Sequence[int] | Mapping[int, object], files: Sequence[Path | Blob]) -> str:
+def named(numbers: Sequence[int] | Mapping[int, object], files: Sequence[Path | Blob]) -> str:
+    """The first of some files, by their names."""
     names = [files[number] for number in numbers]
     said = "; ".join(name.name for name in names[:_FEW])
     return f"{said}; …" if len(names) > _FEW else said

@@ -50,6 +50,7 @@ class Look:
         later: whether it has to wait: until it is known which number is full light, or because it is large.
         deep: the least and the greatest number of a picture of more than eight bits.
         whole: whether its numbers are.
+        frames: of an animation, or pages, of which the first is the picture; what phones add to a photograph is none.
     """
 
     size: tuple[int, int] | None = None
@@ -59,6 +60,7 @@ class Look:
     later: bool = False
     deep: tuple[float, float] | None = None
     whole: bool = True
+    frames: int = 1
 
 
 def sound(path: Path | Blob, wanted: Wanted, most: int) -> tuple[int, int] | None:
@@ -84,6 +86,7 @@ def look(path: Path | Blob, wanted: Wanted, *, last: bool = False) -> Look:
         with warnings.catch_warnings(action="ignore"):  # Pillow's, of damage that it can live with
             file = opened(contents(path), str(path), upright=wanted.upright)
             found.size, found.transparent = file.size, file.transparent
+            found.frames = 1 if file.image.format == "MPO" else file.frames
             target = wanted.target
             if target is None or (wanted.size is None and file.size != target):
                 return found

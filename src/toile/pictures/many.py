@@ -19,7 +19,7 @@ import numpy as np
 from toile.arrays import ImageArray, Pixels, Positions
 from toile.pictures.decode import ImageError
 from toile.pictures.form import Form
-from toile.pictures.light import of_all
+from toile.pictures.light import named, of_all
 from toile.pictures.look import Look, Wanted, look, sound
 from toile.pictures.read import Blob, Prepared, read
 
@@ -85,6 +85,9 @@ def read_many(
                 made.drop(number, made.left[number].size, why)
             else:
                 made.add(number, look(files[number], wanted, last=True))
+    if several := [number for number in sorted(made.several) if number not in made.broken]:
+        count = f"{len(several):,} of {len(files) - len(made.broken):,}"
+        notes.append(f"{count} pictures have several frames or pages; the first of each is taken ({named(several, files)})")
     return replace(made.done(wanted), notes=tuple(notes))
 
 
@@ -147,6 +150,7 @@ class _Gathered:
         self.odd: dict[int, tuple[int, int]] = {}
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.transparent = False
+        self.several: set[int] = set()
 
     @property
     def of_one_size(self) -> bool:
@@ -157,6 +161,8 @@ class _Gathered:
         if one.size is not None and number not in self.left:
             self.sizes[one.size] += 1
         self.transparent |= one.transparent
+        if one.frames > 1:
+            self.several.add(number)
         if one.broken is not None:
             self.drop(number, one.size, one.broken)
         elif one.later:

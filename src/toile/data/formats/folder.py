@@ -43,6 +43,11 @@ def read(
             raise DataError(f"{test_path}: holds {names}; expected the folders of the classes: set test_path to one of these")
         folders["test"] = (apart["train"], test_path)
     order = layout.classes(folders["train"][0], class_names)
+    if len(order) == 1 and not nested and (there := layout.tables_in(folders["train"][0])):  # images/ beside labels.csv
+        raise DataError(
+            f"{folders['train'][0]}: all pictures are in one folder, {order[0]}/, so of what class they are is not known; "
+            f"expected a folder a class, or a list of the pictures, a CSV file of filename,label{there}"
+        )
     strays: list[LeftOut] = []
     found: list[tuple[str, str, Path, Path]] = []
     for part, (folder, root) in folders.items():

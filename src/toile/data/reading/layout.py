@@ -11,6 +11,7 @@ from toile.data.errors import DataError
 from toile.data.images import LeftOut
 from toile.data.reading.labels import in_order
 from toile.data.reading.limits import plain
+from toile.data.reading.tables import is_table
 from toile.errors import nearest
 from toile.pictures.files import ENDINGS, entries, folders, is_folder, shown, walk
 from toile.text import composed, listed
@@ -71,11 +72,12 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     parts = {part: [one for one in inside if part_of(one.name) == part] for part in PARTS}
     others = [one for one in inside if not any(one in found for found in parts.values())]
     deep = [one for one in inside if folders(one)]
-    if not (deep or others or nested) and parts["train"] and len(inside) > 1:
+    words = [_part_within(one.name) for one in inside]
+    if not (deep or nested) and len(inside) > 1 and "train" in words and None not in words:  # train_images/, test_images/
         raise DataError(
             f"{inner}: {_named_few(inside)} have no folders of their own, so of what class their pictures are is not known; "
-            "expected a folder a class in each, or a list of the pictures, a CSV file of filename,label. If these are the "
-            "classes: `nested = true` in the study's data set"
+            f"expected a folder a class in each, or a list of the pictures, a CSV file of filename,label{tables_in(inner)}. If "
+            "these are the classes: `nested = true` in the study's data set"
         )
     if deep and nested and others and parts["train"] and (parts["validation"] or parts["test"]):
         train = json.dumps(parts["train"][0].name)
@@ -107,6 +109,12 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
                 f"out: {line}"
             )
     return Layout(path, {part: _inner(found[0]) for part, found in parts.items() if found})
+
+
+def tables_in(folder: Path) -> str:
+    """That there are tables in a folder, which may be lists of pictures; nothing where there are none."""
+    found = [entry.name for entry in entries(folder) if is_table(Path(entry.name)) and not is_folder(entry)]
+    return f": is it {listed((f'{name!r}' for name in found), 3)}? Then that is the `path`" if found else ""
 
 
 def _named_few(paths: list[Path]) -> str:
