@@ -12,10 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from tests.committee.fixture import member
 from toile.committee import log_pool, stacking
 from toile.committee.assemble import FITS
-from toile.committee.fitting import folds
 from toile.committee.rules import RULES, combine
 from toile.errors import Misuse
 from toile.evaluation import predictions
+from toile.evaluation.folds import folds
 from toile.evaluation.metrics import loss
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.scores import logarithms, softmax

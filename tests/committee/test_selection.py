@@ -10,12 +10,12 @@ from scipy.optimize import minimize_scalar
 
 from tests.committee.fixture import member
 from toile.committee import log_pool, selection
-from toile.committee.fitting import folds
 from toile.committee.rules import combine
 from toile.committee.selection import select
 from toile.committee.tempered import temper
 from toile.errors import Misuse
 from toile.evaluation import predictions
+from toile.evaluation.folds import folds
 from toile.evaluation.metrics import loss
 from toile.evaluation.predictions import Predictions
 

@@ -17,7 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from toile.errors import Misuse
 from toile.evaluation import predictions
 from toile.evaluation.calibration import ece
-from toile.evaluation.calibrators import CALIBRATIONS, LEAST, MOST, STEEPEST, Calibration, calibrate
+from toile.evaluation.calibrators import AUTO, CALIBRATIONS, LEAST, MOST, STEEPEST, Calibration, calibrate
+from toile.evaluation.folds import folds
 from toile.evaluation.metrics import loss
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.scores import logarithms, softmax
@@ -72,6 +73,52 @@ def test_the_test_set_calibrates_nothing(name: str) -> None:
 def test_an_unknown_one() -> None:
     with pytest.raises(Misuse, match=r"unknown calibration 'temprature' \(did you mean 'temperature'\?\)"):
         calibrate("temprature", sharpened(0, 50))
+
+
+def folded_loss(name: str, of: Predictions) -> float:
+    """On every fifth of the images, in the order of `folds`, by what was fitted on the others."""
+    said, fold = of.probabilities.copy(), folds(of.labels, 5)
+    for number in range(5):
+        held = fold == number
+        fitted = calibrate(name, Predictions(of.split, of.probabilities[~held], of.labels[~held]))
+        said[held] = fitted(of.probabilities[held])
+    return loss(said, of.labels)
+
+
+def crooked(images: int) -> Predictions:
+    """Of two classes one that is unsure where it knows, and sure where it knows best: no scale mends that, and a curve does."""
+    generator = np.random.default_rng(3)
+    true = generator.normal(0, 1.5, images)
+    labels = (generator.uniform(size=images) < 1 / (1 + np.exp(-true))).astype(np.int64)
+    said = 1 / (1 + np.exp(-(true**3)))
+    return Predictions("validation", np.stack([1 - said, said], axis=1).astype(np.float32), labels)
+
+
+def test_auto_is_the_best_by_folds_and_says_what_was_tried() -> None:
+    for of in (sharpened(0, 200), crooked(6000)):
+        found = calibrate(AUTO, of)
+        assert found.by_folds == pytest.approx({name: folded_loss(name, of) for name in CALIBRATIONS}, abs=1e-6)
+        assert found.name == min(CALIBRATIONS, key=lambda name: found.by_folds[name])
+        assert found.numbers == calibrate(found.name, of).numbers
+        assert found.about()["log_loss_by_folds"] == found.by_folds
+    assert calibrate(AUTO, sharpened(0, 200)).name == "temperature"
+    assert calibrate(AUTO, crooked(6000)).name == "isotonic"
+
+
+@given(st.integers(0, 1000), st.integers(1, 12), st.integers(2, 5))
+@settings(max_examples=25, deadline=None)
+def test_auto_on_few_images_tries_what_they_can_fit(seed: int, images: int, classes: int) -> None:
+    generator = np.random.default_rng(seed)
+    said = generator.dirichlet(np.ones(classes), images).astype(np.float32)
+    found = calibrate(AUTO, Predictions("validation", said, generator.integers(0, classes, images)))
+    tried = {name for name, kind in CALIBRATIONS.items() if kind.numbers(classes) <= images}
+    assert set(found.by_folds or {}) == tried | {"temperature"}
+    np.testing.assert_allclose(found(said).sum(axis=1), 1, atol=1e-6)
+
+
+def test_auto_knows_the_test_set() -> None:
+    with pytest.raises(predictions.TestSetUsed, match="cannot fit a calibration on the test set"):
+        calibrate(AUTO, sharpened(0, 50, split="test"))
 
 
 class Said(ClassifierMixin, BaseEstimator):

@@ -183,7 +183,7 @@ def test_a_validation_part_comes_in_the_order_of_the_data_set(tmp_path: Path) ->
 def test_a_gathered_committee_of_folds(tmp_path: Path) -> None:
     asked = [
         committee(across="folds"), committee("mean", across="folds", calibration="temperature") | {"name": "d"},
-        {"name": "e", "candidates": ["*"], "rule": "greedy", "calibration": "vector", "max_members": 1},
+        {"name": "e", "candidates": ["*"], "rule": "greedy", "calibration": "auto", "max_members": 1},
     ]  # fmt: skip
     plan = planned(tmp_path, *TWO, split=FOLDS, committee=asked)
     keep(plan)
@@ -193,7 +193,8 @@ def test_a_gathered_committee_of_folds(tmp_path: Path) -> None:
     assert list(pool.joined[0].trainings) == [f"a (fold {i})" for i in (1, 2, 3, 4)]
     np.testing.assert_array_equal(mean.probabilities, mean.calibration(mean.uncalibrated))
     assert mean.test["loss"] == pytest.approx(loss(mean.probabilities, plan.dataset.test.labels))
-    assert len(greedy.joined) == 1 and greedy.choice.candidates == 2 and greedy.calibration.name == "vector"
+    assert len(greedy.joined) == 1 and greedy.choice.candidates == 2
+    assert greedy.calibration.name == min(greedy.calibration.by_folds, key=greedy.calibration.by_folds.get)
     at = greedy.choice.path[greedy.choice.picks - 1]
     assert at["members"] == 1 and at["test"] == pytest.approx(loss(greedy.uncalibrated, plan.dataset.test.labels))
     assert named(plan, "d").test == mean.test and named(plan).name == "c" and named(plan, "f") is None

@@ -79,15 +79,3 @@ def on_unseen(purpose: str) -> Callable[[Fit], Callable[[Sequence[Predictions]],
         return fitted
 
     return decorate
-
-
-def folds(labels: Labels, count: int, seed: int = 0) -> Labels:
-    """`(images,)` int64: a fold, 0..count - 1, for each image, drawn so that every fold has its share of each class.
-
-    scikit-learn's StratifiedKFold warns of classes with fewer images than folds, and takes a second to import.
-    """
-    drawn = np.random.default_rng(seed).permutation(len(labels))
-    by_class = drawn[np.argsort(labels[drawn], kind="stable")]
-    fold = np.empty(len(labels), np.int64)
-    fold[by_class] = np.arange(len(labels)) % count
-    return fold

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toile.arrays import Labels, Numbers, OfLabel, PickWeights
-from toile.committee.fitting import Unseen, folds
+from toile.committee.fitting import Unseen
 from toile.committee.tempered import Tempered, temper
 from toile.errors import Misuse
+from toile.evaluation.folds import folds
 from toile.evaluation.optimise import one_thread
 from toile.evaluation.predictions import Predictions
 

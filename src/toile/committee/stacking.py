@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from toile.arrays import Labels, MemberProbabilities, MemberScores, Numbers
 from toile.committee import log_pool
-from toile.committee.fitting import folds, on_unseen
+from toile.committee.fitting import on_unseen
+from toile.evaluation.folds import folds
 from toile.evaluation.optimise import GRADIENT, least
 from toile.evaluation.scores import logarithms, softmax
 

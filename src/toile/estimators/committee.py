@@ -23,12 +23,12 @@ from toile.committee.rules import RULES
 from toile.errors import Misuse, nearest
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.estimators.image import ImageClassifier
-from toile.evaluation.calibrators import CALIBRATIONS
+from toile.evaluation.calibrators import AUTO, CALIBRATIONS
 from toile.evaluation.predictions import Predictions
 from toile.study.committee import CALIBRATED_RULES, FITTED_RULES
 
 # What has numbers for each class: without images of a class they would forbid it.
-PER_CLASS = {"stack", "vector", "isotonic"}
+PER_CLASS = {"stack", "vector", "isotonic", "auto"}
 
 
 class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
@@ -42,8 +42,9 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         weights: for the rule "weighted-mean": a number a member, or "fit". What is fitted, as "log-pool", "stack" and "greedy"
             always are, has the least log loss of out-of-fold probabilities, from members that are fitted for it in
             cross-validation. "greedy" chooses some of the members; the others are not in the committee.
-        calibration: "temperature", "vector" or "isotonic": what is done after the rule, fitted to out-of-fold probabilities
-            too. None for nothing. After "log-pool" and "stack", which their own fit calibrates, it is off.
+        calibration: "temperature", "vector", "isotonic", or "auto" for the best of them by folds: what is done after the rule,
+            fitted to out-of-fold probabilities too. None for nothing. After "log-pool" and "stack", which their own fit
+            calibrates, it is off.
         cv: folds of that cross-validation: a number, a splitter or splits, as scikit-learn has them; None for 5. Of a number,
             no more than the rarest class has images, or than there are `groups`, with which it is a StratifiedGroupKFold.
         n_jobs: members that are fitted at once, each in a process of its own; as scikit-learn has it.
@@ -165,8 +166,9 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         """
         if self.rule not in RULES:
             raise InvalidParameter(f"unknown rule {self.rule!r}{nearest(str(self.rule), RULES)}; allowed: {', '.join(RULES)}")
-        if self.calibration and self.calibration not in CALIBRATIONS:
-            hint, allowed = nearest(str(self.calibration), CALIBRATIONS), ", ".join(CALIBRATIONS)
+        known = (*CALIBRATIONS, AUTO)
+        if self.calibration and self.calibration not in known:
+            hint, allowed = nearest(str(self.calibration), known), ", ".join(known)
             raise InvalidParameter(f"unknown calibration {self.calibration!r}{hint}; allowed: {allowed}, or None")
         weights = self.weights
         if isinstance(weights, str) and weights != "fit":

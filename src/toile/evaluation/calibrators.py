@@ -16,23 +16,31 @@ from numpy.typing import NDArray
 
 from toile.arrays import Labels, Numbers, Probabilities, Scores
 from toile.errors import Misuse, nearest
+from toile.evaluation.folds import folds
 from toile.evaluation.optimise import least, least_of_one, one_thread, rising_steps
 from toile.evaluation.predictions import Predictions, fittable
-from toile.evaluation.scores import logarithms, softmax
+from toile.evaluation.scores import EPSILON, logarithms, softmax
 
 # Bounds of what logarithms are multiplied by; a temperature is one over that. Models that are right on all images of the fit
 # would go to infinity, those that know nothing to 0.
 LEAST, MOST = 0.01, 20.0
 # Between two points of an isotonic curve. A steeper one would make other probabilities of another processor's rounding.
 STEEPEST = 50.0
+# The best of all, by folds of the images that it is fitted on.
+AUTO, FOLDS = "auto", 5
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A calibration with its numbers, which are what JSON holds: a name, and lists of floats by name."""
+    """A calibration with its numbers, which are what JSON holds: a name, and lists of floats by name.
+
+    Args:
+        by_folds: of one that was chosen as "auto": the log loss of each that was tried, on folds that it was not fitted on.
+    """
 
     name: str
     numbers: dict[str, Any]
+    by_folds: dict[str, float] | None = None
 
     def __call__(self, probabilities: NDArray[np.floating[Any]]) -> Probabilities:
         """`(images, classes)` float32, rows summing to 1, of probabilities of the same shape."""
@@ -41,7 +49,8 @@ class Calibration:
 
     def about(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {"name": self.name, **self.numbers}
+        tried = {} if self.by_folds is None else {"log_loss_by_folds": self.by_folds}
+        return {"name": self.name, **self.numbers, **tried}
 
 
 @dataclass(frozen=True)
@@ -51,27 +60,55 @@ class Kind:
     Args:
         fit: its numbers, of `(images, classes)` float64 and `(images,)` labels.
         apply: `(images, classes)` float64 of such, with its numbers.
+        numbers: how many numbers it has for so many classes.
         about: in a line.
     """
 
     fit: Callable[[Scores, Labels], dict[str, Any]]
     apply: Callable[[Scores, dict[str, Any]], Scores]
+    numbers: Callable[[int], int]
     about: str
 
 
 def calibrate(name: str, predictions: Predictions) -> Calibration:
     """A calibration fitted by log loss, or for "isotonic" by squares.
 
+    Args:
+        name: one in `CALIBRATIONS`, or "auto": whichever has the least log loss on images that it was not fitted on, by five
+            folds with their share of each class. Of equals it is the first in the table; one with more numbers than there are
+            images is not tried.
+
     Raises:
         TestSetUsed: the predictions are of the test set, which picks nothing.
         Misuse: predictions of the training set, or an unknown name.
     """
     fittable(predictions, "fit a calibration")
-    if name not in CALIBRATIONS:
-        raise Misuse(f"unknown calibration {name!r}{nearest(name, CALIBRATIONS)}; allowed: {', '.join(CALIBRATIONS)}")
+    if name not in (AUTO, *CALIBRATIONS):
+        allowed = (*CALIBRATIONS, AUTO)
+        raise Misuse(f"unknown calibration {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
+    probabilities, labels, tried = predictions.probabilities.astype(np.float64), predictions.labels, None
     with one_thread():
-        numbers = CALIBRATIONS[name].fit(predictions.probabilities.astype(np.float64), predictions.labels)
-    return Calibration(name, numbers)
+        if name == AUTO:
+            tried = _by_folds(probabilities, labels)
+            name = min(tried, key=lambda one: tried[one])
+        numbers = CALIBRATIONS[name].fit(probabilities, labels)
+    return Calibration(name, numbers, tried)
+
+
+def _by_folds(probabilities: Scores, labels: Labels) -> dict[str, float]:
+    """The log loss of each calibration on the fold that it was not fitted on; of what a single image can fit, as it is."""
+    images, classes = probabilities.shape
+    fold = folds(labels, FOLDS)
+    losses: dict[str, float] = {}
+    for name, kind in CALIBRATIONS.items():
+        if losses and kind.numbers(classes) > images:
+            continue
+        said = probabilities.copy()
+        for held in (fold == number for number in range(min(FOLDS, images))):
+            if not held.all():
+                said[held] = kind.apply(probabilities[held], kind.fit(probabilities[~held], labels[~held]))
+        losses[name] = float(-np.log(np.maximum(said[np.arange(images), labels], EPSILON)).mean())
+    return losses
 
 
 def fit_temperature(probabilities: Scores, labels: Labels) -> dict[str, Any]:
@@ -164,7 +201,16 @@ def _summed(weight: Numbers, one: int) -> Numbers:
 
 
 CALIBRATIONS: dict[str, Kind] = {
-    "temperature": Kind(fit_temperature, apply_temperature, "one number that all log-probabilities are divided by"),
-    "vector": Kind(fit_vector, apply_vector, "a scale and a shift of each class's log-probability"),
-    "isotonic": Kind(fit_isotonic, apply_isotonic, "a rising curve for each class, and what they give renormalised"),
+    "temperature": Kind(
+        fit_temperature, apply_temperature, lambda classes: 1, "one number that all log-probabilities are divided by"
+    ),
+    "vector": Kind(
+        fit_vector, apply_vector, lambda classes: 2 * classes - 1, "a scale and a shift of each class's log-probability"
+    ),
+    "isotonic": Kind(
+        fit_isotonic,
+        apply_isotonic,
+        lambda classes: 2 * classes,
+        "a rising curve for each class, and what they give renormalised",
+    ),
 }

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from toile.arrays import PerImage
-from toile.committee.fitting import folds
+from toile.evaluation.folds import folds
 from toile.evaluation.metrics import loss_per_image, right_per_image
 from toile.evaluation.multiplicity import holm
 from toile.evaluation.predictions import Predictions

@@ -19,8 +19,8 @@ CALIBRATED_RULES = ("log-pool", "stack")
 K_FOLD = {"name": "k-fold", "members": ["*"], "across": "folds", "rule": "log-pool"}
 
 Calibration = Annotated[
-    Literal["temperature", "vector", "isotonic"] | None,
-    BeforeValidator(off, json_schema_input_type=Literal[False, "temperature", "vector", "isotonic"]),
+    Literal["temperature", "vector", "isotonic", "auto"] | None,
+    BeforeValidator(off, json_schema_input_type=Literal[False, "temperature", "vector", "isotonic", "auto"]),
 ]
 
 

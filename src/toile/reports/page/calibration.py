@@ -42,7 +42,10 @@ def calibration_table(results: StudyResults) -> Table:
 
 def _words(calibration: Calibration, fitted_on: str) -> list[str]:
     number = calibration.numbers.get("temperature")
-    return [calibration.name + ("" if number is None else f" {figure(number, 3)}"), fitted_on]
+    tried = calibration.by_folds or {}
+    chosen = ", ".join(f"{name} {figure(loss)}" for name, loss in tried.items())
+    how = calibration.name + ("" if number is None else f" {figure(number, 3)}")
+    return [how + (f", chosen by log loss on folds not fitted on: {chosen}" if tried else ""), fitted_on]
 
 
 def _own_fit(results: StudyResults, committee: CommitteeResult) -> str:

@@ -120,7 +120,12 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
     committee = committees[0]
     if not committee.fitted_on:
         return ""
-    after = f", and calibrated by “{committee.calibration.name}”" if committee.calibration else ""
+    after = ""
+    if (calibration := committee.calibration) is not None:
+        of = (
+            "" if calibration.by_folds is None or len(committees) > 1 else f", the best of {len(calibration.by_folds)} by folds"
+        )
+        after = f", and calibrated by “{calibration.name}”{of}"
     loss, error = (spread([one.test[name] for one in committees]) for name in ("loss", "ece"))
     text = f" It was fitted on {committee.fitted_on}{after}: its log loss is {loss}, its calibration error {error}."
     if (choice := committee.choice) is not None and len(committees) == 1:

@@ -11,6 +11,7 @@ from toile.committee.rules import RULES
 from toile.committee.unseen import places, unseen
 from toile.data.parts.splits import Parts
 from toile.errors import Misuse
+from toile.evaluation.calibrators import AUTO, CALIBRATIONS
 from toile.evaluation.predictions import Predictions
 from toile.runner.plans import library, teachers
 from toile.runner.plans.groups import Group, Member, of_members, only, whole
@@ -205,4 +206,6 @@ def _check_fit(plan: Plan, group: Group, what: str) -> None:
 def _numbers(spec: CommitteeSpec, members: int, classes: int) -> int:
     """How many numbers a committee's fits have."""
     of_rule = {"stack": (members * classes + 1) * (classes - 1)}.get(spec.rule, members) if spec.fitted else 0
-    return of_rule + {"temperature": 1, "vector": 2 * classes - 1, "isotonic": 2 * classes, None: 0}[spec.calibrated]
+    # "auto" tries what there are images for, and a temperature at least.
+    after = "temperature" if spec.calibrated == AUTO else spec.calibrated
+    return of_rule + (CALIBRATIONS[after].numbers(classes) if after else 0)
