@@ -357,6 +357,20 @@ def test_labels_of_an_archive_are_positions_of_its_names_also_where_these_are_nu
     assert [dataset.class_names[label] for label in dataset.train.labels] == [str(number) for number in range(1, 13)]
 
 
+def test_a_column_for_each_class(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    rows = np.eye(3)[LABELS]
+    (tmp_path / "list.csv").write_text("image,boot,coat,shirt,age,is_valid\n" + lines(names, *rows.T, range(12), [0, 1] * 6))
+    dataset = opened(tmp_path / "list.csv")
+    assert dataset.class_names == ("boot", "coat", "shirt") and len(dataset.validation) == 6
+    assert [dataset.class_names[label] for label in dataset.train.labels] == WORDS[::2].tolist()
+    assert set(dataset.train.columns) == {"age", "is_valid"}
+    rows[3] = 1
+    (tmp_path / "list.csv").write_text("image,boot,coat,shirt\n" + lines(names, *rows.T))
+    with pytest.raises(DataError, match="no column of labels"):
+        opened(tmp_path / "list.csv")
+
+
 def test_a_part_that_a_list_keeps_is_never_learned_whatever_its_column_is_called(tmp_path):
     names = write_pictures(tmp_path, GREY)
 

@@ -15,7 +15,7 @@ from toile.data.errors import DataError, reading
 from toile.data.images import LeftOut
 from toile.data.reading import tables
 from toile.data.reading.beside import Beside
-from toile.data.reading.columns import columns_of, is_picture
+from toile.data.reading.columns import Columns, columns_of, is_picture
 from toile.data.reading.labels import in_order
 from toile.data.reading.layout import PARTS, part_of
 from toile.data.reading.limits import Budget, plain
@@ -70,7 +70,7 @@ def read(
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
         if table.names:
             at = columns_of(table.columns, source, label)
-            own |= dict.fromkeys(table.names.get(at.names[at.labels], ()))
+            own |= dict.fromkeys(_names(table, at) or ())
         for one in _listed(table, part, root, label):
             files.append(one) if isinstance(one, Listed) else missing.append(one)
     if not own:
@@ -227,15 +227,19 @@ def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator
     at = columns_of(table.columns, path, label)
     places = Beside(path, root, column[at.files])
     for row, cells in enumerate(zip(*column, strict=True), 1):
-        file, of = cells[at.files], cells[at.labels]
+        file, of = cells[at.files], at.label(cells)
         if of is None or of == "":
-            raise DataError(f"{path}: row {row}: no label; expected the class of {_called(file)}")
+            raise DataError(f"{path}: row {row}: no label; expected the class of {_called(file)}, or no row of it")
         if isinstance(found := places.of(file, row), LeftOut):
             yield found
             continue
         said = at.part(cells, part, path, row)
-        others = {name: str(cells[number]) for number, name in enumerate(at.names) if number not in (at.files, at.labels)}
-        yield Listed(said, _word(of, table.names.get(at.names[at.labels]), path, row), *found, others)
+        yield Listed(said, _word(of, _names(table, at), path, row), *found, at.others(cells))
+
+
+def _names(table: _Table, at: Columns) -> tuple[str, ...] | None:
+    """What a table calls the classes, of which its labels are positions; None where it says nothing."""
+    return None if at.labels is None else table.names.get(at.names[at.labels])
 
 
 def _word(label: Any, names: tuple[str, ...] | None, path: Path, row: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +29,30 @@ class Columns:
 
     Args:
         names: of all, in lower case.
-        files, labels: of the pictures, and of their classes.
+        files: of the pictures.
+        labels: of their classes; None where each class has a column of its own.
         split: of the parts, or None.
         flags: of those that say yes or no of one part: position -> the part of yes, and that of no.
+        one_hot: of the classes, where each has a column that is 1 for its pictures and 0 for all others.
     """
 
     names: tuple[str, ...]
     files: int
-    labels: int
+    labels: int | None
     split: int | None
     flags: Mapping[int, tuple[str | None, str | None]]
+    one_hot: tuple[int, ...] = ()
+
+    def label(self, cells: Sequence[Any]) -> Any:
+        """What a row says of the class."""
+        if self.labels is not None:
+            return cells[self.labels]
+        return next(self.names[at] for at in self.one_hot if _number(cells[at]) == 1)
+
+    def others(self, cells: Sequence[Any]) -> dict[str, str]:
+        """What else a row says, by the names of the columns."""
+        known = {self.files, self.labels, *self.one_hot}
+        return {name: str(cells[at]) for at, name in enumerate(self.names) if at not in known}
 
     def part(self, cells: Sequence[Any], unsaid: str, path: Path, row: int) -> str:
         """Of which part a row is.
@@ -75,17 +90,18 @@ def columns_of(columns: Mapping[str, Sequence[Any]], path: Path, label: str | No
     if labels is None and files is not None and len(names) == 2:
         # There is nothing else that the other could be, if it is not called so.
         labels = None if tables.called(names[1 - files], (*tables.IDS, *tables.SPLITS)) else 1 - files
-    if files is None or labels is None:
+    others = [at for at in range(len(names)) if at not in (files, labels)]
+    hot = _one_hot(names, cells, others) if labels is None and files is not None else ()
+    if files is None or (labels is None and not hot):
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
         way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
         raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
     split = tables.column(names, tables.SPLITS, "split", path)
-    others = [at for at in range(len(names)) if at not in (files, labels)]
     if split is None:  # it may be called otherwise; a picture that is kept for a test must not be learned
         parts = [at for at in others if len(_parts(cells[at])) > 1]
         split = parts[0] if len(parts) == 1 else None
     flags = {at: of for at in others for known, of in _FLAGS.items() if tables.called(names[at], (known,))}
-    return Columns(tuple(names), files, labels, split, {} if split is not None else flags)
+    return Columns(tuple(names), files, labels, split, {} if split is not None else flags, hot)
 
 
 def is_picture(cell: Any) -> bool:
@@ -96,6 +112,21 @@ def is_picture(cell: Any) -> bool:
 def _holds_bytes(cell: Any) -> bool:
     """Whether a cell of Parquet has a picture in it, as Hugging Face's have."""
     return isinstance(cell, dict) and "bytes" in cell
+
+
+def _one_hot(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
+    """The columns of classes, if each row has one 1 in them and else 0; nothing where that is not so."""
+    known = (*tables.IDS, *tables.SPLITS, *_FLAGS)
+    hot = [at for at in others if not tables.called(names[at], known) and all(_number(cell) in (0, 1) for cell in cells[at])]
+    rows = zip(*(cells[at] for at in hot), strict=True)
+    return tuple(hot) if len(hot) > 1 and all(sum(map(_number, row)) == 1 for row in rows) else ()
+
+
+def _number(cell: Any) -> float:
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _parts(column: Sequence[Any]) -> set[str]:
