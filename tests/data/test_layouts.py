@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import struct
 import sys
 from collections.abc import Sequence
@@ -357,6 +358,22 @@ def test_labels_of_an_archive_are_positions_of_its_names_also_where_these_are_nu
     assert [dataset.class_names[label] for label in dataset.train.labels] == [str(number) for number in range(1, 13)]
 
 
+@pytest.mark.parametrize(
+    ("names", "labels", "called", "said"),
+    [
+        ("1234567890", range(10), "0123456789", "taken for the numbers, because the names are not sorted"),
+        ("3210", range(4), "0123", "taken for the numbers"),
+        (["1", "10", "2", "3"], [1, 2, 3], ["10", "2", "3"], "could be .* taken for positions, because the names are sorted"),
+        (["0", "1", "10", "2"], [0, 1], "01", None),  # which is the same
+    ],
+)
+def test_numbers_that_are_names_are_positions_only_where_they_are_sorted_as_texts(tmp_path, names, labels, called, said):
+    np.savez(tmp_path / "a.npz", x=GREY[: len(labels)], y=np.array(labels), class_names=np.array(list(names)))
+    dataset = opened(tmp_path / "a.npz")
+    assert [dataset.class_names[label] for label in dataset.train.labels] == list(called)
+    assert [bool(re.search(said or "", note)) for note in dataset.notes] == ([True] if said else [])
+
+
 def test_a_column_for_each_class(tmp_path):
     names = write_pictures(tmp_path, GREY)
     rows = np.eye(3)[LABELS]
@@ -365,6 +382,17 @@ def test_a_column_for_each_class(tmp_path):
     assert dataset.class_names == ("boot", "coat", "shirt") and len(dataset.validation) == 6
     assert [dataset.class_names[label] for label in dataset.train.labels] == WORDS[::2].tolist()
     assert set(dataset.train.columns) == {"age", "is_valid"}
+    assert dataset.notes == (
+        "which part a picture is of is said by the column `is_valid` of list.csv",
+        "the classes are the columns boot, coat, shirt of list.csv",
+    )
+    (tmp_path / "list.csv").write_text("image,MEL,NV,BCC\n" + lines(names, *rows.T))
+    for said in ({}, {"class_names": ["MEL", "NV", "BCC"]}, {"class_names": ["NV", "BCC", "MEL"]}):
+        dataset = opened(tmp_path / "list.csv", **said)
+        assert dataset.class_names == tuple(said.get("class_names", ["MEL", "NV", "BCC"]))
+        assert [dataset.class_names[label] for label in dataset.train.labels] == ["MEL", "NV", "BCC"] * 4
+    with pytest.raises(DataError, match="would call the class 'MEL' 'bcc', as another one is called"):
+        opened(tmp_path / "list.csv", class_names=["bcc", "mel", "nv"])
     rows[3] = 1
     (tmp_path / "list.csv").write_text("image,boot,coat,shirt\n" + lines(names, *rows.T))
     with pytest.raises(DataError, match="no column of labels"):
@@ -380,7 +408,11 @@ def test_a_part_that_a_list_keeps_is_never_learned_whatever_its_column_is_called
 
     three = ["train"] * 6 + ["Valid"] * 2 + ["test"] * 4
     assert parts("Partition", three) == {"train": 6, "validation": 2, "test": 4}
-    assert parts("kind", ["bus", *three[1:]]) == {"train": 12}
+    assert parts("set", ["train"] * 6 + ["", ""] + ["dev"] * 4) == {"train": 8, "validation": 4}
+    with pytest.raises(DataError, match="column 'kind' says train and validation and test, and also 'bus': is it that of the"):
+        parts("kind", ["bus", *three[1:]])
+    assert parts("kind", ["bus"] * 11 + ["test"]) == {"train": 12}
+    assert opened(tmp_path / "list.csv").notes[0].startswith("column 'kind' of list.csv has cells that say test, and is not")
     assert parts("kind", ["train"] * 12) == {"train": 12}
     assert parts("is_valid", [True] * 3 + [False] * 9) == {"train": 9, "validation": 3}
     assert parts("Is Test", [1] * 3 + [0] * 9) == {"train": 9, "test": 3}
@@ -388,6 +420,29 @@ def test_a_part_that_a_list_keeps_is_never_learned_whatever_its_column_is_called
     assert parts("is_train", ["a"] * 8 + ["b"] * 4, label="is_train") == {"train": 12}
     with pytest.raises(DataError, match="row 2: is_valid is 'maybe'; expected true or false"):
         parts("is_valid", ["0", "maybe"] + ["1"] * 10)
+
+
+def test_columns_of_parts_agree_or_are_refused(tmp_path):
+    names = write_pictures(tmp_path, GREY[:3])
+
+    def parts(header: str, *rows: str) -> list[int]:
+        text = [f"{name},{label},{row}" for name, label, row in zip(names, "aba", rows, strict=True)]
+        (tmp_path / "list.csv").write_text("\n".join([f"filename,label,{header}", *text]))
+        return [len(part) for part in opened(tmp_path / "list.csv").parts.values()]
+
+    assert parts("is_train,is_valid", "1,0", "0,1", "0,0") == [1, 1, 1]  # train, validation, test
+    assert parts("is_train,is_test,is_valid", "1,0,0", "0,0,1", "0,1,0") == [1, 1, 1]
+    assert parts("partition,is_test", "train,0", "val,0", ",1") == [1, 1, 1]
+    assert parts("split,subset,is_train", "train,train,1", ",dev,0", "test,,0") == [1, 1, 1]
+    for header, *rows in (
+        ("is_test,is_valid", "0,0", "1,1", "0,0"),
+        ("partition,is_test", "train,0", "train,1", "val,0"),
+        ("split,is_train", "train,1", "train,0", "test,0"),
+        ("fold,partition", "train,train", "train,test", "test,test"),
+        ("is_train,is_test,is_valid", "1,0,0", "0,0,0", "0,0,1"),
+    ):
+        with pytest.raises(DataError, match=r"row 2: .*: of which part is it\? Expected columns that agree"):
+            parts(header, *rows)
 
 
 def test_parquet_names_the_extra_that_reads_it(tmp_path, monkeypatch):

@@ -33,12 +33,17 @@ _PIXELS = 4  # columns whose names end with numbers: as many are pixels, not a l
 
 @dataclass
 class _Table:
-    """Columns by name, in lower case; a picture in Parquet is a dictionary of `bytes` and `path`. `names`: column -> what the
-    classes are called of which it has the positions."""
+    """Columns by name, in lower case; a picture in Parquet is a dictionary of `bytes` and `path`. `written`: their names as the
+    file has them. `names`: column -> what the classes are called of which it has the positions."""
 
     path: Path
     columns: dict[str, list[Any]]
+    written: list[str]
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def at(self, label: str | None) -> Columns:
+        """Which columns are what."""
+        return columns_of(self.columns, self.path, label, self.written)
 
 
 def matches(path: Path) -> bool:
@@ -66,21 +71,24 @@ def read(
     files: list[Listed] = []
     missing: list[LeftOut] = []
     own, budget = dict[str, None](), Budget()  # the names of classes that files bring, in their order
+    notes = dict[str, None]()
     for part, source, root in _lists(path, test_path):
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
-        if table.names:
-            at = columns_of(table.columns, source, label)
-            own |= dict.fromkeys(_names(table, at) or ())
-        for one in _listed(table, part, root, label):
+        at = table.at(label)
+        own |= dict.fromkeys(_names(table, at) or ())
+        notes |= dict.fromkeys(at.notes)
+        for one in _listed(table, at, part, root):
             files.append(one) if isinstance(one, Listed) else missing.append(one)
     if not own:
-        return read_files(path, files, class_names, missing, **how)
+        made = read_files(path, files, class_names, missing, **how)
+        return replace(made, notes=(*notes, *made.notes))
     place = {name: number for number, name in enumerate(in_order(list(own), class_names, path, "classes"))}
     if odd := next((one for one in files if one.label not in place), None):
         said = f"the class of {odd.name} is {cut(str(odd.label), 60)!r}"
         raise DataError(f"{path}: {said}, and those with names are {listed(own, 8)}; expected one of them in all parts")
     files = [replace(one, label=place[one.label]) for one in files]
-    return read_files(path, files, class_names or tuple(own), missing, first=0, **how)
+    made = read_files(path, files, class_names or tuple(own), missing, first=0, **how)
+    return replace(made, notes=(*notes, *made.notes))
 
 
 def sources(path: Path, test_path: Path | None, *, label: str | None = None, **how: Unpack[Reading]) -> Iterator[Path]:
@@ -94,7 +102,7 @@ def sources(path: Path, test_path: Path | None, *, label: str | None = None, **h
         parquet = source.suffix.lower() == ".parquet"
         if not (parquet and _holds_pictures(source)):
             table = _parquet(source, Budget()) if parquet else _text(source)
-            for one in _listed(table, part, root, label):
+            for one in _listed(table, table.at(label), part, root):
                 if isinstance(one, LeftOut):
                     raise DataError(f"{source}: {one.name}: {one.why}")
                 if isinstance(one.source, Path):
@@ -106,7 +114,7 @@ def pictures(path: Path) -> list[Path | Blob]:
     budget, found = Budget(), list[Path | Blob]()
     for part, source, root in _lists(path, None):
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
-        found += [one.source for one in _listed(table, part, root, None) if isinstance(one, Listed)]
+        found += [one.source for one in _listed(table, table.at(None), part, root) if isinstance(one, Listed)]
     return found
 
 
@@ -184,7 +192,7 @@ def _text(path: Path) -> _Table:
             raise DataError(f"{path}: line {number} has {len(cells)} cells; expected {len(names)}: {listed(names, 8)}")
         for name, cell in zip(columns, cells, strict=True):
             columns[name].append(cell)
-    return _Table(path, columns)
+    return _Table(path, columns, names)
 
 
 def _parquet(path: Path, budget: Budget) -> _Table:
@@ -199,7 +207,7 @@ def _parquet(path: Path, budget: Budget) -> _Table:
         budget.take(sum(file.metadata.row_group(at).total_byte_size for at in range(file.metadata.num_row_groups)), path)
         table = file.read()
         columns = {name.lower(): table.column(name).to_pylist() for name in table.column_names}
-        return _Table(path, columns, _hugging_names((table.schema.metadata or {}).get(b"huggingface")))
+        return _Table(path, columns, table.column_names, _hugging_names((table.schema.metadata or {}).get(b"huggingface")))
 
 
 def _holds_pictures(path: Path) -> bool:
@@ -222,9 +230,8 @@ def _hugging_names(metadata: bytes | None) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator[Listed | LeftOut]:
+def _listed(table: _Table, at: Columns, part: str, root: Path) -> Iterator[Listed | LeftOut]:
     path, column = table.path, list(table.columns.values())
-    at = columns_of(table.columns, path, label)
     places = Beside(path, root, column[at.files])
     for row, cells in enumerate(zip(*column, strict=True), 1):
         file, of = cells[at.files], at.label(cells)
@@ -238,8 +245,9 @@ def _listed(table: _Table, part: str, root: Path, label: str | None) -> Iterator
 
 
 def _names(table: _Table, at: Columns) -> tuple[str, ...] | None:
-    """What a table calls the classes, of which its labels are positions; None where it says nothing."""
-    return None if at.labels is None else table.names.get(at.names[at.labels])
+    """What a table calls the classes, in their order; its labels are positions in it, or these names. None where it says
+    nothing."""
+    return tuple(map(composed, at.one_hot.values())) if at.labels is None else table.names.get(at.names[at.labels])
 
 
 def _word(label: Any, names: tuple[str, ...] | None, path: Path, row: int) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -54,16 +54,26 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     if "train" not in parts:
         raise DataError(f"{path}: holds {' and '.join(parts)} images, and none to train on; expected {_EXPECTED}")
     called = class_names if class_names is not None else names
-    first = 0 if class_names is None and names is not None and _positions(names, [pair[1] for pair in parts.values()]) else None
-    return as_dataset(path.stem, path, parts["train"], parts.get("test"), called, first, parts.get("validation"))
+    labels = [pair[1] for pair in parts.values()]
+    first, note = _positions(names, labels, path) if class_names is None and names is not None else (None, ())
+    made = as_dataset(path.stem, path, parts["train"], parts.get("test"), called, first, parts.get("validation"))
+    return replace(made, notes=(*note, *made.notes))
 
 
-def _positions(names: tuple[str, ...], labels: Iterable[np.ndarray]) -> bool:
-    """Whether labels are positions among the names that the file has for them, though these are numbers too: they are sorted as
-    texts (0, 1, 10, 2), as programs list the names of folders, and there is one for each label from 0."""
+def _positions(names: tuple[str, ...], labels: Sequence[np.ndarray], path: Path) -> tuple[int | None, tuple[str, ...]]:
+    """0 where labels are positions among the names that the file has for them, though these are numbers too: they are sorted as
+    texts (0, 1, 10, 2), as programs list the names of folders, and there is one for each label from 0; else None. And what to
+    say where labels could be the one or the other."""
     if not all(name.isascii() and name.isdecimal() for name in names) or list(names) == sorted(names, key=int):
-        return False
-    return all(one.dtype.kind in "iu" and one.size > 0 and one.min() >= 0 and one.max() < len(names) for one in labels)
+        return None, ()
+    if not all(one.dtype.kind in "iu" and one.size > 0 and one.min() >= 0 and one.max() < len(names) for one in labels):
+        return None, ()
+    positions = list(names) == sorted(names)
+    note = f"{path.name} calls its classes {listed(names, 6)}, and its labels could be these numbers or positions among them"
+    used = np.unique(np.concatenate(list(map(np.ravel, labels)))).tolist()
+    either = {str(label) for label in used} <= set(names) and any(names[label] != str(label) for label in used)
+    taken = "positions, because the names are sorted as texts" if positions else "the numbers, because the names are not sorted"
+    return (0 if positions else None), ((f"{note}; they are taken for {taken}",) if either else ())
 
 
 def _parts(path: Path, budget: Budget) -> tuple[dict[str, Pair], tuple[str, ...] | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,8 @@ from toile.data.reading.layout import PARTS, part_of
 from toile.pictures.files import ENDINGS
 from toile.text import cut, listed
 
-# A column that says of one part only whether a picture is in it: its name -> that part, and the part of all others.
-_FLAGS = {
-    **{f"is_{name}": ("validation", None) for name in PARTS["validation"]},
-    **{f"is_{name}": ("test", None) for name in PARTS["test"]},
-    **{f"is_{name}": (None, "test") for name in PARTS["train"]},
-}
+# A column that says of one part only whether a picture is in it: its name -> that part.
+_FLAGS = {f"is_{name}": part for part, names in PARTS.items() for name in names}
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
 
 
@@ -31,23 +27,26 @@ class Columns:
         names: of all, in lower case.
         files: of the pictures.
         labels: of their classes; None where each class has a column of its own.
-        split: of the parts, or None.
-        flags: of those that say yes or no of one part: position -> the part of yes, and that of no.
-        one_hot: of the classes, where each has a column that is 1 for its pictures and 0 for all others.
+        splits: of the parts.
+        flags: of those that say yes or no of one part: position -> that part.
+        one_hot: of the classes, where each has a column that is 1 for its pictures and 0 for all others: position -> its name,
+            as it is written.
+        notes: which of them decide, where their names alone do not tell.
     """
 
     names: tuple[str, ...]
     files: int
     labels: int | None
-    split: int | None
-    flags: Mapping[int, tuple[str | None, str | None]]
-    one_hot: tuple[int, ...] = ()
+    splits: tuple[int, ...]
+    flags: Mapping[int, str]
+    one_hot: Mapping[int, str]
+    notes: tuple[str, ...]
 
     def label(self, cells: Sequence[Any]) -> Any:
         """What a row says of the class."""
         if self.labels is not None:
             return cells[self.labels]
-        return next(self.names[at] for at in self.one_hot if _number(cells[at]) == 1)
+        return next(name for at, name in self.one_hot.items() if _number(cells[at]) == 1)
 
     def others(self, cells: Sequence[Any]) -> dict[str, str]:
         """What else a row says, by the names of the columns."""
@@ -55,30 +54,45 @@ class Columns:
         return {name: str(cells[at]) for at, name in enumerate(self.names) if at not in known}
 
     def part(self, cells: Sequence[Any], unsaid: str, path: Path, row: int) -> str:
-        """Of which part a row is.
+        """Of which part a row is. That it is not of the training part says "test", where nothing says more.
 
         Args:
             cells: of the row.
             unsaid: what it is where it says nothing.
 
         Raises:
-            DataError: it says something else.
+            DataError: it says something else, or several columns say what cannot be true together.
         """
-        if self.split is not None:
-            return _said(cells[self.split], unsaid, path, row)
-        said = {of[0 if _yes(cells[at], self.names[at], path, row) else 1] for at, of in self.flags.items()}
-        return next((part for part in ("test", "validation") if part in said), unsaid)
+        said = {_said(cells[at], path, row) for at in self.splits if not _empty(cells[at])}
+        denied = set[str]()
+        for at, part in self.flags.items():
+            (said if _yes(cells[at], self.names[at], path, row) else denied).add(part)
+        if not said:
+            likely = ("test", "validation") if unsaid == "train" and "train" in denied else (unsaid,)
+            said = set([part for part in likely if part not in denied][:1])
+        if len(said) != 1 or said & denied:
+            cells_ = listed((f"{self.names[at]} is {cut(str(cells[at]), 40)!r}" for at in (*self.splits, *self.flags)), 8)
+            whole = f", in a list of the {unsaid} part" if unsaid != "train" else ""
+            raise DataError(
+                f"{path}: row {row}: {cells_}{whole}: of which part is it? Expected columns that agree; mend the row, or take "
+                "out of the list, or call otherwise, the column that does not say the part"
+            )
+        return said.pop()
 
 
-def columns_of(columns: Mapping[str, Sequence[Any]], path: Path, label: str | None) -> Columns:
+def columns_of(
+    columns: Mapping[str, Sequence[Any]], path: Path, label: str | None, written: Sequence[str] | None = None
+) -> Columns:
     """Which columns are what.
 
     Args:
         columns: name, in lower case -> cells. A picture is a dictionary of `bytes` and `path`, as Parquet has it.
         label: the column of labels, where the study says it.
+        written: the names as the file writes them, which columns of classes are called by.
 
     Raises:
-        DataError: no files, no labels, or several columns that could be meant.
+        DataError: no files, no labels, or several columns that could be meant; or one that seems to say the parts, but not of
+            all pictures.
     """
     names, cells = list(columns), list(columns.values())
     held = [at for at, column in enumerate(cells) if _holds_bytes(next(iter(column), None))]
@@ -96,12 +110,21 @@ def columns_of(columns: Mapping[str, Sequence[Any]], path: Path, label: str | No
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
         way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
         raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
-    split = tables.column(names, tables.SPLITS, "split", path)
-    if split is None:  # it may be called otherwise; a picture that is kept for a test must not be learned
-        parts = [at for at in others if len(_parts(cells[at])) > 1]
-        split = parts[0] if len(parts) == 1 else None
-    flags = {at: of for at in others for known, of in _FLAGS.items() if tables.called(names[at], (known,))}
-    return Columns(tuple(names), files, labels, split, {} if split is not None else flags, hot)
+    splits = _splits(names, cells, others, path)
+    flags = {at: part for at in others for known, part in _FLAGS.items() if tables.called(names[at], (known,))}
+    notes = []
+    if flags or any(not tables.called(names[at], tables.SPLITS) for at in splits):
+        notes.append(f"which part a picture is of is said by {_columns(names[at] for at in (*splits, *flags))} of {path.name}")
+    called = {at: (written or names)[at] for at in hot}
+    if called:
+        notes.append(f"the classes are the columns {listed(called.values(), 8)} of {path.name}")
+    for at in [at for at in others if at not in {*splits, *hot}]:
+        if kept := sorted(_parts(cells[at])[0] - {"train"}):
+            said = (
+                f"column {names[at]!r} of {path.name} has cells that say {' and '.join(kept)}, and is not taken for the parts"
+            )
+            notes.append(f"{said}; if it says them, call it `split`")
+    return Columns(tuple(names), files, labels, splits, flags, called, tuple(notes))
 
 
 def is_picture(cell: Any) -> bool:
@@ -115,9 +138,10 @@ def _holds_bytes(cell: Any) -> bool:
 
 
 def _one_hot(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
-    """The columns of classes, if each row has one 1 in them and else 0; nothing where that is not so."""
+    """The columns of classes that have pictures, if each row has one 1 in them and else 0; nothing where that is not so."""
     known = (*tables.IDS, *tables.SPLITS, *_FLAGS)
     hot = [at for at in others if not tables.called(names[at], known) and all(_number(cell) in (0, 1) for cell in cells[at])]
+    hot = [at for at in hot if any(map(_number, cells[at]))]
     rows = zip(*(cells[at] for at in hot), strict=True)
     return tuple(hot) if len(hot) > 1 and all(sum(map(_number, row)) == 1 for row in rows) else ()
 
@@ -129,14 +153,46 @@ def _number(cell: Any) -> float:
         return math.nan
 
 
-def _parts(column: Sequence[Any]) -> set[str]:
-    """The parts that a column names, if it names nothing else."""
-    found = {part_of(cell.strip()) if isinstance(cell, str) else None for cell in column}
-    return set() if None in found else {part for part in found if part is not None}
+def _splits(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int], path: Path) -> tuple[int, ...]:
+    """The columns of parts: that which is called so, and all that name parts and nothing else: a picture that is kept for a
+    test must not be learned."""
+    splits = []
+    for at in others:
+        parts, odd = _parts(cells[at])
+        if not odd and parts - {"train"} and len({_part(cell) for cell in cells[at]}) > 1:
+            splits.append(at)
+        elif odd and len(parts) > 1 and not tables.called(names[at], tables.SPLITS):
+            raise DataError(
+                f"{path}: column {names[at]!r} says {' and '.join(part for part in PARTS if part in parts)}, and also "
+                f"{listed((repr(cut(one, 40)) for one in odd), 3)}: is it that of the parts? Expected nothing but parts and "
+                "empty cells in it; or take it out of the list, if it says something else"
+            )
+    called = [at for at in others if tables.called(names[at], tables.SPLITS)]
+    return tuple(splits if any(at in splits for at in called) else [*called[:1], *splits])
 
 
-def _said(text: Any, unsaid: str, path: Path, row: int) -> str:
-    part = part_of(str(text).strip()) if text not in (None, "") else unsaid
+def _parts(column: Sequence[Any]) -> tuple[set[str], list[str]]:
+    """The parts that a column names, and what else it says."""
+    said = {cell.strip() if isinstance(cell, str) else "" for cell in column if not _empty(cell)}  # "": no text, as Parquet has
+    parts = {part for cell in said if (part := part_of(cell)) is not None}
+    return parts, sorted(cell for cell in said if part_of(cell) is None)
+
+
+def _part(cell: Any) -> str | None:
+    return part_of(cell.strip()) if isinstance(cell, str) else None
+
+
+def _empty(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _columns(names: Iterable[str]) -> str:
+    told = [f"`{name}`" for name in names]
+    return f"the column {told[0]}" if len(told) == 1 else f"the columns {listed(told, 8)}"
+
+
+def _said(text: Any, path: Path, row: int) -> str:
+    part = part_of(str(text).strip())
     if part is None:
         wanted = "; ".join(f"{part}: {', '.join(names)}" for part, names in PARTS.items())
         raise DataError(f"{path}: row {row}: the split is {cut(str(text), 40)!r}; expected {wanted}")

@@ -211,11 +211,12 @@ def renamed(found: Sequence[str], class_names: tuple[str, ...], source: object) 
     """Other names for as many classes, in the order of these.
 
     Raises:
-        DataError: a class would be called as another one is.
+        DataError: a class would be called as another one is, in the same capitals or others.
     """
-    own = set(map(composed, class_names))
+    own, alike = set(map(composed, class_names)), {name.casefold() for name in found}
     for name, called in zip(found, class_names, strict=True):
-        if name != composed(called) in found:
+        other = composed(called)
+        if name != other and (other in found or name.casefold() != other.casefold() in alike):
             odd = next((one for one in found if one not in own), None)
             hint = "" if odd is None else f"; {cut(odd, 60)!r} is not among them{nearest(odd, class_names)}"
             raise DataError(

@@ -19,7 +19,7 @@ from toile.text import composed, listed
 # As people call the folders of the parts, in any case.
 PARTS = {
     "train": ("train", "training"),
-    "validation": ("val", "valid", "validation"),
+    "validation": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
 
