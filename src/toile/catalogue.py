@@ -10,7 +10,7 @@ from toile import studies
 from toile.committee.rules import RULES
 from toile.data import formats, sources
 from toile.data.registry import about
-from toile.evaluation.calibrators import CALIBRATIONS
+from toile.evaluation.calibrators import AUTO, CALIBRATIONS
 from toile.evaluation.metrics import METRICS
 from toile.models import architectures
 from toile.reports.checks import CHECKS
@@ -26,7 +26,7 @@ def everything() -> dict[str, dict[str, str]]:
         "datasets": {name: sources.about(name) for name in sources.names()},
         "formats": {name: formats.about(name) for name in formats.names()},
         "rules": {name: _line(rule) for name, rule in RULES.items()},
-        "calibrations": {name: kind.about for name, kind in CALIBRATIONS.items()},
+        "calibrations": {name: kind.about for name, kind in CALIBRATIONS.items()} | {AUTO: "the best of these, by folds"},
         "metrics": {name: metric.title for name, metric in METRICS.items()},
         "checks": {code: check.name for code, check in CHECKS.items()},
         "schedules": {name: _line(kind) for name, kind in schedule_types().items()},

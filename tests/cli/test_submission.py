@@ -67,6 +67,17 @@ def test_submission_is_what_the_report_counts(folder: Path, reference: str, firs
     assert (targets - first == labels).mean() == pytest.approx(one["test"]["accuracy"], abs=0.005)
 
 
+def test_ids_that_are_names_are_given_back_as_they_are(folder: Path) -> None:
+    images = load(DatasetSpec(name="digits")).test.images
+    names = [f"{number:05}" + ".png" * (number % 2) for number in range(len(images))]
+    rows = [",".join([name, *map(str, image.ravel())]) for name, image in zip(names, images, strict=True)]
+    (folder / "named.csv").write_text("\n".join(["id," + ",".join(f"pixel{i}" for i in range(images[0].size)), *rows]))
+    done = toile("predict", "small.toml/neighbours", "named.csv", "--format", "kaggle", "--output", "said.csv", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    lines = (folder / "said.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["id", *names]
+
+
 def test_submission_of_one_file(folder: Path) -> None:
     done = toile("predict", "small.toml", "test.npy", "test.npy", "--format", "kaggle", cwd=folder)
     assert done.returncode == 2 and "takes one file of images without labels, got 2" in done.stderr

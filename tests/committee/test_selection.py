@@ -260,15 +260,45 @@ def test_exponents_are_the_temperatures_of_a_log_pool() -> None:
         assert exponent == pytest.approx(log_pool.fit([one])[0], rel=1e-3)
 
 
-@pytest.mark.parametrize(("images", "apart"), [(40, 0.05), (2000, 0.001)])
-def test_the_nested_loss_is_of_temperatures_that_have_not_seen_the_fold(images: int, apart: float) -> None:
-    labels = np.random.default_rng(0).integers(0, 4, images)
-    candidates, fold = [powered(member(labels, i, 1.5), 0.5) for i in range(3)], folds(labels, 5)
+def believed(images: int) -> Predictions:
+    """Right on all images and sure of it, but for one: without that one it would be believed far more."""
+    said, labels = np.full((images, 3), 0.005), np.arange(images) % 3
+    said[np.arange(images), labels] = 0.99
+    said[0] = (1e-7, 0.5, 0.5)
+    return Predictions("validation", (said / said.sum(axis=1, keepdims=True)).astype(np.float32), labels)
+
+
+@pytest.mark.parametrize(
+    "candidates",
+    [
+        [believed(20)],
+        [powered(member(np.arange(40) % 4, i, 1.5), 0.5) for i in range(3)],
+        [powered(member(np.arange(2000) % 4, i, 1.5), 0.5) for i in range(3)],
+    ],
+    ids=["one image decides", "40 images", "2000 images"],
+)
+def test_the_nested_loss_is_of_temperatures_that_have_not_seen_the_fold(candidates: list[Predictions]) -> None:
+    labels = candidates[0].labels
+    fold = folds(labels, 5)
     found = temper(np.stack([one.probabilities for one in candidates]), labels, fold, 5)
     for number in range(5):
         for i, one in enumerate(candidates):
-            np.testing.assert_allclose(found.held[number, i], tempered(one, np.flatnonzero(fold != number))[1], atol=apart)
-    assert np.abs(found.held - found.of_label).max() > apart / 10
+            expected = np.maximum(tempered(one, np.flatnonzero(fold != number))[1], 1e-7)
+            np.testing.assert_allclose(found.held[number, i], expected, atol=1e-6)
+    assert np.abs(found.held - found.of_label).max() > 1e-4
+
+
+def test_what_is_very_unlikely_many_times_is_not_impossible() -> None:
+    """The loss of 32 images is the logarithm of one product, which must not be 0."""
+    labels = np.repeat(np.arange(4), 2000)
+    best = np.full((8000, 4), 0.4 / 3)
+    best[np.arange(8000), labels] = 0.6
+    best[:40] = (1e-7, 1 - 3e-7, 1e-7, 1e-7)
+    best = (best / best.sum(axis=1, keepdims=True)).astype(np.float32)
+    candidates = [Predictions("validation", best, labels), *(member(labels, i, 0.8) for i in range(2, 8))]
+    with np.errstate(all="raise", under="ignore"):
+        found = select(candidates)
+    assert np.isfinite(found.losses).all() and found.path[0].argmax() == 0
 
 
 def test_a_candidate_that_is_right_on_all_of_few_images_is_not_believed_without_end() -> None:

@@ -386,7 +386,7 @@ def test_folder_test_class_never_seen_in_training(tmp_path):
 UNLABELLED = [name for name in formats.names() if hasattr(formats.load(name), "unlabelled")]
 
 
-def write_unlabelled(name: str, folder: Path, ids: list[int] | None) -> Path:
+def write_unlabelled(name: str, folder: Path, ids: list[int] | list[str] | None) -> Path:
     images = TRAIN[0]
     if name == "npy":
         np.save(folder / "made.npy", {"features": images / 255} | ({} if ids is None else {"id": np.array(ids)}))
@@ -399,9 +399,13 @@ def write_unlabelled(name: str, folder: Path, ids: list[int] | None) -> Path:
     return folder / "made.csv"
 
 
-@pytest.mark.parametrize("ids", [None, [9, 4, 2, 7, 1, 5], [2**53 + at for at in range(6)]], ids=str)
-@pytest.mark.parametrize("name", UNLABELLED)
-def test_images_without_labels(name: str, ids: list[int] | None, tmp_path: Path) -> None:
+NUMBERED = [(name, ids) for name in UNLABELLED for ids in (None, [9, 4, 2, 7, 1, 5], [2**53 + at for at in range(6)])]
+# The dictionaries in .npy files have numbers alone.
+NAMED = [("csv", ["a.png", "b", "c d", "007", "é", "6"]), ("csv", ["007", "08", "9", "1", "2", "3"])]
+
+
+@pytest.mark.parametrize(("name", "ids"), [*NUMBERED, *NAMED], ids=str)
+def test_images_without_labels(name: str, ids: list[int] | list[str] | None, tmp_path: Path) -> None:
     found, images = unlabelled.read(write_unlabelled(name, tmp_path, ids), (4, 4, 1))
     assert found.tolist() == (ids or list(range(1, 7)))
     np.testing.assert_array_equal(images[..., 0], TRAIN[0])

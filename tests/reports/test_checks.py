@@ -104,11 +104,18 @@ NOT_FOUND = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("last", "said"), [(1.0, ["T004"]), (0.3, ["T004"]), (0.1, [])])
-def test_what_a_schedule_brings_at_the_end_is_no_reason_for_more_epochs(last: float, said: list[str]) -> None:
-    history = falling(1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-    rates = np.linspace(1, last, len(history)).tolist()
-    trial = trained("a", history=[row | {"learning_rate": rate} for row, rate in zip(history, rates, strict=True)], epochs=6)
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("constant", ["T004"]),
+        ({"name": "hold-then-decay", "hold": 3, "factor": 0.5}, ["T004"]),
+        ("cosine", []),
+        ("one-cycle", []),
+    ],
+)
+def test_what_a_schedule_brings_at_the_end_is_no_reason_for_more_epochs(schedule: Any, said: list[str]) -> None:
+    trial = trained("a", history=falling(1.0, 0.9, 0.8, 0.7, 0.6, 0.5), epochs=6)
+    trial.trial["recipe"]["schedule"] = schedule
     assert codes(results(trial)) == said
 
 
@@ -151,7 +158,7 @@ def test_what_never_acts_is_said_once_for_all_lines_and_before_the_first_trainin
 
 def test_what_no_training_of_a_study_has_a_use_for_is_said():
     (found,) = checks(results(trained("a"), split={"method": "tail", "seed": 3}))
-    assert found.text == 'split.seed changes nothing, because `method = "tail"` draws nothing; leave it out.'
+    assert found.text == 'split.seed changes nothing, because `method = "tail"` draws nothing.'
 
 
 def test_a_check_is_silenced_with_a_reason():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,8 +100,9 @@ def submit(
     probabilities, _ = ask(images)
     numbers = _targets(names, of.first, of.numbers) if first is None else range(first, first + len(names))
     targets = np.array(numbers)[probabilities.argmax(axis=1)]
-    lines = ["id,target", *(f"{int(i)},{target}" for i, target in zip(ids, targets, strict=True))]
-    atomic.write(Path(output), ("\n".join(lines) + "\n").encode())
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("id", "target"), *zip(ids.tolist(), targets.tolist(), strict=True)])
+    atomic.write(Path(output), text.getvalue().encode())
     return Submission(len(ids), dict(zip(names, map(int, numbers), strict=True)))
 
 

@@ -67,7 +67,7 @@ def settle(
     Args:
         rule: a name in `toile.committee.rules.RULES`.
         weights: its weights, or "fit".
-        calibration: a name in `toile.evaluation.calibrators.CALIBRATIONS`; None for none.
+        calibration: a name in `toile.evaluation.calibrators.CALIBRATIONS`, or "auto"; None for none.
         unseen: each candidate's predictions of images that it was not trained on, of the validation split or out of folds.
         budgets, costs: of a selection; see `toile.committee.selection.select`.
 

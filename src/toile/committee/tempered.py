@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toile.arrays import Labels, MemberProbabilities, Numbers, OfLabel, PerImage
+from toile.evaluation.calibrators import LEAST, MOST
 from toile.evaluation.optimise import zero_of_rising
-from toile.evaluation.scores import logarithms, softmax
+from toile.evaluation.scores import EPSILON, logarithms, softmax
 
-# Exponents, which are one over a temperature.
-LEAST, MOST = 0.01, 20.0
+# Without a fold an exponent is nearly always within this factor of the one with all images.
+NEAR = 1.1
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Tempered:
 
     Args:
         exponents: `(candidates,)`, 0.01..20: the power that a candidate's probabilities are brought to.
-        of_label: `(candidates, images)`.
+        of_label: `(candidates, images)`, from 1e-7 up.
         held: `(folds, candidates, images)`: the same with exponents that were fitted without the images of a fold.
     """
 
@@ -50,31 +50,30 @@ def temper(probabilities: MemberProbabilities, labels: Labels, fold: Labels, fol
     for i, one in enumerate(probabilities):
         logs = np.ascontiguousarray(logarithms(one).T)
         given = logs[labels, np.arange(images)]
-
-        def slope(at: float, logs: NDArray[np.float64] = logs, given: PerImage = given) -> float:
-            return float(np.exp(at) * _slopes(np.exp(at), logs, given)[0].sum() + at)
-
-        at = zero_of_rising(slope, np.log(LEAST), np.log(MOST))
-        exponents[i] = np.exp(at)
+        exponents[i] = _exponent(logs, given)
         of_label[i] = _of_label(exponents[i], logs, given)
-        # One step of Newton's (as Gauss took it) from there to where it would be without a fold.
-        slopes, curvatures = _slopes(exponents[i], logs, given)
         for out in range(folds):
             others = fold != out
-            step = (exponents[i] * slopes[others].sum() + at) / (exponents[i] ** 2 * curvatures[others].sum() + 1)
-            held[out, i] = _of_label(np.clip(np.exp(at - step), LEAST, MOST), logs, given)
+            without = _exponent(np.ascontiguousarray(logs[:, others]), given[others], exponents[i])
+            held[out, i] = _of_label(without, logs, given)
     return Tempered(exponents, of_label, held)
 
 
+def _exponent(logs: NDArray[np.float64], given: PerImage, near: float | None = None) -> float:
+    """The exponent of logarithms `(classes, images)` and those of the right class; `near` is where it is looked for first."""
+
+    def slope(at: float) -> float:
+        """The derivative by the exponent's logarithm."""
+        expected = (softmax(np.exp(at) * logs, axis=0)[0] * logs).sum(axis=0)
+        return float(np.exp(at) * (expected - given).sum() + at)
+
+    if near is not None:
+        low, high = (np.log(np.clip(near * factor, LEAST, MOST)) for factor in (1 / NEAR, NEAR))
+        if low < (found := zero_of_rising(slope, low, high)) < high:
+            return float(np.exp(found))
+    return float(np.exp(zero_of_rising(slope, np.log(LEAST), np.log(MOST))))
+
+
 def _of_label(exponent: float, logs: NDArray[np.float64], given: PerImage) -> PerImage:
-    """`(images,)` of logarithms `(classes, images)` and those of the right class."""
-    return np.exp(exponent * given - softmax(exponent * logs, axis=0)[1])
-
-
-def _slopes(exponent: float, logs: NDArray[np.float64], given: PerImage) -> tuple[PerImage, Any]:
-    """First and second derivative of each image's log loss by the exponent."""
-    said = softmax(exponent * logs, axis=0)[0]
-    said *= logs
-    expected = said.sum(axis=0)
-    said *= logs
-    return expected - given, said.sum(axis=0) - expected**2
+    """`(images,)`: what the right class gets."""
+    return np.maximum(np.exp(exponent * given - softmax(exponent * logs, axis=0)[1]), EPSILON)

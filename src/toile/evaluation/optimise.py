@@ -65,7 +65,7 @@ def zero_of_rising(function: Callable[[float], float], low: float, high: float) 
 
     if function(low) >= 0:
         return low
-    return high if function(high) <= 0 else float(cast(Any, optimize).brentq(function, low, high))
+    return high if function(high) <= 0 else float(cast(Any, optimize).brentq(function, low, high, xtol=1e-10))
 
 
 def rising_steps(values: Numbers, weights: Numbers) -> tuple[Numbers, Positions]:

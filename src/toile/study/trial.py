@@ -56,7 +56,7 @@ class TrialTeacher(Spec):
     tempered: bool = Field(
         default=False,
         exclude_if=lambda value: not value,
-        description="for greedy: whether each candidate has a temperature first",
+        description="for greedy, a mark: its candidates have a temperature each, as they had not before",
     )
 
 

@@ -73,9 +73,13 @@ def unlabelled(path: Path, count: int) -> tuple[np.ndarray | None, np.ndarray]:
     """Ids, where there are some, and pixels `(n, count)`, as Kaggle hands digits out. Labels of a file that has them, as a data
     set's own files have, are ignored, whatever their column is called."""
     columns, pixels, _, ids = _arrays(path, None, Budget(), count)
-    if columns.ids is not None and all(re.fullmatch(r"[+-]?\d{1,18}", one) for one in ids):
+    if columns.ids is None:
+        return None, pixels
+    if any(re.fullmatch(r"[+-]?0\d+", one) for one in ids):
+        return np.array(ids), pixels  # 007 is a name
+    if all(re.fullmatch(r"[+-]?\d{1,18}", one) for one in ids):
         return np.array(list(map(int, ids)), np.int64), pixels  # as floats, long ones would lose their last digits
-    return _numbers(ids) if columns.ids is not None else None, pixels
+    return _numbers(ids), pixels
 
 
 def _labelled(

@@ -154,17 +154,21 @@ def _uint8(array: NDArray[Any], factor: float) -> ImageArray:
 
 
 def as_ids(array: np.ndarray, source: object) -> np.ndarray:
-    """Brings the ids of images to int64 `(n,)`.
+    """Brings the ids of images to int64 `(n,)`, or leaves texts what they are.
 
     Args:
-        array: `(n,)`, integers or floats that hold integers.
+        array: `(n,)`, integers, floats that hold integers, or texts.
         source: the file, for messages.
 
     Raises:
-        DataError: something else.
+        DataError: something else, or an id that is empty.
     """
+    if array.dtype.kind == "U":
+        if (empty := np.flatnonzero(array == "")).size:
+            raise DataError(f"{source}: image {empty[0]} has no id")
+        return array
     if array.dtype.kind not in "iuf":
-        raise DataError(f"{source}: ids are {array.dtype}; expected integers")
+        raise DataError(f"{source}: ids are {array.dtype}; expected integers or texts")
     fits = (array >= -(2**63)) & (array < 2**63)
     whole = fits & (array == np.floor(array))
     if not whole.all():

@@ -23,7 +23,8 @@ def read(path: Path, image_shape: tuple[int, int, int], fractions: float | None 
         fractions: full light of floats in the data set that the model learned, as its form has it.
 
     Returns:
-        `(n,)` integers, counted from 1 where the file has none, as Kaggle does; and uint8 `(n, height, width, channels)`.
+        `(n,)` ids: integers, counted from 1 where the file has none, as Kaggle does, or texts; and uint8
+        `(n, height, width, channels)`.
 
     Raises:
         DataError: no such file, one that cannot be read, a format that has none without labels, images of another shape.

@@ -9,6 +9,7 @@ from statistics import NormalDist
 from toile.reports.results.result import TrialResult
 from toile.reports.results.study import StudyResults
 from toile.reports.text import figure
+from toile.study.recipe.recipe import RecipeSpec
 
 # The validation loss may rise by so much above its lowest before that is called overfit.
 RISE = 0.1
@@ -16,8 +17,6 @@ RISE = 0.1
 LAST = 0.2
 FEWEST = 5  # epochs below which a curve says nothing
 GAIN = 0.01  # of the loss, over those epochs
-# Of its highest. Where a schedule has brought the rate lower, the loss always falls, and that says nothing of more epochs.
-ANNEALED = 0.25
 LEVEL = 0.01
 
 
@@ -51,12 +50,12 @@ def underfit(results: StudyResults) -> list[str]:
 
 
 def still_improving(results: StudyResults) -> list[str]:
-    """All epochs were trained, the last is the best, and the last fifth of them still made the validation loss lower, at a rate
-    that no schedule had brought down."""
+    """All epochs were trained, the last is the best, and the last fifth of them still made the validation loss lower, by no
+    schedule that ends with the epochs."""
     said = []
     for trial, losses in _curves(results):
-        rates = [row.get("learning_rate", 1.0) for row in trial.stored_run.history]
-        if rates[-1] < ANNEALED * max(rates):
+        # A cosine or a one-cycle brings the rate down by the last epoch, and the loss with it, however many epochs there are.
+        if RecipeSpec.model_validate(trial.trial["recipe"]).schedule.by_epochs:
             continue
         epochs = trial.trial["recipe"]["epochs"]
         last = max(2, math.ceil(LAST * len(losses)))

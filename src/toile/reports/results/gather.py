@@ -169,10 +169,12 @@ def _choice(made: Assembled, test: list[Predictions]) -> ChoiceResult | None:
     if how is None:
         return None
     path = []
+    # Each at its temperature once, and not for every pick: that is what takes time.
+    tempered = [combine([one], "greedy", [(1.0, exponent)]) for one, exponent in zip(test, how.exponents, strict=True)]
     for pick, (loss, nested) in enumerate(zip(how.losses, how.nested, strict=True), start=1):
-        rows = how.rows(pick)
-        chosen = np.flatnonzero(rows[:, 0])
-        said = combine([test[i] for i in chosen], "greedy", rows[chosen])
+        shares = how.path[pick - 1]
+        chosen = np.flatnonzero(shares)
+        said = combine([tempered[i] for i in chosen], "weighted-mean", shares[chosen])
         judged = {
             key: METRICS[name].function(said.probabilities, said.labels)
             for key, name in (("test", "loss"), ("accuracy", "accuracy"))
