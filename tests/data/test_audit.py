@@ -190,6 +190,6 @@ def test_classes_that_are_spelt_in_two_ways():
     names = ("Cat", "cat ", "T-shirt", "t shirt", "dog", "dogs")
     found = audit(Dataset("made", Images(images, np.arange(8) % 6), None, names))["warnings"]
     assert found[0].startswith("'Cat' and 'cat ', 'T-shirt' and 't shirt' are classes of their own; if they are one")
-    names = ("1", "-1", "10", "0", "01", "00", "1.0", "100")
+    names = ("1", "-1", "1.01", "0", "01", "00", "1.1", "10")
     numbers = audit(Dataset("made", Images(images, np.arange(8)), None, names))["warnings"]
     assert numbers[0].startswith("'1' and '01', '0' and '00' are classes of their own; if they are one")

@@ -102,9 +102,24 @@ def test_parts_without_classes_are_no_classes_whatever_they_are_called(tmp_path)
     assert read(tmp_path, nested=True).class_names == ("test_images", "train_images")
     fill(tmp_path / "one", ".", classes=("images",))
     assert read(tmp_path / "one").class_names == ("images",)
-    (tmp_path / "one" / "labels.csv").write_text("image_id,label\n")
+    for name, text in (("notes.csv", "day,said\n1.5,sun\n"), ("labels.csv", "image_id,label\n7,b\nimages/1.png,a\n")):
+        assert read(tmp_path / "one").class_names == ("images",)
+        (tmp_path / "one" / name).write_text(text)
     with pytest.raises(DataError, match=r"in one folder, images/, so of what class .* is it 'labels\.csv'\?"):
         read(tmp_path / "one")
+
+
+@pytest.mark.parametrize("names", [("freight_train", "passenger_train"), ("crash_test", "train")])
+def test_classes_that_end_as_parts_do_are_classes(tmp_path, names):
+    assert read(fill(tmp_path, ".", classes=names)).class_names == names
+
+
+def test_folders_that_differ_in_more_than_the_part_are_not_taken_for_parts(tmp_path):
+    fill(tmp_path, "train_station", "crash_test", classes=("x",))
+    with pytest.raises(
+        DataError, match=r"crash_test/, train_station/ have folders of their own. If these are parts, say which"
+    ):
+        read(tmp_path)
 
 
 def test_no_test_folder_is_proposed_to_be_trained_on(tmp_path):
@@ -152,8 +167,10 @@ def test_pages_that_are_not_read_are_told_of(tmp_path):
 def test_links_lead_to_no_folder_above(tmp_path):
     fill(tmp_path / "set", ".")
     (tmp_path / "set" / "a" / "all").symlink_to(tmp_path / "set", target_is_directory=True)
+    (tmp_path / "set" / "c").symlink_to(tmp_path / "set", target_is_directory=True)
     (tmp_path / "set" / "b" / "more").symlink_to(fill(tmp_path / "elsewhere", "."), target_is_directory=True)
-    dataset = read(tmp_path / "set", nested=True)
+    dataset = read(tmp_path / "set", nested=True, on_error="skip")
+    assert [one.name for one in dataset.left_out] == ["c/"] and dataset.class_names == ("a", "b")
     assert [name for name in dataset.train.names if name.startswith("a/")] == ["a/0.png", "a/1.png"]
     assert [name for name in dataset.train.names if name.startswith("b/m")] == [
         f"b/more/{name}.png" for name in ("a/0", "a/1", "b/0", "b/1")

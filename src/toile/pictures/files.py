@@ -59,7 +59,7 @@ def walk(folder: Path, above: frozenset[tuple[int, int]] | None = None) -> Itera
         above: device and inode of the folders that it is in; found where left out.
     """
     if above is None:
-        above = frozenset(map(_place, folder.resolve().parents))
+        above = frozenset(map(_place, (*folder.resolve().parents, *folder.absolute().parents)))  # it may be a link itself
     if (here := _place(folder)) in above:
         return
     for entry in entries(folder):

@@ -68,7 +68,7 @@ def _spelt(found: dict[str, Any]) -> Iterator[str]:
     ways: dict[str, list[str]] = {}
     for name in found["class_names"]:
         number = re.fullmatch(r"[+-]?[\d.]+", name.strip())  # -1 and 1 are two, 01 and 1 are not
-        way = re.sub(r"(?<!\d)0+(?=\d)", "", number[0]) if number else re.sub(r"[\s_-]+", " ", name).strip().casefold()
+        way = re.sub(r"^([+-]?)0+(?=\d)", r"\1", number[0]) if number else re.sub(r"[\s_-]+", " ", name).strip().casefold()
         ways.setdefault(way, []).append(name)
     if same := [" and ".join(map(repr, names)) for names in ways.values() if len(names) > 1]:
         yield f"{listed(same, 5)} are classes of their own; if they are one, join them by `class_map`"

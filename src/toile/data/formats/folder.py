@@ -13,6 +13,7 @@ from toile.data.errors import DataError
 from toile.data.images import LeftOut
 from toile.data.reading import layout
 from toile.data.reading.picture_files import Listed, Reading, read_files
+from toile.pictures.files import folders as folders_in
 from toile.pictures.files import shown
 from toile.text import listed
 
@@ -42,11 +43,14 @@ def read(
             names = " and ".join(f"{folder.name}/" for folder in apart.values())
             raise DataError(f"{test_path}: holds {names}; expected the folders of the classes: set test_path to one of these")
         folders["test"] = (apart["train"], test_path)
-    order = layout.classes(folders["train"][0], class_names)
-    if len(order) == 1 and not nested and (there := layout.tables_in(folders["train"][0])):  # images/ beside labels.csv
+    train = folders["train"][0]
+    order = layout.classes(train, class_names)
+    if (
+        len(order) == 1 and not nested and (tables := layout.tables_in(train, folders_in(train)[0]))
+    ):  # images/ beside labels.csv
         raise DataError(
-            f"{folders['train'][0]}: all pictures are in one folder, {order[0]}/, so of what class they are is not known; "
-            f"expected a folder a class, or a list of the pictures, a CSV file of filename,label{there}"
+            f"{train}: all pictures are in one folder, {order[0]}/, so of what class they are is not known; "
+            f"expected a folder a class, or a list of the pictures, a CSV file of filename,label{tables}"
         )
     strays: list[LeftOut] = []
     found: list[tuple[str, str, Path, Path]] = []

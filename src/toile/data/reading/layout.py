@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
 from toile.data.reading.labels import in_order
 from toile.data.reading.limits import plain
-from toile.data.reading.tables import is_table
+from toile.data.reading.tables import is_table, rows
 from toile.errors import nearest
 from toile.pictures.files import ENDINGS, entries, folders, is_folder, shown, walk
 from toile.text import composed, listed
@@ -29,11 +32,27 @@ def part_of(name: str) -> str | None:
     return next((part for part, names in PARTS.items() if name.lower() in names), None)
 
 
+# Words that say nothing of what is in a folder.
+_PLAIN = {"", "data", "image", "images", "img", "imgs", "picture", "pictures"}
+_LOOKED_AT = 50  # lines of a table
+
+
+def _words(name: str) -> list[str]:
+    return [word.removesuffix("set") for word in re.findall(r"[^\W\d_]+", name.lower())]
+
+
 def _part_within(name: str) -> str | None:
     """The part whose name is a word of a folder's, as in `training_set`, `seg_test`, `val2017`; None for none or several."""
-    words = [word.removesuffix("set") for word in re.findall(r"[a-z]+", name.lower())]
-    found = {part for word in words if (part := part_of(word)) is not None}
+    found = {part for word in _words(name) if (part := part_of(word)) is not None}
     return found.pop() if len(found) == 1 else None
+
+
+def _alike(folders: list[Path]) -> bool:
+    """Whether folders have names that differ in the part only, of which there are several: `seg_train` and `seg_test`; not
+    `train` and `crash_test`, which may be classes."""
+    rest = {tuple(word for word in _words(one.name) if part_of(word) is None and word not in _PLAIN) for one in folders}
+    parts = {_part_within(one.name) for one in folders}
+    return len(rest) == 1 and len(parts) > 1 and None not in parts
 
 
 @dataclass(frozen=True)
@@ -72,8 +91,7 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     parts = {part: [one for one in inside if part_of(one.name) == part] for part in PARTS}
     others = [one for one in inside if not any(one in found for found in parts.values())]
     deep = [one for one in inside if folders(one)]
-    words = [_part_within(one.name) for one in inside]
-    if not (deep or nested) and len(inside) > 1 and "train" in words and None not in words:  # train_images/, test_images/
+    if not (deep or nested) and _alike(inside) and "train" in map(_part_within, (one.name for one in inside)):
         raise DataError(
             f"{inner}: {_named_few(inside)} have no folders of their own, so of what class their pictures are is not known; "
             f"expected a folder a class in each, or a list of the pictures, a CSV file of filename,label{tables_in(inner)}. If "
@@ -91,7 +109,7 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
         if len(deep) < len(inside) and not any(one in deep for one in parts["train"]):
             return Layout(path, {"train": inner})
         called = {part: found for part in PARTS if len(found := [one for one in deep if _part_within(one.name) == part]) == 1}
-        if "train" in called and sum(map(len, called.values())) == len(inside):  # training_set/ and test_set/, and nothing else
+        if "train" in called and len(called) == len(inside) and _alike(inside):  # training_set/ and test_set/, and nothing else
             return Layout(path, {part: _inner(found[0]) for part, found in called.items()})
         said = ", ".join(f"{part} = {json.dumps(found[0].name)}" for part, found in called.items())
         raise DataError(
@@ -111,10 +129,26 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     return Layout(path, {part: _inner(found[0]) for part, found in parts.items() if found})
 
 
-def tables_in(folder: Path) -> str:
-    """That there are tables in a folder, which may be lists of pictures; nothing where there are none."""
+def tables_in(folder: Path, pictures: Path | None = None) -> str:
+    """That there are tables in a folder, which may be lists of pictures; nothing where there are none.
+
+    Args:
+        pictures: a folder; only tables that name a picture of it in their first lines count.
+    """
     found = [entry.name for entry in entries(folder) if is_table(Path(entry.name)) and not is_folder(entry)]
+    if pictures is not None:
+        known = {name for one in loose(pictures) for name in (one.name, one.stem)}
+        found = [name for name in found if _first_cells(folder / name) & known]
     return f": is it {listed((f'{name!r}' for name in found), 3)}? Then that is the `path`" if found else ""
+
+
+def _first_cells(path: Path) -> set[str]:
+    """What the first lines of a table say, without folders."""
+    said = set[str]()
+    with suppress(DataError), closing(rows(path, sys.maxsize)) as lines:
+        for _, cells in islice(lines, 1, _LOOKED_AT):
+            said |= {re.split(r"[/\\]", cell)[-1] for cell in cells}
+    return said
 
 
 def _named_few(paths: list[Path]) -> str:

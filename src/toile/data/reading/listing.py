@@ -42,7 +42,7 @@ def listing(spec: DatasetSpec) -> str | None:
         if len(folders) < len(paths) and not hasattr(known, "sources"):
             return None
         digest, latest = hashlib.sha256(f"toile listing {REVISION}".encode()), 0
-        for folder in folders:
+        for folder in (one.resolve() for one in folders):
             digest.update(b"|folder")
             for entry in walk(folder):
                 latest = max(latest, _add(digest, shown(Path(entry.path), folder), _about(entry)))
