@@ -24,5 +24,5 @@ def without_effect(results: StudyResults) -> list[str]:
     classical = [name for name in architectures.names() if architectures.learner(name) == "classical"]
     return [
         *(f"{what} ({listed(of, SHOWN)})." for what, of in lines.items()),
-        *(f"{spell(place)} {what.partition('; leave it out')[0]}." for place, what in harmless(results.study, classical)),
+        *(f"{spell(place)} {what}." for place, what in harmless(results.study, classical)),
     ]

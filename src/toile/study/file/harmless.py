@@ -43,11 +43,11 @@ def seed(split: SplitSpec, place: Location) -> Iterator[Mistake]:
 
 
 def without(said: str) -> str:
-    return f"changes nothing without {said}; leave it out, or write that too"
+    return f"changes nothing without {said}"
 
 
 def because(said: str) -> str:
-    return f"changes nothing, because {said}; leave it out"
+    return f"changes nothing, because {said}"
 
 
 def _without_recipe(study: StudySpec, classical: Collection[str]) -> Iterator[Mistake]:

@@ -63,7 +63,7 @@ def _found(
             if line.split is not None:
                 yield from _split(line.split, (*place, "split"))
                 # Of two trials with two seeds it would seem that they have two splits.
-                yield from seed(line.split, (*place, "split"))
+                yield from ((at, f"{said}; leave it out") for at, said in seed(line.split, (*place, "split")))
             yield from _recipe(line.recipe, study.recipe, (*place, "recipe"), {})
             name, grid = line.architecture.name, dict(leaves(line.grid)) if kind == "sweep" else {}
             values = {key: [value] for key, value in line.architecture.options.items()}
@@ -92,7 +92,7 @@ def idle(values: Values, defaults: Mapping[str, Any], needs: Mapping[str, Needs]
             continue
         others = (values.get(other, [defaults.get(other)]) for other in need.keys)
         if not any(need.met(*combination) for combination in product(*others)):
-            yield key, without(need.said)
+            yield key, _without(need.said)
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -106,14 +106,14 @@ def _defaults(model: type[BaseModel]) -> dict[str, Any]:
 def _dataset(study: StudySpec) -> Iterator[Mistake]:
     asked = study.dataset
     if asked.fit != "pad" and asked.size is None:
-        yield ("dataset", "fit"), without("`size`")
+        yield ("dataset", "fit"), _without("`size`")
 
 
 def _split(split: SplitSpec, place: Location) -> Iterator[Mistake]:
     if split.folds is not None and split.validation not in (0, 0.2):
-        yield (*place, "validation"), because("each fold of `folds` is held out in its turn")
+        yield (*place, "validation"), _because("each fold of `folds` is held out in its turn")
     if not split.shuffle and split.folds is None:
-        yield (*place, "shuffle"), without("`folds`: it says how these are cut")
+        yield (*place, "shuffle"), _without("`folds`: it says how these are cut")
 
 
 def _recipe(written: dict[str, Any], base: RecipeSpec, place: Location, space: Mapping[Any, Any]) -> Iterator[Mistake]:
@@ -142,7 +142,7 @@ def _recipe(written: dict[str, Any], base: RecipeSpec, place: Location, space: M
 
 def _laid_out(content: dict[str, Any], study: StudySpec) -> Iterator[Mistake]:
     """`schedule_epochs` of schedules that do not ask how many epochs there are. (A trial drops it then.)"""
-    said = without(f"a schedule that is as long as the training: {_BY_EPOCHS}")
+    said = _without(f"a schedule that is as long as the training: {_BY_EPOCHS}")
     base, inherited = study.recipe.schedule.by_epochs, [study.recipe.schedule.by_epochs]
     for kind in ("trial", "sweep"):
         for i, line in enumerate(getattr(study, kind)):
@@ -202,3 +202,11 @@ def _search(
 def _several(value: Any) -> Sequence[Any]:
     """The values of a space's parameter: those listed, or the ends of a range."""
     return [value[key] for key in ("low", "high")] if is_table(value) else value
+
+
+def _without(said: str) -> str:
+    return f"{without(said)}; leave it out, or write that too"
+
+
+def _because(said: str) -> str:
+    return f"{because(said)}; leave it out"
