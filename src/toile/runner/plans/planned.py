@@ -189,7 +189,7 @@ class Plan:
 
     @cached_property
     def _speeds(self) -> dict[str, float]:
-        """Images a second of stored runs, by what decides speed: the median, as some had the machine for themselves and some had not."""
+        """Images a second of stored runs, by what decides speed: the median, as some had others beside them."""
         found: dict[str, list[float]] = {}
         for run in self.store.runs():
             try:
