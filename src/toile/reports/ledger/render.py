@@ -11,7 +11,7 @@ import numpy as np
 from toile.reports.ledger import gradients, pairings
 from toile.reports.ledger.claims import CLAIMS, Claim, section
 from toile.reports.ledger.ledger import ALONE, DIFFERS, MISSING, REDUCED, REPRODUCED, Row, ten_classes
-from toile.reports.ledger.published import tables
+from toile.reports.ledger.published import of_merged, tables
 from toile.reports.ledger.results import Measured
 from toile.reports.ledger.verdict import RULE
 
@@ -83,7 +83,8 @@ def render(
                 "| --- | --: | --- | --: | --: | --: | --: | --- |",
                 *map(_alone, ours),
             ]
-    sections = (pairings.section(confusions), gradients.section(checked), section(claims, every))
+    merged = of_merged(every)
+    sections = (pairings.section(confusions, merged), gradients.section(checked), section(claims, every))
     return "\n".join([*lines, *(line for one in sections for line in one)]) + "\n"
 
 
