@@ -17,7 +17,8 @@ PARTS = {"train": "train", "validation": "validation", "test": "test", "cross_va
 TITLES = {
     "accuracy": "accuracy", "loss": "loss", "precision": "precision", "recall": "recall", "f1_micro": "F1 (micro)",
     "roc_auc_ovo": "ROC AUC", "f1": "F1", "support": "images", "precision_weighted": "precision (weighted)",
-    "recall_weighted": "recall (weighted)", "f1_weighted": "F1 (weighted)",
+    "recall_weighted": "recall (weighted)", "f1_weighted": "F1 (weighted)", "precision_macro": "precision (macro)",
+    "recall_macro": "recall (macro)", "f1_macro": "F1 (macro)",
 }  # fmt: skip
 
 
