@@ -128,7 +128,8 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
         )
         # "auto" may choose another one for each seed.
         times = Counter(one.calibration.name for one in committees if one.calibration is not None)
-        named = [f"“{name}”" + (f" ({number} of {len(committees)})" if len(times) > 1 else "") for name, number in times.items()]
+        several = len(times) > 1
+        named = [f"“{name}”" + f" ({number} of {len(committees)})" * several for name, number in times.items()]
         after = f", and calibrated by {joined(named)}{of}"
     loss, error = (spread([one.test[name] for one in committees]) for name in ("loss", "ece"))
     text = f" It was fitted on {committee.fitted_on}{after}: its log loss is {loss}, its calibration error {error}."
