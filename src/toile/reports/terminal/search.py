@@ -39,4 +39,5 @@ def print_search(search: SearchResult, study: str, console: Terminal) -> None:
     console.print(table)
     console.print("= cannot be told from the first")
     console.print(luck(search))
-    console.print(f"to export the best: toile export {shlex.quote(f'{shlex.split(study)[0]}/{search.shipped}')}")
+    name, *options = shlex.split(study)
+    console.print(f"to export the best: toile export {shlex.join([f'{name}/{search.shipped}', *options])}")
