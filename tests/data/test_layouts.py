@@ -324,6 +324,16 @@ def test_parquet_with_bytes_of_pictures(tmp_path):
     assert one.image_shape == (4, 4, 3) and one.train.names[0] == "0.png"
 
 
+def test_parquet_in_a_folder_for_each_part(tmp_path):
+    """As Hugging Face converts a data set that had another format."""
+    for part, images, labels in (("train", COLOUR[:6], LABELS[:6]), ("test", COLOUR[8:], LABELS[8:])):
+        write_parquet(tmp_path / "default" / part / "0000.parquet", images, labels)
+    write_parquet(tmp_path / "default" / "train" / "0001.parquet", COLOUR[6:8], LABELS[6:8])
+    dataset = opened(tmp_path / "default")
+    assert np.array_equal(dataset.train.labels, LABELS[:8]) and np.array_equal(dataset.test.labels, LABELS[8:])
+    assert np.array_equal(dataset.train.images, COLOUR[:8]) and np.array_equal(dataset.test.images, COLOUR[8:])
+
+
 def test_labels_of_parquet_are_positions_of_names_also_where_these_are_numbers(tmp_path):
     """As Hugging Face lists the names of folders: sorted as texts."""
     names = sorted(map(str, range(12)))

@@ -280,6 +280,15 @@ def test_estimates_use_the_speed_of_stored_runs_of_their_like(store):
     assert known[2:] == unknown[2:]
 
 
+def test_estimates_are_of_the_median_of_their_like(store):
+    """One that was trained beside others took longer, and may be the last that is read."""
+    before = make_plan(store, line("like it", 10, SMALL, seeds=[0, 1, 2, 3]))
+    for one, speed in zip(before.trials[:3], (200.0, 2.0, 100.0), strict=True):
+        keep_run(store, one, images_per_second=speed)
+    after = make_plan(store, line("like it", 10, SMALL, seeds=[0, 1, 2, 3]), line("more", 20, SMALL))
+    assert after.seconds(after.trials[4]) - after.seconds(after.trials[3]) == pytest.approx(10 * 160 / 100.0)
+
+
 def test_estimates_know_their_like_with_augmentation_too(store):
     """Keys of the tables that a run was stored with come back in another order."""
     moved = line("moved", 3, recipe={"augmentation": {"shift": [0.1, 0.1], "flip": "horizontal"}}, seeds=[0, 1])

@@ -143,17 +143,20 @@ def _first(path: Path) -> list[str]:
 
 def _tables_in(folder: Path) -> list[tuple[str, Path]]:
     """(part, table) of a folder as Hugging Face has them: metadata.csv in it or in train/ and test/; or Parquet files, called
-    train-00000-of-00001.parquet and the like, in it or in data/."""
+    train-00000-of-00001.parquet and the like, in it or in data/, or of any name in train/ and test/."""
     inside = [(part_of(one.name), one) for one in folders(folder)]
     places = [("train", folder), *((part, one) for part, one in inside if part is not None)]
     found = [(part, place / name) for part, place in places for name in _METADATA if (place / name).is_file()]
     if found:
         return found
     for place in (folder, folder / "data"):
-        files = sorted(one for one in place.glob("*.parquet") if not junk(one.name)) if place.is_dir() else []
-        if files:
+        if files := _parquet_in(place):
             return list(zip(_parts_of(files), files, strict=True))
-    return []
+    return [(part, file) for part, place in places[1:] if not folders(place) for file in _parquet_in(place)]
+
+
+def _parquet_in(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.glob("*.parquet") if not junk(one.name)) if folder.is_dir() else []
 
 
 def _parts_of(files: Sequence[Path]) -> list[str]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+import numpy as np
+from numpy.typing import NDArray
+
 from toile.reports.ledger.results import Measured
 from toile.study.fields.published import Published
 
@@ -14,7 +17,8 @@ PARTS = {"train": "train", "validation": "validation", "test": "test", "cross_va
 TITLES = {
     "accuracy": "accuracy", "loss": "loss", "precision": "precision", "recall": "recall", "f1_micro": "F1 (micro)",
     "roc_auc_ovo": "ROC AUC", "f1": "F1", "support": "images", "precision_weighted": "precision (weighted)",
-    "recall_weighted": "recall (weighted)", "f1_weighted": "F1 (weighted)",
+    "recall_weighted": "recall (weighted)", "f1_weighted": "F1 (weighted)", "precision_macro": "precision (macro)",
+    "recall_macro": "recall (macro)", "f1_macro": "F1 (macro)",
 }  # fmt: skip
 
 
@@ -81,6 +85,15 @@ def figures(study: str, line: str, published: Published, full: Sequence[Measured
 def of_members(study: str, line: str, published: Mapping[str, float], measured: Mapping[str, float]) -> list[Figure]:
     """A committee's published means of its members' figures."""
     return [Figure(study, line, "mean of members", metric, value, measured.get(metric)) for metric, value in published.items()]
+
+
+def of_merged(found: Sequence[Figure], line: str = "model-4", classes: int = 5) -> NDArray[np.float64] | None:
+    """`(2, classes)`: the published precision and recall of each merged class of a line; None where it has none."""
+    report = [
+        [one.published for one in found if (one.line, one.metric) == (line, metric) and one.class_index is not None]
+        for metric in ("precision", "recall")
+    ]
+    return np.array(report) if all(len(one) == classes for one in report) else None
 
 
 def _summed_up(found: Sequence[float]) -> tuple[float | None, float | None]:

@@ -11,7 +11,7 @@ import numpy as np
 from toile.reports.ledger import gradients, pairings
 from toile.reports.ledger.claims import CLAIMS, Claim, section
 from toile.reports.ledger.ledger import ALONE, DIFFERS, MISSING, REDUCED, REPRODUCED, Row, ten_classes
-from toile.reports.ledger.published import tables
+from toile.reports.ledger.published import of_merged, tables
 from toile.reports.ledger.results import Measured
 from toile.reports.ledger.verdict import RULE
 
@@ -40,14 +40,16 @@ def render(
     lines = [
         "# The ledger",
         "",
-        f"Every figure that the five documents publish ({count_of_figures} of them), beside what toile measured with the same",
-        "architecture and protocol; then what the same studies measured without a published figure, and studies of our own.",
+        f"Every figure that the five documents publish ({count_of_figures} of them) of how good their models are, in tables,",
+        "reports and the last epochs of logs, beside what toile measured with the same architecture and protocol; then what",
+        "the same studies measured without a published figure, and studies of our own. Left out are times, which are of other",
+        "machines, and running means of a last training epoch where a figure after it is published or a page cuts them off.",
         "Made by `toile ledger` from `results/`; never edited by hand.",
         "",
         f"{sum(one.measured is not None for one in every)} of the {count_of_figures} figures have a measured one beside them.",
-        "Those on the training images are of after the training, without dropout, as the documents have them, but for two",
-        "networks of `from-scratch`, whose published ones are means over the last epoch, with dropout. Runs that were stored",
-        "without them get them from their models, by `toile evaluate`.",
+        "Those on the training images are of after the training, without dropout, as the documents have them, but for those of",
+        "`from-scratch`, whose published ones are running means over the last epoch, two of them with dropout. Runs that were",
+        "stored without them get them from their models, by `toile evaluate`.",
         "",
         f"{len(found) - own} published lines: " + ", ".join(f"{number} {kind}" for kind, number in count.items()) + ".",
         *([f"{own} lines that no document publishes anything about: {unpublished}."] if own else []),
@@ -81,7 +83,8 @@ def render(
                 "| --- | --: | --- | --: | --: | --: | --: | --- |",
                 *map(_alone, ours),
             ]
-    sections = (pairings.section(confusions), gradients.section(checked), section(claims, every))
+    merged = of_merged(every)
+    sections = (pairings.section(confusions, merged), gradients.section(checked), section(claims, every))
     return "\n".join([*lines, *(line for one in sections for line in one)]) + "\n"
 
 
