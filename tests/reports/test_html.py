@@ -105,7 +105,8 @@ def test_nothing_is_requested(page):
 
 
 def test_data_set_is_named_in_title_and_every_caption(tmp_path):
-    page = render(make_results(tmp_path, dataset="digits", names=tuple("0123456789"), train=100, test=60))
+    found = make_results(tmp_path, dataset="digits", names=tuple("0123456789"), train=100, test=60)
+    page = render(replace(found, called="committee --dataset digits"))
     parsed = _Page(page)
     assert "digits" in parsed.texts["title"][0] and "digits" in parsed.texts["h1"][0]
     captions = [*parsed.texts["caption"], *parsed.texts["figcaption"]]
