@@ -74,7 +74,7 @@ def test_trial_says_what_the_document_publishes(study, name):
         assert committee.published.mean_of_members == expected["test"]
         return
     published = lines(study)[name].published or Published()
-    # The studies have more than the table, such as averages and last epochs of logs; `tests/reports/test_published.py` counts it.
+    # The studies have more than the table, as averages and last epochs of logs; `tests/reports/test_published.py` counts it.
     found = figures(published)
     kept = {part: {key: found.get(part, {}).get(key) for key in table} for part, table in expected.items()}
     assert kept == expected
