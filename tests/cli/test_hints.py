@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from tests.cli.fixture import TINY, stored_tiny
 from toile import api
 from toile.api.shipping import committee_of
+from toile.cli import main
 from toile.errors import ToileError
 from toile.store import reports
 
@@ -32,12 +33,37 @@ def study(tmp_path, monkeypatch):
     lambda study: api.find_run(f"{study}/{api.plan(study).trials[0].name}", store="store"),
     lambda study: committee_of(f"{study}/{api.plan(study).study.committee[0].name}", store="store"),
     lambda study: api.compare(f"{study}/{api.plan(study).study.committee[0].name}", "a", store="store"),
-], ids=["report", "run", "committee", "compare"])  # fmt: skip
+    lambda study: api.label_errors(f"{study}/{api.plan(study).trials[0].name}", store="store"),
+    lambda study: api.log(study, to="tensorboard", store="store"),
+], ids=["report", "run", "committee", "compare", "label errors", "log"])  # fmt: skip
 def test_a_hint_names_the_study_as_it_was_typed(study, ask):
     with pytest.raises(ToileError) as raised:
         ask(study)
     (command,) = re.findall(HINT, str(raised.value))
-    assert shlex.split(command)[:3] == ["toile", "run", study]
+    assert shlex.split(command)[:3] == ["toile", "run", study] and " --store store" in command
+
+
+def test_a_hint_has_the_options_that_were_given(study, tmp_path):
+    """Without them it would speak of other trials, in another store."""
+    given = {"seeds": [0, 2], "fraction": 0.1, "epochs_scale": 0.25, "store": "my runs", "data_dir": tmp_path}
+    options = f"--fraction 0.1 --epochs-scale 0.25 --seeds 0 2 --store 'my runs' --data-dir {tmp_path}"
+    assert api.plan(study, **given).called == f"'my work/tiny.toml' {options}"
+    assert api.plan(study).called == "'my work/tiny.toml'"
+    assert api.plan("committee", dataset="digits").called == "committee --dataset digits"
+
+
+@pytest.mark.parametrize(
+    "verb", [["show"], ["compare", "a"], ["mistakes"], ["predict", "one.png"], ["export"], ["label-next", "one.png"]]
+)
+def test_a_verb_about_a_run_takes_the_options_that_the_run_had(verb, study, capsys):
+    """Else a stand-in's committee, or one of fewer epochs, could be trained and reported, and neither compared nor exported."""
+    trained = f"{study}/{api.plan(study).study.committee[0].name}"
+    if verb == ["show"]:
+        trained = f"{study}/{api.plan(study).trials[0].name}"
+    with pytest.raises(SystemExit, match="1"):
+        main([verb[0], trained, *verb[1:], "--epochs-scale", "0.5", "--store", "my runs"])
+    (command,) = re.findall(HINT, " ".join(capsys.readouterr().err.split()))
+    assert "--epochs-scale 0.5 --store 'my runs'" in command
 
 
 def test_the_report_says_the_commands_that_were_typed(study):

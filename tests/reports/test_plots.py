@@ -17,7 +17,8 @@ from toile.reports.plots.accuracy import accuracies, reliability, wilson_interva
 from toile.reports.plots.classes import class_bars, class_histograms
 from toile.reports.plots.curves import learning_curves, learning_curves_legend
 from toile.reports.plots.matrices import confusion_matrices, disagreement
-from toile.reports.plots.svg import EDGE, drawing_style, make_room, shortened
+from toile.reports.plots.search import draw_search_front
+from toile.reports.plots.svg import EDGE, apart, drawing_style, make_room, shortened
 from toile.reports.plots.svg import panel as empty_panel
 from toile.reports.results.compared import evaluated
 from toile.reports.results.search import SearchResult
@@ -207,6 +208,25 @@ def test_shortened_is_short(text, length):
     short = shortened(text, length)
     assert len(short) <= length
     assert short == text or "…" in short
+
+
+def test_names_that_differ_in_the_middle_are_told_apart():
+    """Of a grid over two keys: shortened to their two ends, two points would have one name."""
+    grid = [f"rate: optimizer=adam learning_rate={rate}, label_smoothing={s}" for rate in (0.0003, 0.03) for s in (0.0, 0.1)]
+    labels = apart(["mlp", *grid], 50)
+    assert labels[0] == "mlp" and len({*labels}) == 5 and max(map(len, labels)) <= 50
+    assert labels[1] == "…learning_rate=0.0003, label_smoothing=0.0"
+    assert apart(grid, 30)[3] == "…0.03, label_smoothing=0.1"
+    assert apart(["", "", "a" * 20, "a" * 20]) == ["", "", *[shortened("a" * 20)] * 2]
+
+
+def test_costs_of_proposals_are_written_in_numbers():
+    """Within one power of ten Matplotlib writes the smaller ticks by itself, as TeX that no SVG here reads."""
+    points = [(12_730, 0.51), (50_890, 0.96)]
+    data = {"title": "t", "description": "d", "metric": "accuracy", "axis": "parameters", "points": points, "front": points}
+    with drawing_style():
+        texts = [label.get_text() for label in draw_search_front(data).axes[0].get_xticklabels(which="both")]
+    assert "20k" in texts and not any("$" in text for text in texts)
 
 
 def _luminance(colour: str) -> float:

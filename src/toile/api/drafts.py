@@ -16,9 +16,11 @@ from toile.drafts.seen import Seen, see
 from toile.errors import Misuse, ToileError
 from toile.runner.plans import committees
 from toile.runner.plans import plan as plans
+from toile.runner.plans.options import options
 from toile.store import atomic
 from toile.store.store import Store
 from toile.study.data.dataset import DatasetSpec
+from toile.study.reduction import Reduction
 
 if TYPE_CHECKING:
     from toile.runner.plans.planned import Plan
@@ -69,7 +71,8 @@ def new(
     seen = see(source, size=size, nested=nested)
     text = draft(seen, _said(source, path.parent), path.name)
     loaded = studies.parsed(text, path)
-    planned = plans.make(loaded.spec, loaded.reference, loaded.dataset, seen.dataset, place, called=loaded.called)
+    called = loaded.called + options(place, Reduction())
+    planned = plans.make(loaded.spec, loaded.reference, loaded.dataset, seen.dataset, place, called=called)
     committees.check(planned.checked())
     if before is not None:  # so that the next verb need not read all pictures again
         with suppress(OSError, ToileError):

@@ -17,6 +17,7 @@ from toile.errors import ToileError
 from toile.models.backbones import WeightsMissing
 from toile.runner.plans import committees
 from toile.runner.plans import plan as plans
+from toile.runner.plans.options import options
 from toile.search import searched
 from toile.store import atomic, checked, reports
 from toile.store.checked import Damaged
@@ -69,7 +70,9 @@ def plan(
                 with suppress(OSError, ToileError):  # a store that cannot be written to is no matter before anything trains
                     place.keep(data, loaded.dataset, listed)
     asked = loaded.spec if seeds is None else with_seeds(loaded.spec, seeds)
-    made = plans.make(asked, loaded.reference, loaded.dataset, data, place, Reduction(fraction, epochs_scale), loaded.called)
+    reduction = Reduction(fraction, epochs_scale)
+    called = loaded.called + options(place, reduction, seeds, data_dir)
+    made = plans.make(asked, loaded.reference, loaded.dataset, data, place, reduction, called)
     if loaded.spec.search:
         made = searched.searched(made)
     return committees.check(made.checked()) if fresh else made

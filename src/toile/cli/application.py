@@ -23,18 +23,11 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="one JSON docu
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Place:
-    """Where runs and data are."""
+class Where:
+    """Where runs and data are, and what of the study is meant."""
 
     store: Annotated[Path | None, Parameter(help="folder of runs (else $TOILE_STORE, else ./toile-runs)")] = None
     data_dir: Annotated[Path | None, Parameter(help="folder that is searched for data sets first")] = None
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Where(Place):
-    """Where runs and data are, and what of the study is meant."""
-
     dataset: Annotated[str | None, Parameter(help="registered data set to use instead of the study's")] = None
     fraction: Annotated[float, Parameter(help="train with only this share of the images, for a first look")] = 1.0
     epochs_scale: Annotated[float, Parameter(help="train for only this share of the epochs, for a first look")] = 1.0
@@ -43,7 +36,7 @@ class Where(Place):
     ] = None
 
 
-THERE, HERE = Place(), Where()
+HERE = Where()
 
 app = App(
     name="toile",

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from toile.cli.application import HERE, THERE, Json, Only, Place, Where, app, at_least_1, print_json, print_text, say
+from toile.cli.application import HERE, Json, Only, Where, app, at_least_1, print_json, print_text, say
 from toile.errors import Misuse
 
 AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
 
 
 @app.command
-def show(run: str, *, place: Place = THERE, layers: Annotated[bool, Parameter(negative="")] = False) -> None:
+def show(run: str, *, where: Where = HERE, layers: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Show one stored run as JSON. RUN is the first digits of its fingerprint, or STUDY/TRIAL.
 
     Parameters
@@ -26,7 +26,7 @@ def show(run: str, *, place: Place = THERE, layers: Annotated[bool, Parameter(ne
     from toile import api
     from toile.reports.terminal.figures import print_layers
 
-    found = api.find_run(run, **vars(place))
+    found = api.find_run(run, **vars(where))
     if layers:
         return print_layers(run, found.model)
     return print_json({
@@ -52,7 +52,7 @@ def evaluate(study: str, *, where: Where = HERE, only: Only = None) -> None:
 
 
 @app.command
-def compare(a: str, b: str, *, margin: float | None = None, place: Place = THERE, json: Json = False) -> None:
+def compare(a: str, b: str, *, margin: float | None = None, where: Where = HERE, json: Json = False) -> None:
     """Test whether two stored runs, committees or lines of several trainings differ. Each is a run, STUDY/TRIAL or
     STUDY/COMMITTEE; one that has several seeds or folds is compared over them, by a paired t-test, else McNemar's exact test.
 
@@ -65,7 +65,7 @@ def compare(a: str, b: str, *, margin: float | None = None, place: Place = THERE
     from toile import api
     from toile.reports.terminal.figures import print_comparison
 
-    found = api.compare(a, b, margin=margin, **vars(place))
+    found = api.compare(a, b, margin=margin, **vars(where))
     print_json(found) if json else print_comparison(found)
 
 
@@ -134,7 +134,7 @@ def label_next(
     /,
     *images: Path,
     csv: Path | None = None,
-    place: Place = THERE,
+    where: Where = HERE,
     json: Json = False,
     as_is: AsIs = False,
     on_error: Literal["stop", "skip"] = "stop",
@@ -157,7 +157,7 @@ def label_next(
 
     if not images:
         raise Misuse("no image given: toile label-next COMMITTEE FOLDER")
-    found = api.label_next(committee, images, as_is=as_is, on_error=on_error, tell=say, **vars(place))
+    found = api.label_next(committee, images, as_is=as_is, on_error=on_error, tell=say, **vars(where))
     if csv is not None:
         rows = ([one.image, one.information, one.said, one.probability, *one.members.values()] for one in found)
         atomic.write(csv, as_csv([("file", "information", "said", "probability", *found[0].members), *rows]))
@@ -175,7 +175,7 @@ def predict(
     run: str,
     /,
     *images: Path,
-    place: Place = THERE,
+    where: Where = HERE,
     json: Json = False,
     as_is: AsIs = False,
     on_error: Literal["stop", "skip"] = "stop",
@@ -215,7 +215,7 @@ def predict(
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
         output = output or Path("submission.csv")
         with warnings_said():
-            made = api.submit(run, source, output, first=first, **vars(place))
+            made = api.submit(run, source, output, first=first, **vars(where))
         (first_class, *_, last_class), targets = made.targets, made.targets
         span = f"{targets[first_class]} ({first_class}) to {targets[last_class]} ({last_class})"
         return print_text(f"{made.images} images in {output}; targets from {span}")
@@ -229,7 +229,7 @@ def predict(
     else:
         from toile import api
 
-        answers = api.predict(run, images, **options, **vars(place))
+        answers = api.predict(run, images, **options, **vars(where))
     if output is not None:
         atomic.write(output, as_text(answers, ending))
         return print_text(f"{len(answers):,} pictures in {output}")
@@ -237,14 +237,14 @@ def predict(
 
 
 @app.command
-def export(run: str, /, *, to: str = "onnx", output: Path | None = None, samples: bool = True, place: Place = THERE) -> None:
+def export(run: str, /, *, to: str = "onnx", output: Path | None = None, samples: bool = True, where: Where = HERE) -> None:
     """Write a run or a committee (RUN as for predict) as one file: onnx, keras or savedmodel. It is kept only if it says what
     the stored models say. With --samples an .onnx file brings ten images of the data set, for the page of `toile serve`."""
     from toile import api
     from toile.cli.answers import print_export
 
     say(f"exporting {run} to {to}, and comparing what was written with the stored models")
-    print_export(api.export(run, to=to, output=output, samples=samples, **vars(place)))
+    print_export(api.export(run, to=to, output=output, samples=samples, **vars(where)))
 
 
 @app.command

@@ -133,7 +133,7 @@ def of_members(made: Plan, members: Sequence[Member]) -> tuple[Positions, Predic
     found: list[np.ndarray] = []
     for member in members:
         if missing := [one.name for one in member.trainings if made.run_of(one) is None]:
-            raise ToileError(f"{missing[0]} is not stored; `toile run {made.reference}` trains what is missing")
+            raise ToileError(f"{missing[0]} is not stored; `toile run {made.called}` trains what is missing")
         check_held_out(member.name, [made.parts(one) for one in member.trainings])
         found.append(np.sort(committees.unseen_places(made, member)[0]))
         if not np.array_equal(found[0], found[-1]):

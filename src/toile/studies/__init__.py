@@ -28,7 +28,7 @@ PACKAGED = Path(__file__).parent
 class LoadedStudy:
     """A study, a short name for messages and file names, and the data set to run it on: its own, or a stand-in.
 
-    `called` is what the user called it, as a shell takes it: what a command in a message says.
+    `called` is what the user called it, as a shell takes it, with the stand-in: what a command in a message says.
     """
 
     spec: StudySpec
@@ -66,7 +66,7 @@ def load(study: str | Path, dataset: str | None = None) -> LoadedStudy:
     }
     # A stand-in is pooled like the study's own data, so that the same split can draw its test images.
     stand_in = DatasetSpec(name=dataset, pool=spec.dataset.pool)
-    return LoadedStudy(spec.model_copy(update=unpublished), reference, stand_in, own.called)
+    return LoadedStudy(spec.model_copy(update=unpublished), reference, stand_in, f"{own.called} --dataset {dataset}")
 
 
 def source(study: str | Path) -> str:

@@ -53,7 +53,7 @@ def send(plan: Plan, to: str, where: str | None = None) -> Sent:
         raise Misuse(f"unknown tracker {to!r}{nearest(to, TRACKERS)}; known: {', '.join(TRACKERS)}")
     tracker, found = TRACKERS[to], list(told(plan))
     if not found:
-        raise ToileError(f"nothing of {plan.reference!r} is stored yet; `toile run {plan.reference}` trains it")
+        raise ToileError(f"nothing of {plan.reference!r} is stored yet; `toile run {plan.called}` trains it")
     where = where or tracker.where()
     try:
         known = set(tracker.known(plan.reference, where))

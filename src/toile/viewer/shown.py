@@ -21,6 +21,7 @@ from toile.reports.results.study import StudyResults
 from toile.reports.results.summary import plain
 from toile.reports.text import shares
 from toile.runner.plans import plan as plans
+from toile.runner.plans.options import options
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.search import searched
 from toile.search.searched import Searched
@@ -88,7 +89,8 @@ class Studies:
         if (data := self.store.kept(loaded.dataset)) is None:
             return None
         reduction = Reduction(self.asked.fraction, self.asked.epochs_scale)
-        made = plans.make(loaded.spec, reference, loaded.dataset, data, self.store, reduction, loaded.called)
+        called = loaded.called + options(self.store, reduction)
+        made = plans.make(loaded.spec, reference, loaded.dataset, data, self.store, reduction, called)
         return searched.searched(made) if loaded.spec.search else made
 
     def all(self) -> list[dict[str, Any]]:

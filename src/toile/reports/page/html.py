@@ -161,11 +161,10 @@ def _split(results: StudyResults) -> str:
 
 def _commands(results: StudyResults) -> list[tuple[str, str]]:
     """`(command, what it does)`: how to make this report again."""
-    other = f" --dataset {results.dataset.name}" if stand_in(results) else ""
     study = results.called or shlex.quote(results.reference)
     return [
-        (f"toile plan {study}{other}", "shows what would be trained and what is stored already; trains nothing"),
-        (f"toile run {study}{other}", "trains what is missing; the same command goes on after an interruption"),
-        (f"toile report {study}{other}", "writes this report from the store"),
-        (f"toile report {study}{other} --json", "prints its figures as JSON"),
+        (f"toile plan {study}", "shows what would be trained and what is stored already; trains nothing"),
+        (f"toile run {study}", "trains what is missing; the same command goes on after an interruption"),
+        (f"toile report {study}", "writes this report from the store"),
+        (f"toile report {study} --json", "prints its figures as JSON"),
     ]

@@ -68,17 +68,18 @@ def leaderboard(results: StudyResults) -> Table:
     """All proposals, the best first."""
     search = results.search
     columns = [
-        Column("trial", TEXT), Column("epochs", NUMBER), Column("figure"), Column("told from the first", TEXT),
-        Column("parameters"), Column("ms an image"), Column("core time"), Column("front", TEXT), Column("values", WIDE),
+        Column("trial", TEXT), Column("values", WIDE), Column("epochs", NUMBER), Column("figure"),
+        Column("told from the first", TEXT), Column("parameters"), Column("ms an image"), Column("core time"),
+        Column("front", TEXT),
     ]  # fmt: skip
     if search is None:
         return Table("The search", columns, [])
-    columns[2] = Column(f"validation {search.metric}")
+    columns[3] = Column(f"validation {search.metric}")
     rows = [
         [
-            row["name"], f"{row['epochs']} of {row['whole']}", figure(row["figure"]), "yes" if row["apart"] else "no",
-            known(row["parameters"]), figure(row["milliseconds"], 3), duration(row["seconds"]),
-            ", ".join(row["front"]) or NOTHING, values(row["values"]),
+            row["name"], values(row["values"]), f"{row['epochs']} of {row['whole']}", figure(row["figure"]),
+            NOTHING if row is search.rows[0] else "yes" if row["apart"] else "no", known(row["parameters"]),
+            figure(row["milliseconds"], 3), duration(row["seconds"]), ", ".join(row["front"]) or NOTHING,
         ]
         for row in search.rows
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from toile.arrays import Labels, Probabilities
 from toile.evaluation.calibration import ece
 from toile.evaluation.calibration import reliability as bins_by_confidence
 from toile.reports.page.palette import INK, MARKERS, MUTED, series
-from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, panel, says, shortened
+from toile.reports.plots.svg import FONT, PUBLISHED, apart, at_right, heading, horizontal, panel, says, shortened
 from toile.reports.results.compared import Evaluated, before_and_after, close_up, evaluated_committees
 from toile.reports.results.lines import Line, study_lines
 from toile.reports.results.study import StudyResults
@@ -110,9 +110,10 @@ def draw_accuracies(data: dict[str, Any]) -> Figure:
     # Names stand above their lines: beside them, long ones would leave no room on a phone.
     figure, axes = panel(360, 76 + 34 * len(rows), left=8, right=58, bottom=38)
     above = {"transform": axes.get_yaxis_transform(), "va": "bottom", "color": INK, "fontsize": FONT - 0.5}
+    names = apart([row["name"] for row in rows], 50)
     for index, row in enumerate(rows):
         colour, bold = series(row["series"]), row["kind"] == "committee"
-        axes.text(0, index - 0.2, shortened(row["name"], 50), **above)
+        axes.text(0, index - 0.2, names[index], **above)
         axes.plot([row["low"], row["high"]], [index, index], color=colour, linewidth=2.4)
         marker = "*" if bold else MARKERS[row["series"] % len(MARKERS)]
         axes.plot(row["accuracy"], index, marker=marker, color=colour, markersize=11 if bold else 7,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toile.reports.page.palette import INK, series
 from toile.reports.plots.accuracy import extremes
-from toile.reports.plots.svg import FONT, PUBLISHED, at_right, heading, horizontal, margin, panel, shortened
+from toile.reports.plots.svg import FONT, PUBLISHED, apart, at_right, heading, horizontal, margin, panel
 from toile.reports.results.lines import Comparison, Line, comparisons, curves_of_sweeps
 from toile.reports.results.study import StudyResults
 from toile.reports.text import duration, figure
@@ -93,7 +93,7 @@ def draw_measure(data: dict[str, Any]) -> Figure:
     headed = bool(data["groups"][0]["name"])
     # A heading stands in a row of its own.
     rows = [row for group in data["groups"] for row in ([{"heading": group["name"]}] if headed else []) + group["rows"]]
-    labels = ["" if "heading" in row else shortened(row["label"], 34) for row in rows]
+    labels = apart(["" if "heading" in row else row["label"] for row in rows], 34)
     left = margin(labels)
     figure, axes = panel(left + 230, 62 + 18 * len(rows), left=left, right=84, bottom=26)
     for index, row in enumerate(rows):

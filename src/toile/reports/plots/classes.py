@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toile.reports.page.palette import INK, MUTED, series
-from toile.reports.plots.svg import FONT, horizontal, margin, panel, shortened
+from toile.reports.plots.svg import FONT, apart, horizontal, margin, panel, shortened
 from toile.reports.results.compared import close_up
 from toile.reports.results.study import StudyResults
 
@@ -47,7 +47,7 @@ def class_histograms(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def draw_class_histogram(data: dict[str, Any]) -> Figure:
-    labels = [shortened(name) for name in data["classes"]]
+    labels = apart(data["classes"])
     figure, axes = panel(360, 62 + 19 * len(labels), left=margin(labels), right=46, bottom=32)
     axes.barh(range(len(labels)), data["counts"], height=0.68, color=series(data["series"]))
     for row, count in enumerate(data["counts"]):
@@ -86,7 +86,7 @@ def class_bars(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def draw_class_bars(data: dict[str, Any]) -> Figure:
-    labels = [shortened(name) for name in data["classes"]]
+    labels = apart(data["classes"])
     figure, axes = panel(360, 76 + 28 * len(labels), left=margin(labels), right=14, top=44, bottom=24)
     rows = np.arange(len(labels))
     for index, measure in enumerate(MEASURES):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toile.reports.page.palette import INK, MARKERS, series
-from toile.reports.plots.svg import FONT, at_right, heading, panel, shortened
+from toile.reports.plots.svg import FONT, apart, at_right, heading, panel
 from toile.reports.results.study import StudyResults
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ def draw_told_apart(data: dict[str, Any]) -> Figure:
     columns = len(groups)
     # Bars have the right third, or less if there are few.
     step = min(0.06, 0.4 / columns)
+    names = apart([row["name"] for row in rows], 34)
     for index, row in enumerate(rows):
         bold = row["kind"] == "committee"
-        axes.text(0.05, index, shortened(row["name"], 34), color=INK, fontsize=FONT - 0.5, va="center")
+        axes.text(0.05, index, names[index], color=INK, fontsize=FONT - 0.5, va="center")
         marker = "*" if bold else MARKERS[row["series"] % len(MARKERS)]
         axes.plot(0.015, index, marker=marker, color=series(row["series"]), markersize=9 if bold else 6, clip_on=False)
         at_right(axes, index, f"{row['accuracy']:.4f}", bold)

@@ -10,7 +10,7 @@ import numpy as np
 from toile.committee.diversity import disagreement as pairwise_disagreement
 from toile.reports.page.palette import INK, MUTED, SURFACE, series
 from toile.reports.plots.accuracy import extremes
-from toile.reports.plots.svg import FONT, at_left, margin, panel, shortened
+from toile.reports.plots.svg import FONT, apart, at_left, margin, panel, shortened
 from toile.reports.results.compared import close_up, evaluated_models
 from toile.reports.results.study import StudyResults
 
@@ -50,7 +50,7 @@ def confusion_matrices(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def draw_confusion_matrix(data: dict[str, Any]) -> Figure:
-    labels = [shortened(name, 12) for name in data["classes"]]
+    labels = apart(data["classes"], 12)
     counts, shares = data["counts"], data["shares"]
     size = len(labels)
     cell = 40 if size <= READABLE else max(8, 640 / size)
@@ -100,7 +100,7 @@ def disagreement(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def draw_disagreement(data: dict[str, Any]) -> Figure:
-    labels = [shortened(name, 30) for name in data["names"]]
+    labels = apart(data["names"], 30)
     shares, size = data["shares"], len(labels)
     cell = 64 if size <= 4 else max(16, 400 / size)
     side, left = cell * size, margin(labels, FONT)

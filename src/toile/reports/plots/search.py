@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toile.reports.page.palette import MUTED, series
-from toile.reports.plots.svg import panel
+from toile.reports.plots.svg import logarithmic, panel
 from toile.reports.results.search import COSTS, front
 from toile.reports.results.study import StudyResults
 
@@ -83,7 +83,7 @@ def draw_search_front(data: dict[str, Any]) -> Figure:
     axes.plot(*zip(*data["points"], strict=True), linestyle="none", marker="o", markersize=4, color=MUTED)
     axes.step(*zip(*data["front"], strict=True), where="post", color=series(0), linewidth=1.5, marker="o", markersize=5)
     if data["axis"] == "parameters":
-        axes.set_xscale("log")
+        logarithmic(axes, "x", (cost for cost, _ in data["points"]))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(5))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
@@ -159,6 +160,23 @@ def shortened(text: str, length: int = 16) -> str:
         return text
     tail = (length - 1) * 2 // 5
     return text[: length - 1 - tail].rstrip() + "…" + text[len(text) - tail :].lstrip()
+
+
+def apart(names: Sequence[str], length: int = 16) -> list[str]:
+    """Each name shortened; of several that would then be the same, what they begin with in common is left out instead."""
+    labels = [shortened(name, length) for name in names]
+    for label in {label for label in labels if labels.count(label) > 1}:
+        same = [at for at, other in enumerate(labels) if other == label]
+        whole = {names[at] for at in same}
+        common = os.path.commonprefix([*whole])  # noqa: RUF071 - of characters
+        # A key with its value is left whole; where that is too long, the value.
+        for begin in (common.rfind(" ") + 1, common.rfind("=") + 1):
+            short = {name: shortened("…" + name[begin:], length) for name in whole}
+            if begin and len({*short.values()}) == len(whole) > 1:
+                for at in same:
+                    labels[at] = short[names[at]]
+                break
+    return labels
 
 
 def margin(labels: list[str], size: float = FONT - 0.5) -> float:

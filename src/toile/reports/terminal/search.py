@@ -28,7 +28,7 @@ def print_search(search: SearchResult, study: str, console: Terminal) -> None:
     for column in ("trial", "epochs", f"validation {search.metric}", "parameters", "core time"):
         table.add_column(column, justify="left" if column == "trial" else "right")
     for row in search.rows[:_TOP]:
-        mark = "" if row["apart"] else " ="
+        mark = "" if row["apart"] or row is search.rows[0] else " ="
         cells = (
             f"{row['epochs']}/{row['whole']}",
             figure(row["figure"]) + mark,
@@ -37,6 +37,8 @@ def print_search(search: SearchResult, study: str, console: Terminal) -> None:
         )
         table.add_row(row["name"], *cells)
     console.print(table)
-    console.print("= cannot be told from the first")
+    if any(not row["apart"] for row in search.rows[1:_TOP]):
+        console.print("= cannot be told from the first")
     console.print(luck(search))
-    console.print(f"to export the best: toile export {shlex.quote(f'{shlex.split(study)[0]}/{search.shipped}')}")
+    name, *options = shlex.split(study)
+    console.print(f"to export the best: toile export {shlex.join([f'{name}/{search.shipped}', *options])}")

@@ -35,7 +35,7 @@ def make(
     """Plan a study.
 
     Args:
-        reference, called: its short name, and how a command names it, quoted for a shell.
+        reference, called: its short name, and how a command names it, with its options, quoted for a shell.
         requested: how the data set was asked for, by the study itself or as a stand-in.
         dataset: what that means, as `toile.data.reading.load` gives it.
         reduction: fewer images or epochs, for a first look.

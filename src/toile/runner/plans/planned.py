@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -59,7 +60,8 @@ class Plan:
     """All trials of a study over a data set, and what the store has of them.
 
     `requested` is how `dataset` was asked for: by the study itself, or as a stand-in. Two names may mean one trial; it is
-    trained once. `called` is what commands in messages call the study: a path, where `reference` is a short name.
+    trained once. `called` is what commands in messages call the study: a path, where `reference` is a short name, and the
+    options that mean this plan of it.
     """
 
     study: StudySpec
@@ -125,7 +127,9 @@ class Plan:
             ToileError: it is not stored.
         """
         if (run := self.run_of(planned)) is None:
-            raise ToileError(f"{planned.name} is not stored; `toile run {self.called} --only '{planned.name}'` trains it")
+            raise ToileError(
+                f"{planned.name} is not stored; `toile run {self.called} --only {shlex.quote(planned.name)}` trains it"
+            )
         return run
 
     def state(self, planned: PlannedTrial) -> str:

@@ -130,7 +130,7 @@ function leaderboard(search) {
   return element("section", {}, element("h2", { text: "The search" }), search.paragraphs.map((text) => element("p", { text })),
     table("Proposals, the best first", [{ label: "trial" }, { label: "epochs", kind: "number" }, { label: `${search.metric}, validation`, kind: "number" },
       { label: "told from the first" }, { label: "values", kind: "wide" }],
-    search.rows.map((row) => [mark(row), `${row.epochs} of ${row.whole}`, figure(row.figure), row.apart ? "yes" : "no", row.values])));
+    search.rows.map((row, at) => [mark(row), `${row.epochs} of ${row.whole}`, figure(row.figure), at === 0 ? "–" : row.apart ? "yes" : "no", row.values])));
 }
 
 const CHECK = "check";
