@@ -113,6 +113,15 @@ def test_a_committee_of_folds_is_compared_with_its_member_on_the_test_images(tmp
     assert toile.compare(f"{study}/a", f"{study}/b", **where)["split"] == "validation"
 
 
+def test_of_a_committee_for_each_fold_one_has_to_be_meant(tmp_path: Path) -> None:
+    """It was the last one, silently."""
+    more = '[[committee]]\nname = "s"\nmembers = ["a", "b"]\nacross = "seeds"\n'
+    study, where = stored(tmp_path, "split = { folds = 3 }", study=STUDY + more), {"store": tmp_path / "store"}
+    with pytest.raises(Misuse, match=r"'s' is 3 committees, each .* name one: s \(fold 1\), s \(fold 2\), s \(fold 3\)"):
+        toile.compare(f"{study}/s", f"{study}/one (fold 1)", **where)
+    assert toile.compare(f"{study}/s (fold 1)", f"{study}/s (fold 2)", **where)["over"] == "images"
+
+
 def test_models_that_no_seed_changes_are_compared_over_images(tmp_path: Path) -> None:
     study, where = stored(tmp_path, drawn=False), {"store": tmp_path / "store"}
     found = toile.compare(f"{study}/a", f"{study}/b", **where)

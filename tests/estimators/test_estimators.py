@@ -19,7 +19,15 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RandomizedSearchCV, cross_val_predict, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -356,6 +364,29 @@ def test_an_image_whose_class_no_member_was_shown_fits_no_exponents() -> None:
         CommitteeClassifier([GaussianNB()], rule="log-pool").fit(X, y, groups=y)
 
 
+def test_folds_that_hold_out_whole_classes_fit_nothing_of_a_class() -> None:
+    """They did, silently, to images of which all members say that they cannot be; a class with a single image has no others."""
+    halves = [(Y != 0, Y == 0), (Y == 0, Y != 0)]
+    halves = [(np.flatnonzero(train), np.flatnonzero(held)) for train, held in halves]
+    for params in ({"rule": "stack"}, {"calibration": "vector"}, {"rule": "greedy", "calibration": "auto"}):
+        with pytest.raises(ValueError, match=r"holds out all images of \d or none.* take log-pool or temp"):
+            CommitteeClassifier(TREES, cv=halves, **params).fit(X, Y)
+    some = np.flatnonzero((Y != 0) | (np.cumsum(Y == 0) == 1))
+    assert CommitteeClassifier(TREES, rule="stack", cv=3).fit(X[some], Y[some]).predict_proba(NEW).shape == (100, 10)
+
+
+def test_of_a_class_images_that_no_member_was_shown_are_left_out() -> None:
+    (first, of_first), *others = StratifiedKFold(3).split(X, Y)
+    folds, said = [(first[Y[first] != 0], of_first), *others], np.zeros((len(Y), 10))
+    for train, held in folds:
+        member = GaussianNB().fit(X[train], Y[train])
+        said[np.ix_(held, member.classes_)] = member.predict_proba(X[held])
+    shown = ~np.isin(np.arange(len(Y)), of_first[Y[of_first] == 0])
+    fitted = CommitteeClassifier([GaussianNB()], rule="stack", cv=folds).fit(X, Y)
+    expected = FITS["stack"]([Predictions("out-of-fold", said[shown].astype(np.float32), Y[shown])])
+    np.testing.assert_allclose(np.array(fitted.weights_), np.array(expected))
+
+
 def test_there_are_no_more_folds_than_groups() -> None:
     groups = np.arange(len(Y)) // 120
     fitted, other = (CommitteeClassifier(TREES, rule="log-pool", cv=cv).fit(X, Y, groups=groups) for cv in (None, 3))
@@ -416,6 +447,7 @@ def test_named_members_are_parameters():
         ({"members": 3}, "a list of one at least"),
         ({"members": [RidgeClassifier()]}, "no probabilities"),
         ({"members": ["mpl"]}, "did you mean 'mlp'"),
+        ({"members": ["mlp", ("bayes", GaussianNB())]}, "all members have names, or none has"),
         ({"members": [("a", "mlp"), ("a", "svm")]}, "not unique"),
         ({"rule": "maen"}, "did you mean 'mean'"),
         ({"rule": "weighted-mean"}, "needs weights"),

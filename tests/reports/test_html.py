@@ -304,6 +304,15 @@ def test_what_was_fitted_chosen_and_calibrated_is_told(tmp_path):
     assert 'aria-label="Reliability diagram of chosen of all, before' in page
 
 
+def test_each_seed_may_have_another_calibration(tmp_path):
+    results = make_results(tmp_path, train=100, test=60, chosen=True)
+    one = replace(results.committees[1], choice=None, name="c (seed 0)", line="c", key=(0, None))
+    calibrations = [one.calibration, Calibration("vector", {}), Calibration("vector", {})]
+    seeds = [replace(one, name=f"c (seed {i})", key=(i, None), calibration=c) for i, c in enumerate(calibrations)]
+    (told,) = (text for text in findings(replace(results, committees=tuple(seeds))) if "It was fitted" in text)
+    assert "calibrated by “temperature” (1 of 3) and “vector” (2 of 3): its log loss is" in told
+
+
 def test_a_rule_that_its_own_fit_calibrates_says_so(tmp_path):
     results = make_results(tmp_path, train=100, test=60)
     (committee,) = results.committees

@@ -73,6 +73,14 @@ def test_it_is_in_the_json(results: StudyResults) -> None:
     assert found["comparison"] in summary(results)["comparisons"] and found["comparison"]["equivalent"]
 
 
+def test_of_parameters_that_nobody_knows_there_is_no_share(results: StudyResults) -> None:
+    """A model of scikit-learn says none; that was "0.00 of the committee's", and "inf"."""
+    results.committees[0].joined[0].trainings[results.committees[0].joined[0].name].provenance["parameters"] = None
+    assert "with – of the committee’s parameters" in sentences(results)[0]
+    own, teacher = student_table(results).rows
+    assert own[3] != teacher[3] == "–"
+
+
 def test_a_teacher_that_took_no_measurable_time_is_no_error(results: StudyResults) -> None:
     for one in results.committees[0].joined:
         for run in one.trainings.values():

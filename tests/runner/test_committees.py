@@ -288,6 +288,18 @@ NO_TEST = replace(dataset(), test=None)
             r"stack of 2 members and 10 classes has 189 numbers to fit, and there are 40 images held out; take a rule",
         ),
         (
+            {"trial": [*TWO], "seeds": list(range(21)), "committee": [{"name": "c", "candidates": ["*"], "rule": "greedy"}]},
+            r"has 42 numbers to fit, and there are 40 images held out; name fewer candidates, or hold out more",
+        ),
+        (
+            {"trial": [*TWO], "seeds": list(range(41)), "committee": [committee(members=("a",), across="seeds")]},
+            r"log-pool of 41 members and 10 classes has 41 numbers .* name fewer members, or hold out more",
+        ),
+        (
+            {"trial": [line("a", calibration="isotonic")], "split": {"method": "tail", "validation": 0.05}},
+            r"trial 'a': isotonic .* has 20 numbers .* 10 images held out; take a calibration with fewer, such as temperature",
+        ),
+        (
             {
                 "trial": list(TWO),
                 "data": without(3),

@@ -23,6 +23,7 @@ from toile.runner.plans.groups import Member, trial_named, whole
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.run import Run
 from toile.store.store import Store
+from toile.text import listed
 
 Key = tuple[int, int | None] | None
 
@@ -138,6 +139,11 @@ def _committees(made: Plan, name: str) -> _Said:
     if not (found := of_line(made, name)):
         raise ToileError(f"not all members of {name!r} are stored; `toile run {made.called}` trains what is missing")
     held_out = next((_held_out(one) for one in made.trials if one.trial.fold is not None), None)
+    if len(found) > 1 and any(one.key is None for one in found):  # across seeds, once for each fold
+        raise Misuse(
+            f"{name!r} is {len(found)} committees, each of the seeds of another fold; name one: "
+            f"{listed(one.name for one in found)}"
+        )
     over_folds = any(one.key is not None and one.key[1] is not None for one in found)
     by_key: dict[Key, _One] = {}
     for one in found:

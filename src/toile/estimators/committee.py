@@ -152,7 +152,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         random, copies = check_random_state(self.random_state), []
         for name, member in pairs:
             if not hasattr(member, "predict_proba"):
-                raise InvalidParameter(f"{name} has no probabilities: {member!r}")
+                hint = "; all members have names, or none has" if isinstance(member, tuple) else ""
+                raise InvalidParameter(f"{name} has no probabilities: {member!r}{hint}")
             copy: Any = clone(member)
             seeds = [key for key, value in sorted(copy.get_params().items()) if key.endswith("random_state") and value is None]
             copies.append((name, copy.set_params(**{key: random.randint(np.iinfo(np.int32).max) for key in seeds})))
@@ -236,9 +237,19 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         for at, (job, (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
             found[at // len(folds)][np.ix_(job[-1], np.searchsorted(classes, known))] = probabilities
         counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
-        if not PER_CLASS & {self.rule, self._after}:
-            for train, held in folds:  # of a class that no member was shown, all say that it cannot be
-                counted[held] &= np.isin(labels[held], labels[train])
+        shown = np.zeros(len(labels), bool)  # of a class that no member was shown, all say that it cannot be
+        for train, held in folds:
+            shown[held] = np.isin(labels[held], labels[train])
+        if PER_CLASS & {self.rule, self._after}:
+            never = counts * ~np.isin(np.arange(len(classes)), labels[shown])
+            if never.max() > 1:
+                raise InvalidParameter(
+                    f"each fold of cv holds out all images of {classes.tolist()[never.argmax()]!r} or none, so that no member "
+                    "learned the class that it is asked for; give folds with a share of each class, or take log-pool or "
+                    "temperature"
+                )
+            shown |= never[labels] > 0  # a class's only image
+        counted &= shown
         if not counted.any():
             raise InvalidParameter("each fold of cv holds out whole classes, so that nothing is left to fit to")
         return [Predictions("out-of-fold", probabilities[counted], labels[counted]) for probabilities in found]

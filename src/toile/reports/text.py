@@ -22,8 +22,8 @@ def figure(value: Any, digits: int = 4) -> str:
 
 
 def count(value: Any) -> str:
-    """`298,058`; a dash where there is none."""
-    return NOTHING if value is None else f"{value:,.0f}"
+    """`298,058`; a dash where there is no finite number."""
+    return NOTHING if value is None or not math.isfinite(value) else f"{value:,.0f}"
 
 
 def spread(values: Sequence[float]) -> str:

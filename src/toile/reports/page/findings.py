@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -125,7 +126,11 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
         of = (
             "" if calibration.by_folds is None or len(committees) > 1 else f", the best of {len(calibration.by_folds)} by folds"
         )
-        after = f", and calibrated by “{calibration.name}”{of}"
+        # "auto" may choose another one for each seed.
+        times = Counter(one.calibration.name for one in committees if one.calibration is not None)
+        several = len(times) > 1
+        named = [f"“{name}”" + f" ({number} of {len(committees)})" * several for name, number in times.items()]
+        after = f", and calibrated by {joined(named)}{of}"
     loss, error = (spread([one.test[name] for one in committees]) for name in ("loss", "ece"))
     text = f" It was fitted on {committee.fitted_on}{after}: its log loss is {loss}, its calibration error {error}."
     if (choice := committee.choice) is not None and len(committees) == 1:

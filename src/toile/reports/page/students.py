@@ -40,7 +40,9 @@ def sentences(results: StudyResults) -> list[str]:
     """A paragraph for each student."""
     found = []
     for student in students(results):
-        parameters, milliseconds = (mine / its if its else math.nan for mine, its in student.costs.values())
+        costs = student.costs.values()
+        # What no member says is infinite, and of that a student would have 0.00.
+        parameters, milliseconds = (mine / its if its and math.isfinite(its) else math.nan for mine, its in costs)
         accuracy = fmean(one.test["accuracy"] for one in student.committees)
         found.append(
             f"“{student.line.name}” learned from the committee “{student.teacher}”: it has "

@@ -196,15 +196,25 @@ def _check_fit(plan: Plan, group: Group, what: str) -> None:
     if len(labels) < numbers:
         raise Misuse(
             f"{what}: {fitted} of {len(group.members)} members and {classes} classes has {numbers:,} numbers to fit, and there "
-            f"are {len(labels):,} images held out; take a rule with fewer, such as log-pool, or hold out more"
+            f"are {len(labels):,} images held out; {_with_fewer(spec)}, or hold out more"
         )
     if len(missing := np.setdiff1d(np.arange(classes), labels)):
         names = ", ".join(repr(plan.dataset.class_names[label]) for label in missing[:3])
         raise Misuse(f"{what}: {fitted} is fitted on {len(labels):,} images held out, and none of them is of class {names}")
 
 
+def _with_fewer(spec: CommitteeSpec) -> str:
+    """What has fewer numbers to fit."""
+    if spec.rule == "stack":
+        return "take a rule with fewer, such as log-pool"
+    if spec.calibrated not in (None, AUTO, "temperature"):
+        return "take a calibration with fewer, such as temperature"
+    return "name fewer candidates" if spec.candidates else "name fewer members"
+
+
 def _numbers(spec: CommitteeSpec, members: int, classes: int) -> int:
     """How many numbers a committee's fits have."""
+    # Of "greedy" a temperature each, fitted alone and held near 1; the shares are counts of at most 50 picks, made one by one.
     of_rule = {"stack": (members * classes + 1) * (classes - 1)}.get(spec.rule, members) if spec.fitted else 0
     # "auto" tries what there are images for, and a temperature at least.
     after = "temperature" if spec.calibrated == AUTO else spec.calibrated
