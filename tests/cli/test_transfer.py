@@ -115,6 +115,7 @@ def test_weights_that_cannot_be_downloaded_are_told_when_planned_and_end_a_run_b
     toile("run", named, "--store", tmp_path / "store", code=1)
     said = capsys.readouterr().err
     assert said.count("cannot be downloaded") == 1 and told in said
+    assert f"for vgg16_imagenet_notop.weights.h5 in {tmp_path / 'weights'}, " in said  # a file that would have been taken
     assert not list((tmp_path / "store" / "runs").iterdir()) + list((tmp_path / "store" / "work").iterdir())
 
 

@@ -111,6 +111,9 @@ def test_unknown_format_and_no_guess(tmp_path):
         formats.load("npzz")
     with pytest.raises(Misuse, match="cannot be guessed"):
         formats.guess(tmp_path / "data.feather")
+    for name in ("pictures.ZIP", "pictures.tar.gz"):
+        with pytest.raises(Misuse, match=r"is an archive; unpack it, and give the folder"):
+            formats.guess(tmp_path / name)
 
 
 # IDX

@@ -203,6 +203,17 @@ def test_no_probabilities_are_read_for_models_that_are_not_looked_at(many, monke
     assert np.isfinite([trial.test["accuracy"] for trial in many.trials]).all()
 
 
+def test_a_classical_model_has_no_recipe(tmp_path):
+    """It is trained by no optimizer, for no epochs; what the networks share is said all the same."""
+    results = make_results(tmp_path, missing=MODELS, committee=False)
+    before = sections.recipe_table(results).note
+    results.trials[1].trial["learner"] = "classical"
+    table = sections.recipe_table(results)
+    at = {column.label: index for index, column in enumerate(table.columns)}
+    assert table.note == before
+    assert [row[at["optimizer"]] == "–" for row in table.rows] == [False, True, False]
+
+
 def test_augmentation_is_part_of_a_recipe(tmp_path):
     results = make_results(tmp_path, missing=MODELS, committee=False)
     asked = Augmentation(flip="horizontal", erasing=Erasing(probability=0.5)).model_dump(mode="json")

@@ -219,6 +219,10 @@ ONE_MISTAKE = {
     HEAD + SWEEP + "[sweep.grid]\nrecipe.batch_size = 16\n": (
         "line 7: sweep[0].grid.recipe.batch_size: a list of values is wanted, got 16"
     ),
+    HEAD + SWEEP + "[sweep.grid]\nrecipe.optimizer.learning_rate = [0.1, 0.2]\n": (
+        'line 7: sweep[0].grid.recipe.optimizer: a list of whole tables is wanted, as [{ name = "…", learning_rate = … }, …], '
+        "got {'learning_rate': [0.1, 0.2]}"
+    ),
     HEAD + SWEEP + "[sweep.grid]\nrecipe.batch_size = []\n": (
         "line 7: sweep[0].grid.recipe.batch_size: a list of values is wanted, got []"
     ),

@@ -154,6 +154,14 @@ def test_a_study_its_committees_and_its_report(visit):
     report.close()
 
 
+def test_reports_that_are_opened_by_their_address_come_with_their_studies(browser, address):
+    """They were drawn before the studies were known, and never again."""
+    visit = Visit(browser, f"{address}/#reports")
+    visit.page.wait_for_selector(".view-reports >> text=Two small models on digits")
+    assert visit.told == []
+    visit.page.close()
+
+
 # Gives how many streams were closed by that.
 LOOKED_AT = """(seen) => {
   let closed = 0;
@@ -189,6 +197,19 @@ def test_what_runs_is_shown_while_it_runs(browser, tmp_path):
             page.evaluate(LOOKED_AT, True)
             page.wait_for_function("() => document.querySelector('.pace').textContent.startsWith('epoch 2 of 2')")
         page.wait_for_function("() => document.querySelector('.pace').textContent.startsWith('interrupted')")
+        go(visit, "study/tiny")
+        assert page.locator("article.training").count() == 1
+
+        def rests(route):
+            told = route.fetch().json()
+            next(one for one in told if one["reference"] == "tiny")["resting"] = [planned.fingerprint]
+            route.fulfill(json=told)
+
+        # What a search does not go on with now was not interrupted, in the view of its study either.
+        page.route("**/v1/studies", rests)
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        page.wait_for_selector("article.training", state="detached")
         assert visit.told == []
         page.close()
 

@@ -18,7 +18,7 @@ from toile.data.reading.fetch import reachable
 from toile.data.reading.limits import Budget, anchored
 from toile.errors import Misuse, ToileError, nearest
 from toile.models.applications import BACKBONES
-from toile.models.imagenet import keras_folder, known, places
+from toile.models.imagenet import TENSORS, file_name, keras_folder, known, places
 
 _SERVER = "https://storage.googleapis.com/tensorflow/keras-applications"
 _SECONDS_TO_ANSWER = 5
@@ -95,12 +95,14 @@ def imagenet_path(backbone: str, alpha: float, size: int) -> Path:
     return keras_folder() / imagenet_url(backbone, alpha, size).rsplit("/", 1)[1]
 
 
-def unavailable(backbone: str, url: str, why: str) -> ToileError:
+def unavailable(backbone: str, alpha: float, url: str, why: str) -> ToileError:
     """The error for ImageNet weights that cannot be downloaded, with the way out."""
     name = url.rsplit("/", 1)[1]
+    folders = ", ".join(map(str, places()))
+    own = f", for {file_name(backbone, alpha)} in {folders}," if (backbone, alpha) in TENSORS else ""
     return ToileError(
         f"the ImageNet weights of {backbone} are not here and cannot be downloaded: {why}. Looked for "
-        f"{keras_folder() / name} and asked {url}. Where there is a network, download that file; then either put it into "
+        f"{keras_folder() / name}{own} and asked {url}. Where there is a network, download that file; then either put it into "
         f'that folder or say weights = "/path/to/{name}"'
     )
 
@@ -122,7 +124,7 @@ def imagenet_here(backbone: str, alpha: float, size: int) -> Path | None:
 def _check_imagenet(backbone: str, alpha: float, size: int) -> None:
     url = imagenet_url(backbone, alpha, size)
     if imagenet_here(backbone, alpha, size) is None and (why := _unreachable(url)):
-        raise unavailable(backbone, url, why)
+        raise unavailable(backbone, alpha, url, why)
 
 
 @cache

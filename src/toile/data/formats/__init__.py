@@ -38,6 +38,7 @@ from toile.errors import Misuse, nearest
 
 # From the most to the least particular: a folder of IDX files is also a folder. What is not named here is asked last.
 _ORDER = ("idx", "npz", "npy", "list", "csv", "folder")
+_ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"}
 
 
 def names() -> tuple[str, ...]:
@@ -79,4 +80,6 @@ def guess(path: Path) -> str:
     for name in sorted(names(), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER)):
         if load(name).matches(path):
             return name
+    if path.suffix.lower() in _ARCHIVES:
+        raise Misuse(f"{path} is an archive; unpack it, and give the folder or the file that comes of it")
     raise Misuse(f"{path}: the format cannot be guessed from the name; set `format` to one of {', '.join(names())}")

@@ -274,4 +274,4 @@ def _imagenet(name: str, alpha: float, size: int) -> str:
         with FileLock(folder / f"{file}.lock"):
             return keras.utils.get_file(file, url, cache_subdir="models")
     except Exception as error:  # Keras raises no narrower one
-        raise backbones.unavailable(name, url, str(error)) from error
+        raise backbones.unavailable(name, alpha, url, str(error)) from error

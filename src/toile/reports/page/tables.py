@@ -12,7 +12,7 @@ from toile.reports.results.lines import OF_PART, study_lines
 from toile.reports.results.result import CommitteeResult, TrialResult
 from toile.reports.results.study import StudyResults
 from toile.reports.table import NUMBER, TEXT, WIDE, Column, Table, without_empty
-from toile.reports.text import MEAN_OF_MEMBERS, brief, count, duration, figure, options, shares
+from toile.reports.text import MEAN_OF_MEMBERS, NOTHING, brief, count, duration, figure, options, shares
 from toile.study.recipe.augmentation import Augmentation
 from toile.study.recipe.optimizers import OPTIMIZERS
 
@@ -185,10 +185,13 @@ def recipe_table(results: StudyResults) -> Table:
             if key == "learning_rate" or key not in defaults or value != defaults[key]
         }
         stopping = recipe.get("early_stopping")
+        named = [trial.line or trial.name, options(architecture["name"], architecture.get("options", {}))]
+        if trial.trial.get("learner") == "classical":  # of its recipe it takes the weights of classes alone
+            rows.append([*named, *[NOTHING] * 10, _weights(recipe.get("class_weight")), "no"])
+            continue
         rows.append(
             [
-                trial.line or trial.name,
-                options(architecture["name"], architecture.get("options", {})),
+                *named,
                 options(optimizer["name"], changed),
                 options(schedule.pop("name"), schedule),
                 brief(recipe["batch_size"]),
@@ -204,27 +207,20 @@ def recipe_table(results: StudyResults) -> Table:
             ]
         )
     labels = {
-        "architecture": WIDE,
-        "optimizer": WIDE,
-        "schedule": WIDE,
-        "batch": NUMBER,
-        "epochs at most": NUMBER,
-        "early stopping": WIDE,
-        "label smoothing": NUMBER,
-        "augmentation": WIDE,
-        "scaling": TEXT,
-        "flip-averaged": TEXT,
-        "precision": TEXT,
-        "class weights": WIDE,
-        "sampling": TEXT,
-    }
+        "architecture": WIDE, "optimizer": WIDE, "schedule": WIDE, "batch": NUMBER, "epochs at most": NUMBER,
+        "early stopping": WIDE, "label smoothing": NUMBER, "augmentation": WIDE, "scaling": TEXT, "flip-averaged": TEXT,
+        "precision": TEXT, "class weights": WIDE, "sampling": TEXT,
+    }  # fmt: skip
     columns = [Column("model", TEXT), *(Column(label, kind) for label, kind in labels.items())]
     if all(row[-2:] == ["no", "no"] for row in rows):  # not of interest where classes are as they are
         columns, rows = columns[:-2], [row[:-2] for row in rows]
     # What all have in common is said once, below: the table shows where they differ.
-    shared = [i for i in range(2, len(columns)) if len(rows) > 1 and len({row[i] for row in rows}) == 1]
+    said = [{row[i] for row in rows} - {NOTHING} for i in range(len(columns))]
+    shared = [i for i in range(2, len(columns)) if len(rows) > 1 and len(said[i]) <= 1]
     kept = [i for i in range(len(columns)) if i not in shared]
-    note = "The same for all: " + "; ".join(f"{columns[i].label} {rows[0][i]}" for i in shared) + "." if shared else ""
+    note = (
+        "The same for all: " + "; ".join(f"{columns[i].label} {one}" for i in shared for one in said[i]) + "." if shared else ""
+    )
     return Table(
         "Architecture and recipe of each model; optimizer options that are not listed are Keras’s defaults",
         [columns[i] for i in kept],

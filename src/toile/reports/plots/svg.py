@@ -169,13 +169,13 @@ def apart(names: Sequence[str], length: int = 16) -> list[str]:
         same = [at for at, other in enumerate(labels) if other == label]
         whole = {names[at] for at in same}
         common = os.path.commonprefix([*whole])  # noqa: RUF071 - of characters
-        # A key with its value is left whole; where that is too long, the value.
         for begin in (common.rfind(" ") + 1, common.rfind("=") + 1):
             short = {name: shortened("…" + name[begin:], length) for name in whole}
             if begin and len({*short.values()}) == len(whole) > 1:
                 for at in same:
                     labels[at] = short[names[at]]
-                break
+                if all("…" not in text[1:] for text in short.values()):
+                    break  # a key with its value is left whole; where that is too long, the value
     return labels
 
 

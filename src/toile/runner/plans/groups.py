@@ -104,5 +104,8 @@ def trial_named(made: Plan, name: str) -> PlannedTrial:
     """
     planned = {p.name: p for p in made.trials}
     if name not in planned:
-        raise Misuse(f"{made.reference} has no trial {name!r}{nearest(name, planned)}; it has: {listed(planned)}")
+        committees = [spec.name for spec in made.study.committee]
+        near = "; that is a committee" if name in committees else nearest(name, [*planned, *committees])
+        more = f"; committees: {listed(committees)}" if committees else ""
+        raise Misuse(f"{made.reference} has no trial {name!r}{near}; it has: {listed(planned)}{more}")
     return planned[name]

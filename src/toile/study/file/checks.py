@@ -100,6 +100,11 @@ def _grids(content: dict[str, Any], _: Catalogue) -> Iterator[Mistake]:
             place = ("sweep", i, "grid", *path)
             if len(path) != 2 or path[0] not in ("recipe", "architecture"):
                 yield place, "a grid's keys are recipe.KEY and architecture.KEY"
+            elif is_table(values):
+                whole = ", ".join(
+                    [*(['name = "…"'] if path[1] in ("optimizer", "schedule") else []), *(f"{key} = …" for key in values)]
+                )
+                yield place, f"a list of whole tables is wanted, as [{{ {whole} }}, …], got {brief(values)}"
             elif not is_array(values) or not values:
                 yield place, f"a list of values is wanted, got {brief(values)}"
             elif path[0] == "recipe":

@@ -20,6 +20,7 @@ export const known = {
   byFingerprint: new Map(),
   left: 0,
   studies: [],
+  looked: false, // whether the studies are those of the store yet
   trainings: [],
   resting: new Set(), // fingerprints of trainings that a search does not go on with now
   connected: null, // not yet
@@ -65,6 +66,7 @@ async function allStudies() {
     }
   }
   for (const run of known.runs) run.words = null;
+  known.looked = true;
   told("studies");
 }
 

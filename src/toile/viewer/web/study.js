@@ -28,7 +28,9 @@ export function studies(main) {
         bar(study.states),
         element("p", { text: `${study.states.stored} stored, ${study.states.begun} begun, ${study.states.missing} not begun` }),
         study.states.stored ? element("p", {}, report(study)) : null)))
-        : element("p", { class: "empty", text: "The store has nothing of any packaged study, nor of a study file in this folder. Name one: toile open STUDY." }));
+        : element("p", { class: "empty", text: known.looked
+          ? "The store has nothing of any packaged study, nor of a study file in this folder. Name one: toile open STUDY."
+          : "The studies are being read." }));
   }
   draw();
   return listen((what) => what === "studies" && draw());
@@ -75,8 +77,10 @@ function place(wanted) {
   return { made, draw };
 }
 
+/** Whether a training is one that its search does not go on with now: its run is stored, and it was not interrupted. */
+const rests = (one) => !one.at_work && known.resting.has(one.fingerprint);
+
 export function now(main) {
-  const rests = (one) => !one.at_work && known.resting.has(one.fingerprint);
   const at = place((one) => one.at_work), left = place((one) => !one.at_work && !rests(one));
   const resting = element("p", { class: "muted" });
   const empty = element("p", { class: "empty", text: "Nothing is being trained in this store now. What begins appears here." });
@@ -136,7 +140,7 @@ function leaderboard(search) {
 const CHECK = "check";
 
 export async function study(main, reference) {
-  const live = place((one) => called(one.fingerprint).some((found) => found.study === reference));
+  const live = place((one) => !rests(one) && called(one.fingerprint).some((found) => found.study === reference));
   const body = element("div"), drawn = new Map();
   put(main, body);
   async function draw() {
@@ -172,16 +176,16 @@ export async function study(main, reference) {
 }
 
 export function reports(main) {
-  const stored = known.store.reports;
-  put(main, element("h1", { text: "Reports" }),
+  const draw = () => put(main, element("h1", { text: "Reports" }),
     element("section", {}, element("h2", { text: "Made now, from what is stored" }),
       element("ul", {}, known.studies.filter((one) => one.states.stored).map((one) => element("li", {}, element("a", {
         href: `/v1/studies/${encodeURIComponent(one.reference)}/report`, target: "_blank", rel: "noopener", text: one.title }),
       element("span", { class: "muted", text: ` ${one.states.stored} of ${one.states.stored + one.states.begun + one.states.missing} trials` }))))),
-    element("section", {}, element("h2", { text: "Written by toile report" }), stored.length
-      ? element("ul", {}, stored.map((name) => element("li", {}, element("a", { href: `/v1/reports/${encodeURIComponent(name)}`, target: "_blank", rel: "noopener", text: name }))))
+    element("section", {}, element("h2", { text: "Written by toile report" }), known.store.reports.length
+      ? element("ul", {}, known.store.reports.map((name) => element("li", {}, element("a", { href: `/v1/reports/${encodeURIComponent(name)}`, target: "_blank", rel: "noopener", text: name }))))
       : element("p", { class: "muted", text: "There are none in the store." })));
-  return () => {};
+  draw();
+  return listen((what) => what === "studies" && draw());
 }
 
 /** The line at the top: what is being trained, in a few words. */
