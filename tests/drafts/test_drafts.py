@@ -141,6 +141,14 @@ def test_what_cannot_be_trained_is_not_written(tmp_path: Path, build, error, say
         api.new(tmp_path / "set", output=tmp_path / "s.txt", store=tmp_path / "store")
 
 
+@pytest.mark.parametrize("size", [0, -3, 100_000])
+def test_a_size_that_no_picture_can_have_is_misuse(tmp_path: Path, size: int) -> None:
+    """0 was taken for none, and a large one ended in pydantic's words."""
+    with pytest.raises(Misuse, match=f"--size is at least 1.*got {size} x {size}"):
+        api.new(tmp_path, output=tmp_path / "s.toml", size=size, store=tmp_path / "store")
+    assert not (tmp_path / "s.toml").exists()
+
+
 @pytest.mark.parametrize(
     "name", ['with "quotes"', "new\nline", "# no comment", "ünïcödé", "\x1b[31mred", "{{ 7 * 7 }}", "del\x7f"]
 )

@@ -68,7 +68,7 @@ def test_candidates_are_all_trainings_of_all_seeds(tmp_path: Path) -> None:
     asked = {"name": "c", "candidates": ["a*"], "rule": "greedy"}
     plan = planned(tmp_path, *TWO, line("another", seeds=[5]), seeds=[0, 1], committee=[asked])
     assert of_names(plan) == [("c", ["a (seed 0)", "a (seed 1)", "another"])]
-    with pytest.raises(Misuse, match="no trial matches 'x'"):
+    with pytest.raises(Misuse, match="committee 'c': no trial matches 'x'"):
         committees.groups(planned(tmp_path, *TWO, committee=[{**asked, "candidates": ["x"]}]))
 
 

@@ -14,9 +14,10 @@ from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.reading.load import load
+from toile.errors import Misuse
 from toile.pictures.files import pictures
 from toile.pictures.many import sizes
-from toile.study.data.dataset import READING, DatasetSpec
+from toile.study.data.dataset import MAX_PIXELS, READING, DatasetSpec
 
 Size = tuple[int, int]
 
@@ -63,9 +64,12 @@ def see(path: Path, *, size: int | Size | None = None, nested: bool = False) -> 
         nested: whether a class may have folders in its folder.
 
     Raises:
-        Misuse: the format cannot be guessed.
+        Misuse: the format cannot be guessed, or no picture can have that size.
         DataError: it cannot be read.
     """
+    height, width = (1, 1) if size is None else (size, size) if isinstance(size, int) else size
+    if min(height, width) < 1 or height * width > MAX_PIXELS:
+        raise Misuse(f"--size is at least 1, and of at most {MAX_PIXELS:,} pixels in all, got {height} x {width}")
     name = formats.guess(path) if path.exists() else None
     listed = getattr(formats.load(name), "pictures", None) if name is not None else None
     found = sizes(listed(path) if listed is not None else pictures(path) if path.is_dir() else [])

@@ -24,6 +24,8 @@ from toile.evaluation.scores import EPSILON, logarithms, softmax
 # Bounds of what logarithms are multiplied by; a temperature is one over that. Models that are right on all images of the fit
 # would go to infinity, those that know nothing to 0.
 LEAST, MOST = 0.01, 20.0
+# How near a number has to come to a bound to be at it.
+NEARLY = 1.001
 # Between two points of an isotonic curve. A steeper one would make other probabilities of another processor's rounding.
 STEEPEST = 50.0
 # The best of all, by folds of the images that it is fitted on.
@@ -46,6 +48,14 @@ class Calibration:
         """`(images, classes)` float32, rows summing to 1, of probabilities of the same shape."""
         calibrated = CALIBRATIONS[self.name].apply(np.asarray(probabilities, np.float64), self.numbers)
         return np.clip(calibrated, 0, 1).astype(np.float32)
+
+    @property
+    def at_bound(self) -> bool:
+        """Whether one of its numbers is the largest that is allowed, as where the images that it was fitted on are few, or all
+        right: they say too little of how sure it may be. A rising curve has no such numbers."""
+        given = self.numbers
+        factors = [1 / given["temperature"]] if "temperature" in given else given.get("scale", [])
+        return any(abs(one) > MOST / NEARLY for one in (*factors, *given.get("shift", [])))
 
     def about(self) -> dict[str, Any]:
         """Ready for JSON."""

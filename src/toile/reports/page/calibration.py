@@ -44,7 +44,7 @@ def _words(calibration: Calibration, fitted_on: str) -> list[str]:
     number = calibration.numbers.get("temperature")
     tried = calibration.by_folds or {}
     chosen = ", ".join(f"{name} {figure(loss)}" for name, loss in tried.items())
-    how = calibration.name + ("" if number is None else f" {figure(number, 3)}")
+    how = calibration.name + ("" if number is None else f" {figure(number, 3)}") + ", at its bound" * calibration.at_bound
     return [how + (f", chosen by log loss on folds not fitted on: {chosen}" if tried else ""), fitted_on]
 
 

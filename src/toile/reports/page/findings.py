@@ -6,6 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
+import numpy as np
+
+from toile.committee import log_pool
+from toile.evaluation.calibrators import NEARLY
 from toile.evaluation.significance import McNemar
 from toile.reports.page.comparisons import over
 from toile.reports.page.students import sentences
@@ -133,6 +137,8 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
         after = f", and calibrated by {joined(named)}{of}"
     loss, error = (spread([one.test[name] for one in committees]) for name in ("loss", "ece"))
     text = f" It was fitted on {committee.fitted_on}{after}: its log loss is {loss}, its calibration error {error}."
+    if any(_at_bound(one) for one in committees):
+        text += " The fit is at its bound: these images are too few, or all right, and say too little of how sure it may be."
     if (choice := committee.choice) is not None and len(committees) == 1:
         at = choice.path[choice.picks - 1]
         text += (
@@ -141,6 +147,13 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
             f"{figure(at['test'])}."
         )
     return text
+
+
+def _at_bound(committee: CommitteeResult) -> bool:
+    """Whether nothing but a bound holds its fit back."""
+    if committee.calibration is not None:
+        return committee.calibration.at_bound
+    return committee.rule == "log-pool" and bool(np.max(committee.weights or 0) > log_pool.MOST / NEARLY)
 
 
 def _members(committees: Sequence[CommitteeResult]) -> str:

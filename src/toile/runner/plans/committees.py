@@ -89,8 +89,12 @@ def _candidates(plan: Plan, spec: CommitteeSpec) -> Iterator[Member]:
 
 def _matching(plan: Plan, spec: CommitteeSpec) -> list[PlannedTrial]:
     if spec.among == "study":
+        try:
+            named = plan.matching(spec.candidates)
+        except Misuse as error:
+            raise Misuse(f"committee {spec.name!r}: {error}") from None
         # What a search proposed and nobody has trained is no candidate yet.
-        return [one for one in plan.matching(spec.candidates) if not one.proposed or plan.run_of(one)]
+        return [one for one in named if not one.proposed or plan.run_of(one)]
     found = [
         one
         for one in (*plan.trials, *library.others(plan))
