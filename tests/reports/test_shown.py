@@ -77,6 +77,15 @@ def test_published_figures_of_training_and_validation_images_stand_beside_ours(r
     ]  # fmt: skip
 
 
+def test_only_figures_that_a_document_has_are_columns(results: StudyResults) -> None:
+    published = {"test": {"accuracy": 0.9, "loss": 0.3}}
+    trials = tuple(replace(one, published=published if number == 0 else {}) for number, one in enumerate(results.trials))
+    table = tables.figures_table(replace(results, trials=trials))
+    assert [group for group, span in table.groups if span == 2] == ["accuracy", "loss"]
+    assert [column.group for column in table.columns if column.label == "measured"] == list(tables.FIGURES)
+    assert all(len(row) == len(table.columns) for row in table.rows)
+
+
 def test_the_best_point_of_a_grid_is_chosen_by_validation_images(swept: StudyResults) -> None:
     (text,) = [text for text in findings(swept) if text.startswith("Of the 3 points of “width”")]
     best = max(swept.trials[3:], key=lambda trial: trial.validation["accuracy"])

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 
 from toile.reports.text import NOTHING
 
-TEXT, NUMBER, WIDE = "text", "number", "wide"
+TEXT, NUMBER, WRAPS, WIDE = "text", "number", "number wraps", "wide"
 
 
 @dataclass(frozen=True)
 class Column:
-    """`kind` is `text`, `number` (right-aligned) or `wide` (text that may wrap); `group` stands above several columns."""
+    """`kind` is `text`, `number` (right-aligned; `number wraps` where there are several in a cell) or `wide` (text that may wrap);
+    `group` stands above several columns."""
 
     label: str
     kind: str = NUMBER

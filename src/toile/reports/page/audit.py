@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from toile.reports.results.study import StudyResults
-from toile.reports.table import TEXT, Column, Table
+from toile.reports.table import TEXT, WRAPS, Column, Table
 from toile.reports.text import NOTHING, brief
 
 # Said elsewhere in the report.
@@ -52,7 +52,7 @@ def audit_table(results: StudyResults) -> Table:
     rows = [[name, *("" if key in between else text for key in splits)] for name, text in common.items()]
     rows += [[name, *(column.get(name, "") for column in facts.values())] for name in names]
     rows = [[WORDS.get(name, name), *cells] for name, *cells in rows]
-    columns = [Column("fact", TEXT), *(Column(label) for label in splits.values())]
+    columns = [Column("fact", TEXT), *(Column(label, WRAPS) for label in splits.values())]
     return Table("What the audit of the images found", columns, rows)
 
 
