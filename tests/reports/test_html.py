@@ -257,7 +257,8 @@ def test_numbers_as_text():
     told = [duration(seconds) for seconds in (0.84, 12.34, 59.96, 125, 3720)]
     assert told == ["0.84 s", "12.3 s", "1 min 00 s", "2 min 05 s", "1 h 02 min"]
     assert options("cnn", {"filters": [32, 64], "batch_norm": True, "l2": None}) == "cnn (filters 32–64, batch norm yes)"
-    assert brief(0.00012) == "0.00012" and joined(["a", "b", "c"]) == "a, b and c" and joined([]) == ""
+    assert brief(0.00012) == "0.00012" and brief([]) == "none" and brief([1, 2.5]) == "1–2.5"
+    assert joined(["a", "b", "c"]) == "a, b and c" and joined([]) == ""
 
 
 def test_a_p_value_says_on_which_side_of_the_level_it_is():

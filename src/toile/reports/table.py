@@ -11,7 +11,7 @@ TEXT, NUMBER, WRAPS, WIDE = "text", "number", "number wraps", "wide"
 
 @dataclass(frozen=True)
 class Column:
-    """`kind` is `text`, `number` (right-aligned; `number wraps` where there are several in a cell) or `wide` (text that may wrap);
+    """`kind` is `text`, `number` (right-aligned; `number wraps` where a cell has several) or `wide` (text that may wrap);
     `group` stands above several columns."""
 
     label: str

@@ -81,7 +81,7 @@ def brief(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return "–".join(brief(item) for item in value) if len(value) > 1 else "".join(brief(item) for item in value)
+        return "–".join(map(brief, value)) or "none"
     if isinstance(value, dict):
         return "; ".join(f"{key} {brief(item)}" for key, item in value.items())
     return str(value)

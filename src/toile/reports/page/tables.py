@@ -50,10 +50,8 @@ def figures_table(results: StudyResults) -> Table:
             if show:
                 row.append(figure(published.get(name)))
         rows.append([*row, *(figure(_figure_of(trial, *part)) for part in parts)])
-    caption = (
-        "Models on the test images. Precision and recall are Keras’s: micro-averaged over the one-hot labels at threshold "
-    )
-    table = Table(caption + "0.5", columns, rows, quiet=quiet, note=_about_losses(results))
+    micro = "Precision and recall are Keras’s: micro-averaged over the one-hot labels at threshold 0.5"
+    table = Table(f"Models on the test images. {micro}", columns, rows, quiet=quiet, note=_about_losses(results))
     return without_empty(table, keep=len(columns))  # but for published figures that no document has
 
 
