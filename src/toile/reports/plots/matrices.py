@@ -50,9 +50,9 @@ def confusion_matrices(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def draw_confusion_matrix(data: dict[str, Any]) -> Figure:
-    labels = apart(data["classes"], 12)
-    counts, shares = data["counts"], data["shares"]
-    size = len(labels)
+    size, counts, shares = len(data["classes"]), data["counts"], data["shares"]
+    # Around few classes there is room for merged ones' names too.
+    labels = apart(data["classes"], 22 if size <= 6 else 12)
     cell = 40 if size <= READABLE else max(8, 640 / size)
     side, left = cell * size, margin(labels, FONT) + 14
     figure, axes = panel(left + side + 10, 30 + side + margin(labels, FONT) + 10, left, 10, 30, margin(labels, FONT) + 10)
