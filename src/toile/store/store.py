@@ -58,6 +58,11 @@ class Store:
         self._sound: dict[tuple[str, int, int], Run] = {}  # by `Run.place`
         self._left_out: dict[tuple[str, int, int], Damaged] = {}
 
+    @staticmethod
+    def usual() -> Path:
+        """Where a store is that nobody names: `$TOILE_STORE`, else `./toile-runs`. There need be none."""
+        return Path(os.environ.get("TOILE_STORE") or DEFAULT)
+
     @classmethod
     def at(cls, path: Path | str | None = None) -> Self:
         """The store at `path`, else at `$TOILE_STORE`, else `./toile-runs`.
@@ -65,7 +70,7 @@ class Store:
         Raises:
             ToileError: there is something else than a folder.
         """
-        store = cls(Path(path or os.environ.get("TOILE_STORE") or DEFAULT))
+        store = cls(Path(path) if path else cls.usual())
         if store.root.exists() and not store.root.is_dir():
             raise ToileError(f"{store.root} is no store: a folder is wanted, and it is a file")
         return store
