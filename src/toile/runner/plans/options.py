@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toile.store.store import Store
+from toile.store.usual import usual
 from toile.study.reduction import Reduction
 
 
@@ -23,7 +24,7 @@ def options(store: Store, reduction: Reduction, seeds: Sequence[int] | None = No
         said += ["--epochs-scale", repr(float(reduction.epochs_scale))]
     if seeds is not None:
         said += ["--seeds", *map(str, seeds)]
-    if store.root != Store.usual():
+    if store.root != usual():
         said += ["--store", str(store.root)]
     if data_dir is not None:
         said += ["--data-dir", str(data_dir)]
