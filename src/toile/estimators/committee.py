@@ -239,7 +239,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             found[at // len(folds)][np.ix_(job[-1], np.searchsorted(classes, known))] = probabilities
         counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
         shown = np.ones(len(labels), bool)  # of a class that it was not shown, a member says that it cannot be
-        for (*_, held), (known, _) in zip(jobs, said, strict=True):  # one that is frozen may know it all the same
+        for at, (known, _) in enumerate(said):  # one that is frozen may know it all the same
+            held = folds[at % len(folds)][1]
             shown[held] &= np.isin(classes[labels[held]], known)
         if PER_CLASS & {self.rule, self._after}:
             never = counts * ~np.isin(np.arange(len(classes)), labels[shown])
