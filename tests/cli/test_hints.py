@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 
+import numpy as np
 import pytest
 from filelock import FileLock, Timeout
 
@@ -13,7 +14,7 @@ from tests.cli.fixture import TINY, stored_tiny
 from toile import api
 from toile.api.shipping import committee_of
 from toile.cli import main
-from toile.errors import ToileError
+from toile.errors import Misuse, ToileError
 from toile.store import reports
 
 HINT = r"`(toile [^`]+)`"
@@ -45,10 +46,13 @@ def test_a_hint_names_the_study_as_it_was_typed(study, ask):
 
 def test_a_hint_has_the_options_that_were_given(study, tmp_path):
     """Without them it would speak of other trials, in another store."""
-    given = {"seeds": [0, 2], "fraction": 0.1, "epochs_scale": 0.25, "store": "my runs", "data_dir": tmp_path}
+    given = {"seeds": [0, 2], "fraction": np.float64(0.1), "epochs_scale": 0.25, "store": "my runs", "data_dir": tmp_path}
     options = f"--fraction 0.1 --epochs-scale 0.25 --seeds 0 2 --store 'my runs' --data-dir {tmp_path}"
     assert api.plan(study, **given).called == f"'my work/tiny.toml' {options}"
     assert api.plan(study).called == "'my work/tiny.toml'"
+    (usual := tmp_path / "toile-runs").touch()  # what is meant where no store is named may be none
+    assert api.plan(study, store="other").called == "'my work/tiny.toml' --store other"
+    usual.unlink()
     assert api.plan("committee", dataset="digits").called == "committee --dataset digits"
 
 
@@ -64,6 +68,18 @@ def test_a_verb_about_a_run_takes_the_options_that_the_run_had(verb, study, caps
         main([verb[0], trained, *verb[1:], "--epochs-scale", "0.5", "--store", "my runs"])
     (command,) = re.findall(HINT, " ".join(capsys.readouterr().err.split()))
     assert "--epochs-scale 0.5 --store 'my runs'" in command
+
+
+def test_a_run_by_its_digits_is_one_whatever_of_a_study_is_meant(study):
+    stored = stored_tiny(api.plan(study, store="store").store.root).trials[0]
+    digits = stored.fingerprint[:12]
+    with pytest.raises(Misuse, match="a run's fingerprint, of which there is one: leave out --seeds, --epochs-scale"):
+        api.find_run(digits, store="store", epochs_scale=0.5, seeds=[1])
+    assert api.find_run(digits, store="store", fraction=1.0, seeds=None).fingerprint == stored.fingerprint
+    with pytest.raises(Misuse, match="leave out --fraction"):
+        api.compare(digits, digits, store="store", fraction=0.5)
+    with pytest.raises(ToileError, match=r"is not stored; .* --fraction 0\.5"):  # of the trial, not of the digits beside it
+        api.compare(digits, f"{study}/{stored.name}", store="store", fraction=0.5)
 
 
 def test_the_report_says_the_commands_that_were_typed(study):

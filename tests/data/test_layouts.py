@@ -18,6 +18,7 @@ from PIL import Image
 from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
+from toile.data.formats import guess
 from toile.data.reading.load import load
 from toile.errors import ToileError
 from toile.study.data.dataset import DatasetSpec
@@ -332,6 +333,16 @@ def test_parquet_in_a_folder_for_each_part(tmp_path):
     dataset = opened(tmp_path / "default")
     assert np.array_equal(dataset.train.labels, LABELS[:8]) and np.array_equal(dataset.test.labels, LABELS[8:])
     assert np.array_equal(dataset.train.images, COLOUR[:8]) and np.array_equal(dataset.test.images, COLOUR[8:])
+
+
+def test_parquet_beside_pictures_takes_no_folder_away(tmp_path):
+    """`train` and `test` may be classes, or have those; a table beside the pictures is none of the data set."""
+    for name in ("boot/a.png", "train/a.png", "train/a.parquet", "parts/train/boot/a.png", "parts/train/a.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "only" / "test").mkdir(parents=True)
+    (tmp_path / "only" / "test" / "a.parquet").touch()
+    assert [guess(tmp_path / name) for name in ("", "parts", "only")] == ["folder"] * 3
 
 
 def test_labels_of_parquet_are_positions_of_names_also_where_these_are_numbers(tmp_path):

@@ -18,6 +18,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import (
     GridSearchCV,
@@ -371,6 +372,8 @@ def test_folds_that_hold_out_whole_classes_fit_nothing_of_a_class() -> None:
     for params in ({"rule": "stack"}, {"calibration": "vector"}, {"rule": "greedy", "calibration": "auto"}):
         with pytest.raises(ValueError, match=r"holds out all images of \d or none.* take log-pool or temp"):
             CommitteeClassifier(TREES, cv=halves, **params).fit(X, Y)
+    frozen = [FrozenEstimator(GaussianNB().fit(X[at::2], Y[at::2])) for at in (0, 1)]  # they know all classes all the same
+    assert CommitteeClassifier(frozen, rule="stack", cv=halves).fit(X, Y).predict_proba(NEW).shape == (100, 10)
     some = np.flatnonzero((Y != 0) | (np.cumsum(Y == 0) == 1))
     assert CommitteeClassifier(TREES, rule="stack", cv=3).fit(X[some], Y[some]).predict_proba(NEW).shape == (100, 10)
 

@@ -158,6 +158,18 @@ def test_a_temperature_keeps_the_order_and_has_bounds() -> None:
     assert calibrate("temperature", never).numbers["temperature"] == pytest.approx(1 / LEAST, rel=1e-3)
 
 
+@pytest.mark.parametrize("probability", [0.4, 0.6, 0.99, 1.0])
+def test_a_fit_that_no_image_holds_back_is_known(probability: float) -> None:
+    """Where all images are right by far, the search ends before the bound: the loss is 0 for it."""
+    labels = np.arange(30) % 3
+    said = np.where(np.eye(3)[labels] > 0, probability, (1 - probability) / 2).astype(np.float32)
+    for name in ("temperature", "vector"):
+        found = calibrate(name, Predictions("validation", said, labels))
+        assert found.at_bound or found.endless
+        wrong = calibrate(name, Predictions("validation", said, np.where(np.arange(30) < 3, (labels + 1) % 3, labels)))
+        assert not (wrong.at_bound or wrong.endless)
+
+
 def test_a_vector_of_equal_scales_is_what_logistic_regression_finds() -> None:
     """Of two classes a scale and a shift of each come to one slope and one intercept."""
     fitting, new = sharpened(0, classes=2), sharpened(1, classes=2)

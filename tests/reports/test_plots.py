@@ -217,6 +217,7 @@ def test_names_that_differ_in_the_middle_are_told_apart():
     assert labels[0] == "mlp" and len({*labels}) == 5 and max(map(len, labels)) <= 50
     assert labels[1] == "…learning_rate=0.0003, label_smoothing=0.0"
     assert apart(grid, 30)[3] == "…0.03, label_smoothing=0.1"
+    assert apart(["Pseudoalteromonas_a_marina", "Pseudoalteromonas_b_marina"]) == ["…a_marina", "…b_marina"]
     assert apart(["", "", "a" * 20, "a" * 20]) == ["", "", *[shortened("a" * 20)] * 2]
 
 

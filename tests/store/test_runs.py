@@ -14,7 +14,8 @@ from toile.errors import Misuse, ToileError
 from toile.store import atomic, garbage
 from toile.store.checked import Damaged
 from toile.store.run import FILES, MANIFEST, MODELS, Run
-from toile.store.store import DEFAULT, Store
+from toile.store.store import Store
+from toile.store.usual import DEFAULT
 
 
 @pytest.fixture

@@ -86,7 +86,9 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
 
     if margin is not None:
         a_margin(margin)
-    ours, its = _said(a, **where), _said(b, **where)
+    # What of a study is meant says nothing of a run by its digits beside it.
+    there: Where = {"store": where.get("store")} if "/" in a + b else where
+    ours, its = (_said(one, **(where if "/" in one else there)) for one in (a, b))
     ours, its = ours.beside(its), its.beside(ours)
     shared = [key for key in ours.by_key if key in its.by_key]
     if len(ours.by_key) == len(its.by_key) == 1:

@@ -14,6 +14,7 @@ from toile.runner import run as runs
 from toile.runner.plans.groups import trial_named
 from toile.store.run import Run
 from toile.store.store import Store
+from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.runner.events import Event
@@ -73,8 +74,19 @@ def evaluate(
 
 
 def find_run(reference: str, **where: Unpack[Where]) -> Run:
-    """A stored run by the first digits of its fingerprint, or as STUDY/TRIAL (`committee/model-1`)."""
+    """A stored run by the first digits of its fingerprint, or as STUDY/TRIAL (`committee/model-1`).
+
+    Raises:
+        Misuse: there is none, or several; or digits with what says which trials of a study are meant.
+        ToileError: the trial is not stored.
+    """
     if "/" not in reference:
+        given = [name for name in ("dataset", "seeds") if where.get(name) is not None]
+        if given := [*given, *(name for name in ("fraction", "epochs_scale") if where.get(name, 1.0) != 1)]:
+            raise Misuse(
+                f"{reference!r} is no STUDY/TRIAL but a run's fingerprint, of which there is one: leave out "
+                f"{listed('--' + name.replace('_', '-') for name in given)}"
+            )
         return Store.at(where.get("store")).find(reference)
     made, name = within(reference, **where)
     planned = trial_named(made, name)

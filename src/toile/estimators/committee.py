@@ -156,7 +156,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
                 raise InvalidParameter(f"{name} has no probabilities: {member!r}{hint}")
             copy: Any = clone(member)
             seeds = [key for key, value in sorted(copy.get_params().items()) if key.endswith("random_state") and value is None]
-            copies.append((name, copy.set_params(**{key: random.randint(np.iinfo(np.int32).max) for key in seeds})))
+            copy.set_params(**{key: random.randint(np.iinfo(np.int32).max) for key in seeds})  # a frozen one gives nothing back
+            copies.append((name, copy))
         return copies
 
     def _check(self, count: int) -> bool:
@@ -237,9 +238,10 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         for at, (job, (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
             found[at // len(folds)][np.ix_(job[-1], np.searchsorted(classes, known))] = probabilities
         counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
-        shown = np.zeros(len(labels), bool)  # of a class that no member was shown, all say that it cannot be
-        for train, held in folds:
-            shown[held] = np.isin(labels[held], labels[train])
+        shown = np.ones(len(labels), bool)  # of a class that it was not shown, a member says that it cannot be
+        for at, (known, _) in enumerate(said):  # one that is frozen may know it all the same
+            held = folds[at % len(folds)][1]
+            shown[held] &= np.isin(classes[labels[held]], known)
         if PER_CLASS & {self.rule, self._after}:
             never = counts * ~np.isin(np.arange(len(classes)), labels[shown])
             if never.max() > 1:

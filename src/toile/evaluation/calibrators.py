@@ -26,6 +26,8 @@ from toile.evaluation.scores import EPSILON, logarithms, softmax
 LEAST, MOST = 0.01, 20.0
 # How near a number has to come to a bound to be at it.
 NEARLY = 1.001
+# A mean log loss that is 0 for a search: an image that is wrong has 0.69 at least.
+NOTHING_LEFT = 5e-7
 # Between two points of an isotonic curve. A steeper one would make other probabilities of another processor's rounding.
 STEEPEST = 50.0
 # The best of all, by folds of the images that it is fitted on.
@@ -38,11 +40,13 @@ class Calibration:
 
     Args:
         by_folds: of one that was chosen as "auto": the log loss of each that was tried, on folds that it was not fitted on.
+        endless: whether no images of its fit hold it back; see `endless`.
     """
 
     name: str
     numbers: dict[str, Any]
     by_folds: dict[str, float] | None = None
+    endless: bool = False
 
     def __call__(self, probabilities: NDArray[np.floating[Any]]) -> Probabilities:
         """`(images, classes)` float32, rows summing to 1, of probabilities of the same shape."""
@@ -102,7 +106,14 @@ def calibrate(name: str, predictions: Predictions) -> Calibration:
             tried = _by_folds(probabilities, labels)
             name = min(tried, key=lambda one: tried[one])
         numbers = CALIBRATIONS[name].fit(probabilities, labels)
-    return Calibration(name, numbers, tried)
+        after = CALIBRATIONS[name].apply(probabilities, numbers)
+    return Calibration(name, numbers, tried, endless(after, labels))
+
+
+def endless(probabilities: NDArray[np.floating[Any]], labels: Labels) -> bool:
+    """Whether a fit went on until the log loss of its own images was 0, to the accuracy of its search: all of them are
+    right, and by larger numbers, up to any bound, they would be a little more so. One wrong image of a million would end it."""
+    return bool(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], EPSILON)).mean() < NOTHING_LEFT)
 
 
 def _by_folds(probabilities: Scores, labels: Labels) -> dict[str, float]:

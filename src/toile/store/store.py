@@ -15,7 +15,6 @@ STORE/reports/               reports, where no other place was asked for; previe
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -30,11 +29,10 @@ from toile.store.aside import set_aside
 from toile.store.checked import Damaged
 from toile.store.claims import Claims
 from toile.store.run import FILES, MODELS, Run, lacking, write_manifest
+from toile.store.usual import usual
 from toile.study.data.dataset import DatasetSpec
 from toile.study.data.split import SplitSpec
 from toile.study.trial import Trial
-
-DEFAULT = "toile-runs"
 
 
 class Store:
@@ -65,7 +63,7 @@ class Store:
         Raises:
             ToileError: there is something else than a folder.
         """
-        store = cls(Path(path or os.environ.get("TOILE_STORE") or DEFAULT))
+        store = cls(Path(path or usual()))
         if store.root.exists() and not store.root.is_dir():
             raise ToileError(f"{store.root} is no store: a folder is wanted, and it is a file")
         return store

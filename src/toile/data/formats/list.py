@@ -17,7 +17,7 @@ from toile.data.reading import tables
 from toile.data.reading.beside import Beside
 from toile.data.reading.columns import Columns, columns_of, is_picture
 from toile.data.reading.labels import in_order
-from toile.data.reading.layout import PARTS, part_of
+from toile.data.reading.layout import PARTS, loose, part_of
 from toile.data.reading.limits import Budget, plain
 from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.errors import ToileError
@@ -48,7 +48,8 @@ class _Table:
 
 def matches(path: Path) -> bool:
     if path.is_dir():
-        return bool(_tables_in(path))
+        found = _tables_in(path)
+        return any(part == "train" or table.name in _METADATA for part, table in found)
     if path.suffix.lower() == ".parquet":
         return True
     if not tables.is_table(path):
@@ -143,7 +144,8 @@ def _first(path: Path) -> list[str]:
 
 def _tables_in(folder: Path) -> list[tuple[str, Path]]:
     """(part, table) of a folder as Hugging Face has them: metadata.csv in it or in train/ and test/; or Parquet files, called
-    train-00000-of-00001.parquet and the like, in it or in data/, or of any name in train/ and test/."""
+    train-00000-of-00001.parquet and the like, in it or in data/, or of any name in train/ and test/,
+    where these have nothing else."""
     inside = [(part_of(one.name), one) for one in folders(folder)]
     places = [("train", folder), *((part, one) for part, one in inside if part is not None)]
     found = [(part, place / name) for part, place in places for name in _METADATA if (place / name).is_file()]
@@ -152,7 +154,10 @@ def _tables_in(folder: Path) -> list[tuple[str, Path]]:
     for place in (folder, folder / "data"):
         if files := _parquet_in(place):
             return list(zip(_parts_of(files), files, strict=True))
-    return [(part, file) for part, place in places[1:] if not folders(place) for file in _parquet_in(place)]
+    apart = [(part, place, _parquet_in(place)) for part, place in places[1:]]
+    if any(folders(place) or (files and loose(place)) for _, place, files in apart):
+        return []  # a table beside folders of classes or beside pictures is none of the data set
+    return [(part, file) for part, _, files in apart for file in files]
 
 
 def _parquet_in(folder: Path) -> list[Path]:

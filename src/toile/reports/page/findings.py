@@ -137,8 +137,11 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
         after = f", and calibrated by {joined(named)}{of}"
     loss, error = (spread([one.test[name] for one in committees]) for name in ("loss", "ece"))
     text = f" It was fitted on {committee.fitted_on}{after}: its log loss is {loss}, its calibration error {error}."
-    if any(_at_bound(one) for one in committees):
-        text += " The fit is at its bound: these images are too few, or all right, and say too little of how sure it may be."
+    if any(map(_unheld, committees)):
+        text += (
+            " Nothing but a bound, or the end of its search, holds the fit back: these images are too few, or all right, and "
+            "say too little of how sure it may be."
+        )
     if (choice := committee.choice) is not None and len(committees) == 1:
         at = choice.path[choice.picks - 1]
         text += (
@@ -149,11 +152,13 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
     return text
 
 
-def _at_bound(committee: CommitteeResult) -> bool:
-    """Whether nothing but a bound holds its fit back."""
-    if committee.calibration is not None:
-        return committee.calibration.at_bound
-    return committee.rule == "log-pool" and bool(np.max(committee.weights or 0) > log_pool.MOST / NEARLY)
+def _unheld(committee: CommitteeResult) -> bool:
+    """Whether no images of its fit hold it back."""
+    if (after := committee.calibration) is not None:
+        return after.at_bound or after.endless
+    if committee.rule != "log-pool":  # the shares of a mean have an end, and the fit of a stack is held near 0
+        return False
+    return committee.endless or bool(np.max(committee.weights or 0) > log_pool.MOST / NEARLY)
 
 
 def _members(committees: Sequence[CommitteeResult]) -> str:

@@ -214,9 +214,9 @@ def recipe_table(results: StudyResults) -> Table:
     said = [{row[i] for row in rows} - {NOTHING} for i in range(len(columns))]
     shared = [i for i in range(2, len(columns)) if len(rows) > 1 and len(said[i]) <= 1]
     kept = [i for i in range(len(columns)) if i not in shared]
-    note = (
-        "The same for all: " + "; ".join(f"{columns[i].label} {one}" for i in shared for one in said[i]) + "." if shared else ""
-    )
+    common = [f"{columns[i].label} {one}" for i in shared for one in said[i]]
+    lacking = " that have it" if any(row[i] == NOTHING for row in rows for i in shared if said[i]) else ""
+    note = f"The same for all{lacking}: {'; '.join(common)}." if common else ""
     return Table(
         "Architecture and recipe of each model; optimizer options that are not listed are Keras’s defaults",
         [columns[i] for i in kept],

@@ -169,7 +169,7 @@ def apart(names: Sequence[str], length: int = 16) -> list[str]:
         same = [at for at, other in enumerate(labels) if other == label]
         whole = {names[at] for at in same}
         common = os.path.commonprefix([*whole])  # noqa: RUF071 - of characters
-        for begin in (common.rfind(" ") + 1, common.rfind("=") + 1):
+        for begin in (common.rfind(" ") + 1, common.rfind("=") + 1, len(common)):
             short = {name: shortened("…" + name[begin:], length) for name in whole}
             if begin and len({*short.values()}) == len(whole) > 1:
                 for at in same:

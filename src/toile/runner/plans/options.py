@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toile.store.store import Store
+from toile.store.usual import usual
 from toile.study.reduction import Reduction
 
 
@@ -18,12 +19,12 @@ def options(store: Store, reduction: Reduction, seeds: Sequence[int] | None = No
     """
     said: list[str] = []
     if reduction.fraction != 1:
-        said += ["--fraction", repr(reduction.fraction)]
+        said += ["--fraction", repr(float(reduction.fraction))]
     if reduction.epochs_scale != 1:
-        said += ["--epochs-scale", repr(reduction.epochs_scale)]
+        said += ["--epochs-scale", repr(float(reduction.epochs_scale))]
     if seeds is not None:
         said += ["--seeds", *map(str, seeds)]
-    if store.root != Store.at().root:
+    if store.root != usual():
         said += ["--store", str(store.root)]
     if data_dir is not None:
         said += ["--data-dir", str(data_dir)]
