@@ -174,6 +174,15 @@ def test_a_result_keeps_the_name_of_its_file_whatever_its_trial_is_called_now(tm
     assert list((tmp_path / "results").rglob("*.json")) == [written]
 
 
+def test_two_lines_of_one_trial_have_a_file_each(tmp_path: Path) -> None:
+    made = make_plan(make_store(tmp_path), line("a"), line("the same"))
+    assert len({one.fingerprint for one in made.trials}) == 1
+    keep_run(made.store, made.trials[0])
+    assert measured.write(made, tmp_path / "results") == 2
+    assert sorted(one.line for one in measured.read(tmp_path / "results")) == ["a", "the same"]
+    assert measured.write(made, tmp_path / "results") == 0
+
+
 def test_of_two_trainings_the_later_counts_and_it_is_said_where_that_is_not_the_stores(tmp_path: Path, capsys) -> None:
     store = make_store(tmp_path / "store")
     made = make_plan(store, line("a"))

@@ -101,9 +101,10 @@ def write(plan: Plan, folder: Path) -> int:
 
 
 def _place(folder: Path, planned: PlannedTrial) -> Path:
-    """The trial's file, which may be called as the trial was when there was one seed only."""
+    """The trial's file, which may be called as the trial was when there was one seed only. Two lines may be one trial."""
     end = f"-{planned.fingerprint[:12]}.json"
-    return next(iter(sorted(folder.glob(f"*{end}"))), folder / f"{_slug(planned.name)}{end}")
+    own = (one for one in sorted(folder.glob(f"*{end}")) if _read(one).line == planned.line)
+    return next(own, folder / f"{_slug(planned.name)}{end}")
 
 
 def read(folder: Path) -> list[Measured]:
