@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
@@ -26,10 +27,12 @@ from toile.evaluation.scores import logarithms, softmax
 every = pytest.mark.parametrize("name", CALIBRATIONS)
 
 
-def sharpened(seed: int, images: int = 3000, classes: int = 5, by: float = 2.0, split: str = "validation") -> Predictions:
+def sharpened(
+    seed: int, images: int = 3000, classes: int = 5, by: float = 2.0, split: str = "validation", spread: float = 1.5
+) -> Predictions:
     """A model that is surer than it should be: its log-probabilities times a number; labels are drawn from the true ones."""
     generator = np.random.default_rng(seed)
-    true = generator.normal(0, 1.5, (images, classes))
+    true = generator.normal(0, spread, (images, classes))
     said, _ = softmax(true)
     labels = np.array([generator.choice(classes, p=row) for row in said])
     return Predictions(split, softmax(by * true)[0].astype(np.float32), labels)
@@ -141,11 +144,26 @@ def in_scikit_learn(method: str, fitting: Predictions, new: np.ndarray) -> np.nd
     return theirs.predict_proba(new.astype(np.float64)).astype(np.float32)
 
 
-def test_the_temperature_is_scikit_learns() -> None:
-    fitting, new = sharpened(0, by=1.5), sharpened(1, by=1.5).probabilities
+def test_of_many_images_the_temperature_is_scikit_learns() -> None:
+    fitting, new = sharpened(0, 10_000, by=1.5), sharpened(1, by=1.5).probabilities
     ours = calibrate("temperature", fitting)
-    np.testing.assert_allclose(ours(new), in_scikit_learn("temperature", fitting, new), atol=2e-6)
+    np.testing.assert_allclose(ours(new), in_scikit_learn("temperature", fitting, new), atol=5e-5)
     assert ours.numbers["temperature"] == pytest.approx(1.5, abs=0.1)
+
+
+@pytest.mark.parametrize("images", [5, 100, 3000])
+def test_a_temperature_is_as_far_from_1_as_its_images_can_move_it(images: int) -> None:
+    """As SciPy finds it: half the square of what its inverse differs from 1 by, beside the sum of the log losses."""
+    fitting = sharpened(2, images, by=0.5)
+    logs = logarithms(fitting.probabilities)
+
+    def cost(exponent: float) -> float:
+        scores = exponent * logs
+        of_labels = scores[np.arange(images), fitting.labels]
+        return float((softmax(scores)[1] - of_labels).sum() + (exponent - 1) ** 2 / 2)
+
+    found = minimize_scalar(cost, bounds=(LEAST, MOST), method="bounded", options={"xatol": 1e-10}).x
+    assert calibrate("temperature", fitting).numbers["temperature"] == pytest.approx(1 / found, rel=1e-5)
 
 
 def test_a_temperature_keeps_the_order_and_has_bounds() -> None:
@@ -153,26 +171,28 @@ def test_a_temperature_keeps_the_order_and_has_bounds() -> None:
     np.testing.assert_array_equal(fitted(new).argsort(axis=1)[:, -1], new.argmax(axis=1))
     labels = np.arange(40) % 4
     always = Predictions("validation", 0.2 * np.eye(4)[labels] + 0.2, labels)
-    assert calibrate("temperature", always).numbers["temperature"] == pytest.approx(1 / MOST, rel=1e-3)
+    assert 0.1 < calibrate("temperature", always).numbers["temperature"] < 0.5
     never = Predictions("validation", always.probabilities, (labels + 1) % 4)
     assert calibrate("temperature", never).numbers["temperature"] == pytest.approx(1 / LEAST, rel=1e-3)
 
 
-@pytest.mark.parametrize("probability", [0.4, 0.6, 0.99, 1.0])
-def test_a_fit_that_no_image_holds_back_is_known(probability: float) -> None:
-    """Where all images are right by far, the search ends before the bound: the loss is 0 for it."""
-    labels = np.arange(30) % 3
-    said = np.where(np.eye(3)[labels] > 0, probability, (1 - probability) / 2).astype(np.float32)
-    for name in ("temperature", "vector"):
-        found = calibrate(name, Predictions("validation", said, labels))
-        assert found.at_bound or found.endless
-        wrong = calibrate(name, Predictions("validation", said, np.where(np.arange(30) < 3, (labels + 1) % 3, labels)))
-        assert not (wrong.at_bound or wrong.endless)
+@pytest.mark.parametrize("name", ["temperature", "vector", AUTO])
+@pytest.mark.parametrize("images", [40, 100])
+def test_few_images_that_are_nearly_all_right_make_no_model_far_too_sure(name: str, images: int) -> None:
+    """As it was, probabilities that needed no calibration, with a log loss of 0.05, had 0.14 after a temperature from 100
+    images and 0.31 from 40, on the mean of such draws."""
+    before, after = [], []
+    for seed in range(8):
+        fitting, new = (sharpened(seed + of, count, by=1.0, spread=40.0) for of, count in ((0, images), (100, 2000)))
+        before.append(loss(new.probabilities, new.labels))
+        after.append(loss(calibrate(name, fitting)(new.probabilities), new.labels))
+    assert np.mean(before) < 0.08
+    assert np.mean(after) < np.mean(before) + 0.02
 
 
 def test_a_vector_of_equal_scales_is_what_logistic_regression_finds() -> None:
     """Of two classes a scale and a shift of each come to one slope and one intercept."""
-    fitting, new = sharpened(0, classes=2), sharpened(1, classes=2)
+    fitting, new = sharpened(0, 10_000, classes=2), sharpened(1, classes=2)
     fitted = calibrate("vector", fitting)
     odds, new_odds = (logarithms(one.probabilities) for one in (fitting, new))
     theirs = LogisticRegression(C=np.inf, tol=1e-10).fit(odds, fitting.labels)
@@ -185,8 +205,9 @@ def test_a_vector_ends_where_nothing_gets_better() -> None:
     logs, rows = logarithms(fitting.probabilities), np.arange(len(fitting))
     residual, _ = softmax(logs * numbers["scale"] + numbers["shift"])
     residual[rows, fitting.labels] -= 1
-    assert np.abs((residual * logs).mean(axis=0)).max() < 1e-5
-    assert np.abs(residual.mean(axis=0)).max() < 1e-5
+    scale, shift = (np.asarray(numbers[name]) for name in ("scale", "shift"))
+    assert np.abs((residual * logs).sum(axis=0) + scale - 1).max() < 1e-5 * len(fitting)
+    assert np.abs(residual.sum(axis=0) + shift).max() < 1e-5 * len(fitting)
 
 
 def test_an_isotonic_curve_goes_through_the_steps_that_scikit_learn_finds() -> None:

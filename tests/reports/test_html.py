@@ -314,29 +314,6 @@ def test_each_seed_may_have_another_calibration(tmp_path):
     assert "calibrated by “temperature” (1 of 3) and “vector” (2 of 3): its log loss is" in told
 
 
-def test_a_fit_that_only_its_bound_holds_back_is_told(tmp_path):
-    results = make_results(tmp_path, train=100, test=60, chosen=True)
-    one = replace(results.committees[1], choice=None)
-
-    def told(**changed):
-        shown = replace(results, committees=(replace(one, **changed),))
-        said = "Nothing but a bound, or the end of its search, holds the fit back"
-        return said in " ".join(findings(shown)), calibration_table(shown).rows
-
-    bound, ((_, how, *_),) = told(calibration=Calibration("temperature", {"temperature": 0.05}))
-    assert bound and how == "temperature 0.050, at its bound"
-    assert told(calibration=Calibration("vector", {"scale": [1.0, 20.0], "shift": [0.0, 0.0]}))[0]
-    assert told(calibration=Calibration("vector", {"scale": [1.0, 2.0], "shift": [0.0, -20.0]}))[0]
-    assert not told(calibration=Calibration("vector", {"scale": [1.0, 2.0], "shift": [0.0, 1.0]}))[0]
-    assert not told(calibration=Calibration("isotonic", {"at": [[0.5]], "to": [[0.5]]}))[0]
-    pool = {"calibration": None, "uncalibrated": None, "rule": "log-pool"}
-    assert told(**pool, weights=(0.5, 20.0))[0] and not told(**pool, weights=(0.5, 1.5))[0]
-    # All right by far: the search ends before the bound.
-    endless, ((_, how, *_),) = told(calibration=Calibration("temperature", {"temperature": 0.2}, endless=True))
-    assert endless and how == "temperature 0.200, where its search ends"
-    assert told(**pool, weights=(0.5, 1.5), endless=True)[0] and not told(calibration=None, rule="mean", endless=True)[0]
-
-
 def test_a_rule_that_its_own_fit_calibrates_says_so(tmp_path):
     results = make_results(tmp_path, train=100, test=60)
     (committee,) = results.committees

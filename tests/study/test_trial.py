@@ -150,7 +150,7 @@ TAUGHT: dict[str, Any] = {
 }  # fmt: skip
 TAUGHT_OTHERWISE: dict[str, Any] = {
     "members": (("1" * 64, "2" * 64),), "rule": "weighted-mean", "weights": (1.0, 2.0), "calibration": "temperature",
-    "temperature": 3.0, "hard_labels": 0.2,
+    "temperature": 3.0, "hard_labels": 0.2, "tempered": True, "held": True,
 }  # fmt: skip
 
 DIFFERENT = [

@@ -52,6 +52,21 @@ def test_the_teacher_is_in_the_fingerprint_by_its_members_and_rule(tmp_path: Pat
     assert "teacher" not in plain.canonical()
 
 
+@pytest.mark.parametrize(
+    ("committee", "held"),
+    [
+        ({**POOL, "rule": "mean"}, False), ({**POOL, "rule": "weighted-mean", "weights": "fit"}, False),
+        ({**POOL, "rule": "mean", "calibration": "isotonic"}, False), ({**POOL, "rule": "mean", "calibration": "auto"}, True),
+        ({**POOL, "rule": "vote", "calibration": "temperature"}, True), (POOL, True), ({**POOL, "rule": "stack"}, True),
+    ],
+)  # fmt: skip
+def test_a_teacher_whose_fit_is_held_near_1_is_another_than_before(tmp_path: Path, committee: Any, held: bool) -> None:
+    """Students of those that nothing of it is fitted for keep the fingerprints that they had."""
+    trial = by_line(make_plan(Store(tmp_path), *TWO, STUDENT, committee=[committee]), "student").trial
+    assert trial.teacher.held is held
+    assert ('"held":true' in trial.canonical()) is held and '"held":false' not in trial.canonical()
+
+
 def test_a_trial_with_a_teacher_is_read_back(tmp_path: Path) -> None:
     trial = by_line(make_plan(Store(tmp_path), *TWO, STUDENT, committee=[POOL]), "student").trial
     assert type(trial).parse(trial.canonical()) == trial

@@ -12,7 +12,7 @@ from toile.committee import log_pool, selection, stacking, weights
 from toile.committee.diversity import mean_of_members
 from toile.committee.rules import Fitted, combine
 from toile.committee.selection import Selection
-from toile.evaluation.calibrators import Calibration, calibrate, endless
+from toile.evaluation.calibrators import Calibration, calibrate
 from toile.evaluation.metrics import evaluate
 from toile.evaluation.predictions import Predictions
 from toile.study.committee import FITTED_RULES, CommitteeSpec
@@ -27,14 +27,12 @@ class Settled:
         weights: of the rule; None where it takes none.
         calibration: what is done after the rule, if anything.
         selection: how the members were chosen, if they were.
-        endless: whether no images of the rule's fit hold it back; see `toile.evaluation.calibrators.endless`.
     """
 
     members: tuple[int, ...]
     weights: Fitted | None
     calibration: Calibration | None = None
     selection: Selection | None = None
-    endless: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,19 +75,17 @@ def settle(
         TestSetUsed: the predictions are of the test set, which picks nothing.
         Misuse: predictions that do not go together, or of the training set.
     """
-    members, how, found, held = tuple(range(len(unseen))), None, None, True
+    members, how, found = tuple(range(len(unseen))), None, None
     if rule == "greedy":
         how = selection.select(unseen, budgets, costs)
         members = tuple(int(i) for i in np.flatnonzero(how.weights))
         found = tuple(tuple(how.rows(how.picks)[i].tolist()) for i in members)
     elif rule in FITTED_RULES or isinstance(weights, str):
         found = FITS[rule](unseen)
-        joint = combine(unseen, rule, found)
-        held = not endless(joint.probabilities, joint.labels)
     elif weights is not None:
         found = tuple(float(weight) for weight in np.asarray(weights, np.float64))
     after = calibrate(calibration, combine([unseen[i] for i in members], rule, found)) if calibration else None
-    return Settled(members, found, after, how, not held)
+    return Settled(members, found, after, how)
 
 
 def assemble(

@@ -31,7 +31,8 @@ def fit(probabilities: MemberProbabilities, labels: Labels) -> tuple[NDArray[np.
     The penalty is the sum of squares of what the coefficients differ by from those of the best `log-pool`, in which a class's
     score looks at that class alone: where there are few images, what is left is that pool, and not a committee that knows
     nothing. (Ridge regression towards a target; likewise Kull et al. 2019, who penalise what is off the diagonal.) Nothing is
-    standardised: the log-probabilities are all in nats, and a coefficient means the same for each. Intercepts are free.
+    standardised: the log-probabilities are all in nats, and a coefficient means the same for each. Intercepts are held near 0
+    as the shifts of a calibration are (see `toile.evaluation.calibrators`), by half the sum of their squares.
 
     How strong the penalty is, is chosen inside the fitting images: of up to seven strengths, that of the least log loss over
     five folds, each judged by what was fitted on the other four. Folds are drawn with a fixed seed: the same images give the
@@ -117,7 +118,8 @@ class Problem:
         return np.zeros((len(self.offset), len(self.features)))
 
     def solved(self, penalty: float, gradient: float, start: Coefficients) -> Coefficients:
-        """`(classes, features)`: the coefficients with the least sum of log losses plus `penalty` / 2 times their squares.
+        """`(classes, features)`: the coefficients with the least sum of log losses plus `penalty` / 2 times their squares, of
+        intercepts 1 / 2.
 
         Args:
             gradient: where the search ends.
@@ -125,9 +127,8 @@ class Problem:
         """
         columns, images = self.features.shape
         places, penalties = np.arange(len(self.labels)), np.ones(columns) * penalty / images
-        penalties[-1] = 0
-        # A class that all images are sure of has no curvature in its intercept.
-        factors = np.asarray(np.linalg.cholesky(self.curvature + np.diag(penalties + 1e-9)), np.float64)
+        penalties[-1] = 1 / images
+        factors = np.asarray(np.linalg.cholesky(self.curvature + np.diag(penalties)), np.float64)
         turn = np.asarray(np.linalg.inv(factors), np.float64)
 
         def loss(turned: Numbers) -> tuple[float, Numbers]:

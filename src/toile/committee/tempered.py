@@ -8,12 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toile.arrays import Labels, MemberProbabilities, Numbers, OfLabel, PerImage
-from toile.evaluation.calibrators import LEAST, MOST
-from toile.evaluation.optimise import zero_of_rising
+from toile.evaluation.calibrators import exponent
 from toile.evaluation.scores import EPSILON, logarithms, softmax
-
-# Without a fold an exponent is nearly always within this factor of the one with all images.
-NEAR = 1.1
 
 
 @dataclass(frozen=True)
@@ -39,9 +35,6 @@ def temper(probabilities: MemberProbabilities, labels: Labels, fold: Labels, fol
     with label smoothing loses to a worse one that was trained without. Caruana, Munson & Niculescu-Mizil (2006) calibrate the
     library before the selection, too.
 
-    To the sum of the losses half the square of the exponent's logarithm is added, as if it were normally distributed around 0.
-    Of many images it changes nothing; of few, a candidate that is right on all of them would be believed without end otherwise.
-
     Args:
         fold: `(images,)`: the fold of each image, 0..folds - 1.
     """
@@ -50,30 +43,15 @@ def temper(probabilities: MemberProbabilities, labels: Labels, fold: Labels, fol
     for i, one in enumerate(probabilities):
         logs = np.ascontiguousarray(logarithms(one).T)
         given = logs[labels, np.arange(images)]
-        exponents[i] = _exponent(logs, given)
+        exponents[i] = exponent(logs, given)
         of_label[i] = _of_label(exponents[i], logs, given)
         for out in range(folds):
             others = fold != out
-            without = _exponent(np.ascontiguousarray(logs[:, others]), given[others], exponents[i])
+            without = exponent(np.ascontiguousarray(logs[:, others]), given[others], exponents[i])
             held[out, i] = _of_label(without, logs, given)
     return Tempered(exponents, of_label, held)
 
 
-def _exponent(logs: NDArray[np.float64], given: PerImage, near: float | None = None) -> float:
-    """The exponent of logarithms `(classes, images)` and those of the right class; `near` is where it is looked for first."""
-
-    def slope(at: float) -> float:
-        """The derivative by the exponent's logarithm."""
-        expected = (softmax(np.exp(at) * logs, axis=0)[0] * logs).sum(axis=0)
-        return float(np.exp(at) * (expected - given).sum() + at)
-
-    if near is not None:
-        low, high = (np.log(np.clip(near * factor, LEAST, MOST)) for factor in (1 / NEAR, NEAR))
-        if low < (found := zero_of_rising(slope, low, high)) < high:
-            return float(np.exp(found))
-    return float(np.exp(zero_of_rising(slope, np.log(LEAST), np.log(MOST))))
-
-
-def _of_label(exponent: float, logs: NDArray[np.float64], given: PerImage) -> PerImage:
+def _of_label(power: float, logs: NDArray[np.float64], given: PerImage) -> PerImage:
     """`(images,)`: what the right class gets."""
-    return np.maximum(np.exp(exponent * given - softmax(exponent * logs, axis=0)[1]), EPSILON)
+    return np.maximum(np.exp(power * given - softmax(power * logs, axis=0)[1]), EPSILON)

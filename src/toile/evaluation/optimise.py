@@ -51,14 +51,6 @@ def least(
     return np.asarray(found.x, np.float64)
 
 
-def least_of_one(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function of one number is least between two bounds, to the last digits, by Brent's method."""
-    from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
-
-    options = {"xatol": 64 * np.finfo(np.float64).eps}
-    return float(cast(Any, optimize).minimize_scalar(loss, bounds=(low, high), method="bounded", options=options).x)
-
-
 def zero_of_rising(function: Callable[[float], float], low: float, high: float) -> float:
     """Where a rising function is 0 between two bounds, by Brent's method; the nearer bound where it is 0 outside."""
     from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]: SciPy has none

@@ -58,6 +58,12 @@ class TrialTeacher(Spec):
         exclude_if=lambda value: not value,
         description="for greedy, a mark: its candidates have a temperature each, as they had not before",
     )
+    # Later still: few images made models too sure, and all images other last bits.
+    held: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="for exponents, temperatures and scales, a mark: their fit is held near 1, as it was not before",
+    )
 
 
 class Trial(Spec):

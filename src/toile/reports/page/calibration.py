@@ -45,7 +45,6 @@ def _words(calibration: Calibration, fitted_on: str) -> list[str]:
     tried = calibration.by_folds or {}
     chosen = ", ".join(f"{name} {figure(loss)}" for name, loss in tried.items())
     how = calibration.name + ("" if number is None else f" {figure(number, 3)}")
-    how += ", at its bound" if calibration.at_bound else ", where its search ends" * calibration.endless
     return [how + (f", chosen by log loss on folds not fitted on: {chosen}" if tried else ""), fitted_on]
 
 

@@ -6,10 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-import numpy as np
-
-from toile.committee import log_pool
-from toile.evaluation.calibrators import NEARLY
 from toile.evaluation.significance import McNemar
 from toile.reports.page.comparisons import over
 from toile.reports.page.students import sentences
@@ -137,11 +133,6 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
         after = f", and calibrated by {joined(named)}{of}"
     loss, error = (spread([one.test[name] for one in committees]) for name in ("loss", "ece"))
     text = f" It was fitted on {committee.fitted_on}{after}: its log loss is {loss}, its calibration error {error}."
-    if any(map(_unheld, committees)):
-        text += (
-            " Nothing but a bound, or the end of its search, holds the fit back: these images are too few, or all right, and "
-            "say too little of how sure it may be."
-        )
     if (choice := committee.choice) is not None and len(committees) == 1:
         at = choice.path[choice.picks - 1]
         text += (
@@ -150,15 +141,6 @@ def _fitted(committees: Sequence[CommitteeResult]) -> str:
             f"{figure(at['test'])}."
         )
     return text
-
-
-def _unheld(committee: CommitteeResult) -> bool:
-    """Whether no images of its fit hold it back."""
-    if (after := committee.calibration) is not None:
-        return after.at_bound or after.endless
-    if committee.rule != "log-pool":  # the shares of a mean have an end, and the fit of a stack is held near 0
-        return False
-    return committee.endless or bool(np.max(committee.weights or 0) > log_pool.MOST / NEARLY)
 
 
 def _members(committees: Sequence[CommitteeResult]) -> str:

@@ -123,7 +123,6 @@ def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
         line=group.spec.name,
         key=group.key,
         elsewhere=_elsewhere(plan, group),
-        endless=made.settled.endless,
     )
 
 

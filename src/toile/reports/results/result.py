@@ -134,8 +134,7 @@ class CommitteeResult:
     `mean_of_members` are the means of the members' own figures, which is another thing: no set of probabilities has them.
     `fitted_on` says on which images it was fitted, in words, if anything was. `line` is its name in the study file, `key` the
     seed and fold of all its members, where they have the same. `elsewhere` are the test images that it was judged on, where
-    they are not the study's: its members are split otherwise than the study's first trial. `endless`: no image holds the fit of
-    its rule back; see `toile.evaluation.calibrators.endless`.
+    they are not the study's: its members are split otherwise than the study's first trial.
     """
 
     name: str
@@ -153,7 +152,6 @@ class CommitteeResult:
     line: str = ""
     key: tuple[int, int | None] | None = None
     elsewhere: Images | None = None
-    endless: bool = False
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from toile.errors import Misuse
 from toile.runner.plans.groups import of_members
 from toile.runner.plans.planned import Plan, PlannedTrial
-from toile.study.committee import CommitteeSpec, matching
+from toile.study.committee import FITTED_RULES, CommitteeSpec, matching
 from toile.study.expand import Variant
 from toile.study.spec import StudySpec
 from toile.study.trial import TrialTeacher
@@ -63,6 +63,7 @@ def teacher_of(
     return TrialTeacher(
         members=members, rule=spec.rule, weights=spec.weights, calibration=spec.calibrated, temperature=taught.temperature,
         hard_labels=taught.hard_labels, tempered=spec.rule == "greedy",
+        held=spec.rule in FITTED_RULES or spec.calibrated not in (None, "isotonic"),
     )  # fmt: skip
 
 
