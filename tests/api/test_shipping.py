@@ -12,6 +12,7 @@ from tests.serving.fixture import metadata, png, sample, write_export
 from toile import api
 from toile.data.dataset import Dataset
 from toile.data.reading.load import load
+from toile.errors import Misuse
 from toile.serving.predictor import NotAnExport
 from toile.study.data.dataset import DatasetSpec
 
@@ -45,3 +46,10 @@ def test_pictures_of_other_formats_in_a_folder_are_told_of(tmp_path: Path) -> No
     (answer,) = api.predict(str(export), [tmp_path / "set"], tell=told.append)
     assert answer.class_name == "bottom left"
     assert [line.partition(":")[0] for line in told] == ["left out"] and told[0].endswith("b.HEIC") and ".png, " in told[0]
+
+
+def test_an_export_is_one_model_whatever_is_said_of_a_study(tmp_path: Path) -> None:
+    export = str(write_export(tmp_path / "a.onnx"))
+    for ask in (lambda: api.predict(export, [], dataset="digits", fraction=0.1), lambda: api.submit(export, "", "", seeds=[1])):
+        with pytest.raises(Misuse, match="an exported file, which is one model: leave out --"):
+            ask()

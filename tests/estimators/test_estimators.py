@@ -378,6 +378,24 @@ def test_folds_that_hold_out_whole_classes_fit_nothing_of_a_class() -> None:
     assert CommitteeClassifier(TREES, rule="stack", cv=3).fit(X[some], Y[some]).predict_proba(NEW).shape == (100, 10)
 
 
+def test_members_that_know_more_classes_than_the_images_have_are_not_misplaced() -> None:
+    """They were: the third class of the images was taken for the third that a member knows."""
+    frozen = [FrozenEstimator(GaussianNB().fit(X[at::2], Y[at::2])) for at in (0, 1)]
+    even = np.flatnonzero(Y % 2 == 0)
+    for params in ({}, {"rule": "log-pool"}, {"calibration": "temperature"}, {"rule": "greedy"}):
+        fitted = CommitteeClassifier(frozen, **params).fit(X[even], Y[even])
+        assert fitted.classes_.tolist() == list(range(10))
+        assert (fitted.predict(X[even]) == Y[even]).mean() > 0.6
+    for params in ({"rule": "stack"}, {"calibration": "auto"}):
+        with pytest.raises(ValueError, match=r"know the class 1, of which there is no image to fit to; .*take log-pool"):
+            CommitteeClassifier(frozen, **params).fit(X[even], Y[even])
+    few = FrozenEstimator(GaussianNB().fit(X[even], Y[even]))
+    both = CommitteeClassifier([few, frozen[0]]).fit(X, Y)
+    expected = np.zeros((100, 10))
+    expected[:, ::2] = few.predict_proba(NEW)
+    np.testing.assert_allclose(both.predict_proba(NEW), (expected + frozen[0].predict_proba(NEW)) / 2, atol=1e-6)
+
+
 def test_of_a_class_images_that_no_member_was_shown_are_left_out() -> None:
     (first, of_first), *others = StratifiedKFold(3).split(X, Y)
     folds, said = [(first[Y[first] != 0], of_first), *others], np.zeros((len(Y), 10))

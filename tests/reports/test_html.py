@@ -314,6 +314,12 @@ def test_each_seed_may_have_another_calibration(tmp_path):
     assert "calibrated by “temperature” (1 of 3) and “vector” (2 of 3): its log loss is" in told
 
 
+def test_a_committee_that_could_not_be_chosen_is_told(tmp_path):
+    results = replace(make_results(tmp_path, train=100, test=60), unmade=("committee 'c': no candidate is within the budget",))
+    assert "Not made: committee 'c': no candidate is within the budget." in findings(results)
+    assert summary(results)["not_made"] == list(results.unmade)
+
+
 def test_a_rule_that_its_own_fit_calibrates_says_so(tmp_path):
     results = make_results(tmp_path, train=100, test=60)
     (committee,) = results.committees

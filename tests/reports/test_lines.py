@@ -113,6 +113,12 @@ def test_comparisons_are_in_their_order_with_their_labels(tmp_path):
     assert "<h3>by size</h3>" in render(results)
 
 
+def test_a_pattern_of_a_comparison_means_all_trials_that_it_matches_once(tmp_path):
+    spec = {"name": "all", "trials": ["model-3", "model-?"]}
+    (found,) = comparisons(make_results(tmp_path, comparisons=[spec], train=100, test=60))
+    assert [label for label, _ in found.lines] == ["model-3", "model-1", "model-2"]
+
+
 def test_a_study_without_comparisons_is_one(tmp_path):
     (one,) = comparisons(make_results(tmp_path, train=100, test=60))
     assert one.name == "" and [label for label, _ in one.lines] == list(MODELS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,13 +82,26 @@ def test_of_a_search_that_has_trained_nothing_there_is_no_committee_yet(tmp_path
     assert of_names(proposed) == [("c", ["a", "b"])]
 
 
-def test_a_budget_that_no_candidate_keeps_is_told_with_its_committee(tmp_path: Path) -> None:
-    plan = planned(tmp_path, *TWO, committee=[{"name": "c", "candidates": ["*"], "rule": "greedy", "max_parameters": 5}])
+def test_a_budget_that_no_candidate_keeps_is_told_and_stops_no_other_committee(tmp_path: Path) -> None:
+    asked = {"name": "c", "candidates": ["*"], "rule": "greedy", "max_milliseconds": 1e-9}
+    plan = planned(tmp_path, *TWO, committee=[asked, {"name": "mean", "members": ["*"]}])
     keep(plan)
-    with pytest.raises(
-        Misuse, match=r"committee 'c': no candidate is within the budget \(max_parameters = 5, and the least is of none known"
-    ):
-        gather(plan)
+    said = r"committee 'c': no candidate is within the budget \(max_milliseconds = 1e-09, and the least is of none known\)"
+    with pytest.raises(Misuse, match=said):
+        named(plan, "c")
+    results = gather(plan)
+    assert [one.name for one in results.committees] == ["mean"]
+    (why,) = results.unmade
+    assert re.fullmatch(said, why)
+
+
+def test_fewer_parameters_than_the_smallest_candidate_has_are_told_before_anything_is_trained(tmp_path: Path) -> None:
+    asked = {"name": "c", "candidates": ["*"], "rule": "greedy"}
+    plan = planned(tmp_path, *TWO, committee=[{**asked, "max_parameters": 5}])
+    least = min(plan.parameters(one) for one in plan.trials)
+    with pytest.raises(Misuse, match=rf"committee 'c': max_parameters = 5, and the smallest candidate, '\w', has {least:,}"):
+        committees.check(plan)
+    assert committees.check(planned(tmp_path, *TWO, committee=[{**asked, "max_parameters": least}]))
 
 
 def test_the_store_is_a_library_of_what_has_the_same_images_and_split(tmp_path: Path) -> None:

@@ -263,6 +263,10 @@ ONE_MISTAKE = {
     HEAD + TRIAL + COMPARISON + 'labels = ["x", "y"]\n': (
         "line 6: comparison[0]: one label a trial is wanted, got 2 for 1 trials"
     ),
+    HEAD + TRIAL + COMPARISON.replace('"a"', '"a*"') + 'labels = ["x"]\n': (
+        "line 8: comparison[0].trials[0]: 'a*' may be several trials, and has one label; leave `labels` out, or name each trial"
+    ),
+    HEAD + TRIAL + COMPARISON.replace('"a"', '"b*"'): "line 8: comparison[0].trials[0]: unknown trial 'b*'; known: a",
     HEAD + TRIAL + COMPARISON + COMPARISON: (
         "line 10: comparison[1].name: the name 'c' is used 2 times; every comparison has a name of its own"
     ),

@@ -94,7 +94,7 @@ def test_seeds_learn_from_the_committee_of_their_seed(tmp_path: Path) -> None:
             {"committee": [{**POOL, "across": "folds"}], "split": {"folds": 4}},
             r"validation images.*split = \{ validation = 0 \}",
         ),
-        ({"committee": [{**POOL, "members": ["*"]}]}, "in a circle: .*'student'"),
+        ({"committee": [{**POOL, "members": ["*"]}]}, "in a circle: .*'student'.*`teacher = false`"),
         ({"committee": [{**POOL, "name": "d"}]}, "learns from 'c', which is no committee of the study"),
     ],
 )

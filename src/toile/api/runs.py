@@ -81,12 +81,7 @@ def find_run(reference: str, **where: Unpack[Where]) -> Run:
         ToileError: the trial is not stored.
     """
     if "/" not in reference:
-        given = [name for name in ("dataset", "seeds") if where.get(name) is not None]
-        if given := [*given, *(name for name in ("fraction", "epochs_scale") if where.get(name, 1.0) != 1)]:
-            raise Misuse(
-                f"{reference!r} is no STUDY/TRIAL but a run's fingerprint, of which there is one: leave out "
-                f"{listed('--' + name.replace('_', '-') for name in given)}"
-            )
+        no_options(reference, "a run's fingerprint, of which there is one", **where)
         return Store.at(where.get("store")).find(reference)
     made, name = within(reference, **where)
     planned = trial_named(made, name)
@@ -95,6 +90,19 @@ def find_run(reference: str, **where: Unpack[Where]) -> Run:
     if (found := made.run_of(planned)) is None:
         raise ToileError(f"{reference} is not stored; `toile run {made.called} --only {shlex.quote(name)}` trains it")
     return found
+
+
+def no_options(reference: str, what: str, **where: Unpack[Where]) -> None:
+    """Refuse what says which trials of a study are meant, where `reference` means none.
+
+    Args:
+        what: the reference is, and why there is nothing to be said.
+    """
+    given = [name for name in ("dataset", "seeds") if where.get(name) is not None]
+    if given := [*given, *(name for name in ("fraction", "epochs_scale") if where.get(name, 1.0) != 1)]:
+        raise Misuse(
+            f"{reference!r} is no STUDY/TRIAL but {what}: leave out {listed('--' + name.replace('_', '-') for name in given)}"
+        )
 
 
 def check_gradients(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import numpy as np
 
 from toile import studies
-from toile.api.runs import find_run
+from toile.api.runs import find_run, no_options
 from toile.api.studies import plan, within
 from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
@@ -64,6 +64,7 @@ def predict(
     from toile.serving.answer import answers, from_export
 
     if str(reference).endswith(".onnx"):
+        no_options(str(reference), "an exported file, which is one model", **where)
         return from_export(reference, images, as_is=as_is, on_error=on_error, tell=tell)
     chosen = _chosen(str(reference), **where)
     members = list(chosen.members) if chosen.kind == "committee" else []
@@ -91,6 +92,7 @@ def submit(
     from toile.serving.answer import loaded
 
     if str(reference).endswith(".onnx"):
+        no_options(str(reference), "an exported file, which is one model", **where)
         exported = loaded(reference)
         form, ask, names, of = exported.form, exported.predict, exported.classes, exported
     else:

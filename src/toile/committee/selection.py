@@ -26,6 +26,10 @@ FOLDS = 5
 FACTORS = 32
 
 
+class NoneAffordable(Misuse):
+    """No candidate is within the budget."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """What was chosen, and how it came to that.
@@ -87,7 +91,8 @@ def select(
 
     Raises:
         TestSetUsed: the predictions are of the test set, which picks nothing.
-        Misuse: no candidates, candidates of different images, predictions of the training set, or budgets that none keeps.
+        Misuse: no candidates, candidates of different images, or predictions of the training set.
+        NoneAffordable: budgets that none keeps.
     """
     unseen, limits = Unseen.of(candidates, "select members"), dict(budgets or {})
     labels = unseen.labels
@@ -147,7 +152,7 @@ def _path(
     if not payable:
         least = {name: prices[name].min() for name in limits}
         told = (f"{name} = {limit:,g}, and the least {_of_one(least[name])}" for name, limit in limits.items())
-        raise Misuse(f"no candidate is within the budget ({'; '.join(told)})")
+        raise NoneAffordable(f"no candidate is within the budget ({'; '.join(told)})")
     path = np.zeros((PICKS, len(of_label)))
     path[:, payable] = way(of_label[payable])
     weights = path[_losses(path, of_label).argmin()]

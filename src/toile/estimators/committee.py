@@ -10,19 +10,20 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import Bunch, Tags, _safe_indexing, check_consistent_length, check_random_state, get_tags, indexable
+from sklearn.utils import Bunch, Tags, check_consistent_length, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, has_fit_parameter
 
-from toile.arrays import Positions, Probabilities
+from toile.arrays import Probabilities
 from toile.committee.assemble import FITS, settle
 from toile.committee.rules import RULES
 from toile.errors import Misuse, nearest
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.estimators.image import ImageClassifier
+from toile.estimators.members import fitted_to, placed, said_of
 from toile.evaluation.calibrators import AUTO, CALIBRATIONS
 from toile.evaluation.predictions import Predictions
 from toile.study.committee import CALIBRATED_RULES, FITTED_RULES
@@ -111,10 +112,11 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
                 [taken[i] for i in settled.members],
             )
         fitted: Any = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fitted)(member, X, y, of) for member, of in zip(members, taken, strict=True)
+            delayed(fitted_to)(member, X, y, of) for member, of in zip(members, taken, strict=True)
         )
         self.members_, self.named_members_ = fitted, Bunch(**dict(zip(names, fitted, strict=True)))
-        self.classes_ = fitted[0].classes_
+        # One that is frozen may know classes that these images have none of.
+        self.classes_ = np.unique(np.concatenate([member.classes_ for member in fitted]))
         for attribute in ("n_features_in_", "feature_names_in_"):
             if hasattr(fitted[0], attribute):
                 setattr(self, attribute, getattr(fitted[0], attribute))
@@ -123,7 +125,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     def predict_proba(self, X: Any) -> Probabilities:
         """Probabilities `(n, classes)` float32; rows sum to 1."""
         check_is_fitted(self)
-        joint = RULES[self.rule](np.stack([member.predict_proba(X) for member in self.members_]), self.weights_)
+        said = [placed(member.predict_proba(X), member.classes_, self.classes_) for member in self.members_]
+        joint = RULES[self.rule](np.stack(said), self.weights_)
         return joint if self.calibration_ is None else self.calibration_(joint)
 
     def __sklearn_tags__(self) -> Tags:
@@ -213,13 +216,13 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     ) -> list[Predictions]:
         """What each member says of every image when it is fitted without it."""
         X, y = indexable(X, column_or_1d(np.asarray(y), warn=True))
-        classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
+        rarest = np.unique(y, return_counts=True)[1].min()
         groups = given.get("groups")
         count: Any = 5 if self.cv is None else self.cv
         if isinstance(count, Integral):  # no more folds than the rarest class has images, so that members learn of every class
             if count < 2:
                 raise InvalidParameter(f"cv is a number of folds from 2 up, a splitter or splits; got {count!r}")
-            count = max(2, min(count, counts.min()))
+            count = max(2, min(count, rarest))
             if groups is not None:
                 if (several := len(np.unique(groups))) < 2:
                     raise InvalidParameter(
@@ -232,11 +235,19 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             raise InvalidParameter("each image is in one fold of cv, once; these folds are no partition")
         jobs = [(member, of, *fold) for member, of in zip(members, taken, strict=True) for fold in folds]
         said: Any = Parallel(n_jobs=self.n_jobs)(
-            delayed(_said)(clone(member), X, y, of, train, held) for member, of, train, held in jobs
+            delayed(said_of)(clone(member), X, y, of, train, held) for member, of, train, held in jobs
         )
+        classes = np.unique(np.concatenate([y, *(known for known, _ in said)]))
+        labels = np.searchsorted(classes, y)
+        counts = np.bincount(labels, minlength=len(classes))
+        if PER_CLASS & {self.rule, self._after} and not counts.all():
+            raise InvalidParameter(
+                f"members know the class {classes.tolist()[counts.argmin()]!r}, of which there is no image to fit to; give "
+                "some of each class, or take log-pool or temperature"
+            )
         found = np.zeros((len(members), len(y), len(classes)), np.float32)
         for at, (job, (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
-            found[at // len(folds)][np.ix_(job[-1], np.searchsorted(classes, known))] = probabilities
+            found[at // len(folds)][job[-1]] = placed(probabilities, known, classes)
         counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
         shown = np.ones(len(labels), bool)  # of a class that it was not shown, a member says that it cannot be
         for at, (known, _) in enumerate(said):  # one that is frozen may know it all the same
@@ -272,14 +283,3 @@ def _each(name: str, values: Any, X: Any) -> Any:
     values = column_or_1d(values)
     check_consistent_length(X, values)
     return values
-
-
-def _fitted(member: Any, X: Any, y: Any, taken: dict[str, Any]) -> Any:
-    return member.fit(X, y, **taken)
-
-
-def _said(member: Any, X: Any, y: Any, taken: dict[str, Any], train: Positions, held: Positions) -> tuple[Any, Any]:
-    """The labels that a member knows when it is fitted to `train`, and its probabilities of `held`."""
-    learned = {key: values[train] for key, values in taken.items()}
-    member.fit(_safe_indexing(X, train), y[train], **learned)
-    return member.classes_, member.predict_proba(_safe_indexing(X, held))

@@ -82,8 +82,12 @@ class ComparisonSpec(Spec):
     """Trials that the report lays side by side, as a table of a document does. It decides no training."""
 
     name: Name = Field(description="no other comparison of the study has it")
-    trials: Annotated[Strings, Field(min_length=1)] = Field(description="names of trials, in the order to be shown")
-    labels: Strings | None = Field(default=None, description="what to call each here; its name where left out")
+    trials: Annotated[Strings, Field(min_length=1)] = Field(
+        description="names of trials or patterns of such (`model-*`), in the order to be shown"
+    )
+    labels: Strings | None = Field(
+        default=None, description="what to call each here, without patterns; its name where left out"
+    )
 
     @model_validator(mode="after")
     def _labelled(self) -> Self:

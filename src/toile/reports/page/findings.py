@@ -31,6 +31,7 @@ def findings(results: StudyResults) -> list[str]:
         _committee(results, line, of, explained=number == 0)
         for number, (line, of) in enumerate(committee_lines(results).items())
     ]
+    paragraphs += [f"Not made: {why}." for why in results.unmade]
     paragraphs += [*sentences(results), _compared(results)]
     if missing:
         paragraphs.append(f"Not run yet: {len(missing)} of {len(results.trials)} trials. Everything here is about the others.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from toile.committee.assemble import Assembled, assemble
 from toile.committee.rules import combine
+from toile.committee.selection import NoneAffordable
 from toile.data.dataset import Images
 from toile.errors import Misuse
 from toile.evaluation.metrics import METRICS, evaluate, with_balanced_accuracy
@@ -26,9 +27,9 @@ from toile.study.fields.published import Published
 def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
     """The results of a planned study, as far as they are stored.
 
-    Committees with a member that is not stored are left out; with several seeds or folds there is one committee of each. A
-    run whose files are not what was written is named on standard error, and left out: figures that its own probabilities may
-    contradict are not shown.
+    Committees with a member that is not stored are left out; with several seeds or folds there is one committee of each. One
+    that no candidate is cheap enough for is named. A run whose files are not what was written is named on standard error, and
+    left out: figures that its own probabilities may contradict are not shown.
 
     Args:
         joined: whether to read probabilities, for committees and calibrations; without, it is quick.
@@ -55,7 +56,12 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
         )
         for planned in shown
     )
-    found = (_committee(plan, group) for group in (committees.groups(plan) if joined else ()))
+    made, unmade = list[CommitteeResult](), list[str]()
+    for group in committees.groups(plan) if joined else ():
+        try:
+            made += [] if (found := _committee(plan, group)) is None else [found]
+        except NoneAffordable as error:
+            unmade.append(str(error))
     simple = {one.name: baselines.kept(plan, one) for one in shown} if plan.study.baselines else {}
     return StudyResults(
         study=plan.study,
@@ -65,7 +71,8 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
         audit=plan.store.audit(plan.dataset, plan.trials[0].trial.split),
         test=_test(plan),
         trials=trials,
-        committees=tuple(one for one in found if one is not None),
+        committees=tuple(made),
+        unmade=tuple(unmade),
         reduced=str(plan.reduction),
         baselines={name: of for name, of in simple.items() if of is not None},
         search=search,
@@ -145,8 +152,8 @@ def _assembled(plan: Plan, group: Group) -> tuple[Assembled, str, list[Predictio
     costs = {key: [one.costs[key.removeprefix("max_")] for one in members] for key in spec.budgets if key != "max_members"}
     try:
         return assemble(spec, test, unseen, costs), _fitted_on(unseen), test, members
-    except Misuse as error:  # a budget that no candidate keeps
-        raise Misuse(f"{group.kind} {group.name!r}: {error}") from None
+    except Misuse as error:
+        raise type(error)(f"{group.kind} {group.name!r}: {error}") from None
 
 
 def _member(plan: Plan, member: Member) -> MemberResult:

@@ -168,7 +168,8 @@ class StoredStudy:
     in words, `test` are the images that `probabilities` of the runs speak of; None in cross-validation of a data set
     without test images; `baselines` what `toile.runner.baselines` made of a trial's split, by its name, where it was
     made. Of a `search`, `trials` has what was picked, and nothing else. `previews` are some training images as
-    augmentations change them: names of the lines, the images, and each of them several times.
+    augmentations change them: names of the lines, the images, and each of them several times. `unmade` says which committees
+    could not be chosen, and why.
     """
 
     study: StudySpec
@@ -184,6 +185,7 @@ class StoredStudy:
     previews: tuple[tuple[str, ImageArray, np.ndarray], ...] = ()
     called: str = ""
     suspects: Suspects | None = None
+    unmade: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

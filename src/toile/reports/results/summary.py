@@ -49,6 +49,7 @@ def summary(results: StudyResults) -> dict[str, Any]:
                 }
                 for committee in results.committees
             ],
+            "not_made": results.unmade,
             "search": asdict(results.search) if results.search else None,
             "comparisons": [_comparison(claim) for claim in results.claims.pairs.values()],
             "students": [_student(student) for student in students(results)],

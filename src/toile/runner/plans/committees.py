@@ -143,7 +143,7 @@ def check_group(plan: Plan, group: Group) -> None:
     Raises:
         Misuse: no test images, or others for another member; a member was trained or stopped by another's test images; a fit
             without images held out, or with others for another member, with fewer than there are numbers to fit, or with none
-            of a class; or not one weight a member.
+            of a class; not one weight a member; or a budget that is less than the smallest candidate has parameters.
     """
     seen = [[plan.parts(one) for one in member.trainings] for member in group.members]
     what, first = f"{group.kind} {group.name!r}", group.members[0]
@@ -155,8 +155,19 @@ def check_group(plan: Plan, group: Group) -> None:
     if isinstance(weights, tuple) and len(weights) != len(group.members):
         names = listed(member.name for member in group.members)
         raise Misuse(f"{what}: one weight a member is wanted, got {len(weights)} for {len(group.members)} members: {names}")
+    _check_budget(plan, group, what)
     if group.spec.fitted or group.spec.calibrated:
         _check_fit(plan, group, what)
+
+
+def _check_budget(plan: Plan, group: Group, what: str) -> None:
+    """Refuse a number of parameters that no candidate keeps, where all are known before they are built."""
+    limit, counts = group.spec.max_parameters, [[plan.parameters(one) for one in member.trainings] for member in group.members]
+    if limit is None or any(None in of for of in counts):
+        return
+    least, member = min((sum(filter(None, of)), member.name) for of, member in zip(counts, group.members, strict=True))
+    if least > limit:
+        raise Misuse(f"{what}: max_parameters = {limit:,}, and the smallest candidate, {member!r}, has {least:,}")
 
 
 def _same_test(what: str, a: tuple[Member, list[Parts]], b: tuple[Member, list[Parts]]) -> None:

@@ -33,7 +33,10 @@ def parents_first(lines: list[Variant], before: Callable[[Variant, Collection[st
         order = list(sorter.static_order())
     except CycleError as error:
         circle = listed(map(repr, error.args[1]))
-        raise Misuse(f"trials begin with each other or learn from each other, in a circle: {circle}") from None
+        raise Misuse(
+            f"trials begin with each other or learn from each other, in a circle: {circle}"
+            "; of lines that have their teacher from [recipe], those that are to learn from none say `teacher = false`"
+        ) from None
     if missing := [name for name in order if name not in by_name]:
         raise Misuse(f"trials begin with or learn from others that are not there: {listed(map(repr, missing))}")
     return [by_name[name] for name in order]

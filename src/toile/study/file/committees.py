@@ -48,9 +48,10 @@ def _named(content: dict[str, Any], names: Sequence[str], broken: tuple[str, ...
             members = [name for name in members if isinstance(name, str)] if is_array(members) else []
             for name, count in Counter(members).items():
                 place = (kind, i, key, members.index(name))
-                known = matching(names, name) if kind == "committee" else name in names
-                if not known and not name.startswith(broken):
+                if not matching(names, name) and not name.startswith(broken):
                     yield place, unknown("trial", name, names)
+                elif name not in names and table.get("labels") and not name.startswith(broken):
+                    yield place, f"{name!r} may be several trials, and has one label; leave `labels` out, or name each trial"
                 if count > 1:
                     yield place, f"{name!r} is named {count} times; {hints[key]}"
 
