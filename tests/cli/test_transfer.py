@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def test_weights_that_cannot_be_downloaded_are_told_when_planned_and_end_a_run_b
     assert f"warning: {told}" in capsys.readouterr().err
     toile("run", named, "--store", tmp_path / "store", code=1)
     said = capsys.readouterr().err
-    assert said.count("cannot be downloaded") == 1 and told in said
+    assert said.count("cannot be downloaded") == 1 and told in said and said.endswith("Nothing else is left to train.\n")
     assert f"for vgg16_imagenet_notop.weights.h5 in {tmp_path / 'weights'}, " in said  # a file that would have been taken
     assert not list((tmp_path / "store" / "runs").iterdir()) + list((tmp_path / "store" / "work").iterdir())
 
@@ -129,3 +130,21 @@ def test_the_ledger_does_without_studies_whose_weights_are_not_here(tmp_path, mo
     verbs.Store.at(tmp_path / "store").keep(verbs.load_dataset(loaded.dataset), loaded.dataset)
     added, (row,) = api.ledger(tmp_path / "results", tmp_path / "ledger.md", store=tmp_path / "store")
     assert (added, row.verdict) == (0, "not measured")
+
+
+def test_what_lacks_nothing_is_trained_by_a_command_that_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(backbones, "_unreachable", lambda url: "no route to host")
+    file = tmp_path / "two.toml"
+    file.write_text(
+        'title = "t"\ndataset = "digits"\n[recipe]\nepochs = 1\n'
+        '[[trial]]\nname = "head"\narchitecture = { name = "transfer", backbone = "vgg16" }\n'
+        '[[trial]]\nname = "on"\narchitecture = { name = "transfer", backbone = "vgg16" }\nwarm_start = "head"\n'
+        '[[trial]]\nname = "a plain one"\narchitecture = "logistic-regression"\n'
+    )
+    toile("run", file, "--store", tmp_path / "store", code=1)
+    command = f"toile run {file} --store {tmp_path / 'store'} --only 'a plain one'"
+    assert capsys.readouterr().err.endswith(f"`{command}` trains the others.\n")
+    toile(*shlex.split(command)[1:])
+    assert "done" in capsys.readouterr().err

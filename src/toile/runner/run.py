@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 
 from toile.errors import Misuse, ToileError, nearest
@@ -19,6 +20,8 @@ from toile.store.store import Store
 from toile.workers.device import Device
 
 EXECUTORS = ("local", "dask")
+# So many lines at most are named in a command.
+FEW = 8
 
 
 class TrialsFailed(ToileError):
@@ -113,7 +116,7 @@ def run(
     if not pending:
         return _ended([], errors, plan)
     if lacking := unobtainable(sorted(pending, key=plan.trials.index)):
-        raise ToileError("\n".join([*lacking, "Other trials can be run with --only."]))
+        raise ToileError("\n".join([*lacking, _others(plan, pending, lacking)]))
     with plan.store.hold(planned.trial for planned in pending):
         for planned in pending:
             if planned.weights and (content := planned.trial.architecture.weights):
@@ -140,15 +143,31 @@ def _ended(trained: list[PlannedTrial], errors: dict[str, str], plan: Plan) -> l
     return [planned.fingerprint for planned in trained]
 
 
-def unobtainable(pending: Iterable[PlannedTrial]) -> list[str]:
-    """What trials need from outside and cannot have now, each lack once, with the names of its trials and the way out.
+def unobtainable(pending: Iterable[PlannedTrial]) -> dict[str, list[PlannedTrial]]:
+    """What trials need from outside and cannot have now: each lack once, with their names and the way out, and the trials.
 
     Weights of a backbone that are not here are asked for in the network, for a few seconds at most.
     """
-    names: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, list[PlannedTrial]] = defaultdict(list)
     for planned in pending:
         try:
             architectures.obtainable(planned.trial.architecture.name, planned.trial.architecture.options)
         except ToileError as error:
-            names[str(error)].append(repr(planned.name))
-    return [f"{'trial' if len(of) == 1 else 'trials'} {', '.join(of)}: {why}" for why, of in names.items()]
+            found[str(error)].append(planned)
+    return {
+        f"{'trial' if len(of) == 1 else 'trials'} {', '.join(repr(one.name) for one in of)}: {why}": of
+        for why, of in found.items()
+    }
+
+
+def _others(plan: Plan, pending: list[PlannedTrial], lacking: Mapping[str, Iterable[PlannedTrial]]) -> str:
+    """How what lacks nothing is trained all the same."""
+    without = {one.fingerprint for of in lacking.values() for one in of}
+    while more := {one.fingerprint for one in pending if without.intersection(one.trial.parents)} - without:
+        without |= more
+    left = list(dict.fromkeys(one.line for one in pending if one.fingerprint not in without))
+    if not left:
+        return "Nothing else is left to train."
+    if len(left) > FEW:
+        return "Other trials can be run with --only, which takes patterns."
+    return f"`toile run {plan.called} {' '.join(f'--only {shlex.quote(line)}' for line in left)}` trains the others."
