@@ -396,6 +396,40 @@ def test_members_that_know_more_classes_than_the_images_have_are_not_misplaced()
     np.testing.assert_allclose(both.predict_proba(NEW), (expected + frozen[0].predict_proba(NEW)) / 2, atol=1e-6)
 
 
+def test_classes_of_a_member_in_another_order_are_not_misplaced() -> None:
+    class Reversed(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            self.of_ = GaussianNB().fit(X, y)
+            self.classes_ = self.of_.classes_[::-1]
+            return self
+
+        def predict_proba(self, X):
+            return self.of_.predict_proba(X)[:, ::-1]
+
+    letters = np.array(list("abcdefghij"))[Y]
+    for params in ({}, {"rule": "log-pool"}):
+        plain, other = (CommitteeClassifier([of(), TREES[0]], **params).fit(X, letters) for of in (GaussianNB, Reversed))
+        np.testing.assert_allclose(other.predict_proba(NEW), plain.predict_proba(NEW), atol=1e-6)
+
+
+def test_that_a_frozen_member_never_knows_a_class_counts_against_it() -> None:
+    most = Y < 8
+    frozen = FrozenEstimator(LogisticRegression(max_iter=1000).fit(X[most], Y[most]))
+    fitted = CommitteeClassifier([frozen, GaussianNB()], rule="log-pool").fit(X, Y)
+    alone = CommitteeClassifier([GaussianNB()], rule="log-pool").fit(X, Y)
+    labels = np.arange(len(Y))
+    losses = [-np.log(np.maximum(one.predict_proba(X)[labels, Y], 1e-7)).mean() for one in (fitted, alone)]
+    assert losses[0] < losses[1] + 0.05
+    with pytest.raises(ValueError, match=r"no member knows the class 8; leave its images out, or add"):
+        CommitteeClassifier([frozen], rule="stack").fit(X, Y)
+    some = np.flatnonzero(most | (np.cumsum(Y == 8) == 1) & (Y == 8))  # one image of a class that none knows
+    for params in ({"rule": "stack"}, {"calibration": "vector"}, {"rule": "greedy", "calibration": "isotonic"}):
+        fitted = CommitteeClassifier([frozen], **params).fit(X[some], Y[some])
+        assert fitted.predict_proba(NEW).shape == (100, 9) and fitted.classes_.tolist() == list(range(9))
+    with pytest.raises(ValueError, match=r"classes of another kind than the labels have: 0, 1, .*; the labels are 'a', "):
+        CommitteeClassifier([frozen, GaussianNB()]).fit(X, np.array(list("abcdefghij"))[Y])
+
+
 def test_of_a_class_images_that_no_member_was_shown_are_left_out() -> None:
     (first, of_first), *others = StratifiedKFold(3).split(X, Y)
     folds, said = [(first[Y[first] != 0], of_first), *others], np.zeros((len(Y), 10))

@@ -223,7 +223,8 @@ def predict(
         raise Misuse("--first goes with --format kaggle")
     ending = "" if output is None else suffix(output)
     options = {"as_is": as_is, "on_error": on_error, "tell": say}
-    if run.endswith(".onnx"):  # needs no store, and starts in half a second without all that looks into one
+    # It needs no store, and starts in half a second without all that looks into one; options are refused there.
+    if run.endswith(".onnx") and where == HERE:
         with warnings_said():
             answers = from_export(run, images, **options)
     else:

@@ -23,7 +23,7 @@ from toile.committee.rules import RULES
 from toile.errors import Misuse, nearest
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.estimators.image import ImageClassifier
-from toile.estimators.members import fitted_to, placed, said_of
+from toile.estimators.members import classes_of, fitted_to, placed, said_of
 from toile.evaluation.calibrators import AUTO, CALIBRATIONS
 from toile.evaluation.predictions import Predictions
 from toile.study.committee import CALIBRATED_RULES, FITTED_RULES
@@ -102,9 +102,10 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         given = {name: _each(name, values, X) for name, values in given.items() if values is not None}
         taken = [self._taken(name, member, given) for name, member in zip(names, members, strict=True)]
         weights: Any = self.weights
-        self.weights_, self.calibration_ = weights, None
+        self.weights_, self.calibration_, known = weights, None, []
         if self._check(len(members)):
-            settled = settle(self.rule, weights, self._after, self._out_of_fold(members, X, y, taken, given))
+            unseen, known = self._out_of_fold(members, X, y, taken, given)
+            settled = settle(self.rule, weights, self._after, unseen)
             self.weights_, self.calibration_ = settled.weights, settled.calibration
             names, members, taken = (
                 [names[i] for i in settled.members],
@@ -115,8 +116,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             delayed(fitted_to)(member, X, y, of) for member, of in zip(members, taken, strict=True)
         )
         self.members_, self.named_members_ = fitted, Bunch(**dict(zip(names, fitted, strict=True)))
-        # One that is frozen may know classes that these images have none of.
-        self.classes_ = np.unique(np.concatenate([member.classes_ for member in fitted]))
+        # One that is frozen may know classes that these images have none of, as may one that was not chosen.
+        self.classes_ = classes_of(column_or_1d(np.asarray(y)), [*known, *(member.classes_ for member in fitted)])
         for attribute in ("n_features_in_", "feature_names_in_"):
             if hasattr(fitted[0], attribute):
                 setattr(self, attribute, getattr(fitted[0], attribute))
@@ -213,8 +214,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
 
     def _out_of_fold(
         self, members: Sequence[Any], X: Any, y: Any, taken: Sequence[dict[str, Any]], given: dict[str, Any]
-    ) -> list[Predictions]:
-        """What each member says of every image when it is fitted without it."""
+    ) -> tuple[list[Predictions], list[Any]]:
+        """What each member says of every image when it is fitted without it; and the classes that one of them knows."""
         X, y = indexable(X, column_or_1d(np.asarray(y), warn=True))
         rarest = np.unique(y, return_counts=True)[1].min()
         groups = given.get("groups")
@@ -237,7 +238,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         said: Any = Parallel(n_jobs=self.n_jobs)(
             delayed(said_of)(clone(member), X, y, of, train, held) for member, of, train, held in jobs
         )
-        classes = np.unique(np.concatenate([y, *(known for known, _ in said)]))
+        classes = classes_of(y, [known for known, _ in said])
         labels = np.searchsorted(classes, y)
         counts = np.bincount(labels, minlength=len(classes))
         if PER_CLASS & {self.rule, self._after} and not counts.all():
@@ -249,23 +250,29 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         for at, (job, (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
             found[at // len(folds)][job[-1]] = placed(probabilities, known, classes)
         counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
-        shown = np.ones(len(labels), bool)  # of a class that it was not shown, a member says that it cannot be
-        for at, (known, _) in enumerate(said):  # one that is frozen may know it all the same
-            held = folds[at % len(folds)][1]
-            shown[held] &= np.isin(classes[labels[held]], known)
+        # Of a class that it was not shown, a member says that it cannot be. One that is frozen may know it all the same; if it
+        # never will, that counts.
+        knows = np.array([np.isin(classes, known) for known, _ in said]).reshape(len(members), len(folds), len(classes))
+        ever, shown = knows.any(axis=1, keepdims=True), np.zeros(len(labels), bool)
+        for number, (_, held) in enumerate(folds):
+            shown[held] = (knows | ~ever)[:, number, labels[held]].all(axis=0) & ever.any(axis=0)[0, labels[held]]
         if PER_CLASS & {self.rule, self._after}:
             never = counts * ~np.isin(np.arange(len(classes)), labels[shown])
             if never.max() > 1:
+                label = classes.tolist()[never.argmax()]
+                if not ever[:, 0, never.argmax()].any():
+                    raise InvalidParameter(
+                        f"no member knows the class {label!r}; leave its images out, or add a member that learns it"
+                    )
                 raise InvalidParameter(
-                    f"each fold of cv holds out all images of {classes.tolist()[never.argmax()]!r} or none, so that no member "
-                    "learned the class that it is asked for; give folds with a share of each class, or take log-pool or "
-                    "temperature"
+                    f"each fold of cv holds out all images of {label!r} or none, so that no member learned the class that it "
+                    "is asked for; give folds with a share of each class, or take log-pool or temperature"
                 )
             shown |= never[labels] > 0  # a class's only image
         counted &= shown
         if not counted.any():
             raise InvalidParameter("each fold of cv holds out whole classes, so that nothing is left to fit to")
-        return [Predictions("out-of-fold", probabilities[counted], labels[counted]) for probabilities in found]
+        return [Predictions("out-of-fold", probabilities[counted], labels[counted]) for probabilities in found], [classes]
 
 
 def _requesting(member: ImageClassifier) -> Any:

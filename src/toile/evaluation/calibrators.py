@@ -150,16 +150,19 @@ def apply_temperature(probabilities: Scores, numbers: dict[str, Any]) -> Scores:
 def fit_vector(probabilities: Scores, labels: Labels) -> dict[str, Any]:
     """A scale, 0.01..20, and a shift, -20..20, of each class's log-probability, with the least log loss.
 
-    Convex: see `toile.evaluation.optimise.least`.
+    The scales are held near a common one, and this one near 1, whatever number of classes there is: it is the inverse of a
+    temperature. Convex: see `toile.evaluation.optimise.least`.
     """
     logs, rows = logarithms(probabilities), np.arange(len(labels))
     images, classes = logs.shape
     same = np.repeat([1.0, 0.0], classes)
 
     def loss(numbers: Numbers) -> tuple[float, Numbers]:
-        scores, off = logs * numbers[:classes] + numbers[classes:], numbers - same
+        scores = logs * numbers[:classes] + numbers[classes:]
+        common = (1 + numbers[:classes].sum()) / (1 + classes)  # where the squares below are least
+        off = np.concatenate([numbers[:classes] - common, numbers[classes:]])
         residual, total = softmax(scores)
-        value = float((total - scores[rows, labels]).sum() + off @ off / 2)
+        value = float((total - scores[rows, labels]).sum() + (off @ off + (common - 1) ** 2) / 2)
         residual[rows, labels] -= 1
         slope = np.concatenate([(residual * logs).sum(axis=0), residual.sum(axis=0)]) + off
         return value / images, slope / images

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,7 +12,7 @@ from toile.study.fields.strict import Floats, Spec, Strings, listed, off
 
 # Rules that are nothing until they are fitted; "weighted-mean" is fitted where its weights are "fit".
 FITTED_RULES = ("log-pool", "stack", "greedy")
-# Rules whose own fit has the least log loss, and so leaves nothing to a calibration after it.
+# Rules whose own fit says how sure they may be, and so leaves nothing to a calibration after it.
 CALIBRATED_RULES = ("log-pool", "stack")
 # `committee = "k-fold"`: every line's folds as one member, and all of them in a pool that is fitted on the images held out.
 K_FOLD = {"name": "k-fold", "members": ["*"], "across": "folds", "rule": "log-pool"}
@@ -81,8 +80,3 @@ class CommitteeSpec(Spec):
         """What a choice among candidates may cost, by key; those that are given."""
         found = {key: getattr(self, key) for key in ("max_members", "max_parameters", "max_milliseconds")}
         return {key: value for key, value in found.items() if value is not None}
-
-
-def matching(names: Any, pattern: str) -> list[str]:
-    """The names that are the pattern or match it, in their order."""
-    return [name for name in names if name == pattern or fnmatchcase(name, pattern)]

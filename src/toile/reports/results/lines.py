@@ -12,8 +12,8 @@ from typing import Any
 from toile.reports.results.result import StoredStudy, TrialResult
 from toile.reports.table import TEXT, Column, Table, without_empty
 from toile.reports.text import figure, spread
-from toile.study.committee import matching
 from toile.study.expand import combinations, leaves
+from toile.study.fields.patterns import matching
 
 # Said of a figure that is not of the test images.
 OF_PART = {"test": "", "validation": " (validation or held-out folds)"}
@@ -93,9 +93,10 @@ def study_lines(results: StoredStudy) -> list[Line]:
 def comparisons(results: StoredStudy) -> list[Comparison]:
     """The study's comparisons and sweeps as far as they are stored, and last what is in none of them."""
     lines = {line.name: line for line in study_lines(results)}
+    planned = list(dict.fromkeys(trial.line or trial.name for trial in results.trials))
     named: list[tuple[str, list[tuple[str, str]]]] = []
     for spec in results.study.comparison:
-        shown = list(dict.fromkeys(line for name in spec.trials for line in matching(lines, name)))
+        shown = list(dict.fromkeys(line for name in spec.trials for line in matching(planned, name)))
         entries = zip(spec.labels, spec.trials, strict=True) if spec.labels else zip(shown, shown, strict=True)
         named.append((spec.name, list(entries)))
     for sweep in results.study.sweep:

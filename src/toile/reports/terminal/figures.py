@@ -28,7 +28,7 @@ def print_committees(results: StudyResults) -> None:
     """
     if not results.study.committee:
         raise ToileError(f"the study {results.reference!r} has no [[committee]]")
-    if not results.committees:
+    if not results.committees and not results.unmade:
         raise ToileError(f"no committee's members are all stored; `toile run {results.called}` trains what is missing")
     title = f"{results.title} ({results.dataset.name}, test images)"
     # Narrow enough for all columns on 80 characters.
@@ -46,7 +46,11 @@ def print_committees(results: StudyResults) -> None:
         figures = (figure(committee.test.get(key)) for key in FIGURES)
         after = f", {committee.calibration.name}" if committee.calibration else ""
         table.add_row(f"{committee.name} ({committee.rule}{after})", *figures, style="bold", end_section=True)
-    Terminal().print(table)
+    console = Terminal()
+    if results.committees:
+        console.print(table)
+    for why in results.unmade:
+        console.print(f"not made: {why}")
 
 
 def print_comparison(found: dict[str, Any]) -> None:

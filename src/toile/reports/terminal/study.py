@@ -57,3 +57,5 @@ def print_summary(results: StudyResults, console: Terminal) -> None:
             if published := (committee.published or {}).get(key):
                 row(what, published, style="dim")
     console.print(table)
+    for why in results.unmade:
+        console.print(f"not made: {why}")

@@ -16,7 +16,8 @@ from toile.evaluation.predictions import Predictions
 from toile.runner.plans import library, teachers
 from toile.runner.plans.groups import Group, Member, of_members, only, whole
 from toile.runner.plans.planned import Plan, PlannedTrial
-from toile.study.committee import CommitteeSpec, matching
+from toile.study.committee import CommitteeSpec
+from toile.study.fields.patterns import matching
 from toile.text import listed
 
 
@@ -112,10 +113,11 @@ def check(plan: Plan) -> Plan:
     """The plan itself, if its committees, calibrations and students can be.
 
     Raises:
-        Misuse: one cannot, see `check_group`.
+        Misuse: one cannot, see `check_group`; or its `max_parameters` are fewer than its smallest candidate has.
     """
     for group in (*groups(plan), *(alone(one) for one in plan.trials if one.calibration)):
         check_group(plan, group)
+        _check_budget(plan, group)
     teachers.check(plan)
     return plan
 
@@ -143,7 +145,7 @@ def check_group(plan: Plan, group: Group) -> None:
     Raises:
         Misuse: no test images, or others for another member; a member was trained or stopped by another's test images; a fit
             without images held out, or with others for another member, with fewer than there are numbers to fit, or with none
-            of a class; not one weight a member; or a budget that is less than the smallest candidate has parameters.
+            of a class; or not one weight a member.
     """
     seen = [[plan.parts(one) for one in member.trainings] for member in group.members]
     what, first = f"{group.kind} {group.name!r}", group.members[0]
@@ -155,19 +157,21 @@ def check_group(plan: Plan, group: Group) -> None:
     if isinstance(weights, tuple) and len(weights) != len(group.members):
         names = listed(member.name for member in group.members)
         raise Misuse(f"{what}: one weight a member is wanted, got {len(weights)} for {len(group.members)} members: {names}")
-    _check_budget(plan, group, what)
     if group.spec.fitted or group.spec.calibrated:
         _check_fit(plan, group, what)
 
 
-def _check_budget(plan: Plan, group: Group, what: str) -> None:
-    """Refuse a number of parameters that no candidate keeps, where all are known before they are built."""
+def _check_budget(plan: Plan, group: Group) -> None:
+    """Refuse a number of parameters that no candidate keeps, where all are known before they are built. Of a search others may
+    come."""
     limit, counts = group.spec.max_parameters, [[plan.parameters(one) for one in member.trainings] for member in group.members]
-    if limit is None or any(None in of for of in counts):
+    if limit is None or plan.study.search or any(None in of for of in counts):
         return
     least, member = min((sum(filter(None, of)), member.name) for of, member in zip(counts, group.members, strict=True))
     if least > limit:
-        raise Misuse(f"{what}: max_parameters = {limit:,}, and the smallest candidate, {member!r}, has {least:,}")
+        raise Misuse(
+            f"{group.kind} {group.name!r}: max_parameters = {limit:,}, and the smallest candidate, {member!r}, has {least:,}"
+        )
 
 
 def _same_test(what: str, a: tuple[Member, list[Parts]], b: tuple[Member, list[Parts]]) -> None:

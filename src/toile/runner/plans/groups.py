@@ -8,7 +8,8 @@ from typing import Literal
 
 from toile.errors import Misuse, nearest
 from toile.runner.plans.planned import Plan, PlannedTrial
-from toile.study.committee import CommitteeSpec, matching
+from toile.study.committee import CommitteeSpec
+from toile.study.fields.patterns import matching
 from toile.text import listed
 
 

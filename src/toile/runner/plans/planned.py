@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -26,6 +25,7 @@ from toile.store.store import Store
 from toile.study.committee import Calibration
 from toile.study.data.dataset import DatasetSpec
 from toile.study.data.split import SplitSpec
+from toile.study.fields.patterns import matching
 from toile.study.fields.published import Published
 from toile.study.reduction import Reduction
 from toile.study.spec import StudySpec
@@ -163,11 +163,14 @@ class Plan:
     def matching(self, only: Iterable[str] = ()) -> list[PlannedTrial]:
         """The trials whose name or line matches one of the patterns, in the study's order."""
         patterns = list(only)
+        meant: set[str] = set()
         for pattern in patterns:
-            if not any(_matches(planned, pattern) for planned in self.trials):
+            found = set(matching((name for one in self.trials for name in (one.name, one.line)), pattern))
+            meant |= found
+            if not found:
                 names = [planned.name for planned in self.trials]
                 raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {listed(names)}")
-        return [p for p in self.trials if not patterns or any(_matches(p, pattern) for pattern in patterns)]
+        return [one for one in self.trials if not patterns or meant & {one.name, one.line}]
 
     def seconds(self, planned: PlannedTrial, after: int = 0) -> float:
         """About how long the trial takes, in seconds on one core: by stored runs of its like, else by its arithmetic.
@@ -206,10 +209,6 @@ class Plan:
 
 def counts_of(dataset: Dataset, spec: SplitSpec) -> dict[str, int]:
     return split(dataset, spec, 0 if spec.folds else None).counts()
-
-
-def _matches(planned: PlannedTrial, pattern: str) -> bool:
-    return any(name == pattern or fnmatchcase(name, pattern) for name in (planned.name, planned.line))
 
 
 def kind(trial: dict[str, Any]) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 from toile.errors import Misuse
 from toile.runner.plans.groups import of_members
 from toile.runner.plans.planned import Plan, PlannedTrial
-from toile.study.committee import FITTED_RULES, CommitteeSpec, matching
+from toile.study.committee import FITTED_RULES, CommitteeSpec
 from toile.study.expand import Variant
+from toile.study.fields.patterns import matching
 from toile.study.spec import StudySpec
 from toile.study.trial import TrialTeacher
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from toile.study.committee import FITTED_RULES, K_FOLD, CommitteeSpec, matching
+from toile.study.committee import FITTED_RULES, K_FOLD, CommitteeSpec
+from toile.study.fields.patterns import matching
 from toile.study.fields.strict import is_array, is_table
 from toile.study.file.lines import Location
 from toile.study.file.mistakes import Mistake, unknown

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toile.study.committee import K_FOLD, CommitteeSpec, matching
+from toile.study.committee import K_FOLD, CommitteeSpec
+from toile.study.fields.patterns import matching
 from toile.study.fields.strict import is_table
 from toile.study.file.lines import Location
 from toile.study.file.mistakes import Mistake, unknown
