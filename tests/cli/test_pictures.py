@@ -110,6 +110,7 @@ def test_what_cannot_be_asked(folder: Path, tmp_path: Path) -> None:
         ((tmp_path,), "no picture in this folder"),
         (("set/test", "--output", "p.xls"), "answers are written as .csv or .json, got '.xls'"),
         (("set/test", "--first", "1"), "--first goes with --format kaggle"),
+        (("set/test", "--dataset", "digits", "--fraction", "0.5"), "which is one model: leave out --dataset, --fraction"),
     ):
         done = toile("predict", "m.onnx", *arguments, cwd=folder)
         assert done.returncode == 2 and says in done.stderr, done.stderr

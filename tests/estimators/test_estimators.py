@@ -408,7 +408,7 @@ def test_classes_of_a_member_in_another_order_are_not_misplaced() -> None:
 
     letters = np.array(list("abcdefghij"))[Y]
     for params in ({}, {"rule": "log-pool"}):
-        plain, other = (CommitteeClassifier([of(), TREES[0]], **params).fit(X, letters) for of in (GaussianNB, Reversed))
+        plain, other = (CommitteeClassifier([of(), TREES[0][1]], **params).fit(X, letters) for of in (GaussianNB, Reversed))
         np.testing.assert_allclose(other.predict_proba(NEW), plain.predict_proba(NEW), atol=1e-6)
 
 

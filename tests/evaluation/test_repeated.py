@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.optimize import minimize_scalar
 
 from toile.errors import Misuse
+from toile.evaluation import comparison
 from toile.evaluation.comparison import compare, compare_lines
 from toile.evaluation.multiplicity import holm, not_told_apart
 from toile.evaluation.predictions import Predictions
@@ -258,3 +259,14 @@ def test_equivalence_is_said_of_two_models():
     near = compare(a, b, margin=0.001)
     assert near["equivalence"]["not_worse"] == [False, False]
     assert near["verdict"].endswith("(p = 0.58), and neither to be not worse than the other by 0.001 or more (p = 0.39)")
+
+
+def test_a_difference_without_any_spread_is_said_to_be_untestable() -> None:
+    """It was "no difference shown, p = 1", however large it was."""
+    same, equal = across_seeds([0.9, 0.8], [0.7, 0.6]), across_seeds([0.9, 0.8], [0.9, 0.8])
+    told = across_seeds([0.9, 0.8], [0.7, 0.7])
+    assert (same.testable, equal.testable, told.testable) == (False, True, True)
+    assert comparison._verdict(same, ("a", "b")) == (
+        "a is right on 0.2000 more each time over 2 pairs of trainings: without any spread that cannot be tested"
+    )
+    assert comparison._verdict(equal, ("a", "b")).startswith("no difference shown")

@@ -22,9 +22,11 @@ from toile.reports.plots.accuracy import reliability
 from toile.reports.results.lines import lines_table
 from toile.reports.results.result import CalibratedResult
 from toile.reports.results.summary import plain, summary
+from toile.reports.terminal.figures import print_committees
 from toile.reports.terminal.study import print_summary
 from toile.reports.text import brief, count, duration, figure, joined, options, p_value
 from toile.study.committee import CommitteeSpec
+from toile.terminal import Terminal
 
 FIGURES = {*PLOTS, "samples", "random-samples", "predictions", "disputed-images"}
 # What only some studies have.
@@ -314,10 +316,20 @@ def test_each_seed_may_have_another_calibration(tmp_path):
     assert "calibrated by “temperature” (1 of 3) and “vector” (2 of 3): its log loss is" in told
 
 
-def test_a_committee_that_could_not_be_chosen_is_told(tmp_path):
-    results = replace(make_results(tmp_path, train=100, test=60), unmade=("committee 'c': no candidate is within the budget",))
+def test_a_committee_that_could_not_be_chosen_is_told(tmp_path, capsys):
+    made = make_results(tmp_path, train=100, test=60)
+    spec = CommitteeSpec(name="average of all", members=("model-*",))
+    results = replace(
+        made, unmade=("committee 'c': no candidate is within the budget",),
+        study=made.study.model_copy(update={"committee": (spec,)}),
+    )  # fmt: skip
     assert "Not made: committee 'c': no candidate is within the budget." in findings(results)
     assert summary(results)["not_made"] == list(results.unmade)
+    print_committees(results)
+    print_summary(results, Terminal())
+    assert capsys.readouterr().out.count(f"not made: {results.unmade[0]}") == 2
+    print_committees(replace(results, committees=()))
+    assert capsys.readouterr().out == f"not made: {results.unmade[0]}\n"
 
 
 def test_a_rule_that_its_own_fit_calibrates_says_so(tmp_path):

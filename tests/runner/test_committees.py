@@ -27,6 +27,7 @@ from toile.runner.plans import plan as plans
 from toile.runner.plans.planned import Plan
 from toile.store.store import Store
 from toile.study.committee import CommitteeSpec
+from toile.study.search.search import SearchSpec
 from toile.study.spec import StudySpec
 
 
@@ -102,6 +103,9 @@ def test_fewer_parameters_than_the_smallest_candidate_has_are_told_before_anythi
     with pytest.raises(Misuse, match=rf"committee 'c': max_parameters = 5, and the smallest candidate, '\w', has {least:,}"):
         committees.check(plan)
     assert committees.check(planned(tmp_path, *TWO, committee=[{**asked, "max_parameters": least}]))
+    # Of a search smaller ones may come.
+    space = SearchSpec.model_validate({"space": {"recipe": {"batch_size": [8, 16]}}, "trials": 2})
+    assert committees.check(replace(plan, study=plan.study.model_copy(update={"search": space})))
 
 
 def test_the_store_is_a_library_of_what_has_the_same_images_and_split(tmp_path: Path) -> None:

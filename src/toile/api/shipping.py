@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -171,8 +172,8 @@ def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, Committe
     elif reference in studies.names() or reference.endswith(".toml"):
         made, name = plan(reference, fresh=False, **where), None
         if len(made.study.committee) != 1:
-            names = [f"{made.reference}/{n.name}" for n in (*made.study.committee, *made.study.trial)]
-            raise Misuse(f"say which of {reference}: {listed(names)}")
+            names = [spec.name for spec in made.study.committee] + [one.name for one in made.trials]
+            raise Misuse(f"say which of {reference}: {listed(shlex.quote(f'{reference}/{name}') for name in names)}")
     else:
         return None
     specs = [spec.name for spec in made.study.committee]

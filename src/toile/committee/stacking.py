@@ -17,6 +17,8 @@ from toile.evaluation.scores import logarithms, softmax
 # Penalties that are tried, strong to weak, so that each fit begins near its end.
 PENALTIES = (1e5, 1e4, 1e3, 1e2, 1e1, 1.0, 0.1)
 FOLDS = 5
+# What is clearly worse, as a factor of the log loss.
+WORSE = 1.02
 # Where a fit ends that only a penalty is chosen by: the largest derivative in coordinates in which the curvature is about 1.
 ROUGH_GRADIENT = 1e-3
 
@@ -64,7 +66,8 @@ def fit(probabilities: MemberProbabilities, labels: Labels) -> tuple[NDArray[np.
 def chosen_penalty(logs: MemberScores, labels: Labels) -> float:
     """The penalty with the least log loss over folds of the fitting images; of equal ones, the strongest.
 
-    They are tried from strong to weak, and weaker ones no longer after two in a row that are worse than the best.
+    They are tried from strong to weak, and weaker ones no longer after two in a row that are clearly worse than the best:
+    strong ones all leave the log-pool as it is, and differ in the last digits only.
     """
     fold, problems = folds(labels, FOLDS), list[tuple[Problem, NDArray[np.bool]]]()
     for held in range(FOLDS):
@@ -79,7 +82,7 @@ def chosen_penalty(logs: MemberScores, labels: Labels) -> float:
         ]
         judged = zip(problems, coefficients, strict=True)
         losses.append(sum(problem.loss_of(found, logs[:, out], labels[out]) for (problem, out), found in judged))
-        if len(losses) > int(np.argmin(losses)) + 2:
+        if len(losses) > 2 and min(losses[-2:]) > WORSE * min(losses):
             break
     return PENALTIES[int(np.argmin(losses))]
 

@@ -142,6 +142,9 @@ def _verdict(test: McNemar | PairedT, names: tuple[str, str]) -> str:
     over = ""
     if isinstance(test, PairedT):
         over = f" over {test.trainings} {'folds' if test.over == 'folds' else 'pairs of trainings'}"
+        if not test.testable:
+            better, more = a if test.difference > 0 else b, abs(test.difference)
+            return f"{better} is right on {more:.4f} more each time{over}: without any spread that cannot be tested"
     if test.p_value >= LEVEL:
         return f"no difference shown between {a} and {b}{over} ({said(test.p_value)})"
     better, worse = (a, b) if test.difference > 0 else (b, a)

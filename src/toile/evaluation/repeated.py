@@ -29,6 +29,11 @@ class PairedT:
     trainings: int
     over: Literal["seeds", "folds"] = "seeds"
 
+    @property
+    def testable(self) -> bool:
+        """Whether anything can be said of other trainings: not where the same difference was found each time."""
+        return self.spread > 0 or self.difference == 0
+
     def turned(self) -> PairedT:
         """The same test of b - a."""
         return replace(self, difference=-self.difference)

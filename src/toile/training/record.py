@@ -18,6 +18,9 @@ from toile.study.trial import Trial
 from toile.training import provenance
 from toile.training.checkpoint import Progress
 
+# Images that are predicted untimed, before the first that are timed.
+WARM_UP = 256
+
 if TYPE_CHECKING:
     from toile.training.learner import Learner
 
@@ -50,6 +53,8 @@ def _write(
     timed = "test" if parts.test is not None and len(parts.test) else "validation"
     for name, part in (("validation", parts.validation), ("test", parts.test)):
         if part is not None and len(part):
+            if not probabilities and name not in said:  # what is built at the first call is no part of an image's time
+                learner.engine.predict(part.images[:WARM_UP])
             start = time.perf_counter()
             probabilities[name] = said[name] if name in said and name != timed else learner.engine.predict(part.images)
             evaluate_seconds[name] = time.perf_counter() - start + learner.backbone_seconds * len(part)

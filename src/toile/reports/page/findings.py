@@ -187,6 +187,8 @@ def _tested(results: StudyResults, claim: Claim) -> str:
     if isinstance(claim.test, McNemar):
         alone = f"{claim.a[1]} alone is right on {count(claim.test.only_a)} images, {claim.b[1]} alone on "
         return f"; {alone}{count(claim.test.only_b)}, which is {verdict} (McNemar’s exact test, {p}){same}"
+    if not claim.test.testable:
+        return f", the same each time over {over(claim)}: without any spread that cannot be tested"
     return f", which is {verdict} (paired t-test over {over(claim)}, {p}){same}"
 
 

@@ -55,7 +55,7 @@ def sentences(results: StudyResults) -> list[str]:
 def _told(results: StudyResults, student: Student) -> str:
     claim, margin = student.claim, results.claims.margin
     if claim is None:
-        return "The two share no two seeds, and are not compared."
+        return "They share no two seeds, or are judged on different images, and are not compared."
     way = "over images" if isinstance(claim.test, McNemar) else f"over {over(claim)}"
     low, high = claim.test.interval()
     better = claim.a[1]

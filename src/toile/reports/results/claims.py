@@ -124,8 +124,9 @@ def _of_line(results: StoredStudy, line: Line) -> Contender | None:
 
 
 def _always(said: Sequence[Probabilities], test: Images) -> Predictions | None:
-    """What one training says, or several that all say the same, as those of a deterministic model do; else None."""
-    return Predictions("test", said[0], test.labels) if all(np.array_equal(said[0], other) for other in said[1:]) else None
+    """What one training says, or several that all decide the same, as those of a deterministic model do; else None."""
+    decided = [one.argmax(axis=1) for one in said]
+    return Predictions("test", said[0], test.labels) if all(np.array_equal(decided[0], one) for one in decided[1:]) else None
 
 
 def _test(a: Contender, b: Contender) -> Test | None:

@@ -53,6 +53,7 @@ def gather(plan: Plan, *, joined: bool = True) -> StudyResults:
             state=plan.state(planned),
             line=planned.line,
             calibrated=calibrated(plan, planned) if joined else None,
+            beside=_drawn_alike(plan, planned),
         )
         for planned in shown
     )
@@ -135,11 +136,14 @@ def _committee(plan: Plan, group: Group) -> CommitteeResult | None:
 
 def _elsewhere(plan: Plan, group: Group) -> Images | None:
     """The test images of a committee, where they are others than the study's."""
-    own, study = plan.parts(group.members[0].trainings[0]), plan.parts(plan.trials[0])
-    drawn, of_study = own.indices.get("test"), study.indices.get("test")
-    if drawn is None or (of_study is not None and np.array_equal(drawn, of_study)):
-        return None
-    return own.test
+    own = plan.parts(group.members[0].trainings[0])
+    return None if own.indices.get("test") is None or _drawn_alike(plan, group.members[0].trainings[0]) else own.test
+
+
+def _drawn_alike(plan: Plan, planned: PlannedTrial) -> bool:
+    """Whether the test images that a trial's split draws are those of the study's first trial."""
+    drawn, first = (plan.parts(one).indices.get("test") for one in (planned, plan.trials[0]))
+    return drawn is not None and first is not None and np.array_equal(drawn, first)
 
 
 def _assembled(plan: Plan, group: Group) -> tuple[Assembled, str, list[Predictions], list[MemberResult]]:

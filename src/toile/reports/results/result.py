@@ -41,7 +41,7 @@ class TrialResult:
 
     `name` is unique in the study: the trial's name, with " (seed 1)" or " (fold 2)" behind it where there are several;
     `line` is the name without that. `calibrated` is there where the study asks for it: the other figures are the run's own.
-    `state` is what a plan says of it.
+    `state` is what a plan says of it. `beside`: its split draws the same test images as that of the study's first trial.
     """
 
     name: str
@@ -52,6 +52,7 @@ class TrialResult:
     line: str = ""
     calibrated: CalibratedResult | None = None
     state: str = "missing"
+    beside: bool = False
 
     @property
     def absent(self) -> str:
@@ -212,7 +213,7 @@ class StoredStudy:
         """Whether a training was judged on `test`, and not on what another split draws."""
         if self.test is None or trial.test.get("images") != len(self.test):
             return False
-        return self.dataset.test is not None or trial.trial["split"] == self.trials[0].trial["split"]
+        return self.dataset.test is not None or trial.beside or trial.trial["split"] == self.trials[0].trial["split"]
 
     @property
     def stored(self) -> tuple[TrialResult, ...]:

@@ -25,7 +25,7 @@ def summary(results: StudyResults) -> dict[str, Any]:
         has every pair that was compared, the more accurate first, with p-values corrected for all of them together; `not_worse`
         says of each of the two whether it is shown to be not worse by the margin or more, None without a margin. `students`
         has each line that learned from a committee beside it: means over their trainings, what both cost, and which of the
-        comparisons is theirs (None where they share no two seeds).
+        comparisons is theirs (None where they share no two seeds, or no images).
     """
     return plain(
         {
