@@ -287,6 +287,30 @@ def test_validation_figures_of_other_folds_choose_nothing(tmp_path) -> None:
     assert "which may choose" not in " ".join(findings(replace(results, trials=tuple(trials))))
 
 
+def test_what_the_validation_images_choose_is_a_line_and_ties_are_named(tmp_path):
+    """Of three trainings as good as each other the first in the file was named, and of several seeds the best one."""
+    results = make_results(tmp_path, train=100, test=60)
+
+    class Judged:
+        def __init__(self, run, metrics):
+            self.run, self.metrics = run, metrics
+
+        def __getattr__(self, name):
+            return getattr(self.run, name)
+
+    def chosen(*accuracies):
+        pairs = zip(results.trials, accuracies, strict=True)
+        trials = tuple(
+            replace(one, run=Judged(one.run, {**one.run.metrics, "validation": {"accuracy": accuracy}}))
+            for one, accuracy in pairs
+        )
+        told = findings(replace(results, trials=trials, committees=()))[0]
+        return told.partition("which may choose, choose ")[2]
+
+    assert chosen(0.5, 0.75, 0.75).startswith("model-2 and model-3 alike.")
+    assert chosen(0.5, 0.75, 0.25).startswith(("model-2 (", "the same model."))
+
+
 def test_what_was_fitted_chosen_and_calibrated_is_told(tmp_path):
     results = make_results(tmp_path, train=100, test=60, chosen=True)
     told = findings(results)[-2]

@@ -13,7 +13,7 @@ from toile.reports.plots.accuracy import accuracies
 from toile.reports.results.claim import Claim
 from toile.reports.results.claims import best_line, committee_lines
 from toile.reports.results.lines import study_lines
-from toile.reports.results.result import CommitteeResult
+from toile.reports.results.result import CommitteeResult, TrialResult
 from toile.reports.results.study import StudyResults
 from toile.reports.text import count, figure, joined, p_value, spread
 from toile.study.expand import combinations
@@ -59,11 +59,16 @@ def _models(results: StudyResults) -> str:
     chosen = [trial for trial in results.stored if trial.validation.get("accuracy") is not None]
     held_out = {(str(trial.trial.get("split")), trial.trial.get("fold")) for trial in chosen}
     if len(chosen) > 1 and len(held_out) == 1:  # figures of other validation images cannot choose between models
-        pick = max(chosen, key=lambda trial: trial.validation["accuracy"])
-        same = "the same model" if (pick.line or pick.name) == best["name"] else pick.name
+        lines: dict[str, list[TrialResult]] = {}
+        for trial in chosen:
+            lines.setdefault(trial.line or trial.name, []).append(trial)
+        means = {name: fmean(trial.validation["accuracy"] for trial in of) for name, of in lines.items()}
+        picks = [name for name, mean in means.items() if mean == max(means.values())]
+        same = "the same model" if picks == [best["name"]] else joined(picks) + " alike" * (len(picks) > 1)
         text += f" The validation images, which may choose, choose {same}"
-        if (pick.line or pick.name) != best["name"] and pick.test.get("accuracy") is not None:
-            text += f" ({figure(pick.test['accuracy'])} on test)"
+        tested = [trial.test.get("accuracy") for trial in lines[picks[0]]]
+        if len(picks) == 1 and picks != [best["name"]] and None not in tested:
+            text += f" ({figure(fmean(tested))} on test)"
         text += "."
     return text
 

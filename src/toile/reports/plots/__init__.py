@@ -74,7 +74,7 @@ PLOTS = {
     "class-histograms": Plot(
         classes.class_histograms,
         classes.draw_class_histogram,
-        "Images of each class. Training images are all that the study may learn from, its validation images included.",
+        "Images of each class: of those that are trained on, of those held out for validation, and of the test images.",
     ),
     "accuracies": Plot(
         accuracy.accuracies,
