@@ -136,6 +136,12 @@ NPZ = {
     "train_data": (parts("{}_data", "{}_labels", COLOUR), COLOUR),
     "channels first": (parts("images_{}", "labels_{}", FIRST), COLOUR),
     "one-hot": (parts("x_{}", "y_{}", GREY, np.eye(3)[LABELS]), GREY),
+    "tr and te": (
+        {name.replace("train", "tr").replace("test", "te"): array for name, array in parts("X_{}", "y_{}", GREY).items()},
+        GREY,
+    ),
+    "ts": ({name.replace("test", "ts"): array for name, array in parts("X_{}", "y_{}", GREY).items()}, GREY),
+    "tst": ({name.replace("test", "tst"): array for name, array in parts("X_{}", "y_{}", GREY).items()}, GREY),
     "floats": (parts("x_{}", "y_{}", GREY / 255), GREY),
     "floats to 255": (parts("x_{}", "y_{}", GREY * 1.0), GREY),
     "floats and bytes": ({**parts("x_{}", "y_{}", GREY), "x_train": GREY[:8] / 255}, GREY),
@@ -152,6 +158,18 @@ def test_arrays_by_the_names_that_people_give(tmp_path, name):
     np.testing.assert_array_equal(dataset.train.images, images[:8])
     np.testing.assert_array_equal(dataset.test.images, images[8:])
     assert dataset.train.labels.tolist() == LABELS[:8].tolist() and dataset.classes == 3
+
+
+@pytest.mark.parametrize("word", ["eval", "holdout", "Final"])
+def test_images_with_labels_under_a_word_that_is_no_part_are_told_of(tmp_path, word):
+    arrays = {"X_train": GREY, "y_train": LABELS, f"X_{word}": GREY[:4], f"y_{word}": LABELS[:4]}
+    np.savez(tmp_path / "a.npz", **arrays, image_ids=LABELS, label_ids=LABELS)
+    dataset = opened(tmp_path / "a.npz")
+    assert list(dataset.parts) == ["train"] and len(dataset.train) == 12
+    [note] = dataset.notes
+    assert note.startswith(f"a.npz: X_{word}, y_{word} are not read, because {word.lower()!r} is no part; if they are one, ")
+    np.savez(tmp_path / "b.npz", x=GREY[:4], y=LABELS[:4], **{f"x_{word}": GREY, f"y_{word}": LABELS})
+    assert "b.npz: x_" in opened(tmp_path / "a.npz", test_path=str(tmp_path / "b.npz")).notes[1]
 
 
 @pytest.mark.parametrize(
