@@ -19,6 +19,7 @@ from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.formats import guess
+from toile.data.reading import unlabelled
 from toile.data.reading.load import load
 from toile.errors import ToileError
 from toile.study.data.dataset import DatasetSpec
@@ -649,6 +650,58 @@ def test_pixels_of_two_numbers_are_not_taken_for_labels(tmp_path):
     (tmp_path / "a.csv").write_text(table(GREY % 2, np.where(LABELS == 0, 3, 8), None))
     with pytest.raises(DataError, match="which column has the labels"):
         opened(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_labels_with_gaps_are_told_from_a_pixel_of_two_numbers_only_by_a_header(tmp_path, last):
+    pixels, labels = GREY.copy(), np.where(LABELS == 0, 3, 8)
+    pixels[:, 0 if last else -1, 0 if last else -1] = np.arange(12) // 2 % 2  # which looks like labels, at the other end
+    (tmp_path / "a.csv").write_text(table(pixels, labels, None, last=last))
+    with pytest.raises(DataError, match="first and last both look like labels; expected a header such as label,pixel1"):
+        opened(tmp_path / "a.csv")
+    with pytest.raises(DataError, match="first and last both look like labels"):
+        unlabelled.read(tmp_path / "a.csv", (6, 6, 1))
+    (tmp_path / "b.csv").write_text(table(pixels, labels, header(36, last=last), last=last))
+    dataset = opened(tmp_path / "b.csv")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], pixels)
+    assert dataset.class_names == ("3", "8")
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_pixel_that_is_like_the_one_beside_it_is_no_label(tmp_path, last):
+    pixels = GREY.copy()
+    edge, beside = ((0, 0), (0, 1)) if last else ((-1, -1), (-1, -2))
+    pixels[:, *beside] = 0
+    pixels[:, *edge] = [0] * 10 + [2, 3]  # the dark corner of a garment
+    (tmp_path / "a.csv").write_text(table(pixels, LABELS, None, last=last))
+    dataset = opened(tmp_path / "a.csv")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], pixels)
+    assert dataset.train.labels.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("begin", [0, 1, 5000])
+def test_ids_without_a_header_are_those_of_the_answer(tmp_path, begin):
+    (tmp_path / "a.csv").write_text(table(GREY, range(begin, begin + 12), None))
+    ids, images = unlabelled.read(tmp_path / "a.csv", (6, 6, 1))
+    assert ids.tolist() == list(range(begin, begin + 12))
+    np.testing.assert_array_equal(images[..., 0], GREY)
+    (tmp_path / "b.csv").write_text(table(GREY, LABELS, None))  # labels are no ids
+    assert unlabelled.read(tmp_path / "b.csv", (6, 6, 1))[0].tolist() == list(range(1, 13))
+
+
+def test_labels_that_are_written_as_two_are_two(tmp_path):
+    written = np.array(["01", "1", "2"])[LABELS]
+    (tmp_path / "a.csv").write_text(table(GREY, written, header(36)))
+    (tmp_path / "test.csv").write_text(table(GREY[:3], ["1", "2", "1"], header(36)))
+    dataset = opened(tmp_path / "a.csv", test_path=str(tmp_path / "test.csv"))
+    assert dataset.class_names == ("01", "1", "2") and dataset.train.labels.tolist() == LABELS.tolist()
+    assert dataset.test.labels.tolist() == [1, 2, 1]
+    assert any("'01' and '1' are classes of their own" in one for one in audit(dataset)["warnings"])
+    (tmp_path / "b.csv").write_text(table(GREY, np.array(["1e1", "2e1", "3"])[LABELS], header(36)))
+    assert set(opened(tmp_path / "b.csv").class_names) == {"1e1", "2e1", "3"}
+    for same in (["00", "01", "02"], ["0.0", "1", "2.00"], ["0.000e+00", "1.000e+00", "2.000e+00"]):
+        (tmp_path / "c.csv").write_text(table(GREY, np.array(same)[LABELS], header(36)))
+        assert opened(tmp_path / "c.csv").class_names == ("0", "1", "2")
 
 
 def test_yes_and_no_are_labels(tmp_path):
