@@ -646,6 +646,42 @@ def test_colours_have_names_of_their_own(tmp_path):
         opened(tmp_path / "b.csv")
 
 
+def smooth(count: int, high: int, wide: int) -> np.ndarray:
+    """Pictures in colour that have no more detail than photographs, uint8 `(count, high, wide, 3)`."""
+    small = RNG.integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+    return np.stack([np.asarray(Image.fromarray(one).resize((wide, high), Image.Resampling.BICUBIC)) for one in small])
+
+
+@pytest.mark.parametrize(("high", "wide"), [(16, 16), (12, 20)])
+def test_colours_one_after_the_other_are_refused_where_that_is_seen(tmp_path, high, wide):
+    images, count = smooth(12, high, wide), 3 * high * wide
+    (tmp_path / "a.csv").write_text(table(images, LABELS, header(count)))
+    dataset = opened(tmp_path / "a.csv", size=[high, wide])
+    np.testing.assert_array_equal(dataset.train.images, images)
+    [note] = dataset.notes
+    assert note.startswith(
+        f"a.csv: {count} columns are taken for {high} x {wide} pixels, the red, green and blue of each next to"
+    )
+    apart = images.transpose(0, 3, 1, 2)
+    (tmp_path / "b.csv").write_text(table(apart, LABELS, header(count)))
+    way = rf"all of red, then all of green.*x.reshape\(-1, 3, {high}, {wide}\).transpose\(0, 2, 3, 1\).*call the columns red1"
+    with pytest.raises(DataError, match=way):
+        opened(tmp_path / "b.csv", size=[high, wide])
+    names = [f"{colour}{number}" for number in range(high * wide) for colour in ("red", "green", "blue")]
+    (tmp_path / "c.csv").write_text(table(apart, LABELS, ["label", *names]))  # whose owner knows better
+    assert opened(tmp_path / "c.csv", size=[high, wide]).notes == ()
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_stripes_are_not_taken_for_colours_in_another_order(tmp_path, axis):
+    images = np.repeat(RNG.integers(0, 256, (12, *((9, 1) if axis == 1 else (1, 9)), 3), dtype=np.uint8), 9, axis=3 - axis)
+    (tmp_path / "a.csv").write_text(table(images, LABELS, header(243)))
+    np.testing.assert_array_equal(opened(tmp_path / "a.csv").train.images, images)
+    grey = np.repeat(images[..., :1], 3, axis=3)
+    (tmp_path / "b.csv").write_text(table(grey, LABELS, header(243)))
+    np.testing.assert_array_equal(opened(tmp_path / "b.csv").train.images, grey)
+
+
 def test_pixels_of_two_numbers_are_not_taken_for_labels(tmp_path):
     (tmp_path / "a.csv").write_text(table(GREY % 2, np.where(LABELS == 0, 3, 8), None))
     with pytest.raises(DataError, match="which column has the labels"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,6 +21,8 @@ from toile.data.reading.pixel_columns import Columns, by_first_line, is_number, 
 from toile.text import cut
 
 _CHUNK = 4096  # lines read at a time: as floats, all 60,000 would take half a gigabyte
+_LOOKED_AT = 200  # images of which it is seen in which order their colours are
+_SMOOTHER = 0.6  # differences of rows in one order over those in the other, below which it is that one
 _OVER = 1.1  # fractions that resizing has left above 1
 
 
@@ -36,13 +39,15 @@ def read(
     label: str | None = None,
 ) -> Dataset:
     budget = Budget()
-    found = [_labelled(one, size, label, budget) for one in (path, test_path) if one is not None]
+    notes: list[str] = []
+    found = [_labelled(one, size, label, budget, notes) for one in (path, test_path) if one is not None]
     pairs = list(zip([pixels for pixels, _ in found], _numbers(*(texts for _, texts in found)), strict=True))
     train, test = pairs[0], pairs[1] if len(pairs) > 1 else None
     if test is not None and "f" in (train[0].dtype.kind, test[0].dtype.kind) and max(train[0].max(), test[0].max()) <= _OVER:
         # Fractions, of which one file has none but 0 and 1.
         train, test = ((pixels.astype(np.float32), labels) for pixels, labels in (train, test))
-    return as_dataset(path.name.partition(".")[0], path, train, test, class_names)
+    made = as_dataset(path.name.partition(".")[0], path, train, test, class_names)
+    return replace(made, notes=(*notes, *made.notes))
 
 
 def unlabelled(path: Path, count: int) -> tuple[np.ndarray | None, np.ndarray]:
@@ -60,10 +65,38 @@ def unlabelled(path: Path, count: int) -> tuple[np.ndarray | None, np.ndarray]:
 
 
 def _labelled(
-    path: Path, size: int | tuple[int, int] | None, label: str | None, budget: Budget
+    path: Path, size: int | tuple[int, int] | None, label: str | None, budget: Budget, notes: list[str]
 ) -> tuple[np.ndarray, list[str]]:
     columns, pixels, labels, _ = _arrays(path, label, budget)
-    return pixels.reshape(-1, *_shape(pixels.shape[1], size or columns.size, path)), labels
+    shape = _shape(pixels.shape[1], size or columns.size, path)
+    if shape[2] == 3 and not columns.colours:
+        notes.append(_in_colour(pixels, shape, path))
+    return pixels.reshape(-1, *shape), labels
+
+
+def _in_colour(pixels: np.ndarray, shape: tuple[int, int, int], path: Path) -> str:
+    """What to say of colours whose columns no name tells: in which order they are taken.
+
+    Raises:
+        DataError: they are clearly in the other one, all red, then all green, then all blue: pictures would be scrambled.
+    """
+    high, wide, _ = shape
+    some = pixels[:: max(1, len(pixels) // _LOOKED_AT)].astype(np.float32)
+    beside, apart = some.reshape(-1, *shape), some.reshape(-1, 3, high, wide).transpose(0, 2, 3, 1)
+    if min(high, wide) > 1:
+        (down, across), (down_apart, across_apart) = (
+            [float(np.abs(np.diff(images, axis=axis)).mean()) for axis in (1, 2)] for images in (beside, apart)
+        )
+        # Rows alone would take horizontal stripes for it: in the other order, these go on from one row into the next.
+        if down_apart < _SMOOTHER * down and across_apart < across:
+            raise DataError(
+                f"{path}: its {pixels.shape[1]} pixel columns seem to be all of red, then all of green, then all of blue, as "
+                f"CIFAR has them; expected red, green and blue of a pixel next to each other: x.reshape(-1, 3, {high}, {wide})"
+                ".transpose(0, 2, 3, 1).reshape(len(x), -1) brings them so. If they are, call the columns "
+                "red1,green1,blue1,red2,…"
+            )
+    taken = f"{path.name}: {pixels.shape[1]} columns are taken for {high} x {wide} pixels"
+    return f"{taken}, the red, green and blue of each next to each other"
 
 
 def _arrays(

@@ -33,6 +33,7 @@ class Columns:
         label, ids: positions, or None.
         header: whether the first line is one.
         between: the character between cells.
+        colours: whether the names say that the three colours of a pixel are next to each other.
     """
 
     count: int
@@ -42,6 +43,7 @@ class Columns:
     ids: int | None
     header: bool
     between: str
+    colours: bool = False
 
 
 def by_first_line(first: str, path: Path, label: str | None, count: int | None) -> Columns:
@@ -66,7 +68,8 @@ def by_first_line(first: str, path: Path, label: str | None, count: int | None) 
     if count is not None and at is None and len(odd) == 1 and len(pixels) == count + 1:
         pixels.remove(odd[0])  # which the study calls the label
     size = _in_order([names[place] for place in pixels], path, count is None and at is None)
-    return Columns(len(names), tuple(pixels), size, at, ids, True, between)
+    colours = _colours([_PIXEL.fullmatch(names[place]) for place in pixels]) is not None
+    return Columns(len(names), tuple(pixels), size, at, ids, True, between, colours)
 
 
 def _in_order(names: list[str], path: Path, unsure: bool) -> tuple[int, int] | None:
