@@ -193,3 +193,25 @@ def test_classes_that_are_spelt_in_two_ways():
     names = ("1", "-1", "1.01", "0", "01", "00", "1.1", "10")
     numbers = audit(Dataset("made", Images(images, np.arange(8)), None, names))["warnings"]
     assert numbers[0].startswith("'1' and '01', '0' and '00' are classes of their own; if they are one")
+
+
+@pytest.mark.parametrize("dark", ["train", "validation", "test"])
+@pytest.mark.parametrize(("scaled", "value"), [(lambda x: x // 128, 1), (lambda x: x // 16, 15), (lambda x: x // 4, 63)])
+def test_a_part_in_another_range_than_the_others(dark, scaled, value):
+    parts = {name: pictures(6, seed) for seed, name in enumerate(("train", "validation", "test"))}
+    for images in parts.values():
+        images[0, 0, 0] = 255
+    parts[dark] = scaled(parts[dark])
+    made = {name: named(images, [0, 1] * 3, name) for name, images in parts.items()}
+    dataset = Dataset("made", made["train"], made["test"], ("a", "b"), made["validation"])
+    found = audit(dataset)
+    [said] = [one for one in found["warnings"] if "largest value" in one]
+    dark_part, light = {"train": "training"}.get(dark, dark), "validation" if dark == "train" else "training"
+    expected = f"the largest value of the {dark_part} images is {value} of 255, and that of the {light} images 255: were these "
+    assert said.startswith(expected + f"0..{value}?") and found[dark]["largest_value"] == value
+
+
+def test_parts_of_much_the_same_range_are_no_matter():
+    train, test = pictures(6), pictures(6, 1) // 2
+    found = audit(Dataset("made", named(train, [0, 1] * 3), named(test, [0, 1] * 3), ("a", "b")))
+    assert not any("largest value" in one for one in found["warnings"])

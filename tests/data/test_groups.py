@@ -94,6 +94,18 @@ def test_what_are_no_groups(said, why):
         found(made([0, 1], ["x0.png", "x1.png"], {"patient": ["1", "2"]}), said)
 
 
+@pytest.mark.parametrize("empty", ["", " ", "nan", "None"])
+def test_images_without_a_group_are_no_group(empty):
+    names = [f"{at}.png" for at in range(6)]
+    dataset = made([0, 1] * 3, names, {"patient": ["1", empty, "2", "1", empty, "3"]})
+    with pytest.raises(DataError, match=r"2 of 6 training images have no 'patient', the first of them '1\.png'; write"):
+        found(dataset, "patient")
+    with pytest.raises(DataError, match=r"'1\.png' is empty, which is no group; expected an expression that"):
+        found(dataset, r"(0?)")
+    whole = made([0, 1] * 3, names, {"patient": ["1", "x", "2", "1", "y", "0"]})
+    assert found(whole, "patient").tolist() == [0, 1, 2, 0, 3, 4]
+
+
 def test_too_few_groups_and_no_names():
     with pytest.raises(DataError, match="2 groups for 3 parts; expected one group a part at least"):
         split(made([0, 1, 0, 1], ["a0", "a1", "b0", "b1"]), SplitSpec(groups="^.", test=0.2))

@@ -19,6 +19,7 @@ from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.formats import guess
+from toile.data.reading import unlabelled
 from toile.data.reading.load import load
 from toile.errors import ToileError
 from toile.study.data.dataset import DatasetSpec
@@ -136,6 +137,12 @@ NPZ = {
     "train_data": (parts("{}_data", "{}_labels", COLOUR), COLOUR),
     "channels first": (parts("images_{}", "labels_{}", FIRST), COLOUR),
     "one-hot": (parts("x_{}", "y_{}", GREY, np.eye(3)[LABELS]), GREY),
+    "tr and te": (
+        {name.replace("train", "tr").replace("test", "te"): array for name, array in parts("X_{}", "y_{}", GREY).items()},
+        GREY,
+    ),
+    "ts": ({name.replace("test", "ts"): array for name, array in parts("X_{}", "y_{}", GREY).items()}, GREY),
+    "tst": ({name.replace("test", "tst"): array for name, array in parts("X_{}", "y_{}", GREY).items()}, GREY),
     "floats": (parts("x_{}", "y_{}", GREY / 255), GREY),
     "floats to 255": (parts("x_{}", "y_{}", GREY * 1.0), GREY),
     "floats and bytes": ({**parts("x_{}", "y_{}", GREY), "x_train": GREY[:8] / 255}, GREY),
@@ -152,6 +159,18 @@ def test_arrays_by_the_names_that_people_give(tmp_path, name):
     np.testing.assert_array_equal(dataset.train.images, images[:8])
     np.testing.assert_array_equal(dataset.test.images, images[8:])
     assert dataset.train.labels.tolist() == LABELS[:8].tolist() and dataset.classes == 3
+
+
+@pytest.mark.parametrize("word", ["eval", "holdout", "Final"])
+def test_images_with_labels_under_a_word_that_is_no_part_are_told_of(tmp_path, word):
+    arrays = {"X_train": GREY, "y_train": LABELS, f"X_{word}": GREY[:4], f"y_{word}": LABELS[:4]}
+    np.savez(tmp_path / "a.npz", **arrays, image_ids=LABELS, label_ids=LABELS)
+    dataset = opened(tmp_path / "a.npz")
+    assert list(dataset.parts) == ["train"] and len(dataset.train) == 12
+    [note] = dataset.notes
+    assert note.startswith(f"a.npz: X_{word}, y_{word} are not read, because {word.lower()!r} is no part; if they are one, ")
+    np.savez(tmp_path / "b.npz", x=GREY[:4], y=LABELS[:4], **{f"x_{word}": GREY, f"y_{word}": LABELS})
+    assert "b.npz: x_" in opened(tmp_path / "a.npz", test_path=str(tmp_path / "b.npz")).notes[1]
 
 
 @pytest.mark.parametrize(
@@ -627,10 +646,98 @@ def test_colours_have_names_of_their_own(tmp_path):
         opened(tmp_path / "b.csv")
 
 
+def smooth(count: int, high: int, wide: int) -> np.ndarray:
+    """Pictures in colour that have no more detail than photographs, uint8 `(count, high, wide, 3)`."""
+    small = RNG.integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+    return np.stack([np.asarray(Image.fromarray(one).resize((wide, high), Image.Resampling.BICUBIC)) for one in small])
+
+
+@pytest.mark.parametrize(("high", "wide"), [(16, 16), (12, 20)])
+def test_colours_one_after_the_other_are_refused_where_that_is_seen(tmp_path, high, wide):
+    images, count = smooth(12, high, wide), 3 * high * wide
+    (tmp_path / "a.csv").write_text(table(images, LABELS, header(count)))
+    dataset = opened(tmp_path / "a.csv", size=[high, wide])
+    np.testing.assert_array_equal(dataset.train.images, images)
+    [note] = dataset.notes
+    assert note.startswith(
+        f"a.csv: {count} columns are taken for {high} x {wide} pixels, the red, green and blue of each next to"
+    )
+    apart = images.transpose(0, 3, 1, 2)
+    (tmp_path / "b.csv").write_text(table(apart, LABELS, header(count)))
+    way = rf"all of red, then all of green.*x.reshape\(-1, 3, {high}, {wide}\).transpose\(0, 2, 3, 1\).*call the columns red1"
+    with pytest.raises(DataError, match=way):
+        opened(tmp_path / "b.csv", size=[high, wide])
+    names = [f"{colour}{number}" for number in range(high * wide) for colour in ("red", "green", "blue")]
+    (tmp_path / "c.csv").write_text(table(apart, LABELS, ["label", *names]))  # whose owner knows better
+    assert opened(tmp_path / "c.csv", size=[high, wide]).notes == ()
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_stripes_are_not_taken_for_colours_in_another_order(tmp_path, axis):
+    images = np.repeat(RNG.integers(0, 256, (12, *((9, 1) if axis == 1 else (1, 9)), 3), dtype=np.uint8), 9, axis=3 - axis)
+    (tmp_path / "a.csv").write_text(table(images, LABELS, header(243)))
+    np.testing.assert_array_equal(opened(tmp_path / "a.csv").train.images, images)
+    grey = np.repeat(images[..., :1], 3, axis=3)
+    (tmp_path / "b.csv").write_text(table(grey, LABELS, header(243)))
+    np.testing.assert_array_equal(opened(tmp_path / "b.csv").train.images, grey)
+
+
 def test_pixels_of_two_numbers_are_not_taken_for_labels(tmp_path):
     (tmp_path / "a.csv").write_text(table(GREY % 2, np.where(LABELS == 0, 3, 8), None))
     with pytest.raises(DataError, match="which column has the labels"):
         opened(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_labels_with_gaps_are_told_from_a_pixel_of_two_numbers_only_by_a_header(tmp_path, last):
+    pixels, labels = GREY.copy(), np.where(LABELS == 0, 3, 8)
+    pixels[:, 0 if last else -1, 0 if last else -1] = np.arange(12) // 2 % 2  # which looks like labels, at the other end
+    (tmp_path / "a.csv").write_text(table(pixels, labels, None, last=last))
+    with pytest.raises(DataError, match="first and last both look like labels; expected a header such as label,pixel1"):
+        opened(tmp_path / "a.csv")
+    with pytest.raises(DataError, match="first and last both look like labels"):
+        unlabelled.read(tmp_path / "a.csv", (6, 6, 1))
+    (tmp_path / "b.csv").write_text(table(pixels, labels, header(36, last=last), last=last))
+    dataset = opened(tmp_path / "b.csv")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], pixels)
+    assert dataset.class_names == ("3", "8")
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_pixel_that_is_like_the_one_beside_it_is_no_label(tmp_path, last):
+    pixels = GREY.copy()
+    edge, beside = ((0, 0), (0, 1)) if last else ((-1, -1), (-1, -2))
+    pixels[:, *beside] = 0
+    pixels[:, *edge] = [0] * 10 + [2, 3]  # the dark corner of a garment
+    (tmp_path / "a.csv").write_text(table(pixels, LABELS, None, last=last))
+    dataset = opened(tmp_path / "a.csv")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], pixels)
+    assert dataset.train.labels.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("begin", [0, 1, 5000])
+def test_ids_without_a_header_are_those_of_the_answer(tmp_path, begin):
+    (tmp_path / "a.csv").write_text(table(GREY, range(begin, begin + 12), None))
+    ids, images = unlabelled.read(tmp_path / "a.csv", (6, 6, 1))
+    assert ids.tolist() == list(range(begin, begin + 12))
+    np.testing.assert_array_equal(images[..., 0], GREY)
+    (tmp_path / "b.csv").write_text(table(GREY, LABELS, None))  # labels are no ids
+    assert unlabelled.read(tmp_path / "b.csv", (6, 6, 1))[0].tolist() == list(range(1, 13))
+
+
+def test_labels_that_are_written_as_two_are_two(tmp_path):
+    written = np.array(["01", "1", "2"])[LABELS]
+    (tmp_path / "a.csv").write_text(table(GREY, written, header(36)))
+    (tmp_path / "test.csv").write_text(table(GREY[:3], ["1", "2", "1"], header(36)))
+    dataset = opened(tmp_path / "a.csv", test_path=str(tmp_path / "test.csv"))
+    assert dataset.class_names == ("01", "1", "2") and dataset.train.labels.tolist() == LABELS.tolist()
+    assert dataset.test.labels.tolist() == [1, 2, 1]
+    assert any("'01' and '1' are classes of their own" in one for one in audit(dataset)["warnings"])
+    (tmp_path / "b.csv").write_text(table(GREY, np.array(["1e1", "2e1", "3"])[LABELS], header(36)))
+    assert set(opened(tmp_path / "b.csv").class_names) == {"1e1", "2e1", "3"}
+    for same in (["00", "01", "02"], ["0.0", "1", "2.00"], ["0.000e+00", "1.000e+00", "2.000e+00"]):
+        (tmp_path / "c.csv").write_text(table(GREY, np.array(same)[LABELS], header(36)))
+        assert opened(tmp_path / "c.csv").class_names == ("0", "1", "2")
 
 
 def test_yes_and_no_are_labels(tmp_path):

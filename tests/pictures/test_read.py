@@ -356,3 +356,77 @@ def test_sizes_of_files_are_bounded(tmp_path):
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(ImageError, match=r"a\.png is too large: 269,484,033 bytes; allowed are 269,484,032"):
         prepare(tmp_path / "a.png", SHAPE)
+
+
+# TIFFs of more than eight bits
+
+
+def tiff(planes: list[np.ndarray], *, photometric: int, planar: bool, packed: bool, order: str) -> bytes:
+    """A TIFF of grey, or of colours that are given one by one, in either order of bytes (`<`, `>`)."""
+    samples, (height, width), first = len(planes), planes[0].shape, planes[0].dtype
+    strips = planes if planar else [np.stack(planes, axis=-1)]
+    strips = [strip.astype(first.newbyteorder(order)).tobytes() for strip in strips]
+    strips = [zlib.compress(strip) for strip in strips] if packed else strips
+    kind = {"u": 1, "i": 2, "f": 3}[first.kind]
+    tags = {
+        256: [width], 257: [height], 258: [8 * first.itemsize] * samples, 259: [8 if packed else 1], 262: [photometric],
+        273: [0] * len(strips), 277: [samples], 278: [height], 279: list(map(len, strips)), 284: [2 if planar else 1],
+        339: [kind] * samples,
+    } | ({338: [2]} if samples == 4 else {})  # fmt: skip
+    wide = {273, 279}
+    behind = 8 + 2 + 12 * len(tags) + 4  # what takes more than four bytes
+    longer = sum(size for tag, values in tags.items() if (size := (4 if tag in wide else 2) * len(values)) > 4)
+    tags[273] = [behind + longer + sum(map(len, strips[:at])) for at in range(len(strips))]
+    entries, extra = b"", b""
+    for tag, values in sorted(tags.items()):
+        content = struct.pack(f"{order}{len(values)}{'I' if tag in wide else 'H'}", *values)
+        cell = content.ljust(4, b"\0") if len(content) <= 4 else struct.pack(f"{order}I", behind + len(extra))
+        extra += content if len(content) > 4 else b""
+        entries += struct.pack(f"{order}HHI", tag, 4 if tag in wide else 3, len(values)) + cell
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(tags))
+    return head + entries + bytes(4) + extra + b"".join(strips)
+
+
+def deep(dtype: str, count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (6, 8)).astype(dtype) * (257 if dtype == "u2" else 1) for _ in range(count)]
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize(("dtype", "count"), [("u1", 1), ("u1", 3), ("u2", 1), ("u2", 3), ("u2", 4), ("i4", 1), ("f4", 1)])
+def test_a_tiff_is_read_right_or_refused(dtype, count, planar, packed, order):
+    """Also where Pillow opens it and reads something else: planes of 16 bits, and compressed numbers in the other order."""
+    planes = deep(dtype, count)
+    if count == 4:
+        planes[3][:] = 65535  # nothing is transparent
+    photometric = 2 if count > 1 else 1
+    content = tiff(planes, photometric=photometric, planar=planar, packed=packed, order=order)
+    wrong = "planar.*next to each other" if planar and not packed and dtype != "u1" else ""
+    if dtype in ("i4", "f4"):  # of one plane
+        wrong = wrong if order == ">" else ""
+        wrong = "save it as little-endian" if packed and order == ">" else wrong
+    form = Form(size=(6, 8), channels=min(count, 3), full=255 if dtype in ("i4", "f4") else 65535)
+    if wrong:
+        with pytest.raises(ImageError, match=f"the file is a .*TIFF.*{wrong}"):
+            read(content, form)
+    else:
+        wanted = np.stack(planes[:3], axis=-1) // (257 if dtype == "u2" else 1)
+        np.testing.assert_array_equal(read(content, form).pixels, wanted)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("full", [None, 65535])
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_a_tiff_in_which_0_is_white(dtype, full, packed):
+    planes = deep(dtype, 1)
+    black, white = (tiff(planes, photometric=said, planar=False, packed=packed, order="<") for said in (1, 0))
+    form = Form(size=(6, 8), channels=1, full=full)
+    np.testing.assert_array_equal(read(white, form).pixels, 255 - read(black, form).pixels)
+
+
+def test_floats_in_which_0_is_white_are_refused():
+    content = tiff(deep("f4", 1), photometric=0, planar=False, packed=False, order="<")
+    with pytest.raises(ImageError, match=r"in which 0 is white .*; save it with 0 as black"):
+        read(content, Form(size=(6, 8), channels=1))

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toile.arrays import Deep
 from toile.errors import ToileError
+from toile.pictures.tiff import misread, negative
 from toile.study.data.pictures import Ground
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
@@ -24,6 +25,7 @@ _GREY = ("1", "L", "LA", "P", "PA")  # modes that a grey picture may have; one t
 # From so many pixels on a JPEG is decoded at reduced scale, if it is to become that much smaller.
 _REDUCED = 1_000_000
 FLOATS = "F"  # the mode of numbers that need not be whole
+_SIXTEEN = 65535  # full light of 16 bits
 _DEEP = ("I", FLOATS)  # what modes of more than eight bits begin with
 
 
@@ -83,7 +85,7 @@ class Opened:
             self.image.draft(self.image.mode, (2 * width, 2 * height))
 
     def values(self) -> Deep:
-        """The numbers of a deep picture, `(height, width)` float64, upright.
+        """The numbers of a deep picture, `(height, width)` float64, upright, the higher the lighter.
 
         Raises:
             ImageError: it is broken, or has numbers that are not finite.
@@ -91,7 +93,7 @@ class Opened:
         values = np.asarray(self._upright(), dtype=np.float64)
         if not np.isfinite(values).all():
             raise ImageError(f"{self.name} has pixels that are not finite numbers")
-        return values
+        return _SIXTEEN - values if negative(self.image) else values
 
     def decode(self, ground: Ground | None, full: float | None, fractions: float | None = None) -> Decoded:
         """The picture in eight bits a channel.
@@ -151,7 +153,7 @@ def opened(content: bytes, name: str, *, upright: bool = True, bounds: Bounds = 
         bounds: of its size.
 
     Raises:
-        ImageError: no picture, of no allowed format, broken or too large.
+        ImageError: no picture, of no allowed format, broken, too large, or a TIFF of a kind that would be read wrong.
     """
     if not content:
         raise ImageError(f"{name} is an empty file")
@@ -174,6 +176,7 @@ def opened(content: bytes, name: str, *, upright: bool = True, bounds: Bounds = 
         raise ImageError(f"{name} is a JPEG of more than {MAX_SCANS} scans, which no encoder makes")
     try:
         frames = getattr(image, "n_frames", 1)
+        wrong = misread(image)
         exif = image.getexif()  # before decoding, in which a TIFF is turned
         orientation = exif.get(ORIENTATION, 1)
         if image.format == "TIFF" and orientation in _LYING:  # Pillow tells the size of these upright
@@ -183,6 +186,8 @@ def opened(content: bytes, name: str, *, upright: bool = True, bounds: Bounds = 
             orientation = 1
     except Exception as error:  # see above
         raise ImageError(f"{name} is broken or cut short: {error}") from None
+    if wrong is not None:
+        raise ImageError(f"{name} {wrong}")
     size = (width, height) if orientation in _LYING else (height, width)
     return Opened(image, size, orientation, frames, name)
 

@@ -68,7 +68,7 @@ def audit(dataset: Dataset, cut: Parts | None = None) -> dict[str, Any]:
         What JSON can hold:
         `name`, `content`, `image_shape`, `dtype`, `classes`, `class_names`, `largest_value` (of all pixels);
         `train`, `validation` and `test` (None where there is none), each `{"images", "counts" (one a class), "mean", "std" (of
-        the pixels, 0..255), "constant" (images of one colour), "duplicates", "near_duplicates"}`;
+        the pixels, 0..255), "largest_value", "constant" (images of one colour), "duplicates", "near_duplicates"}`;
         `train_and_validation`, `train_and_test` and `validation_and_test`: duplicates, with `near_duplicates` in them, or None;
         `warnings`: sentences; `shared`: those of them that are about images which two parts have in common.
         Duplicates are `{"images", "label_disagrees", "pairs": [[i, j], …], "names": [[a, b], …]}`: how many repeat another, how
@@ -164,6 +164,7 @@ def _part(seen: _Seen, dataset: Dataset, near: NearPairs | Literal["too many"] |
         "counts": np.bincount(seen.labels, minlength=dataset.classes).tolist(),
         "mean": mean,
         "std": max(float(seen.squares.sum()) / pixels - mean**2, 0.0) ** 0.5,
+        "largest_value": int(seen.highest.max()),
         "constant": int(np.count_nonzero(seen.constant)),
         "duplicates": _duplicates(seen, seen, earliest[repeats], repeats),
         "near_duplicates": _alike(seen, seen, near),

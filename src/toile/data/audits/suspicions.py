@@ -50,6 +50,15 @@ def _pixels(found: dict[str, Any]) -> Iterator[str]:
         )
     elif train["std"] < _EVEN:
         yield f"the training images are nearly of one colour: their pixels lie within {train['std']:.2f} of {train['mean']:.0f}"
+    there = {name: found[name]["largest_value"] for name in PARTS if found[name] is not None}
+    lightest = next(name for name, value in there.items() if value == largest)
+    for name, value in there.items():
+        # One part was scaled, and not the others: what is learned in one light means nothing in another.
+        if 0 < value <= _DARK < largest and value < largest // 2:
+            yield (
+                f"the largest value of the {_WORDS[name]} images is {value} of 255, and that of the {_WORDS[lightest]} images "
+                f"{largest}: were these 0..{value}? Bring all parts to one range"
+            )
 
 
 def _phantoms(found: dict[str, Any]) -> Iterator[str]:

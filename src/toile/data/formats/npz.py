@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -20,21 +20,26 @@ from toile.text import listed
 
 # What arrays are called, word by word and in any case: `x_train`, `TrainImages`, `test_data`.
 _PARTS = {
-    "train": {"train", "training", "tr"}, "validation": {"val", "valid", "validation", "dev"}, "test": {"test", "testing"},
+    "train": {"train", "training", "trn", "tr"}, "validation": {"val", "valid", "validation", "dev"},
+    "test": {"test", "testing", "tst", "ts", "te"},
 }  # fmt: skip
 _IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "pixels", "pictures"}
 _LABELS = {"y", "label", "labels", "target", "targets", "class", "classes", "category", "categories"}
+# Words of arrays that tell something about images and labels, and are none of their own: `image_ids` and `label_ids`.
+_ABOUT = {"id", "ids", "num", "count", "counts", "index", "indices", "file", "files", "path", "paths", "size", "shape", "map"}
 _EXPECTED = "x_train, y_train, x_test, y_test; or train_images, train_labels, …; or x, y; or images, labels"
 Pair = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass
 class _Found:
-    """Arrays by what they are: of each part the names of its images and labels; and of the classes' names, if it has some."""
+    """Arrays by what they are: of each part the names of its images and labels; of the classes' names, if it has some; and
+    sentences about images with labels that are not read."""
 
     images: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     names: str | None = None
+    unread: tuple[str, ...] = ()
 
 
 def matches(path: Path) -> bool:
@@ -43,11 +48,12 @@ def matches(path: Path) -> bool:
 
 def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None) -> Dataset:
     budget = Budget()
-    parts, names = _parts(path, budget)
+    parts, names, unread = _parts(path, budget)
     if test_path is not None:
         if "test" in parts:
             raise DataError(f"{path}: brings test images of its own; leave out test_path ({test_path})")
-        apart, _ = _parts(test_path, budget)
+        apart, _, more = _parts(test_path, budget)
+        unread += more
         if len(apart) > 1:
             raise DataError(f"{test_path}: holds {' and '.join(apart)}; expected one set: x and y, or images and labels")
         parts["test"] = next(iter(apart.values()))
@@ -57,7 +63,7 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     labels = [pair[1] for pair in parts.values()]
     first, note = _positions(names, labels, path) if class_names is None and names is not None else (None, ())
     made = as_dataset(path.stem, path, parts["train"], parts.get("test"), called, first, parts.get("validation"))
-    return replace(made, notes=(*note, *made.notes))
+    return replace(made, notes=(*unread, *note, *made.notes))
 
 
 def _positions(names: tuple[str, ...], labels: Sequence[np.ndarray], path: Path) -> tuple[int | None, tuple[str, ...]]:
@@ -76,8 +82,8 @@ def _positions(names: tuple[str, ...], labels: Sequence[np.ndarray], path: Path)
     return (0 if positions else None), ((f"{note}; they are taken for {taken}",) if either else ())
 
 
-def _parts(path: Path, budget: Budget) -> tuple[dict[str, Pair], tuple[str, ...] | None]:
-    """Images and labels of the parts that there are; and what the classes are called, if it says so."""
+def _parts(path: Path, budget: Budget) -> tuple[dict[str, Pair], tuple[str, ...] | None, tuple[str, ...]]:
+    """Images and labels of the parts that there are; what the classes are called, if it says so; and what is not read."""
     plain(path)
     with reading(path, "cannot be read as .npz"):
         if not zipfile.is_zipfile(path):  # np.load would take a bare .npy, or a pickle, for what it is
@@ -97,8 +103,8 @@ def _parts(path: Path, budget: Budget) -> tuple[dict[str, Pair], tuple[str, ...]
     if names is not None and names.dtype.kind == "S":
         names = np.char.decode(names, "utf-8", "backslashreplace")
     if names is None or (_split(found.names or "") == ["names"] and len(names) == len(next(iter(parts.values()))[1])):
-        return parts, None  # as many as there are images: they are theirs
-    return parts, tuple(names.tolist())
+        return parts, None, found.unread  # as many as there are images: they are theirs
+    return parts, tuple(names.tolist()), found.unread
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
@@ -113,12 +119,14 @@ def _chosen(keys: Iterable[str], path: Path) -> _Found:
     if set(there) == {"arr_0", "arr_1"}:  # `np.savez(path, images, labels)`
         return _Found({"train": "arr_0"}, {"train": "arr_1"})
     labelled = {key for key in there if _words(key) & _LABELS and not _is_names(key)}
-    for key in there:
+    for key in sorted(
+        there, key=lambda key: not _plain(key)
+    ):  # those that are called so and nothing else take their places first
         words = _words(key)
         part = next((part for part, names in _PARTS.items() if words & names), "train")
         # `classes` are labels where there are no others, and else the names of the classes.
         if _is_names(key) or ("_".join(_split(key)) in ("classes", "categories") and len(labelled) > 1):
-            found.names = key
+            found.names = max(found.names or "", key)
             continue
         kind = None if "names" in words else found.labels if words & _LABELS else found.images if words & _IMAGES else None
         if kind is None:
@@ -133,7 +141,26 @@ def _chosen(keys: Iterable[str], path: Path) -> _Found:
             raise DataError(f"{path}: holds {listed(there)}; {key} has no {other} beside it; expected {_EXPECTED}")
     if not found.images:
         raise DataError(f"{path}: holds {listed(there) or 'nothing'}; expected {_EXPECTED}")
+    found.unread = tuple(_unread(there, found, path))
     return found
+
+
+def _unread(there: list[str], found: _Found, path: Path) -> Iterator[str]:
+    """A sentence for every word that both images and labels are called by which are not read: they may be a part that was
+    meant to be tested on, under a word that is no part's here."""
+    pairs: dict[frozenset[str], tuple[list[str], list[str]]] = {}
+    known = _IMAGES | _LABELS | set().union(*_PARTS.values())
+    for key in there:
+        words = _words(key)
+        own = frozenset(words - known)
+        if own and not own & (_ABOUT | {"names"}) and key not in (*found.images.values(), *found.labels.values()):
+            of_kind = pairs.setdefault(own, ([], []))
+            if kind := words & (_IMAGES | _LABELS):
+                of_kind[bool(kind & _LABELS)].append(key)
+    for own, (images, labels) in pairs.items():
+        if images and labels:
+            said = f"{path.name}: {listed(images + labels, 6)} are not read, because {'_'.join(sorted(own))!r} is no part"
+            yield f"{said}; if they are one, call them x_val and y_val, or x_test and y_test"
 
 
 def _split(key: str) -> list[str]:

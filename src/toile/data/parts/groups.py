@@ -15,6 +15,7 @@ from toile.errors import nearest
 from toile.text import cut, listed
 
 NEAR = "near-duplicates"
+_NONE = ("", "nan", "<na>", "none", "null", "n/a")  # what programs write into a cell that has no value
 _KNOWN = "sha256:"  # groups that are known already, by the digest of their numbers
 
 
@@ -32,7 +33,8 @@ def found(dataset: Dataset, said: str) -> Positions:
             files (what its first brackets match, or all of it), or what `digest` gave.
 
     Raises:
-        DataError: there is no such column, and it is no expression that every name matches.
+        DataError: there is no such column, and it is no expression that every name matches; or images have no group: together
+            they would be a group of strangers, and each by itself could be somebody's of another part.
     """
     if said.startswith(_KNOWN):
         groups = dataset.groupings.get(said)
@@ -46,7 +48,14 @@ def found(dataset: Dataset, said: str) -> Positions:
             raise DataError(f"data set {dataset.name!r}: its images are too alike to tell near-duplicates apart") from None
     columns = dataset.train.columns or {}
     if said.lower() in columns:
-        return _numbered(columns[said.lower()].tolist())
+        groups = columns[said.lower()].tolist()
+        if none := [at for at, group in enumerate(groups) if _is_none(group)]:
+            first = none[0] if dataset.train.names is None else repr(cut(dataset.train.names[none[0]], 80))
+            raise DataError(
+                f"split.groups: {len(none):,} of {len(groups):,} training images have no {said!r}, the first of them {first}; "
+                "write a group for each, one of its own where it belongs to no other, or leave these images out of the list"
+            )
+        return _numbered(groups)
     return _numbered(_matched(dataset, said, list(columns)))
 
 
@@ -67,8 +76,17 @@ def _matched(dataset: Dataset, said: str, columns: list[str]) -> list[str]:
             raise DataError(
                 f"split.groups: {said!r} is no column{there}, and the file name {cut(name, 80)!r} does not match it{hint}"
             )
-        groups.append(match.group(1 if expression.groups else 0) or "")
+        if not (group := match.group(1 if expression.groups else 0)):
+            raise DataError(
+                f"split.groups: what {said!r} matches in the file name {cut(name, 80)!r} is empty, which is no group; expected "
+                "an expression that matches at least one character in every name"
+            )
+        groups.append(group)
     return groups
+
+
+def _is_none(group: str) -> bool:
+    return group.strip().lower() in _NONE
 
 
 def shared(dataset: Dataset, said: str) -> str | None:
@@ -77,7 +95,7 @@ def shared(dataset: Dataset, said: str) -> str | None:
     if said == NEAR or said.startswith(_KNOWN):  # what looks alike is told of anyway
         return None
     column = said.lower() in (dataset.train.columns or {})
-    known = set(_keys(dataset.train, said, column))
+    known = {key for key in _keys(dataset.train, said, column) if not _is_none(key)}
     for part in ("validation", "test"):
         images = dataset.parts.get(part)
         if images is not None and (both := sorted(known & set(_keys(images, said, column)))):
