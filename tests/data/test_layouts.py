@@ -549,6 +549,55 @@ def test_a_file_is_not_taken_for_that_of_another_row(tmp_path, named):
     assert opened(tmp_path / "list.csv").train.names.tolist() == ["dog/00.png", "dog/1.png"]
 
 
+@pytest.mark.parametrize(
+    ("there", "named", "said"),
+    [
+        (
+            ["test"],
+            "train/{}",
+            "8 files that .*row 1: 'train/00.png': no such file; test/00.png is called so, but lies in another",
+        ),
+        (["test"], "C:/me/train/images/{}", "8 files that cannot be used.*test/00.png is called so, but lies in another"),
+        (["dog"], "cat/{}", ""),  # no folder of a cat, and none of a part
+        (["dog", "cat"], "cat/{}", "8 files that cannot be used.*dog/00.png is called so, but lies in another"),
+        (["dog", "cat"], "/home/me/cat/{}", ""),  # an empty folder, and a path of another machine
+        (["a/dog", "cat/more"], "/home/me/cat/{}", "8 files that .*such file; a/dog/00.png is called so, but"),
+        (["cat/more"], "cat/{}", ""),  # deeper in the folder that is written
+        (["train/cat", "test/cat"], "/home/me/set/train/cat/{}", ""),
+        (["pics"], "/home/me/train/{}", ""),
+        (["pics", "test"], "{}", ""),
+    ],
+)
+def test_a_missing_file_is_not_taken_for_one_of_its_name_in_another_folder(tmp_path, there, named, said):
+    """Training labels would land on the test pictures, or those of cats on the dogs."""
+    names = write_pictures(tmp_path / there[0], GREY[:8])
+    for folder in there[1:]:
+        (tmp_path / folder).mkdir(parents=True)
+        if folder.startswith("test/"):
+            write_pictures(tmp_path / folder, GREY[1:9])
+        if folder.endswith("/more"):
+            write_pictures(tmp_path / folder.removesuffix("/more"), GREY[8:9], ".jpg")
+    (tmp_path / "list.csv").write_text("filename,label\n" + lines(map(named.format, names), WORDS[:8]))
+    if said:
+        with pytest.raises(DataError, match=f"(?s){said}"):
+            opened(tmp_path / "list.csv")
+    else:
+        assert opened(tmp_path / "list.csv").train.names.tolist() == [f"{there[0]}/{name}" for name in names]
+        np.testing.assert_array_equal(opened(tmp_path / "list.csv").train.images[..., 0], GREY[:8])
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_picture_that_is_lost_is_not_found_in_the_folder_of_another_part(tmp_path, apart):
+    for part, at in (("train", slice(0, 8)), ("test", slice(4, 12))):
+        names = write_pictures(tmp_path / part, GREY[at])
+        (tmp_path / part / "metadata.csv").write_text("file_name,label\n" + lines(names, WORDS[at]))
+    (tmp_path / "test" / "07.png").unlink()
+    path, said = (tmp_path / "train", {"test_path": str(tmp_path / "test")}) if apart else (tmp_path, {})
+    with pytest.raises(DataError, match=r"1 file that .*\n  row 8: '07.png': no such file; .*07.png is called so, but lies in"):
+        opened(path, **said)
+    assert [len(part) for part in opened(path, on_error="skip", **said).parts.values()] == [8, 7]
+
+
 @pytest.mark.parametrize("named", ["CAT/a.PNG\ncat/B.png", "A.png\nb.PNG", "./Cat/A\nb"])
 def test_capitals_of_names_in_a_list_count_only_where_files_differ_by_them(tmp_path, named):
     for name, shade in (("a", 0), ("b", 1)):
