@@ -443,6 +443,52 @@ def test_a_part_that_a_list_keeps_is_never_learned_whatever_its_column_is_called
         parts("is_valid", ["0", "maybe"] + ["1"] * 10)
 
 
+def test_columns_that_are_called_as_parts_say_them_by_true_and_false(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    text = lambda *columns: (tmp_path / "list.csv").write_text(lines(["filename", *names], *columns))  # noqa: E731
+
+    def parts(*columns: list[object]) -> dict[str, list[str]]:
+        text(["label", *WORDS], *columns)
+        return {name: part.names.tolist() for name, part in opened(tmp_path / "list.csv").parts.items()}
+
+    assert parts(["Test", *[0] * 9, 1, 1, 1]) == {"train": names[:9], "test": names[9:]}
+    assert opened(tmp_path / "list.csv").notes == ("which part a picture is of is said by the column `test` of list.csv",)
+    assert parts(["val", *["yes"] * 2, *["no"] * 10]) == {"train": names[2:], "validation": names[:2]}
+    three = [["train", *[1] * 6, *[0] * 6], ["valid", *[0] * 6, *[1] * 6], ["test", *[0] * 12]]
+    assert parts(*three) == {"train": names[:6], "validation": names[6:]}
+    assert parts(["test", *["blood"] * 6, *["skin"] * 6]) == {"train": names}
+    assert parts(["valid", *[1] * 12]) == {"train": names}  # nothing says that it is no word for what is good
+    assert opened(tmp_path / "list.csv").notes[0].startswith("column 'valid' of list.csv has cells that say validation, and is")
+    assert parts(["train", *[0] * 12]) == {"train": names}
+    (note,) = opened(tmp_path / "list.csv").notes
+    assert note.startswith("column 'train' of list.csv has cells that say test, and is not") and note.endswith("`is_train`")
+    with pytest.raises(DataError, match=r"row 1: train is '1', test is '1': of which part is it\?"):
+        parts(["train", *[1] * 12], ["test", 1, *[0] * 11])
+    # Beside columns of classes they are none, but for a train that runs on rails.
+    boot, coat, shirt = np.eye(3, dtype=int)[LABELS].T
+    text(["boot", *boot], ["coat", *coat], ["shirt", *shirt], ["train", *[1] * 9, *[0] * 3], ["test", *[0] * 9, *[1] * 3])
+    found = opened(tmp_path / "list.csv")
+    assert found.class_names == ("boot", "coat", "shirt") and [len(part) for part in found.parts.values()] == [9, 3]
+    text(["boot", *boot], ["coat", *coat], ["train", *shirt])
+    found = opened(tmp_path / "list.csv")
+    assert found.class_names == ("boot", "coat", "train") and found.train.labels.tolist() == LABELS.tolist()
+    text(["species", *WORDS], ["train", *[1] * 9, *[0] * 3], ["test", *[0] * 9, *[1] * 3])
+    with pytest.raises(DataError, match=r"no column of labels .*there are: filename, species, train, test; say which it is"):
+        opened(tmp_path / "list.csv")
+    assert [len(part) for part in opened(tmp_path / "list.csv", label="species").parts.values()] == [9, 3]
+
+
+@pytest.mark.parametrize("column", ["partition", "Fold", "data split"])
+def test_a_column_of_parts_that_are_none_is_told(tmp_path, column):
+    names = write_pictures(tmp_path, GREY)
+    (tmp_path / "list.csv").write_text(f"filename,label,{column}\n" + lines(names, WORDS, [0] * 6 + [1] * 3 + [2] * 3))
+    dataset = opened(tmp_path / "list.csv")
+    assert len(dataset.train) == 12 and dataset.notes == (
+        f"column {column.lower()!r} of list.csv is not taken for the parts, as it has 0, 1, 2; if it says them, write "
+        "train, validation and test in it",
+    )
+
+
 def test_columns_of_parts_agree_or_are_refused(tmp_path):
     names = write_pictures(tmp_path, GREY[:3])
 
