@@ -325,6 +325,22 @@ def test_parquet_with_bytes_of_pictures(tmp_path):
     assert one.image_shape == (4, 4, 3) and one.train.names[0] == "0.png"
 
 
+@pytest.mark.parametrize("names", [("Label", "label"), ("Id", "id")])
+def test_columns_of_parquet_that_differ_in_capitals_only_are_refused(tmp_path, names):
+    """As in a CSV file: the second was read as both, or classes had their neighbour's name."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    one, other = dict(zip(names, LABELS.reshape(2, 6), strict=True)), dict.fromkeys(("cat", "dog"), LABELS[:6])
+    parquet.write_table(arrow.table({"image": [png(image) for image in GREY[:6]], **one, **other}), tmp_path / "a.parquet")
+    said = re.escape(
+        f"two columns of one name, {names[0]!r}, {names[1]!r}, as capitals do not count; call one of them otherwise"
+    )
+    with pytest.raises(DataError, match=rf"a\.parquet: {said}"):
+        opened(tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text(f"filename,{','.join(names)}\n" + lines(write_pictures(tmp_path, GREY), LABELS, LABELS))
+    with pytest.raises(DataError, match=rf"a\.csv: line 1: {said}"):
+        opened(tmp_path / "a.csv")
+
+
 def test_parquet_in_a_folder_for_each_part(tmp_path):
     """As Hugging Face converts a data set that had another format."""
     for part, images, labels in (("train", COLOUR[:6], LABELS[:6]), ("test", COLOUR[8:], LABELS[8:])):

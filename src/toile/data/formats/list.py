@@ -192,15 +192,22 @@ def _text(path: Path) -> _Table:
             raise DataError(f"{path}: line 1: {said}; expected filename,label …")
         lines = itertools.chain([(number, names)], lines)
         names = ["filename", "label"] if pictures == [0] else ["label", "filename"]
-    columns: dict[str, list[Any]] = {name.lower(): [] for name in names}
-    if len(columns) < len(names):
-        raise DataError(f"{path}: line 1: two columns of one name, in {listed(names, 8)}")
+    columns: dict[str, list[Any]] = {name: [] for name in _lower(names, f"{path}: line 1")}
     for number, cells in lines:
         if len(cells) != len(names):
             raise DataError(f"{path}: line {number} has {len(cells)} cells; expected {len(names)}: {listed(names, 8)}")
         for name, cell in zip(columns, cells, strict=True):
             columns[name].append(cell)
     return _Table(path, columns, names)
+
+
+def _lower(names: Sequence[str], where: str) -> list[str]:
+    """Names of columns in lower case, each once: of two the second would be read as both."""
+    lower = [name.lower() for name in names]
+    if twice := [name for name, own in zip(names, lower, strict=True) if lower.count(own) > 1]:
+        said = f"{where}: two columns of one name, {listed(map(repr, twice), 4)}, as capitals do not count"
+        raise DataError(f"{said}; call one of them otherwise, or take it out")
+    return lower
 
 
 def _parquet(path: Path, budget: Budget) -> _Table:
@@ -212,9 +219,10 @@ def _parquet(path: Path, budget: Budget) -> _Table:
     plain(path)
     with reading(path, "not a whole Parquet file"):
         file = parquet.ParquetFile(path)
+        names = _lower(file.schema_arrow.names, str(path))
         budget.take(sum(file.metadata.row_group(at).total_byte_size for at in range(file.metadata.num_row_groups)), path)
         table = file.read()
-        columns = {name.lower(): table.column(name).to_pylist() for name in table.column_names}
+        columns = {name: column.to_pylist() for name, column in zip(names, table.columns, strict=True)}
         return _Table(path, columns, table.column_names, _hugging_names((table.schema.metadata or {}).get(b"huggingface")))
 
 
