@@ -341,6 +341,24 @@ def test_columns_of_parquet_that_differ_in_capitals_only_are_refused(tmp_path, n
         opened(tmp_path / "a.csv")
 
 
+def test_labels_of_parquet_that_are_lists(tmp_path):
+    """One-hot ones are read; those of pictures of several classes are refused in one line."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pictures = [png(image) for image in GREY]
+    parquet.write_table(
+        arrow.table({"image": pictures, "label": np.eye(3, dtype=int)[LABELS].tolist()}), tmp_path / "a.parquet"
+    )
+    assert opened(tmp_path / "a.parquet").train.labels.tolist() == LABELS.tolist()
+    for several in ([[0], [1], [0, 1]] * 4, [[], [1], [0]] * 4):
+        parquet.write_table(arrow.table({"image": pictures, "label": several}), tmp_path / "a.parquet")
+        first, other = several[0], next(one for one in several if len(one) != len(several[0]))
+        said = re.escape(
+            f"a.parquet: labels of several lengths: {first} of row 1, {other} of row {several.index(other) + 1}; expected"
+        )
+        with pytest.raises(DataError, match=said):
+            opened(tmp_path / "a.parquet")
+
+
 def test_parquet_in_a_folder_for_each_part(tmp_path):
     """As Hugging Face converts a data set that had another format."""
     for part, images, labels in (("train", COLOUR[:6], LABELS[:6]), ("test", COLOUR[8:], LABELS[8:])):
@@ -574,6 +592,38 @@ def test_a_column_of_files_is_known_by_what_is_in_it(tmp_path, columns):
     found = opened(tmp_path / "list.csv")
     assert found.train.names is not None and found.train.names[3] == "Bilder ä/n 3.PNG"
     assert (found.train.images[..., 0] == GREY).all() and found.class_names == ("boot", "coat", "shirt")
+
+
+def test_a_place_in_the_picture_is_no_label(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    text = lambda *columns: (tmp_path / "list.csv").write_text(lines(["filename", *names], *columns))  # noqa: E731
+    x, y = ["x", *range(12)], ["Y", *[at % 4 + 0.5 for at in range(12)]]
+    text(x, y, ["species", *WORDS])
+    with pytest.raises(DataError, match=r"is `y` the label, or with `x` a place in the picture\?.*there are: x, y, species"):
+        opened(tmp_path / "list.csv")
+    for dataset in (
+        opened(tmp_path / "list.csv", label="species"),
+        text(x, y, ["class", *WORDS]) and opened(tmp_path / "list.csv"),
+        text(x, y, *([word, *(word == WORDS).astype(int)] for word in np.unique(WORDS))) and opened(tmp_path / "list.csv"),
+        text(x, ["y", *WORDS]) and opened(tmp_path / "list.csv"),  # words are no place
+    ):
+        assert dataset.class_names == ("boot", "coat", "shirt") and dataset.train.labels.tolist() == LABELS.tolist()
+    text(x, ["y", *LABELS])
+    assert opened(tmp_path / "list.csv", label="y").train.labels.tolist() == LABELS.tolist()
+    (tmp_path / "list.csv").write_text("x,y\n" + lines(names, LABELS))
+    assert opened(tmp_path / "list.csv").train.labels.tolist() == LABELS.tolist()
+
+
+def test_a_list_with_corners_is_no_table_of_pixels(tmp_path):
+    """As that of the German traffic signs."""
+    names = [f"Train/{name}" for name in write_pictures(tmp_path / "Train", GREY)]
+    corners = "Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n"
+    (tmp_path / "Train.csv").write_text(corners + "".join(f"6,6,1,1,5,5,{at % 3},{name}\n" for at, name in enumerate(names)))
+    dataset = opened(tmp_path / "Train.csv", label="ClassId")
+    assert dataset.train.names.tolist() == names and dataset.train.labels.tolist() == LABELS.tolist()
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    with pytest.raises(DataError, match=r"no column of labels .*there are: width, height, .*classid, path; say which it is"):
+        opened(tmp_path / "Train.csv")
 
 
 def test_a_list_without_a_header_loses_no_picture(tmp_path):

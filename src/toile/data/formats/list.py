@@ -54,10 +54,12 @@ def matches(path: Path) -> bool:
         return True
     if not tables.is_table(path):
         return False
-    names = tables.header(path)
+    names, first = tables.header(path), _first(path)
+    if any(tables.called(name, tables.FILES) and is_picture(cell) for name, cell in zip(names, first, strict=False)):
+        return True  # whatever else it has numbers of, such as the corners of what is to be seen
     if sum(name[-1:].isdigit() for name in names) >= _PIXELS:
         return False
-    return any(tables.called(name, (*tables.FILES, *tables.IDS)) for name in names) or any(map(is_picture, _first(path)))
+    return any(tables.called(name, (*tables.FILES, *tables.IDS)) for name in names) or any(map(is_picture, first))
 
 
 def read(
@@ -84,7 +86,7 @@ def read(
         made = read_files(path, files, class_names, missing, **how)
         return replace(made, notes=(*notes, *made.notes))
     place = {name: number for number, name in enumerate(in_order(list(own), class_names, path, "classes"))}
-    if odd := next((one for one in files if one.label not in place), None):
+    if odd := next((one for one in files if not isinstance(one.label, str) or one.label not in place), None):
         said = f"the class of {odd.name} is {cut(str(odd.label), 60)!r}"
         raise DataError(f"{path}: {said}, and those with names are {listed(own, 8)}; expected one of them in all parts")
     files = [replace(one, label=place[one.label]) for one in files]

@@ -104,12 +104,19 @@ def columns_of(
     if files is None:  # it may have a name in another language; an id is a name of a file only where nothing else is
         found = [at for at, column in enumerate(cells) if column and all(map(is_picture, column))]
         files = found[0] if len(found) == 1 else tables.column(names, tables.IDS, "file", path)
-    labels = tables.column(names, tables.LABELS, "label", path, label)
+    place = _place(names, cells, files) if label is None else None
+    known = [name if at != place else "" for at, name in enumerate(names)]
+    labels = tables.column(known, tables.LABELS, "label", path, label)
     if labels is None and files is not None and len(names) == 2:
         # There is nothing else that the other could be, if it is not called so.
         labels = None if tables.called(names[1 - files], (*tables.IDS, *tables.SPLITS)) else 1 - files
     others = [at for at in range(len(names)) if at not in (files, labels)]
     hot = _classes(names, cells, others) if labels is None and files is not None else ()
+    if labels is None and not hot and place is not None:
+        raise DataError(
+            f"{path}: is `y` the label, or with `x` a place in the picture? Expected one of them to be told: write "
+            f'`label = "…"` in the study\'s data set; there are: {listed((names[at] for at in others), 8)}'
+        )
     if files is None or (labels is None and not hot):
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
         way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
@@ -146,6 +153,14 @@ def columns_of(
 def is_picture(cell: Any) -> bool:
     """Whether a cell has the name of a picture file."""
     return isinstance(cell, str) and cell.lower().endswith(tuple(ENDINGS))
+
+
+def _place(names: Sequence[str], cells: Sequence[Sequence[Any]], files: int | None) -> int | None:
+    """The column `y`, which labels are called too, where with an `x` it may be a place in the picture."""
+    if "x" not in names or "y" not in names or names.index("x") == files:
+        return None
+    both = (*cells[names.index("x")], *cells[names.index("y")])
+    return None if any(math.isnan(_number(cell)) for cell in both) else names.index("y")
 
 
 def _holds_bytes(cell: Any) -> bool:
