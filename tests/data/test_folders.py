@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -549,3 +550,27 @@ def test_parts_beside_another_folder_are_no_classes_in_silence(tmp_path):
         read(tmp_path, nested=True)
     assert read(tmp_path, nested=True, parts={"train": "."}).class_names == ("samples", "test", "train")
     assert read(tmp_path, nested=True, parts={"train": "train"}).class_names == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["test", "Val"])
+def test_a_part_beside_the_classes_is_no_class(tmp_path, name):
+    """`nested = true`, which was proposed, would have trained on it."""
+    part = {"test": "test", "Val": "validation"}[name]
+    fill(tmp_path / "set", ".")
+    for class_, shade in (("a", 100), ("b", 200)):
+        picture(tmp_path / "set" / name / class_ / "0.png", shade)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path)
+    way = f'if "set/{name}" is the {part} part: `parts = {{ train = "set", {part} = "set/{name}" }}`'
+    assert f"set/{name}/a: a folder in the folder of a class; {way}" in str(caught.value) and "nested" not in str(caught.value)
+    with pytest.raises(DataError, match=re.escape(f'`parts = {{ train = ".", {part} = "{name}" }}`')):
+        read(tmp_path / "set")
+    for said in (
+        {"parts": {"train": ".", part: name}},
+        {"parts": {"train": ".", part: name}, "nested": True},
+        *([{"test_path": str(tmp_path / "set" / name)}] if part == "test" else []),
+    ):
+        dataset = read(tmp_path / "set", **said)
+        assert dataset.class_names == ("a", "b") and shades(dataset)[part] == [100, 200] and len(dataset.train) == 4
+    dataset = read(tmp_path, parts={"train": "set", part: f"set/{name}"})
+    assert dataset.class_names == ("a", "b") and shades(dataset)[part] == [100, 200]
