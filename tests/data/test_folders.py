@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -299,6 +300,18 @@ def test_numbers_below_zero_are_no_light(tmp_path):
     (tmp_path / "a").mkdir()
     Image.fromarray(np.full((4, 4), -1.5, np.float32)).save(tmp_path / "a" / "1.tif")
     with pytest.raises(DataError, match=r"a/1\.tif: has pixels below 0, down to -1\.5"):
+        read(tmp_path)
+
+
+def test_large_numbers_without_a_sign_are_not_told_to_be_below_zero(tmp_path):
+    file = picture(tmp_path / "a" / "0.tif")
+    Image.fromarray(np.array([[1, 2], [3, -5]], np.int32)).save(file)
+    with pytest.raises(DataError, match=r"a/0\.tif: has pixels below 0, down to -5"):
+        read(tmp_path)
+    signed, unsigned = (struct.pack("<HHIHH", 339, 3, 1, kind, 0) for kind in (2, 1))
+    assert signed in file.read_bytes()
+    file.write_bytes(file.read_bytes().replace(signed, unsigned))
+    with pytest.raises(DataError, match=r"a/0\.tif: has pixels of 32 bits above 2,147,483,647; expected smaller numbers"):
         read(tmp_path)
 
 
