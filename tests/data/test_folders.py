@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -301,6 +303,18 @@ def test_numbers_below_zero_are_no_light(tmp_path):
         read(tmp_path)
 
 
+def test_large_numbers_without_a_sign_are_not_told_to_be_below_zero(tmp_path):
+    file = picture(tmp_path / "a" / "0.tif")
+    Image.fromarray(np.array([[1, 2], [3, -5]], np.int32)).save(file)
+    with pytest.raises(DataError, match=r"a/0\.tif: has pixels below 0, down to -5"):
+        read(tmp_path)
+    signed, unsigned = (struct.pack("<HHIHH", 339, 3, 1, kind, 0) for kind in (2, 1))
+    assert signed in file.read_bytes()
+    file.write_bytes(file.read_bytes().replace(signed, unsigned))
+    with pytest.raises(DataError, match=r"a/0\.tif: has pixels of 32 bits above 2,147,483,647; expected smaller numbers"):
+        read(tmp_path)
+
+
 # Validation images of the user's own
 
 
@@ -549,3 +563,27 @@ def test_parts_beside_another_folder_are_no_classes_in_silence(tmp_path):
         read(tmp_path, nested=True)
     assert read(tmp_path, nested=True, parts={"train": "."}).class_names == ("samples", "test", "train")
     assert read(tmp_path, nested=True, parts={"train": "train"}).class_names == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["test", "Val"])
+def test_a_part_beside_the_classes_is_no_class(tmp_path, name):
+    """`nested = true`, which was proposed, would have trained on it."""
+    part = {"test": "test", "Val": "validation"}[name]
+    fill(tmp_path / "set", ".")
+    for class_, shade in (("a", 100), ("b", 200)):
+        picture(tmp_path / "set" / name / class_ / "0.png", shade)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path)
+    way = f'if "set/{name}" is the {part} part: `parts = {{ train = "set", {part} = "set/{name}" }}`'
+    assert f"set/{name}/a: a folder in the folder of a class; {way}" in str(caught.value) and "nested" not in str(caught.value)
+    with pytest.raises(DataError, match=re.escape(f'`parts = {{ train = ".", {part} = "{name}" }}`')):
+        read(tmp_path / "set")
+    for said in (
+        {"parts": {"train": ".", part: name}},
+        {"parts": {"train": ".", part: name}, "nested": True},
+        *([{"test_path": str(tmp_path / "set" / name)}] if part == "test" else []),
+    ):
+        dataset = read(tmp_path / "set", **said)
+        assert dataset.class_names == ("a", "b") and shades(dataset)[part] == [100, 200] and len(dataset.train) == 4
+    dataset = read(tmp_path, parts={"train": "set", part: f"set/{name}"})
+    assert dataset.class_names == ("a", "b") and shades(dataset)[part] == [100, 200]

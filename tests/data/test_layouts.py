@@ -344,6 +344,40 @@ def test_parquet_with_bytes_of_pictures(tmp_path):
     assert one.image_shape == (4, 4, 3) and one.train.names[0] == "0.png"
 
 
+@pytest.mark.parametrize("names", [("Label", "label"), ("Id", "id")])
+def test_columns_of_parquet_that_differ_in_capitals_only_are_refused(tmp_path, names):
+    """As in a CSV file: the second was read as both, or classes had their neighbour's name."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    one, other = dict(zip(names, LABELS.reshape(2, 6), strict=True)), dict.fromkeys(("cat", "dog"), LABELS[:6])
+    parquet.write_table(arrow.table({"image": [png(image) for image in GREY[:6]], **one, **other}), tmp_path / "a.parquet")
+    said = re.escape(
+        f"two columns of one name, {names[0]!r}, {names[1]!r}, as capitals do not count; call one of them otherwise"
+    )
+    with pytest.raises(DataError, match=rf"a\.parquet: {said}"):
+        opened(tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text(f"filename,{','.join(names)}\n" + lines(write_pictures(tmp_path, GREY), LABELS, LABELS))
+    with pytest.raises(DataError, match=rf"a\.csv: line 1: {said}"):
+        opened(tmp_path / "a.csv")
+
+
+def test_labels_of_parquet_that_are_lists(tmp_path):
+    """One-hot ones are read; those of pictures of several classes are refused in one line."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pictures = [png(image) for image in GREY]
+    parquet.write_table(
+        arrow.table({"image": pictures, "label": np.eye(3, dtype=int)[LABELS].tolist()}), tmp_path / "a.parquet"
+    )
+    assert opened(tmp_path / "a.parquet").train.labels.tolist() == LABELS.tolist()
+    for several in ([[0], [1], [0, 1]] * 4, [[], [1], [0]] * 4):
+        parquet.write_table(arrow.table({"image": pictures, "label": several}), tmp_path / "a.parquet")
+        first, other = several[0], next(one for one in several if len(one) != len(several[0]))
+        said = re.escape(
+            f"a.parquet: labels of several lengths: {first} of row 1, {other} of row {several.index(other) + 1}; expected"
+        )
+        with pytest.raises(DataError, match=said):
+            opened(tmp_path / "a.parquet")
+
+
 def test_parquet_in_a_folder_for_each_part(tmp_path):
     """As Hugging Face converts a data set that had another format."""
     for part, images, labels in (("train", COLOUR[:6], LABELS[:6]), ("test", COLOUR[8:], LABELS[8:])):
@@ -462,6 +496,52 @@ def test_a_part_that_a_list_keeps_is_never_learned_whatever_its_column_is_called
         parts("is_valid", ["0", "maybe"] + ["1"] * 10)
 
 
+def test_columns_that_are_called_as_parts_say_them_by_true_and_false(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    text = lambda *columns: (tmp_path / "list.csv").write_text(lines(["filename", *names], *columns))  # noqa: E731
+
+    def parts(*columns: list[object]) -> dict[str, list[str]]:
+        text(["label", *WORDS], *columns)
+        return {name: part.names.tolist() for name, part in opened(tmp_path / "list.csv").parts.items()}
+
+    assert parts(["Test", *[0] * 9, 1, 1, 1]) == {"train": names[:9], "test": names[9:]}
+    assert opened(tmp_path / "list.csv").notes == ("which part a picture is of is said by the column `test` of list.csv",)
+    assert parts(["val", *["yes"] * 2, *["no"] * 10]) == {"train": names[2:], "validation": names[:2]}
+    three = [["train", *[1] * 6, *[0] * 6], ["valid", *[0] * 6, *[1] * 6], ["test", *[0] * 12]]
+    assert parts(*three) == {"train": names[:6], "validation": names[6:]}
+    assert parts(["test", *["blood"] * 6, *["skin"] * 6]) == {"train": names}
+    assert parts(["valid", *[1] * 12]) == {"train": names}  # nothing says that it is no word for what is good
+    assert opened(tmp_path / "list.csv").notes[0].startswith("column 'valid' of list.csv has cells that say validation, and is")
+    assert parts(["train", *[0] * 12]) == {"train": names}
+    (note,) = opened(tmp_path / "list.csv").notes
+    assert note.startswith("column 'train' of list.csv has cells that say test, and is not") and note.endswith("`is_train`")
+    with pytest.raises(DataError, match=r"row 1: train is '1', test is '1': of which part is it\?"):
+        parts(["train", *[1] * 12], ["test", 1, *[0] * 11])
+    # Beside columns of classes they are none, but for a train that runs on rails.
+    boot, coat, shirt = np.eye(3, dtype=int)[LABELS].T
+    text(["boot", *boot], ["coat", *coat], ["shirt", *shirt], ["train", *[1] * 9, *[0] * 3], ["test", *[0] * 9, *[1] * 3])
+    found = opened(tmp_path / "list.csv")
+    assert found.class_names == ("boot", "coat", "shirt") and [len(part) for part in found.parts.values()] == [9, 3]
+    text(["boot", *boot], ["coat", *coat], ["train", *shirt])
+    found = opened(tmp_path / "list.csv")
+    assert found.class_names == ("boot", "coat", "train") and found.train.labels.tolist() == LABELS.tolist()
+    text(["species", *WORDS], ["train", *[1] * 9, *[0] * 3], ["test", *[0] * 9, *[1] * 3])
+    with pytest.raises(DataError, match=r"no column of labels .*there are: filename, species, train, test; say which it is"):
+        opened(tmp_path / "list.csv")
+    assert [len(part) for part in opened(tmp_path / "list.csv", label="species").parts.values()] == [9, 3]
+
+
+@pytest.mark.parametrize("column", ["partition", "Fold", "data split"])
+def test_a_column_of_parts_that_are_none_is_told(tmp_path, column):
+    names = write_pictures(tmp_path, GREY)
+    (tmp_path / "list.csv").write_text(f"filename,label,{column}\n" + lines(names, WORDS, [0] * 6 + [1] * 3 + [2] * 3))
+    dataset = opened(tmp_path / "list.csv")
+    assert len(dataset.train) == 12 and dataset.notes == (
+        f"column {column.lower()!r} of list.csv is not taken for the parts, as it has 0, 1, 2; if it says them, write "
+        "train, validation and test in it",
+    )
+
+
 def test_columns_of_parts_agree_or_are_refused(tmp_path):
     names = write_pictures(tmp_path, GREY[:3])
 
@@ -533,6 +613,38 @@ def test_a_column_of_files_is_known_by_what_is_in_it(tmp_path, columns):
     assert (found.train.images[..., 0] == GREY).all() and found.class_names == ("boot", "coat", "shirt")
 
 
+def test_a_place_in_the_picture_is_no_label(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    text = lambda *columns: (tmp_path / "list.csv").write_text(lines(["filename", *names], *columns))  # noqa: E731
+    x, y = ["x", *range(12)], ["Y", *[at % 4 + 0.5 for at in range(12)]]
+    text(x, y, ["species", *WORDS])
+    with pytest.raises(DataError, match=r"is `y` the label, or with `x` a place in the picture\?.*there are: x, y, species"):
+        opened(tmp_path / "list.csv")
+    for dataset in (
+        opened(tmp_path / "list.csv", label="species"),
+        text(x, y, ["class", *WORDS]) and opened(tmp_path / "list.csv"),
+        text(x, y, *([word, *(word == WORDS).astype(int)] for word in np.unique(WORDS))) and opened(tmp_path / "list.csv"),
+        text(x, ["y", *WORDS]) and opened(tmp_path / "list.csv"),  # words are no place
+    ):
+        assert dataset.class_names == ("boot", "coat", "shirt") and dataset.train.labels.tolist() == LABELS.tolist()
+    text(x, ["y", *LABELS])
+    assert opened(tmp_path / "list.csv", label="y").train.labels.tolist() == LABELS.tolist()
+    (tmp_path / "list.csv").write_text("x,y\n" + lines(names, LABELS))
+    assert opened(tmp_path / "list.csv").train.labels.tolist() == LABELS.tolist()
+
+
+def test_a_list_with_corners_is_no_table_of_pixels(tmp_path):
+    """As that of the German traffic signs."""
+    names = [f"Train/{name}" for name in write_pictures(tmp_path / "Train", GREY)]
+    corners = "Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n"
+    (tmp_path / "Train.csv").write_text(corners + "".join(f"6,6,1,1,5,5,{at % 3},{name}\n" for at, name in enumerate(names)))
+    dataset = opened(tmp_path / "Train.csv", label="ClassId")
+    assert dataset.train.names.tolist() == names and dataset.train.labels.tolist() == LABELS.tolist()
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    with pytest.raises(DataError, match=r"no column of labels .*there are: width, height, .*classid, path; say which it is"):
+        opened(tmp_path / "Train.csv")
+
+
 def test_a_list_without_a_header_loses_no_picture(tmp_path):
     names = write_pictures(tmp_path, GREY)
     (tmp_path / "list.csv").write_text(lines(names, WORDS))
@@ -566,6 +678,55 @@ def test_a_file_is_not_taken_for_that_of_another_row(tmp_path, named):
         opened(tmp_path / "list.csv")
     (tmp_path / "list.csv").write_text("filename,label\nelsewhere/00.png,dog\nelsewhere/1.png,cat\n")
     assert opened(tmp_path / "list.csv").train.names.tolist() == ["dog/00.png", "dog/1.png"]
+
+
+@pytest.mark.parametrize(
+    ("there", "named", "said"),
+    [
+        (
+            ["test"],
+            "train/{}",
+            "8 files that .*row 1: 'train/00.png': no such file; test/00.png is called so, but lies in another",
+        ),
+        (["test"], "C:/me/train/images/{}", "8 files that cannot be used.*test/00.png is called so, but lies in another"),
+        (["dog"], "cat/{}", ""),  # no folder of a cat, and none of a part
+        (["dog", "cat"], "cat/{}", "8 files that cannot be used.*dog/00.png is called so, but lies in another"),
+        (["dog", "cat"], "/home/me/cat/{}", ""),  # an empty folder, and a path of another machine
+        (["a/dog", "cat/more"], "/home/me/cat/{}", "8 files that .*such file; a/dog/00.png is called so, but"),
+        (["cat/more"], "cat/{}", ""),  # deeper in the folder that is written
+        (["train/cat", "test/cat"], "/home/me/set/train/cat/{}", ""),
+        (["pics"], "/home/me/train/{}", ""),
+        (["pics", "test"], "{}", ""),
+    ],
+)
+def test_a_missing_file_is_not_taken_for_one_of_its_name_in_another_folder(tmp_path, there, named, said):
+    """Training labels would land on the test pictures, or those of cats on the dogs."""
+    names = write_pictures(tmp_path / there[0], GREY[:8])
+    for folder in there[1:]:
+        (tmp_path / folder).mkdir(parents=True)
+        if folder.startswith("test/"):
+            write_pictures(tmp_path / folder, GREY[1:9])
+        if folder.endswith("/more"):
+            write_pictures(tmp_path / folder.removesuffix("/more"), GREY[8:9], ".jpg")
+    (tmp_path / "list.csv").write_text("filename,label\n" + lines(map(named.format, names), WORDS[:8]))
+    if said:
+        with pytest.raises(DataError, match=f"(?s){said}"):
+            opened(tmp_path / "list.csv")
+    else:
+        assert opened(tmp_path / "list.csv").train.names.tolist() == [f"{there[0]}/{name}" for name in names]
+        np.testing.assert_array_equal(opened(tmp_path / "list.csv").train.images[..., 0], GREY[:8])
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_picture_that_is_lost_is_not_found_in_the_folder_of_another_part(tmp_path, apart):
+    for part, at in (("train", slice(0, 8)), ("test", slice(4, 12))):
+        names = write_pictures(tmp_path / part, GREY[at])
+        (tmp_path / part / "metadata.csv").write_text("file_name,label\n" + lines(names, WORDS[at]))
+    (tmp_path / "test" / "07.png").unlink()
+    path, said = (tmp_path / "train", {"test_path": str(tmp_path / "test")}) if apart else (tmp_path, {})
+    with pytest.raises(DataError, match=r"1 file that .*\n  row 8: '07.png': no such file; .*07.png is called so, but lies in"):
+        opened(path, **said)
+    assert [len(part) for part in opened(path, on_error="skip", **said).parts.values()] == [8, 7]
 
 
 @pytest.mark.parametrize("named", ["CAT/a.PNG\ncat/B.png", "A.png\nb.PNG", "./Cat/A\nb"])

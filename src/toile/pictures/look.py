@@ -14,6 +14,7 @@ from toile.study.data.pictures import Fit, Ground
 
 # Pixels from which on a picture is decoded alone, after the others: as many at once as there are cores would fill the memory.
 _LARGE = 8_000_000
+_BITS, _SIGNED = 258, 339  # TIFF's tags of bits a sample, and of their kind: 1, or nothing, is without a sign
 
 
 @dataclass(frozen=True)
@@ -109,4 +110,7 @@ def _look_deep(file: Opened, found: Look) -> None:
     values, found.whole = file.values(), file.image.mode != FLOATS
     found.deep = float(values.min()), float(values.max())
     if found.whole and found.deep[0] < 0:
+        tags = getattr(file.image, "tag_v2", {})
+        if tags.get(_BITS) == (32,) and tags.get(_SIGNED, (1,)) == (1,):  # Pillow takes them for numbers with a sign
+            raise ImageError(f"{file.name} has pixels of 32 bits above 2,147,483,647; expected smaller numbers")
         raise ImageError(f"{file.name} has pixels below 0, down to {found.deep[0]:g}")

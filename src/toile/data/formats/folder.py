@@ -38,13 +38,14 @@ def read(
     if test_path is not None:
         if "test" in folders:
             raise DataError(f"{path}: holds {folders['test'][0].name}/ already; leave out test_path ({test_path})")
-        apart = layout.find(test_path, None, nested=nested).parts
-        if len(apart) > 1:
-            names = " and ".join(f"{folder.name}/" for folder in apart.values())
+        tests = layout.find(test_path, None, nested=nested).parts
+        if len(tests) > 1:
+            names = " and ".join(f"{folder.name}/" for folder in tests.values())
             raise DataError(f"{test_path}: holds {names}; expected the folders of the classes: set test_path to one of these")
-        folders["test"] = (apart["train"], test_path)
+        folders["test"] = (tests["train"], test_path)
     train = folders["train"][0]
-    order = layout.classes(train, class_names)
+    apart = {part: [one for other, (one, _) in folders.items() if other != part] for part in folders}
+    order = layout.classes(train, class_names, apart["train"])
     if (
         len(order) == 1 and not nested and (tables := layout.tables_in(train, folders_in(train)[0]))
     ):  # images/ beside labels.csv
@@ -55,7 +56,8 @@ def read(
     strays: list[LeftOut] = []
     found: list[tuple[str, str, Path, Path]] = []
     for part, (folder, root) in folders.items():
-        found += [(part, *one, root) for one in layout.files(folder, order, nested=nested, root=root, strays=strays)]
+        inside = layout.files(folder, order, nested=nested, root=root, strays=strays, apart=apart[part])
+        found += [(part, *one, root) for one in inside]
     called = class_names if class_names is not None else tuple(order)
     files = [Listed(part, order.index(class_), file, shown(file, root)) for part, class_, file, root in found]
     made = read_files(path, files, called, strays, first=0, **how)

@@ -54,10 +54,12 @@ def matches(path: Path) -> bool:
         return True
     if not tables.is_table(path):
         return False
-    names = tables.header(path)
+    names, first = tables.header(path), _first(path)
+    if any(tables.called(name, tables.FILES) and is_picture(cell) for name, cell in zip(names, first, strict=False)):
+        return True  # whatever else it has numbers of, such as the corners of what is to be seen
     if sum(name[-1:].isdigit() for name in names) >= _PIXELS:
         return False
-    return any(tables.called(name, (*tables.FILES, *tables.IDS)) for name in names) or any(map(is_picture, _first(path)))
+    return any(tables.called(name, (*tables.FILES, *tables.IDS)) for name in names) or any(map(is_picture, first))
 
 
 def read(
@@ -84,7 +86,7 @@ def read(
         made = read_files(path, files, class_names, missing, **how)
         return replace(made, notes=(*notes, *made.notes))
     place = {name: number for number, name in enumerate(in_order(list(own), class_names, path, "classes"))}
-    if odd := next((one for one in files if one.label not in place), None):
+    if odd := next((one for one in files if not isinstance(one.label, str) or one.label not in place), None):
         said = f"the class of {odd.name} is {cut(str(odd.label), 60)!r}"
         raise DataError(f"{path}: {said}, and those with names are {listed(own, 8)}; expected one of them in all parts")
     files = [replace(one, label=place[one.label]) for one in files]
@@ -192,15 +194,22 @@ def _text(path: Path) -> _Table:
             raise DataError(f"{path}: line 1: {said}; expected filename,label …")
         lines = itertools.chain([(number, names)], lines)
         names = ["filename", "label"] if pictures == [0] else ["label", "filename"]
-    columns: dict[str, list[Any]] = {name.lower(): [] for name in names}
-    if len(columns) < len(names):
-        raise DataError(f"{path}: line 1: two columns of one name, in {listed(names, 8)}")
+    columns: dict[str, list[Any]] = {name: [] for name in _lower(names, f"{path}: line 1")}
     for number, cells in lines:
         if len(cells) != len(names):
             raise DataError(f"{path}: line {number} has {len(cells)} cells; expected {len(names)}: {listed(names, 8)}")
         for name, cell in zip(columns, cells, strict=True):
             columns[name].append(cell)
     return _Table(path, columns, names)
+
+
+def _lower(names: Sequence[str], where: str) -> list[str]:
+    """Names of columns in lower case, each once: of two the second would be read as both."""
+    lower = [name.lower() for name in names]
+    if twice := [name for name, own in zip(names, lower, strict=True) if lower.count(own) > 1]:
+        said = f"{where}: two columns of one name, {listed(map(repr, twice), 4)}, as capitals do not count"
+        raise DataError(f"{said}; call one of them otherwise, or take it out")
+    return lower
 
 
 def _parquet(path: Path, budget: Budget) -> _Table:
@@ -212,9 +221,10 @@ def _parquet(path: Path, budget: Budget) -> _Table:
     plain(path)
     with reading(path, "not a whole Parquet file"):
         file = parquet.ParquetFile(path)
+        names = _lower(file.schema_arrow.names, str(path))
         budget.take(sum(file.metadata.row_group(at).total_byte_size for at in range(file.metadata.num_row_groups)), path)
         table = file.read()
-        columns = {name.lower(): table.column(name).to_pylist() for name in table.column_names}
+        columns = {name: column.to_pylist() for name, column in zip(names, table.columns, strict=True)}
         return _Table(path, columns, table.column_names, _hugging_names((table.schema.metadata or {}).get(b"huggingface")))
 
 

@@ -1,16 +1,19 @@
-"""Where the files are that a list names: beside it, or by their names in the folders there; with or without their ending."""
+"""Where the files are that a list names: beside it, or by their names in the folders there, unless the folders that it writes
+say otherwise; with or without their ending."""
 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
+from toile.data.reading.layout import part_of
 from toile.pictures.files import pictures, shown
 from toile.pictures.read import Blob
 from toile.text import composed, cut, listed
@@ -47,7 +50,7 @@ class Beside:
             raise DataError(f"{self.path}: row {row}: {cut(text, 60)!r} is no name of a file")
         if (place := self.there.get(text)) is not None:
             return place, self._within(place)
-        found = self._called(text)
+        found = self._meant(text)
         if len(found) == 1 and self._claims[found[0]] == 1:
             return found[0], self._within(found[0])
         why = "no such file, beside the list or in the folders there"
@@ -55,12 +58,18 @@ class Beside:
             why = f"no such file; {self._within(found[0])} is called so too, and another row of the list names it"
         elif found:
             why = f"several files: {listed(map(self._within, found), 3)}, beside the list or in the folders there"
+        elif others := self._called(text):
+            are = "is called so, but lies" if len(others) == 1 else "are called so, but lie"
+            why = (
+                f"no such file; {listed(map(self._within, others), 3)} {are} in another folder than the list says; put the "
+                "file where the list says, or write in the list what is meant"
+            )
         return LeftOut(f"row {row}: {cut(text, 80)!r}", why)
 
     @cached_property
     def _claims(self) -> Counter[Path]:
         """By how many different names in the list a file may be meant."""
-        found = [self._called(text) for text in self.elsewhere]
+        found = [self._meant(text) for text in self.elsewhere]
         return Counter([*self.there.values(), *(files[0] for files in found if len(files) == 1)])
 
     @cached_property
@@ -85,13 +94,60 @@ class Beside:
     def _pictures(self) -> list[Path]:
         return pictures(self.root)
 
+    @cached_property
+    def _tails(self) -> set[tuple[str, ...]]:
+        """All that paths of folders with pictures below them end with."""
+        within = {self._folders(path) for path in self._pictures}
+        above = {one[:last] for one in within for last in range(1, len(one) + 1)}
+        return {one[first:] for one in above for first in range(len(one))}
+
     def _called(self, text: str) -> list[Path]:
+        """The files of this name, wherever they are."""
+        name = posixpath.normpath(composed(text)).rpartition("/")[2]
+        return self._known.get(name) or self._alike.get(name.casefold(), [])
+
+    def _meant(self, text: str) -> list[Path]:
+        """Of the files that are called so those that may be meant: no other part's, and none where the folder that is written
+        is there and lacks it. The picture of another class, or of the test part, would get the label of a missing one."""
         text = posixpath.normpath(composed(text))
-        name = text.rpartition("/")[2]
-        return self._alike.get(f"./{text}".casefold()) or self._known.get(name) or self._alike.get(name.casefold(), [])
+        exact = self._alike.get(f"./{text}".casefold(), [])
+        if exact := [path for path in exact if not self._of_another_part(text, self._folders(path))]:
+            return exact
+        written = _names(text)[:-1]
+        found = {path: self._folders(path) for path in self._called(text)}
+        fits = {path: _fit(written, at)[0] for path, at in found.items() if not self._of_another_part(text, at)}
+        best = max(fits.values(), default=0)
+        if best < len(written) and (written[-best - 1 :] in self._tails or (not best and self._is_there(text))):
+            return []
+        return [path for path, fit in fits.items() if fit == best]
+
+    def _of_another_part(self, text: str, found: tuple[str, ...]) -> bool:
+        """Whether folders say one part where the list has a file, and another one where it was found."""
+        written = _names(text)[:-1]
+        if not _absolute(text):
+            try:
+                written = (*_names(self.path.parent.relative_to(self.root).as_posix()), *written)
+            except ValueError:  # the list lies elsewhere, as that of the test images may
+                written, found = (*_names(self.path.parent.name), *written), (*_names(self.root.name), *found)
+        same, end = _fit(written, found)
+        said, lies = _part(written[: len(written) - same]), _part(found[: end - same])
+        return said is not None and lies is not None and said != lies
+
+    def _is_there(self, text: str) -> bool:
+        """Whether there is the folder in which a list has a file. One that begins at the root of another machine is not asked
+        for: here may be one of its name that is nothing of the data set's."""
+        folder = posixpath.dirname(text)
+        return not _absolute(text) and any(_is_folder(place / folder) for place in (self.path.parent, self.root))
+
+    def _folders(self, path: Path) -> tuple[str, ...]:
+        return _names(composed(self._within(path)))[:-1]
 
     def _place(self, text: str) -> Path | None:
-        return next((place for place in (self.path.parent / text, self.root / text) if _is_file(place)), None)
+        if _is_file(place := self.path.parent / text):
+            return place
+        if not _is_file(place := self.root / text) or self._of_another_part(text, self._folders(place)):
+            return None
+        return place
 
     def _within(self, path: Path) -> str:
         try:
@@ -105,6 +161,37 @@ def _said(file: Any) -> str | None:
     if isinstance(file, bytes) or (isinstance(file, dict) and file.get("bytes") is not None):
         return None
     return str(file.get("path") if isinstance(file, dict) else file).strip().replace("\\", "/")
+
+
+def _names(path: str) -> tuple[str, ...]:
+    """What a path is made of; of capitals and small letters some systems make no difference."""
+    return tuple(name for name in path.casefold().split("/") if name not in ("", ".", ".."))
+
+
+def _absolute(text: str) -> bool:
+    return re.match(r"/|[a-z]:", text, re.IGNORECASE) is not None
+
+
+def _fit(written: Sequence[str], found: Sequence[str]) -> tuple[int, int]:
+    """How many of the last folders that are written a file lies in, one in the other, perhaps deeper; and how many of its own
+    folders these end at."""
+    fits = [(0, len(found))]
+    for end in range(1, len(found) + 1):
+        most = min(len(written), end)
+        same = next((at for at in range(most) if written[-at - 1] != found[end - at - 1]), most)
+        fits.append((same, end))
+    return max(fits)
+
+
+def _part(folders: Sequence[str]) -> str | None:
+    return next((part for name in reversed(folders) if (part := part_of(name)) is not None), None)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_file(path: Path) -> bool:

@@ -16,6 +16,10 @@ from toile.text import cut, listed
 
 # A column that says of one part only whether a picture is in it: its name -> that part.
 _FLAGS = {f"is_{name}": part for part, names in PARTS.items() for name in names}
+# The same where nothing but true and false is in it: a `test` may also be one of blood, and a `train` one on rails.
+_BARE = {name: part for part, names in PARTS.items() for name in names}
+# As people call columns of parts too, and others: what is in them decides, and is told where it is none of ours.
+_MAYBE = ("partition", "set", "fold", "phase", "splits", "data_split", "dataset_split", "split_name", "dataset_type")
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
 
 
@@ -100,30 +104,49 @@ def columns_of(
     if files is None:  # it may have a name in another language; an id is a name of a file only where nothing else is
         found = [at for at, column in enumerate(cells) if column and all(map(is_picture, column))]
         files = found[0] if len(found) == 1 else tables.column(names, tables.IDS, "file", path)
-    labels = tables.column(names, tables.LABELS, "label", path, label)
+    place = _place(names, cells, files) if label is None else None
+    known = [name if at != place else "" for at, name in enumerate(names)]
+    labels = tables.column(known, tables.LABELS, "label", path, label)
     if labels is None and files is not None and len(names) == 2:
         # There is nothing else that the other could be, if it is not called so.
         labels = None if tables.called(names[1 - files], (*tables.IDS, *tables.SPLITS)) else 1 - files
     others = [at for at in range(len(names)) if at not in (files, labels)]
-    hot = _one_hot(names, cells, others) if labels is None and files is not None else ()
+    hot = _classes(names, cells, others) if labels is None and files is not None else ()
+    if labels is None and not hot and place is not None:
+        raise DataError(
+            f"{path}: is `y` the label, or with `x` a place in the picture? Expected one of them to be told: write "
+            f'`label = "…"` in the study\'s data set; there are: {listed((names[at] for at in others), 8)}'
+        )
     if files is None or (labels is None and not hot):
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
         way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
         raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
     splits = _splits(names, cells, others, path)
     flags = {at: part for at in others for known, part in _FLAGS.items() if tables.called(names[at], (known,))}
+    bare = {at: _BARE[names[at]] for at in others if at not in hot and names[at] in _BARE and _says_yes_or_no(cells[at])}
+    if any(len(set(map(_is_yes, cells[at]))) > 1 for at in bare):
+        flags |= bare
     notes = []
     if flags or any(not tables.called(names[at], tables.SPLITS) for at in splits):
         notes.append(f"which part a picture is of is said by {_columns(names[at] for at in (*splits, *flags))} of {path.name}")
     called = {at: (written or names)[at] for at in hot}
     if called:
         notes.append(f"the classes are the columns {listed(called.values(), 8)} of {path.name}")
-    for at in [at for at in others if at not in {*splits, *hot}]:
-        if kept := sorted(_parts(cells[at])[0] - {"train"}):
-            said = (
-                f"column {names[at]!r} of {path.name} has cells that say {' and '.join(kept)}, and is not taken for the parts"
+    for at in [at for at in others if at not in {*splits, *flags, *hot}]:
+        kept, odd = _parts(cells[at])
+        kept -= {"train"}
+        if at in bare and (bare[at] == "train") != any(map(_is_yes, cells[at])):  # the same for all pictures
+            kept = {"test" if bare[at] == "train" else bare[at]}
+        if kept:
+            said = f"column {names[at]!r} of {path.name} has cells that say {' and '.join(sorted(kept))}"
+            call = f"is_{names[at]}" if at in bare else "split"
+            notes.append(f"{said}, and is not taken for the parts; if it says them, call it `{call}`")
+        elif odd and tables.called(names[at], _MAYBE):
+            there = dict.fromkeys(cut(str(cell).strip(), 40) for cell in cells[at] if not _empty(cell))
+            notes.append(
+                f"column {names[at]!r} of {path.name} is not taken for the parts, as it has {listed(there, 4)}; if it says "
+                "them, write train, validation and test in it"
             )
-            notes.append(f"{said}; if it says them, call it `split`")
     return Columns(tuple(names), files, labels, splits, flags, called, tuple(notes))
 
 
@@ -132,9 +155,27 @@ def is_picture(cell: Any) -> bool:
     return isinstance(cell, str) and cell.lower().endswith(tuple(ENDINGS))
 
 
+def _place(names: Sequence[str], cells: Sequence[Sequence[Any]], files: int | None) -> int | None:
+    """The column `y`, which labels are called too, where with an `x` it may be a place in the picture."""
+    if "x" not in names or "y" not in names or names.index("x") == files:
+        return None
+    both = (*cells[names.index("x")], *cells[names.index("y")])
+    return None if any(math.isnan(_number(cell)) for cell in both) else names.index("y")
+
+
 def _holds_bytes(cell: Any) -> bool:
     """Whether a cell of Parquet has a picture in it, as Hugging Face's have."""
     return isinstance(cell, dict) and "bytes" in cell
+
+
+def _classes(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
+    """The columns of classes, without those that are called as parts are; but one may be called so of which no other makes
+    classes without it, as the train of cars, ships and trains."""
+    parts = [at for at in others if names[at] in _BARE]
+    rest = [at for at in others if at not in parts]
+    hot = _one_hot(names, cells, rest)
+    with_it = _one_hot(names, cells, others) if not hot and len(parts) == 1 else ()
+    return hot or (with_it if len(with_it) > 2 else ())
 
 
 def _one_hot(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
@@ -199,8 +240,21 @@ def _said(text: Any, path: Path, row: int) -> str:
     return part
 
 
+def _says_yes_or_no(column: Sequence[Any]) -> bool:
+    """Whether cells are true and false, and not all empty."""
+    return all(_text(cell) in _YES + _NO for cell in column) and any(map(_text, column))
+
+
+def _is_yes(cell: Any) -> bool:
+    return _text(cell) in _YES
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip().lower()
+
+
 def _yes(cell: Any, name: str, path: Path, row: int) -> bool:
-    text = "" if cell is None else str(cell).strip().lower()
+    text = _text(cell)
     if text not in _YES + _NO:
         raise DataError(f"{path}: row {row}: {name} is {cut(text, 40)!r}; expected true or false")
     return text in _YES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -155,18 +156,21 @@ def _named_few(paths: list[Path]) -> str:
     return ", ".join(f"{path.name}/" for path in paths[:5]) + (" …" if len(paths) > 5 else "")
 
 
-def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays: list[LeftOut]) -> list[tuple[str, Path]]:
+def files(
+    folder: Path, classes: list[str], *, nested: bool, root: Path, strays: list[LeftOut], apart: Sequence[Path] = ()
+) -> list[tuple[str, Path]]:
     """The picture files of a part, class by class in the given order, and by name: (class, file).
 
     Args:
         classes: in the order of their labels.
         nested: whether a class may have folders in its folder.
         strays: what is no picture, and folders without any, are added here.
+        apart: the folders of the other parts, which are no classes where they lie in this one.
 
     Raises:
         DataError: a class that is not among `classes`.
     """
-    found = _by_class(folder)
+    found = _by_class(folder, apart)
     if unknown := sorted(set(found) - set(classes)):
         way = "if these pictures have no labels, leave their part out: `parts = { train = … }`"
         close = nearest(unknown[0], classes)
@@ -177,9 +181,12 @@ def files(folder: Path, classes: list[str], *, nested: bool, root: Path, strays:
         for entry in walk(found[name]) if nested else entries(found[name]):
             path = Path(entry.path)
             if not nested and is_folder(entry):
-                strays.append(
-                    LeftOut(shown(path, root), "a folder in the folder of a class; `nested = true` reads what is in it")
-                )
+                way = "`nested = true` reads what is in it"
+                if not apart and (part := part_of(name)) not in (None, "train") and composed(path.name) in found:
+                    # nested would train on what is probably kept for the test, as one more class
+                    here, there = (json.dumps(shown(one, root), ensure_ascii=False) for one in (folder, found[name]))
+                    way = f"if {there} is the {part} part: `parts = {{ train = {here}, {part} = {there} }}`"
+                strays.append(LeftOut(shown(path, root), f"a folder in the folder of a class; {way}"))
             elif path.suffix.lower() not in ENDINGS:
                 why = f"not a picture by its name; expected only {', '.join(ENDINGS)} in the folder of a class"
                 strays.append(LeftOut(shown(path, root), why))
@@ -207,10 +214,10 @@ def _odd(path: Path) -> str:
     return ""
 
 
-def classes(folder: Path, class_names: tuple[str, ...] | None) -> list[str]:
+def classes(folder: Path, class_names: tuple[str, ...] | None, apart: Sequence[Path] = ()) -> list[str]:
     """Names of the class folders, in the order of their labels: sorted, by number where all are numbers; or as in
-    `class_names`, where these hold every folder's name."""
-    found = list(_by_class(folder))
+    `class_names`, where these hold every folder's name. Folders of the other parts, `apart`, are none."""
+    found = list(_by_class(folder, apart))
     if not found:
         way = "; or give a list of them, a CSV file of filename,label" if loose(folder) else ""
         raise DataError(f"{folder}: no sub-folders; expected one a class, with pictures in it{way}")
@@ -218,10 +225,11 @@ def classes(folder: Path, class_names: tuple[str, ...] | None) -> list[str]:
     return in_order(order, class_names, folder, "class folders")
 
 
-def _by_class(folder: Path) -> dict[str, Path]:
+def _by_class(folder: Path, apart: Sequence[Path]) -> dict[str, Path]:
     """The folders in a folder by the names of their classes, in the order of the folders' names."""
     made: dict[str, Path] = {}
-    for one in _folders(folder):
+    parts = {place for one in apart for place in (one.absolute(), *one.absolute().parents)}
+    for one in [one for one in _folders(folder) if one.absolute() not in parts]:
         if made.setdefault(composed(one.name), one) is not one:
             raise DataError(f"{folder}: two folders are called {one.name!r}, in two ways (NFC and NFD); expected one")
     return made

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toile.data.dataset import PARTS, Dataset
 from toile.data.errors import DataError
@@ -22,6 +23,7 @@ from toile.pictures.many import Many, read_many
 from toile.pictures.read import Blob
 from toile.study.data.dataset import MAX_PIXELS
 from toile.study.data.pictures import Fit, Ground
+from toile.text import cut
 
 _NAMED = 100  # files that an error names; it says how many there are
 _SIZES = 6  # that an error shows
@@ -94,7 +96,7 @@ def read_files(
     if made.images is None:
         raise DataError(_sizes(path, made))
     kept = [files[at] for at in made.kept]
-    names, labels = as_names([one.name for one in kept]), np.array([one.label for one in kept])
+    names, labels = as_names([one.name for one in kept]), _labels(path, kept)
     of_part = {part: np.flatnonzero([one.part == part for one in kept]) for part in dict.fromkeys(one.part for one in files)}
     for part, where in of_part.items():
         if not len(where):
@@ -111,6 +113,21 @@ def read_files(
         for at in [of_part[part]]
     }
     return replace(dataset, form=made.form, left_out=tuple(left_out), notes=(*dataset.notes, *made.notes), **named)
+
+
+def _labels(path: Path, files: Sequence[Listed]) -> NDArray[Any]:
+    """The labels of pictures, `(n,)`, or `(n, classes)` where they are lists of one length, as one-hot ones are.
+
+    Raises:
+        DataError: lists of several lengths, as those of pictures of several classes are.
+    """
+    widths = [len(one.label) if isinstance(one.label, list) else 0 for one in files]
+    if odd := next((at for at, width in enumerate(widths) if width != widths[0]), 0):
+        first, other = (f"{cut(str(files[at].label), 40)} of {files[at].name}" for at in (0, odd))
+        raise DataError(
+            f"{path}: labels of several lengths: {first}, {other}; expected one each, as an image has one class here"
+        )
+    return np.array([one.label for one in files])
 
 
 def _unread(path: Path, left_out: list[LeftOut]) -> str:
