@@ -253,7 +253,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         # Of a class that it was not shown, a member says that it cannot be. One that is frozen may know it all the same; if it
         # never will, that counts.
         knows = np.array([np.isin(classes, known) for known, _ in said]).reshape(len(members), len(folds), len(classes))
-        ever, shown = knows.any(axis=1, keepdims=True), np.zeros(len(labels), bool)
+        ever: Any = knows.any(axis=1, keepdims=True)
+        shown = np.zeros(len(labels), bool)
         for number, (_, held) in enumerate(folds):
             shown[held] = (knows | ~ever)[:, number, labels[held]].all(axis=0) & ever.any(axis=0)[0, labels[held]]
         if PER_CLASS & {self.rule, self._after}:

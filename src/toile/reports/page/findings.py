@@ -66,8 +66,8 @@ def _models(results: StudyResults) -> str:
         picks = [name for name, mean in means.items() if mean == max(means.values())]
         same = "the same model" if picks == [best["name"]] else joined(picks) + " alike" * (len(picks) > 1)
         text += f" The validation images, which may choose, choose {same}"
-        tested = [trial.test.get("accuracy") for trial in lines[picks[0]]]
-        if len(picks) == 1 and picks != [best["name"]] and None not in tested:
+        tested = [trial.test["accuracy"] for trial in lines[picks[0]] if "accuracy" in trial.test]
+        if len(picks) == 1 and picks != [best["name"]] and len(tested) == len(lines[picks[0]]):
             text += f" ({figure(fmean(tested))} on test)"
         text += "."
     return text
