@@ -645,6 +645,29 @@ def test_a_list_with_corners_is_no_table_of_pixels(tmp_path):
         opened(tmp_path / "Train.csv")
 
 
+def test_cells_of_several_lines_in_a_list(tmp_path):
+    names = write_pictures(tmp_path, GREY)
+    rows = [f'{name},{word},"said ""so"",\nand {at}\r\nmore"' for at, (name, word) in enumerate(zip(names, WORDS, strict=True))]
+    (tmp_path / "a.csv").write_bytes(("filename,label,remark\n" + "\n".join(rows) + "\n").encode())
+    dataset = opened(tmp_path / "a.csv")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    assert dataset.train.labels.tolist() == LABELS.tolist() and dataset.class_names == ("boot", "coat", "shirt")
+    assert dataset.train.columns["remark"][1].splitlines() == ['said "so",', "and 1", "more"]
+    (tmp_path / "a.csv").write_text(
+        "filename,label\n" + "".join(f'{name},"{word}\n' for name, word in zip(names, WORDS, strict=True))
+    )
+    assert opened(tmp_path / "a.csv").class_names == ("boot", "coat", "shirt")  # quotes that nobody closes
+    (tmp_path / "a.csv").write_bytes(("filename,label,remark\n" + "\n".join([*rows, f"{names[0]},boot"]) + "\n").encode())
+    with pytest.raises(DataError, match="line 38 has 2 cells; expected 3"):
+        opened(tmp_path / "a.csv")
+
+
+def test_a_list_of_a_header_alone(tmp_path):
+    (tmp_path / "a.csv").write_text("filename,label\n")
+    with pytest.raises(DataError, match=r"a\.csv: no line after the header; expected one picture a line"):
+        opened(tmp_path / "a.csv")
+
+
 def test_a_list_without_a_header_loses_no_picture(tmp_path):
     names = write_pictures(tmp_path, GREY)
     (tmp_path / "list.csv").write_text(lines(names, WORDS))

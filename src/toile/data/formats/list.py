@@ -82,6 +82,8 @@ def read(
         notes |= dict.fromkeys(at.notes)
         for one in _listed(table, at, part, root):
             files.append(one) if isinstance(one, Listed) else missing.append(one)
+    if not files and not missing:
+        raise DataError(f"{path}: no line after the header; expected one picture a line, as in filename,label")
     if not own:
         made = read_files(path, files, class_names, missing, **how)
         return replace(made, notes=(*notes, *made.notes))

@@ -7,10 +7,11 @@ import csv
 import gzip
 import io
 import re
+from collections import deque
 from collections.abc import Generator
 from itertools import chain
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Literal, TextIO, cast
 
 from toile.data.errors import DataError, reading
 from toile.data.reading.limits import plain
@@ -36,6 +37,7 @@ FILES = (
 )
 SPLITS = ("split", "part", "subset", "usage")
 LONGEST = 1 << 24  # characters of a line that are read at a time: a file without line ends must not fill the memory
+_SPAN = 100  # lines of a cell
 _DELIMITERS = ",;\t"
 NO_TEXT = "cannot be read as UTF-8 text, as which spreadsheets write what they call CSV UTF-8"
 
@@ -108,7 +110,7 @@ def until_empty(file: TextIO, some: list[str], start: int, path: Path) -> list[s
 
 
 def rows(path: Path, most: int) -> Generator[tuple[int, list[str]]]:
-    """Number and cells of each line, the header's first.
+    """Number and cells of each line, the header's first; the first number of lines that the quotes of a cell hold together.
 
     Raises:
         DataError: it cannot be read, or has more lines than `most`.
@@ -119,12 +121,43 @@ def rows(path: Path, most: int) -> Generator[tuple[int, list[str]]]:
             raise DataError(f"{path}: line 1 is empty; expected the names of the columns, such as filename,label")
         between, number = delimiter(first), 1
         yield 1, [cell.strip() for cell in cells(first, between, path, 1)]
-        while some := until_empty(file, lines(file, 4096), number + 1, path):
-            for line in some:
-                number += 1
-                if number > most:
-                    raise DataError(f"{path}: more than {most:,} lines; expected fewer")
-                yield number, [cell.strip() for cell in cells(line, between, path, number)]
+        texts, ahead, joining = _texts(file, number + 1, path), deque[str](), True
+        count = len(cells(first, between, path, 1))
+        while line := ahead.popleft() if ahead else next(texts, ""):
+            number += 1
+            if number > most:
+                raise DataError(f"{path}: more than {most:,} lines; expected fewer")
+            more: list[str] = []
+            if joining and _quotes(line, between) == "open":
+                record = line
+                while len(more) < _SPAN and _quotes(record, between) == "open" and (another := next(texts, "")):
+                    more.append(another)
+                    record += another
+                joining = _quotes(record, between) == "closed" and len(cells(record, between, path, number)) == count
+                if joining:
+                    line = record
+                else:  # a quote that is never closed is part of its cell; so are all others then
+                    ahead, more = deque(more), []
+            yield number, [cell.strip() for cell in cells(line, between, path, number)]
+            number += len(more)
+
+
+def _texts(file: TextIO, start: int, path: Path) -> Generator[str]:
+    """The lines of a file but for the empty ones at its end, from the line `start` on."""
+    while some := until_empty(file, lines(file, 4096), start, path):
+        yield from some
+        start += len(some)
+
+
+def _quotes(text: str, between: str) -> Literal["open", "closed", "wrong"]:
+    """Whether it ends within quotes, as the first line of a cell of several does; wrong where text follows on closed ones."""
+    if '"' not in text:
+        return "closed"
+    try:
+        next(csv.reader([text], delimiter=between, strict=True), None)
+    except csv.Error as error:
+        return "open" if str(error) == "unexpected end of data" else "wrong"
+    return "closed"
 
 
 def called(name: str, wanted: tuple[str, ...]) -> bool:
