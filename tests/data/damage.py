@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def _idx(folder: Path, packed: bool, damaged: str) -> Path:
-    pack = gzip.compress if packed else bytes
+    pack = partial(gzip.compress, mtime=0) if packed else bytes
     ending = ".gz" if packed else ""
     for name, array in (("images-idx3-ubyte", IMAGES), ("labels-idx1-ubyte", LABELS)):
         (folder / f"train-{name}{ending}").write_bytes(pack(idx(array)))
@@ -269,7 +270,7 @@ def _packed(data: bytes, draw: random.Random) -> bytes:
             return gzip.decompress(data)
         except (OSError, EOFError, zlib.error):
             return data
-    return draw.choice((gzip.compress, bz2.compress, lzma.compress, zlib.compress))(data)
+    return draw.choice((partial(gzip.compress, mtime=0), bz2.compress, lzma.compress, zlib.compress))(data)
 
 
 def _garbage(data: bytes, draw: random.Random) -> bytes:

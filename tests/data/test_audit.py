@@ -211,6 +211,16 @@ def test_a_part_in_another_range_than_the_others(dark, scaled, value):
     assert said.startswith(expected + f"0..{value}?") and found[dark]["largest_value"] == value
 
 
+def test_parts_that_are_drawn_from_one_place_are_in_one_range():
+    """A few images without the light spot that some have, by chance."""
+    images = pictures(30) // 5
+    images[:20, 0, 0] = 255
+    dataset = Dataset("made", named(images, [0, 1] * 15), named(images[-3:], [0, 1, 0]), ("a", "b"))
+    parts = split(dataset, SplitSpec(method="tail", validation=0.2))
+    told = [one for one in audit(dataset, parts)["warnings"] if "largest value" in one]
+    assert len(told) == 1 and "of the test images" in told[0]
+
+
 def test_parts_of_much_the_same_range_are_no_matter():
     train, test = pictures(6), pictures(6, 1) // 2
     found = audit(Dataset("made", named(train, [0, 1] * 3), named(test, [0, 1] * 3), ("a", "b")))

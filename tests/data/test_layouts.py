@@ -19,7 +19,7 @@ from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.formats import guess
-from toile.data.reading import unlabelled
+from toile.data.reading import beside, unlabelled
 from toile.data.reading.load import load
 from toile.errors import ToileError
 from toile.study.data.dataset import DatasetSpec
@@ -506,7 +506,17 @@ def test_columns_that_are_called_as_parts_say_them_by_true_and_false(tmp_path):
 
     assert parts(["Test", *[0] * 9, 1, 1, 1]) == {"train": names[:9], "test": names[9:]}
     assert opened(tmp_path / "list.csv").notes == ("which part a picture is of is said by the column `test` of list.csv",)
-    assert parts(["val", *["yes"] * 2, *["no"] * 10]) == {"train": names[2:], "validation": names[:2]}
+    assert parts(["train", *["no"] * 2, *["yes"] * 10]) == {"train": names[2:], "test": names[:2]}
+    assert parts(["val", *[1] * 2, *[0] * 10], ["test", *[0] * 10, 1, 1]) == {
+        "train": names[2:10], "validation": names[:2], "test": names[10:]
+    }  # fmt: skip
+    # Alone it may say which pictures are any good, and two that are true of one picture say something else; so it is beside
+    # columns that say the parts.
+    for columns in ([["valid", *[1] * 10, 0, 0]], [["valid", *[1] * 6, *[0] * 6], ["test", *[0, 1] * 6]]):
+        assert parts(*columns) == {"train": names}
+        assert opened(tmp_path / "list.csv").notes[0].startswith("column 'valid' of list.csv has cells that say validation")
+    for other in (["split", *["train"] * 9, *["test"] * 3], ["is_test", *[0] * 9, *[1] * 3]):
+        assert parts(other, ["valid", *[1] * 10, 0, 0], ["test", *[0, 1] * 6]) == {"train": names[:9], "test": names[9:]}
     three = [["train", *[1] * 6, *[0] * 6], ["valid", *[0] * 6, *[1] * 6], ["test", *[0] * 12]]
     assert parts(*three) == {"train": names[:6], "validation": names[6:]}
     assert parts(["test", *["blood"] * 6, *["skin"] * 6]) == {"train": names}
@@ -525,13 +535,15 @@ def test_columns_that_are_called_as_parts_say_them_by_true_and_false(tmp_path):
     text(["boot", *boot], ["coat", *coat], ["train", *shirt])
     found = opened(tmp_path / "list.csv")
     assert found.class_names == ("boot", "coat", "train") and found.train.labels.tolist() == LABELS.tolist()
+    text(["car", *(LABELS > 0).astype(int)], ["train", *(LABELS == 0).astype(int)])
+    assert opened(tmp_path / "list.csv").class_names == ("car", "train")
     text(["species", *WORDS], ["train", *[1] * 9, *[0] * 3], ["test", *[0] * 9, *[1] * 3])
     with pytest.raises(DataError, match=r"no column of labels .*there are: filename, species, train, test; say which it is"):
         opened(tmp_path / "list.csv")
     assert [len(part) for part in opened(tmp_path / "list.csv", label="species").parts.values()] == [9, 3]
 
 
-@pytest.mark.parametrize("column", ["partition", "Fold", "data split"])
+@pytest.mark.parametrize("column", ["partition", "Phase", "data split"])
 def test_a_column_of_parts_that_are_none_is_told(tmp_path, column):
     names = write_pictures(tmp_path, GREY)
     (tmp_path / "list.csv").write_text(f"filename,label,{column}\n" + lines(names, WORDS, [0] * 6 + [1] * 3 + [2] * 3))
@@ -540,6 +552,30 @@ def test_a_column_of_parts_that_are_none_is_told(tmp_path, column):
         f"column {column.lower()!r} of list.csv is not taken for the parts, as it has 0, 1, 2; if it says them, write "
         "train, validation and test in it",
     )
+
+
+@pytest.mark.parametrize("column", ["fold", "set"])
+def test_numbered_folds_need_no_telling(tmp_path, column):
+    names = write_pictures(tmp_path, GREY)
+    (tmp_path / "list.csv").write_text(f"filename,label,{column}\n" + lines(names, WORDS, [0, 1, 2, 3] * 3))
+    assert opened(tmp_path / "list.csv").notes == ()
+    (tmp_path / "list.csv").write_text(f"filename,label,{column}\n" + lines(names, WORDS, ["a", "b"] * 6))
+    assert "is not taken for the parts" in opened(tmp_path / "list.csv").notes[0]
+
+
+def test_a_file_far_below_folders_of_another_machine_is_found_and_many_of_a_name_quickly(tmp_path, monkeypatch):
+    """The folder of a project may be called `dev`. Of files that all have one name only those in the folder that is written are
+    compared with it; it took hours of 20,000."""
+    folders = [f"p{at:02}" for at in range(12)]
+    for folder, image in zip(folders, GREY, strict=True):
+        write_pictures(tmp_path / "all" / folder, image[None])
+    rows = [f"/home/me/dev/set/{folder}/00.png" for folder in folders]
+    (tmp_path / "list.csv").write_text("filename,label\n" + lines(rows, WORDS))
+    asked, fit = [], beside._fit
+    monkeypatch.setattr(beside, "_fit", lambda *given: asked.append(given) or fit(*given))
+    found = opened(tmp_path / "list.csv")
+    np.testing.assert_array_equal(found.train.images[..., 0], GREY)
+    assert len(asked) <= 4 * 12
 
 
 def test_columns_of_parts_agree_or_are_refused(tmp_path):
@@ -861,9 +897,11 @@ def test_stripes_are_not_taken_for_colours_in_another_order(tmp_path, axis):
     images = np.repeat(RNG.integers(0, 256, (12, *((9, 1) if axis == 1 else (1, 9)), 3), dtype=np.uint8), 9, axis=3 - axis)
     (tmp_path / "a.csv").write_text(table(images, LABELS, header(243)))
     np.testing.assert_array_equal(opened(tmp_path / "a.csv").train.images, images)
-    grey = np.repeat(images[..., :1], 3, axis=3)
-    (tmp_path / "b.csv").write_text(table(grey, LABELS, header(243)))
-    np.testing.assert_array_equal(opened(tmp_path / "b.csv").train.images, grey)
+    light = np.linspace(0, 255, 9).astype(np.uint8)
+    sky = np.broadcast_to(light[None, :, None, None] if axis == 1 else light[None, None, :, None], images.shape)
+    for grey in (np.repeat(images[..., :1], 3, axis=3), sky):
+        (tmp_path / "b.csv").write_text(table(grey, LABELS, header(243)))
+        np.testing.assert_array_equal(opened(tmp_path / "b.csv").train.images, grey)
 
 
 def test_pixels_of_two_numbers_are_not_taken_for_labels(tmp_path):
@@ -919,6 +957,10 @@ def test_labels_that_are_written_as_two_are_two(tmp_path):
     assert any("'01' and '1' are classes of their own" in one for one in audit(dataset)["warnings"])
     (tmp_path / "b.csv").write_text(table(GREY, np.array(["1e1", "2e1", "3"])[LABELS], header(36)))
     assert set(opened(tmp_path / "b.csv").class_names) == {"1e1", "2e1", "3"}
+    (tmp_path / "test.csv").write_text(table(GREY[:3], ["0", "1", "2"], header(36)))
+    (tmp_path / "a.csv").write_text(table(GREY, np.array(["00", "01", "02"])[LABELS], header(36)))
+    both = opened(tmp_path / "a.csv", test_path=str(tmp_path / "test.csv"))  # each agrees with itself
+    assert both.class_names == ("0", "1", "2") and both.test.labels.tolist() == [0, 1, 2]
     for same in (["00", "01", "02"], ["0.0", "1", "2.00"], ["0.000e+00", "1.000e+00", "2.000e+00"]):
         (tmp_path / "c.csv").write_text(table(GREY, np.array(same)[LABELS], header(36)))
         assert opened(tmp_path / "c.csv").class_names == ("0", "1", "2")
@@ -928,6 +970,13 @@ def test_yes_and_no_are_labels(tmp_path):
     np.savez(tmp_path / "a.npz", x=GREY, y=LABELS == 1)
     dataset = opened(tmp_path / "a.npz")
     assert dataset.class_names == ("False", "True") and dataset.train.labels.tolist() == (LABELS == 1).astype(int).tolist()
+
+
+def test_short_words_are_the_test_part_in_pairs_only(tmp_path):
+    np.savez(tmp_path / "a.npz", images=GREY, labels=LABELS, image_ts=np.arange(12), data_te=np.arange(3))
+    dataset = opened(tmp_path / "a.npz")
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    assert dataset.test is None
 
 
 def test_of_two_arrays_that_could_be_meant_the_plain_one_is(tmp_path):

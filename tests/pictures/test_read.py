@@ -426,6 +426,13 @@ def test_a_tiff_in_which_0_is_white(dtype, full, packed):
     np.testing.assert_array_equal(read(white, form).pixels, 255 - read(black, form).pixels)
 
 
+def test_twelve_bits_in_which_0_is_white_are_refused():
+    """Nobody says which number is black; counted from 65,535, all would be nearly white."""
+    content = tiff([plane // 16 for plane in deep("u2", 1)], photometric=0, planar=False, packed=False, order="<")
+    with pytest.raises(ImageError, match=r"its numbers go up to \d+ of 65535 only; save it with 0 as black"):
+        read(content, Form(size=(6, 8), channels=1, full=65535))
+
+
 def test_floats_in_which_0_is_white_are_refused():
     content = tiff(deep("f4", 1), photometric=0, planar=False, packed=False, order="<")
     with pytest.raises(ImageError, match=r"in which 0 is white .*; save it with 0 as black"):

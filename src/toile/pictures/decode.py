@@ -88,12 +88,19 @@ class Opened:
         """The numbers of a deep picture, `(height, width)` float64, upright, the higher the lighter.
 
         Raises:
-            ImageError: it is broken, or has numbers that are not finite.
+            ImageError: it is broken, or has numbers that are not finite, or of which nobody can say which is black.
         """
         values = np.asarray(self._upright(), dtype=np.float64)
         if not np.isfinite(values).all():
             raise ImageError(f"{self.name} has pixels that are not finite numbers")
-        return _SIXTEEN - values if negative(self.image) else values
+        if not negative(self.image):
+            return values
+        if values.max() < _SIXTEEN // 16:  # which number is black nobody says; of twelve bits all would be nearly white
+            raise ImageError(
+                f"{self.name} is a TIFF in which 0 is white (WhiteIsZero), and its numbers go up to {values.max():.0f} of "
+                f"{_SIXTEEN} only; save it with 0 as black"
+            )
+        return _SIXTEEN - values
 
     def decode(self, ground: Ground | None, full: float | None, fractions: float | None = None) -> Decoded:
         """The picture in eight bits a channel.

@@ -25,7 +25,14 @@ def warnings(found: dict[str, Any], dataset: Dataset, drawn: frozenset[str] = fr
         found: its result without these.
         drawn: the parts beside `train` that a split draws, and so could draw otherwise.
     """
-    said = [*dataset.notes, *_reading(dataset), *_pixels(found), *_taken_for_fashion(found), *_phantoms(found), *_spelt(found)]
+    said = [
+        *dataset.notes,
+        *_reading(dataset),
+        *_pixels(found, drawn),
+        *_taken_for_fashion(found),
+        *_phantoms(found),
+        *_spelt(found),
+    ]
     for name in PARTS:
         if found[name] is not None:
             said += _of_part(name, found)
@@ -41,7 +48,7 @@ def shared(found: dict[str, Any], drawn: frozenset[str]) -> list[str]:
     return said
 
 
-def _pixels(found: dict[str, Any]) -> Iterator[str]:
+def _pixels(found: dict[str, Any], drawn: frozenset[str]) -> Iterator[str]:
     largest, train = found["largest_value"], found["train"]
     if 0 < largest <= _DARK:
         yield (
@@ -53,8 +60,9 @@ def _pixels(found: dict[str, Any]) -> Iterator[str]:
     there = {name: found[name]["largest_value"] for name in PARTS if found[name] is not None}
     lightest = next(name for name, value in there.items() if value == largest)
     for name, value in there.items():
-        # One part was scaled, and not the others: what is learned in one light means nothing in another.
-        if 0 < value <= _DARK < largest and value < largest // 2:
+        # One part was scaled, and not the others: what is learned in one light means nothing in another. Those that are drawn
+        # come from one place.
+        if name not in drawn and 0 < value <= _DARK < largest and value < largest // 2:
             yield (
                 f"the largest value of the {_WORDS[name]} images is {value} of 255, and that of the {_WORDS[lightest]} images "
                 f"{largest}: were these 0..{value}? Bring all parts to one range"

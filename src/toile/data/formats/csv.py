@@ -83,7 +83,7 @@ def _in_colour(pixels: np.ndarray, shape: tuple[int, int, int], path: Path) -> s
     high, wide, _ = shape
     some = pixels[:: max(1, len(pixels) // _LOOKED_AT)].astype(np.float32)
     beside, apart = some.reshape(-1, *shape), some.reshape(-1, 3, high, wide).transpose(0, 2, 3, 1)
-    if min(high, wide) > 1:
+    if min(high, wide) > 1 and not (beside == beside[..., :1]).all():  # grey ones are in that order, whatever they show
         (down, across), (down_apart, across_apart) = (
             [float(np.abs(np.diff(images, axis=axis)).mean()) for axis in (1, 2)] for images in (beside, apart)
         )
@@ -197,9 +197,9 @@ def _blame(rows: list[list[str]], start: int, columns: Columns, path: Path) -> D
 def _numbers(*texts: list[str]) -> list[np.ndarray]:
     """Labels or ids of each file: numbers, where all of it are; else the texts. Where numbers would make one of what is written
     as two, `01` and `1`, or another of `1e1`, all files are texts."""
-    written = set().union(*texts)
-    plain = [text for text in written if re.fullmatch(r"\d+", text)]
-    names = len({text.lstrip("0") or "0" for text in plain}) < len(plain)
-    names = names or any(re.fullmatch(r"\d+[eE]\d+", text) for text in written)
+    names = any(re.fullmatch(r"\d+[eE]\d+", text) for one in texts for text in set(one))
+    for one in texts:  # a file that writes all of them with zeros and another that writes none mean the same
+        plain = [text for text in set(one) if re.fullmatch(r"\d+", text)]
+        names = names or len({text.lstrip("0") or "0" for text in plain}) < len(plain)
     numbers = [not names and all(map(is_number, one)) for one in texts]
     return [np.array(list(map(float, one)) if number else one) for one, number in zip(texts, numbers, strict=True)]

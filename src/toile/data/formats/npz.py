@@ -18,6 +18,8 @@ from toile.data.reading.checks import as_dataset
 from toile.data.reading.limits import Budget, plain
 from toile.text import listed
 
+# Short for the test part only where images and labels are both called so: `ts` may be times.
+_SHORT = {"tst", "ts", "te"}
 # What arrays are called, word by word and in any case: `x_train`, `TrainImages`, `test_data`.
 _PARTS = {
     "train": {"train", "training", "trn", "tr"}, "validation": {"val", "valid", "validation", "dev"},
@@ -119,6 +121,8 @@ def _chosen(keys: Iterable[str], path: Path) -> _Found:
     if set(there) == {"arr_0", "arr_1"}:  # `np.savez(path, images, labels)`
         return _Found({"train": "arr_0"}, {"train": "arr_1"})
     labelled = {key for key in there if _words(key) & _LABELS and not _is_names(key)}
+    short = {word for word in _SHORT if len({bool(_words(key) & _LABELS) for key in there if word in _words(key)}) == 2}
+    there = [key for key in there if not _words(key) & (_SHORT - short)] or there
     for key in sorted(
         there, key=lambda key: not _plain(key)
     ):  # those that are called so and nothing else take their places first

@@ -30,6 +30,8 @@ class Beside:
 
     def __init__(self, path: Path, root: Path, files: Iterable[Any]) -> None:
         self.path, self.root = path, root
+        self._asked: dict[str, list[Path]] = {}
+        self._split: dict[Path, tuple[str, ...]] = {}
         said = {text for file in files if (text := _said(file))}
         self.there = {text: place for text in said if (place := self._place(text)) is not None}
         self.elsewhere = said - set(self.there)
@@ -106,7 +108,23 @@ class Beside:
         name = posixpath.normpath(composed(text)).rpartition("/")[2]
         return self._known.get(name) or self._alike.get(name.casefold(), [])
 
+    @cached_property
+    def _by_folder(self) -> dict[tuple[str, str], list[Path]]:
+        """The files by each of the folders that they lie in, and their names, with and without an ending."""
+        found: dict[tuple[str, str], list[Path]] = {}
+        for path in self._pictures:
+            for name in {composed(one).casefold() for one in (path.name, path.stem)}:
+                for folder in set(self._folders(path)):
+                    found.setdefault((folder, name), []).append(path)
+        return found
+
     def _meant(self, text: str) -> list[Path]:
+        """See `_looked_for`, once for each text."""
+        if text not in self._asked:
+            self._asked[text] = self._looked_for(text)
+        return self._asked[text]
+
+    def _looked_for(self, text: str) -> list[Path]:
         """Of the files that are called so those that may be meant: no other part's, and none where the folder that is written
         is there and lacks it. The picture of another class, or of the test part, would get the label of a missing one."""
         text = posixpath.normpath(composed(text))
@@ -114,7 +132,11 @@ class Beside:
         if exact := [path for path in exact if not self._of_another_part(text, self._folders(path))]:
             return exact
         written = _names(text)[:-1]
-        found = {path: self._folders(path) for path in self._called(text)}
+        # Where many have one name, those in the folder that is written come first: no other lies in as many of the folders.
+        near = self._by_folder.get((written[-1], _names(text)[-1]), []) if written else []
+        found = {path: self._folders(path) for path in near or self._called(text)}
+        if near and all(self._of_another_part(text, at) for at in found.values()):
+            found = {path: self._folders(path) for path in self._called(text)}
         fits = {path: _fit(written, at)[0] for path, at in found.items() if not self._of_another_part(text, at)}
         best = max(fits.values(), default=0)
         if best < len(written) and (written[-best - 1 :] in self._tails or (not best and self._is_there(text))):
@@ -124,7 +146,9 @@ class Beside:
     def _of_another_part(self, text: str, found: tuple[str, ...]) -> bool:
         """Whether folders say one part where the list has a file, and another one where it was found."""
         written = _names(text)[:-1]
-        if not _absolute(text):
+        if _absolute(text):  # of another machine: what is far above the picture is nothing of the data set's
+            written = written[-2:]
+        else:
             try:
                 written = (*_names(self.path.parent.relative_to(self.root).as_posix()), *written)
             except ValueError:  # the list lies elsewhere, as that of the test images may
@@ -140,7 +164,9 @@ class Beside:
         return not _absolute(text) and any(_is_folder(place / folder) for place in (self.path.parent, self.root))
 
     def _folders(self, path: Path) -> tuple[str, ...]:
-        return _names(composed(self._within(path)))[:-1]
+        if path not in self._split:
+            self._split[path] = _names(composed(self._within(path)))[:-1]
+        return self._split[path]
 
     def _place(self, text: str) -> Path | None:
         if _is_file(place := self.path.parent / text):

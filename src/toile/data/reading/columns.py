@@ -20,6 +20,8 @@ _FLAGS = {f"is_{name}": part for part, names in PARTS.items() for name in names}
 _BARE = {name: part for part, names in PARTS.items() for name in names}
 # As people call columns of parts too, and others: what is in them decides, and is told where it is none of ours.
 _MAYBE = ("partition", "set", "fold", "phase", "splits", "data_split", "dataset_split", "split_name", "dataset_type")
+# Of these numbers are usual: those of a cross-validation, or of a lesson.
+_NUMBERED = ("fold", "set")
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
 
 
@@ -124,8 +126,8 @@ def columns_of(
     splits = _splits(names, cells, others, path)
     flags = {at: part for at in others for known, part in _FLAGS.items() if tables.called(names[at], (known,))}
     bare = {at: _BARE[names[at]] for at in others if at not in hot and names[at] in _BARE and _says_yes_or_no(cells[at])}
-    if any(len(set(map(_is_yes, cells[at]))) > 1 for at in bare):
-        flags |= bare
+    if not splits and not flags and _tells(bare, cells):
+        flags = bare
     notes = []
     if flags or any(not tables.called(names[at], tables.SPLITS) for at in splits):
         notes.append(f"which part a picture is of is said by {_columns(names[at] for at in (*splits, *flags))} of {path.name}")
@@ -135,19 +137,33 @@ def columns_of(
     for at in [at for at in others if at not in {*splits, *flags, *hot}]:
         kept, odd = _parts(cells[at])
         kept -= {"train"}
-        if at in bare and (bare[at] == "train") != any(map(_is_yes, cells[at])):  # the same for all pictures
+        if at in bare and not splits and not flags:
             kept = {"test" if bare[at] == "train" else bare[at]}
         if kept:
             said = f"column {names[at]!r} of {path.name} has cells that say {' and '.join(sorted(kept))}"
             call = f"is_{names[at]}" if at in bare else "split"
             notes.append(f"{said}, and is not taken for the parts; if it says them, call it `{call}`")
-        elif odd and tables.called(names[at], _MAYBE):
+        elif (
+            odd
+            and tables.called(names[at], _MAYBE)
+            and not (names[at] in _NUMBERED and all(map(math.isfinite, map(_number, cells[at]))))
+        ):
             there = dict.fromkeys(cut(str(cell).strip(), 40) for cell in cells[at] if not _empty(cell))
             notes.append(
                 f"column {names[at]!r} of {path.name} is not taken for the parts, as it has {listed(there, 4)}; if it says "
                 "them, write train, validation and test in it"
             )
     return Columns(tuple(names), files, labels, splits, flags, called, tuple(notes))
+
+
+def _tells(bare: Mapping[int, str], cells: Sequence[Sequence[Any]]) -> bool:
+    """Whether columns that are called as parts, of true and false, say them: where one is of the training or the test part, or
+    where no two are true of a picture. `valid` alone rather says which pictures are any good."""
+    said = {at: [_is_yes(cell) for cell in cells[at]] for at in bare}
+    differ = [at for at, column in said.items() if len(set(column)) > 1]
+    if len(bare) == 1:
+        return bool(differ) and set(bare.values()) <= {"train", "test"}
+    return bool(differ) and ("train" in bare.values() or all(sum(row) <= 1 for row in zip(*said.values(), strict=True)))
 
 
 def is_picture(cell: Any) -> bool:
@@ -169,13 +185,11 @@ def _holds_bytes(cell: Any) -> bool:
 
 
 def _classes(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
-    """The columns of classes, without those that are called as parts are; but one may be called so of which no other makes
-    classes without it, as the train of cars, ships and trains."""
-    parts = [at for at in others if names[at] in _BARE]
-    rest = [at for at in others if at not in parts]
-    hot = _one_hot(names, cells, rest)
-    with_it = _one_hot(names, cells, others) if not hot and len(parts) == 1 else ()
-    return hot or (with_it if len(with_it) > 2 else ())
+    """The columns of classes, without those that are called as parts are; but some may be called so where the others make none
+    without them, as the train of cars and trains."""
+    hot = _one_hot(names, cells, [at for at in others if names[at] not in _BARE])
+    with_them = () if hot else _one_hot(names, cells, others)
+    return hot or (with_them if any(names[at] not in _BARE for at in with_them) else ())
 
 
 def _one_hot(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:

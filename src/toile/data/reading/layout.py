@@ -228,8 +228,8 @@ def classes(folder: Path, class_names: tuple[str, ...] | None, apart: Sequence[P
 def _by_class(folder: Path, apart: Sequence[Path]) -> dict[str, Path]:
     """The folders in a folder by the names of their classes, in the order of the folders' names."""
     made: dict[str, Path] = {}
-    parts = {place for one in apart for place in (one.absolute(), *one.absolute().parents)}
-    for one in [one for one in _folders(folder) if one.absolute() not in parts]:
+    parts = {place for one in apart for place in (one.resolve(), *one.resolve().parents)}
+    for one in [one for one in _folders(folder) if one.resolve() not in parts]:
         if made.setdefault(composed(one.name), one) is not one:
             raise DataError(f"{folder}: two folders are called {one.name!r}, in two ways (NFC and NFD); expected one")
     return made
