@@ -132,15 +132,18 @@ def exponent(logs: NDArray[np.float64], given: PerImage, near: float | None = No
         near: where it is looked for first.
     """
 
-    def slope(power: float) -> float:
-        expected = softmax(power * logs, axis=0)[0] * logs
-        return float(expected.sum() - given.sum() + power - 1)
+    of_labels = given.sum()
+
+    def slope(at: float) -> float:
+        """The derivative by the power; it is looked for among logarithms, which takes fewer steps."""
+        power = np.exp(at)
+        return float((softmax(power * logs, axis=0)[0] * logs).sum() - of_labels + power - 1)
 
     if near is not None:
-        low, high = (float(np.clip(near * factor, LEAST, MOST)) for factor in (1 / NEAR, NEAR))
+        low, high = (float(np.log(np.clip(near * factor, LEAST, MOST))) for factor in (1 / NEAR, NEAR))
         if low < (found := zero_of_rising(slope, low, high)) < high:
-            return found
-    return zero_of_rising(slope, LEAST, MOST)
+            return float(np.exp(found))
+    return float(np.exp(zero_of_rising(slope, float(np.log(LEAST)), float(np.log(MOST)))))
 
 
 def apply_temperature(probabilities: Scores, numbers: dict[str, Any]) -> Scores:
