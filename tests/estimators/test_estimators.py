@@ -16,6 +16,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.frozen import FrozenEstimator
@@ -337,6 +338,21 @@ def out_of_fold(members: list[tuple[str, Any]], cv: int = 3) -> list[Predictions
 
 
 TREES = [(f"tree {depth}", DecisionTreeClassifier(max_depth=depth, random_state=0)) for depth in (2, 4, 8)]
+
+
+def test_a_member_that_is_left_out_still_refuses_what_it_refused() -> None:
+    knows, guesses, missing = DecisionTreeClassifier(), LogisticRegression(C=1e-9), np.full_like(NEW, np.nan)
+    committee = CommitteeClassifier([knows, guesses], rule="greedy", cv=3, random_state=0).fit(X, Y)
+    assert [type(member) for member in committee.members_] == [DecisionTreeClassifier]
+    assert committee.members_[0].predict(missing).shape == NEW_Y.shape
+    with pytest.raises(ValueError, match="X contains NaN"):
+        committee.predict(missing)
+    # None refuses them; or one that was left out says that it does, and did not.
+    some = np.where(np.arange(X.shape[1]) == 0, np.nan, X)
+    for other, images in ((DecisionTreeClassifier(min_samples_leaf=len(X)), X), (DummyClassifier(), some)):
+        committee.set_params(members=[knows, other]).fit(images, Y)
+        assert len(committee.members_) == 1
+        np.testing.assert_array_equal(committee.predict(missing), committee.members_[0].predict(missing))
 
 
 @pytest.mark.parametrize("rule", ["log-pool", "stack", "greedy"])

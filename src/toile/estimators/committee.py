@@ -10,7 +10,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import Bunch, Tags, check_consistent_length, check_random_state, get_tags, indexable
+from sklearn.utils import Bunch, Tags, assert_all_finite, check_consistent_length, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
@@ -23,7 +23,7 @@ from toile.committee.rules import RULES
 from toile.errors import Misuse, nearest
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.estimators.image import ImageClassifier
-from toile.estimators.members import classes_of, fitted_to, placed, said_of
+from toile.estimators.members import all_finite, classes_of, fitted_to, placed, said_of
 from toile.evaluation.calibrators import AUTO, CALIBRATIONS
 from toile.evaluation.predictions import Predictions
 from toile.study.committee import CALIBRATED_RULES, FITTED_RULES
@@ -102,11 +102,14 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         given = {name: _each(name, values, X) for name, values in given.items() if values is not None}
         taken = [self._taken(name, member, given) for name, member in zip(names, members, strict=True)]
         weights: Any = self.weights
-        self.weights_, self.calibration_, known = weights, None, []
+        self.weights_, self.calibration_, self._finite, known = weights, None, False, []
         if self._check(len(members)):
             unseen, known = self._out_of_fold(members, X, y, taken, given)
             settled = settle(self.rule, weights, self._after, unseen)
             self.weights_, self.calibration_ = settled.weights, settled.calibration
+            left = [member for at, member in enumerate(members) if at not in settled.members]
+            # One that was not chosen refused such numbers here, and says so no more when it is not asked.
+            self._finite = not all(get_tags(member).input_tags.allow_nan for member in left) and all_finite(X)
             names, members, taken = (
                 [names[i] for i in settled.members],
                 [members[i] for i in settled.members],
@@ -126,6 +129,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
     def predict_proba(self, X: Any) -> Probabilities:
         """Probabilities `(n, classes)` float32; rows sum to 1."""
         check_is_fitted(self)
+        if self._finite:
+            assert_all_finite(X, input_name="X")
         said = [placed(member.predict_proba(X), member.classes_, self.classes_) for member in self.members_]
         joint = RULES[self.rule](np.stack(said), self.weights_)
         return joint if self.calibration_ is None else self.calibration_(joint)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, assert_all_finite
 
 from toile.arrays import Positions, Probabilities
 from toile.estimators.base import InvalidParameter
@@ -34,6 +34,15 @@ def placed(probabilities: Any, known: Any, classes: Any) -> Probabilities:
     found = np.zeros((len(probabilities), len(classes)), np.float32)
     found[:, np.searchsorted(classes, known)] = probabilities
     return found
+
+
+def all_finite(X: Any) -> bool:
+    """Whether no number of `X` is missing or infinite, as far as this can be told of what `X` is."""
+    try:
+        assert_all_finite(X)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def fitted_to(member: Any, X: Any, y: Any, taken: dict[str, Any]) -> Any:
