@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from toile.errors import Misuse
 from toile.evaluation import predictions
 from toile.evaluation.calibration import ece
-from toile.evaluation.calibrators import AUTO, CALIBRATIONS, LEAST, MOST, STEEPEST, Calibration, calibrate
+from toile.evaluation.calibrators import AUTO, CALIBRATIONS, LEAST, MOST, STEEPEST, Calibration, calibrate, exponent
 from toile.evaluation.folds import folds
 from toile.evaluation.metrics import loss
 from toile.evaluation.predictions import Predictions
@@ -238,3 +238,12 @@ def test_isotonic_is_not_worse_than_scikit_learns_which_is_sure_of_what_it_never
     fitting, new = sharpened(0, 1000), sharpened(1)
     ours, theirs = calibrate("isotonic", fitting)(new.probabilities), in_scikit_learn("isotonic", fitting, new.probabilities)
     assert loss(ours, new.labels) < loss(theirs, new.labels)
+
+
+@given(st.integers(0, 10**6), st.floats(0.1, 5), st.floats(0.05, 10))
+def test_an_exponent_is_the_same_from_wherever_it_is_looked_for(seed: int, sharpness: float, near: float) -> None:
+    generator = np.random.default_rng(seed)
+    logs = np.log(generator.dirichlet(np.full(4, 0.5), 30) + 1e-7).T
+    logs -= np.log(np.exp(sharpness * logs).sum(axis=0)) / sharpness
+    right = logs[generator.integers(4, size=30), np.arange(30)]
+    assert exponent(logs, right, near) == pytest.approx(exponent(logs, right), rel=1e-6)

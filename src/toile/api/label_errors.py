@@ -14,13 +14,13 @@ from toile.committee.unseen import places, unseen
 from toile.data.dataset import Dataset
 from toile.data.parts.splits import split
 from toile.evaluation.predictions import Predictions
-from toile.runner.label_errors import LabelError, check_held_out, members, named, of_members
+from toile.runner.label_errors import Suspects, check_held_out, members, of_members, suspects
 from toile.runner.plans import committees
 from toile.store.store import Store
 
 
-def label_errors(reference: str, **where: Unpack[Where]) -> list[LabelError]:
-    """The images whose labels are probably wrong, the surest first, by confident learning (Northcutt et al. 2021).
+def label_errors(reference: str, **where: Unpack[Where]) -> Suspects:
+    """The images whose labels are probably wrong, the surest first, by confident learning (Northcutt et al. 2021): `.errors`.
 
     It looks at what models say of images that they were not trained on: the validation part, or of folds every image by the
     training that held it out. Of several trainings or members the mean is taken, and of a committee not its rule, which may
@@ -34,7 +34,7 @@ def label_errors(reference: str, **where: Unpack[Where]) -> list[LabelError]:
         Misuse: nothing was held out, or members hold out different images.
         ToileError: what was asked for is not stored.
     """
-    return named(*_held_out(reference, **where))
+    return suspects(reference, *_held_out(reference, **where))
 
 
 def _held_out(reference: str, **where: Unpack[Where]) -> tuple[Dataset, np.ndarray, Predictions]:

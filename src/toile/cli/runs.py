@@ -99,6 +99,8 @@ def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, wh
     csv
         A .csv file to write instead of printing.
     """
+    from dataclasses import asdict
+
     from toile import api
 
     def line(one: Any) -> str:
@@ -106,11 +108,18 @@ def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, wh
         return f"{name}: {one.label}, probably {one.suggested} ({one.probability:.1%}; {one.label} {one.of_label:.1%})"
 
     columns = ("part", "image", "file", "label", "suggested", "of_label", "probability", "margin")
-    _tell(api.label_errors(run, **vars(where)), "suspected label errors", columns, line, csv, json)
+    found = api.label_errors(run, **vars(where))
+    if json and csv is None:
+        return print_json(asdict(found))
+    _tell(found.errors, "suspected label errors", columns, line, csv)
+    return print_text(
+        f"among {found.images:,} images held out; {found.by} is right on {found.accuracy:.4f} of these, and the better it is, "
+        "the more its suspicions are worth"
+    )
 
 
 def _tell(
-    found: Sequence[Any], what: str, columns: Sequence[str], line: Callable[[Any], str], csv: Path | None, json: bool
+    found: Sequence[Any], what: str, columns: Sequence[str], line: Callable[[Any], str], csv: Path | None, json: bool = False
 ) -> None:
     """What was found of single images: in a file, as JSON, or a line each."""
     from dataclasses import asdict

@@ -197,12 +197,14 @@ def _forward(of_label: OfLabel) -> PickWeights:
     given, total = np.zeros((count, groups * FACTORS)), np.zeros((1, groups * FACTORS))
     given[:, :images], total[:, images:] = of_label, 1
     given, total = (np.ascontiguousarray(one.reshape(len(one), groups, FACTORS).transpose(2, 0, 1)) for one in (given, total))
-    room = np.empty_like(given)
+    product, factor = np.empty_like(given[0]), np.empty_like(given[0])
 
     def gains() -> Numbers:
-        """`(candidates,)`: the sum of logarithms if one more is added."""
-        np.add(given, total, out=room)
-        return np.log(np.multiply.reduce(room, axis=0)).sum(axis=1)
+        """`(candidates,)`: the sum of logarithms if one more is added. Factor by factor, what is in use stays in the cache."""
+        product[:] = 1
+        for one, so_far in zip(given, total, strict=True):
+            np.multiply(product, np.add(one, so_far, out=factor), out=product)
+        return np.log(product, out=product).sum(axis=1)
 
     order = np.argsort(-gains(), kind="stable")[:START]
     together = of_label[order].cumsum(axis=0) / np.arange(1, len(order) + 1)[:, None]

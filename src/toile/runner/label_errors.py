@@ -73,8 +73,7 @@ def of_study(made: Plan) -> Suspects | None:
     except Misuse:  # its seeds hold out different images
         best = max(lines[best], key=lambda one: made.stored_run(one).metrics["validation"]["accuracy"]).name
         places, said = of_members(made, members(made, best))
-    accuracy = float((said.predicted == said.labels).mean())
-    return Suspects(best, len(places), accuracy, tuple(named(made.dataset, places, said)))
+    return suspects(best, made.dataset, places, said)
 
 
 def _validated(made: Plan, trainings: Sequence[PlannedTrial]) -> float | None:
@@ -85,10 +84,11 @@ def _validated(made: Plan, trainings: Sequence[PlannedTrial]) -> float | None:
     return fmean(known) if len(known) == len(trainings) else None
 
 
-def named(dataset: Dataset, places: Positions, said: Predictions) -> list[LabelError]:
-    """The suspected ones, the surest first.
+def suspects(by: str, dataset: Dataset, places: Positions, said: Predictions) -> Suspects:
+    """Those that confident learning finds.
 
     Args:
+        by: what says so.
         places: where the images of `said` are in the data set, as `toile.data.parts.splits.Parts.held_out` has it, in their
             order.
     """
@@ -104,7 +104,7 @@ def named(dataset: Dataset, places: Positions, said: Predictions) -> list[LabelE
         part = "train" if inside else "validation"
         figures = float(row[label]), float(row[other]), float(result.margins[at])
         made.append(LabelError(part, place, file, names[label], names[other], *figures))
-    return made
+    return Suspects(by, len(places), float((said.predicted == said.labels).mean()), tuple(made))
 
 
 def members(made: Plan, name: str) -> list[Member]:
