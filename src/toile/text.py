@@ -84,6 +84,11 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def counted_images(count: int) -> str:
+    """So many, in words."""
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
 def as_csv(rows: Iterable[Iterable[object]]) -> str:
     """A table as CSV, with what has to be quoted quoted."""
     text = io.StringIO()

@@ -853,7 +853,7 @@ def test_idx_has_validation_images_too(tmp_path):
 
 def test_a_label_that_is_named_where_nothing_has_a_name(tmp_path):
     (tmp_path / "a.csv").write_text(table(GREY, LABELS, None))
-    with pytest.raises(DataError, match="line 1 has no names of columns, so none is called 'digit'"):
+    with pytest.raises(DataError, match=r"line 1 has no names of columns, so none is called 'digit'.*first or last"):
         opened(tmp_path / "a.csv", label="digit")
 
 
@@ -911,18 +911,20 @@ def test_pixels_of_two_numbers_are_not_taken_for_labels(tmp_path):
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_labels_with_gaps_are_told_from_a_pixel_of_two_numbers_only_by_a_header(tmp_path, last):
+def test_labels_with_gaps_are_told_from_a_pixel_of_two_numbers_by_a_header_or_the_study(tmp_path, last):
     pixels, labels = GREY.copy(), np.where(LABELS == 0, 3, 8)
     pixels[:, 0 if last else -1, 0 if last else -1] = np.arange(12) // 2 % 2  # which looks like labels, at the other end
     (tmp_path / "a.csv").write_text(table(pixels, labels, None, last=last))
-    with pytest.raises(DataError, match="first and last both look like labels; expected a header such as label,pixel1"):
+    with pytest.raises(
+        DataError, match=r"first and last both look like labels; expected a header such as label,pixel1.*; or `label = "
+    ):
         opened(tmp_path / "a.csv")
     with pytest.raises(DataError, match="first and last both look like labels"):
         unlabelled.read(tmp_path / "a.csv", (6, 6, 1))
     (tmp_path / "b.csv").write_text(table(pixels, labels, header(36, last=last), last=last))
-    dataset = opened(tmp_path / "b.csv")
-    np.testing.assert_array_equal(dataset.train.images[..., 0], pixels)
-    assert dataset.class_names == ("3", "8")
+    for dataset in (opened(tmp_path / "b.csv"), opened(tmp_path / "a.csv", label="last" if last else "first")):
+        np.testing.assert_array_equal(dataset.train.images[..., 0], pixels)
+        assert dataset.class_names == ("3", "8")
 
 
 @pytest.mark.parametrize("last", [False, True])

@@ -102,6 +102,16 @@ def test_classes_that_all_parts_have(counts, spec):
             r"0\.125 of 16 images are fewer than its 4 classes, .* expected 0\.25 or",
         ),
         (
+            (4, 4, 4, 4),
+            {"test": 0.9, "validation": 0},
+            r"0\.0625 of 16 images are fewer than its 4 classes, .* expected 0\.25 or",
+        ),
+        (
+            (2, 2, 2),
+            {"test": 0.9, "validation": 0},
+            r"0 of 6 images are fewer than its 3 classes",
+        ),
+        (
             (20, 4),
             {"folds": 5},
             r"5 stratified folds, but class 'b' has 4 images; expected at least one a fold: at most 4 folds",

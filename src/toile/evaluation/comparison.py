@@ -12,6 +12,7 @@ from toile.evaluation.metrics import METRICS
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import PairedT, across_folds, across_seeds
 from toile.evaluation.significance import LEVEL, McNemar, bootstrap_difference, mcnemar, paired, rounded
+from toile.text import counted_images
 
 
 def compare(a: Predictions, b: Predictions, names: tuple[str, str] = ("A", "B"), margin: float | None = None) -> dict[str, Any]:
@@ -150,7 +151,10 @@ def _verdict(test: McNemar | PairedT, names: tuple[str, str]) -> str:
     better, worse = (a, b) if test.difference > 0 else (b, a)
     if isinstance(test, McNemar):
         more, fewer = max(test.only_a, test.only_b), min(test.only_a, test.only_b)
-        return f"{a} and {b} differ ({said(test.p_value)}): {better} alone is right on {more} images, {worse} alone on {fewer}"
+        return (
+            f"{a} and {b} differ ({said(test.p_value)}): {better} alone is right on {counted_images(more)}, {worse} alone on "
+            f"{fewer}"
+        )
     return f"{a} and {b} differ{over} ({said(test.p_value)}): {better} is right on {abs(test.difference):.4f} more"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from toile.arrays import Counts, PositionLabels, Positions
 from toile.data.dataset import Dataset
+from toile.text import counted_images
 
 
 class Rare(Exception):
@@ -30,21 +31,22 @@ class Rare(Exception):
 
     def told(self, dataset: Dataset) -> str:
         """What is wrong with a data set, and the way out."""
-        said = f"data set {dataset.name!r} cannot be split stratified: "
+        said, found = f"data set {dataset.name!r} cannot be split stratified: ", counted_images(self.count)
         if self.label is None:
             least = math.ceil(100 * dataset.classes / self.count) / 100
+            two = f"{counted_images(2 * dataset.classes)} at least, two of each class"
+            way = f"{least:g} or more for each" if least <= 0.5 else two
             return (
-                f"{said}{self.held:g} of {self.count:,} images are fewer than its {dataset.classes} classes, so not each "
-                f"has one in every part; expected {least:g} or more for each"
+                f"{said}{min(self.held, 1 - self.held):g} of {found} are fewer than its {dataset.classes} classes, so not each "
+                f"has one in every part; expected {way}"
             )
-        images = "1 image" if self.count == 1 else f"{self.count} images"
         if self.count <= self.wanted:
             way = f"expected {self.wanted + 1} at least, one for each part"
         else:
             least = math.ceil(100 * (self.wanted - 0.5) / self.count) / 100
             way = f"expected a share of {least:g} or more for validation and test together, or more images of it"
         return (
-            f"{said}class {dataset.class_names[self.label]!r} has {images}, and with {self.held:g} held out not every part "
+            f"{said}class {dataset.class_names[self.label]!r} has {found}, and with {self.held:g} held out not every part "
             f"gets one; {way}. Or leave the class out, or join it with another by `class_map`"
         )
 

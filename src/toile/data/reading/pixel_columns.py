@@ -16,6 +16,8 @@ from toile.text import cut, listed
 
 _MOST = 1 << 20  # pixel columns
 _PIXEL = re.compile(r"([a-z _.\-]*)(\d+)(?:x(\d+))?")  # pixel1, px_001, 28x28, 0
+# What a study may say where columns have no names.
+_ENDS = {"first": 0, "last": -1}
 _MANY = 1000  # classes that a column may have which nobody calls a label
 _FEW = 100  # numbers of labels with gaps; pixels at the edge of photographs have more
 # Share of the images in which a pixel at the edge is as the one beside it, and their correlation, from which on it is no label.
@@ -58,9 +60,13 @@ def by_first_line(first: str, path: Path, label: str | None, count: int | None) 
         raise DataError(f"{path}: line 1 begins with {cut(names[0], 40)!r}; expected several columns: label,pixel1,pixel2,…")
     counted = [float(names[at]) for at in numbers]
     if words <= 2 and counted not in ([float(at) for at in range(len(counted))], [at + 1.0 for at in range(len(counted))]):
-        if label is not None:
-            raise DataError(f"{path}: line 1 has no names of columns, so none is called {label!r}; leave `label` out")
-        return Columns(len(names), tuple(range(len(names))), None, None, None, False, between)
+        if label is not None and label not in _ENDS:
+            raise DataError(
+                f"{path}: line 1 has no names of columns, so none is called {label!r}; leave `label` out, or say which column "
+                "has the labels: first or last"
+            )
+        at = None if label is None else _ENDS[label] % len(names)
+        return Columns(len(names), tuple(place for place in range(len(names)) if place != at), None, at, None, False, between)
     at = tables.column(names, tables.LABELS, "label", path, label)
     ids = tables.column(names, tables.IDS, "id", path)
     pixels = [place for place in range(len(names)) if place not in (at, ids)]
@@ -141,10 +147,11 @@ def unnamed(columns: Columns, lines: list[str], path: Path, *, with_ids: bool = 
         elif other != ends[0] and _maybe_label(rows, other, sides[other]):
             ends.append(other)
     if len(ends) != 1 or columns.header:
+        way = "" if columns.header or with_ids else '; or `label = "first"`, or "last", in the study\'s data set'
         said = "both look like labels" if len(ends) > 1 else "none looks like labels"
         raise DataError(
             f"{path}: which column has the labels? Of the {names} {said}; expected a header such as label,pixel1,pixel2,…, "
-            f"with the label called {listed(tables.LABELS, 4)}"
+            f"with the label called {listed(tables.LABELS, 4)}{way}"
         )
     pixels = tuple(at for at in columns.pixels if at != ends[0])
     return replace(columns, label=ends[0], pixels=pixels)

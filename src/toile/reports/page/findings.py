@@ -18,6 +18,7 @@ from toile.reports.results.study import StudyResults
 from toile.reports.text import count, figure, joined, p_value, spread
 from toile.study.expand import combinations
 from toile.study.spec import SweepSpec
+from toile.text import counted_images
 
 
 def findings(results: StudyResults) -> list[str]:
@@ -190,7 +191,7 @@ def _tested(results: StudyResults, claim: Claim) -> str:
     if (one := claim.only_not_worse) is not None:
         same = f"; {one[1]} is shown to be not worse by {results.claims.margin:g} or more"
     if isinstance(claim.test, McNemar):
-        alone = f"{claim.a[1]} alone is right on {count(claim.test.only_a)} images, {claim.b[1]} alone on "
+        alone = f"{claim.a[1]} alone is right on {counted_images(claim.test.only_a)}, {claim.b[1]} alone on "
         return f"; {alone}{count(claim.test.only_b)}, which is {verdict} (McNemar’s exact test, {p}){same}"
     if not claim.test.testable:
         return f", the same each time over {over(claim)}: without any spread that cannot be tested"
