@@ -975,10 +975,14 @@ def test_yes_and_no_are_labels(tmp_path):
 
 
 def test_short_words_are_the_test_part_in_pairs_only(tmp_path):
-    np.savez(tmp_path / "a.npz", images=GREY, labels=LABELS, image_ts=np.arange(12), data_te=np.arange(3))
+    np.savez(tmp_path / "a.npz", images=GREY, labels=LABELS, image_ts=np.arange(12), te_index=np.arange(3))
     dataset = opened(tmp_path / "a.npz")
     np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
     assert dataset.test is None
+    said = "is not read, because it has no labels beside it; if it is to test on, add"
+    assert dataset.notes == (f"a.npz: image_ts {said} y_ts",)
+    np.savez(tmp_path / "b.npz", X_tr=GREY, y_tr=LABELS, X_te=GREY)
+    assert opened(tmp_path / "b.npz").notes == (f"b.npz: X_te {said} y_te",)
 
 
 def test_of_two_arrays_that_could_be_meant_the_plain_one_is(tmp_path):

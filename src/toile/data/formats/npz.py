@@ -122,7 +122,8 @@ def _chosen(keys: Iterable[str], path: Path) -> _Found:
         return _Found({"train": "arr_0"}, {"train": "arr_1"})
     labelled = {key for key in there if _words(key) & _LABELS and not _is_names(key)}
     short = {word for word in _SHORT if len({bool(_words(key) & _LABELS) for key in there if word in _words(key)}) == 2}
-    there = [key for key in there if not _words(key) & (_SHORT - short)] or there
+    alone = [key for key in there if _words(key) & (_SHORT - short)]
+    there = [key for key in there if key not in alone] or there
     for key in sorted(
         there, key=lambda key: not _plain(key)
     ):  # those that are called so and nothing else take their places first
@@ -145,7 +146,7 @@ def _chosen(keys: Iterable[str], path: Path) -> _Found:
             raise DataError(f"{path}: holds {listed(there)}; {key} has no {other} beside it; expected {_EXPECTED}")
     if not found.images:
         raise DataError(f"{path}: holds {listed(there) or 'nothing'}; expected {_EXPECTED}")
-    found.unread = tuple(_unread(there, found, path))
+    found.unread = (*_unread(there, found, path), *_without_labels(alone if alone != there else [], path))
     return found
 
 
@@ -165,6 +166,14 @@ def _unread(there: list[str], found: _Found, path: Path) -> Iterator[str]:
         if images and labels:
             said = f"{path.name}: {listed(images + labels, 6)} are not read, because {'_'.join(sorted(own))!r} is no part"
             yield f"{said}; if they are one, call them x_val and y_val, or x_test and y_test"
+
+
+def _without_labels(alone: list[str], path: Path) -> Iterator[str]:
+    """A sentence for images that may be those to test on, had they labels beside them."""
+    for key in alone:
+        if _words(key) & _IMAGES and not _words(key) & (_ABOUT | {"names"}):
+            short = next(word for word in _split(key) if word in _SHORT)
+            yield f"{path.name}: {key} is not read, because it has no labels beside it; if it is to test on, add y_{short}"
 
 
 def _split(key: str) -> list[str]:
