@@ -13,6 +13,7 @@ from toile import api
 from toile.data.sources import digits
 from toile.errors import Misuse, ToileError
 from toile.evaluation.metrics import evaluate
+from toile.reports.terminal.figures import print_comparison
 
 STUDY = """
 title = "made"
@@ -39,6 +40,15 @@ members = ["a", "b"]
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     return stored(tmp_path)
+
+
+def test_what_both_have_of_each_training_stays_together(study: Path, capsys: pytest.CaptureFixture) -> None:
+    found = api.compare(f"{study}/a", f"{study}/b", store=study.parent / "store")
+    shown = [" and ".join(f"{one:.4g}" for one in pair) for pair in found["each"]]
+    print_comparison(found)
+    assert f"each             {', '.join(shown)}" in capsys.readouterr().out.replace("\n", " ")
+    print_comparison(found | {"interval": [None, None]})
+    assert "interval         –\n" in capsys.readouterr().out
 
 
 def stored(folder: Path, more: str = "", study: str = STUDY, drawn: bool = True, store: Path | None = None) -> Path:

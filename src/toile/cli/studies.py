@@ -180,7 +180,7 @@ def run(
         made.walk.advance()
         say(coming(made))
     elif left := len(made.pending(only or ())):
-        return say(f"the time was over: {left} of {len(pending)} are still to train; the same command goes on with them")
+        return say(f"the time was over: {left} of {len(pending)} still to train; the same command goes on")
     return say(f"done; `toile report {made.called}` shows it")
 
 
