@@ -130,7 +130,7 @@ def test_only_that_matches_nothing(store, only):
     with pytest.raises(Misuse) as error:
         plan.pending(only)
     assert str(error.value).startswith(f"no trial matches '{only[-1]}'")
-    assert str(error.value).endswith("there are: model-1, grid (seed 0), grid (seed 1)")
+    assert str(error.value).endswith("there are: model-1, 'grid (seed 0)', 'grid (seed 1)'")
     assert ("did you mean 'model-1'?" in str(error.value)) == (only[-1] == "modle-1")
 
 

@@ -98,7 +98,8 @@ def check(*, store: Path | None = None, repair: Annotated[bool, Parameter(negati
         print_checked(found)
     if damaged := sum(one.state == "damaged" for one in found):
         movable = any(error.movable for one in found for error in one.damages)
-        hint = "; `toile check --repair` sets it aside, and `toile run` makes it anew" if movable and not repair else ""
+        it = "it" if damaged == 1 else "them"
+        hint = f"; `toile check --repair` sets {it} aside, and `toile run` makes {it} anew" if movable and not repair else ""
         raise ToileError(
             f"{damaged:,} of {counted(len(found), 'thing')} in {Store.at(store).root} {'is' if damaged == 1 else 'are'} "
             f"damaged{hint}"

@@ -160,10 +160,13 @@ def run(
     """
     from toile.runner import progress
     from toile.runner import run as runs
+    from toile.runner.limit import check_minutes
     from toile.search.run import run as carry_out
     from toile.search.searched import Searched, coming
 
     at_least_1(workers=workers, threads=threads)
+    if minutes is not None:
+        check_minutes(minutes)
     made = planned(study, where)
     pending = (made.own if isinstance(made, Searched) and not only else made).pending(only or ())
     stored = {p.fingerprint for p in made.matching(only or ()) if made.run_of(p)}
