@@ -55,6 +55,26 @@ def test_what_cannot_be_asked_for_is_told_before_data_is_looked_for(
     assert said in told and told.startswith("toile: ") and len(told.splitlines()) == 1
 
 
+def test_a_plan_for_no_workers_is_refused(capsys: pytest.CaptureFixture) -> None:
+    assert (
+        refused(capsys, "plan", "committee", "--dataset", "digits", "--workers", "0")
+        == "toile: --workers is at least 1, got 0\n"
+    )
+
+
+@pytest.mark.parametrize("folder", [".", "/", "sub"])
+def test_a_folder_in_the_place_of_a_file_is_said(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    with pytest.raises(SystemExit) as end:
+        cli.main(["reference", "--output", folder])
+    assert end.value.code == 1
+    assert capsys.readouterr().err == f"toile: cannot read or write {folder}: Is a directory\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["sub"] and not list(Path("sub").iterdir())
+
+
 def test_what_is_no_study_may_be_near_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -105,6 +105,7 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
     from toile.runner.plans import committees
     from toile.search.searched import Searched, coming
 
+    at_least_1(workers=workers)
     made = planned(study, where)
     unobtainable = runs.unobtainable(one for one in made.matching(only or ()) if not made.run_of(one))
     audits = [
