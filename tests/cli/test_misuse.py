@@ -28,6 +28,11 @@ def refused(capsys: pytest.CaptureFixture, *arguments: str) -> str:
         ("show", "show wants RUN; `toile show --help` shows what it takes"),
         ("log committee", "log wants --to; `toile log --help` shows what it takes"),
         ("plan committee --only", "--only wants a value; `toile plan --help` shows what it takes"),
+        ("pln committee", "no verb 'pln' (did you mean 'plan'?); `toile --help` lists them"),
+        ("zzz", "no verb 'zzz'; `toile --help` lists them"),
+        ("run committee --workers two", "--workers: a whole number is wanted, got 'two'"),
+        ("plan committee --seeds 0,1", "--seeds: a whole number is wanted, got '0,1'"),
+        ("plan committee --fraction half", "--fraction: a number is wanted, got 'half'"),
         ("run committee --workers", "--workers wants a value; `toile run --help` shows what it takes"),
     ],
 )
