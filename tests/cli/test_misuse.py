@@ -28,6 +28,10 @@ def refused(capsys: pytest.CaptureFixture, *arguments: str) -> str:
         ("show", "show wants RUN; `toile show --help` shows what it takes"),
         ("log committee", "log wants --to; `toile log --help` shows what it takes"),
         ("plan committee --only", "--only wants a value; `toile plan --help` shows what it takes"),
+        (
+            "plan --seeds 0 1 committee",
+            "plan wants STUDY before --seeds, which takes all that follows; `toile plan --help` shows what it takes",
+        ),
         ("pln committee", "no verb 'pln' (did you mean 'plan'?); `toile --help` lists them"),
         ("zzz", "no verb 'zzz'; `toile --help` lists them"),
         ("run committee --workers two", "--workers: a whole number is wanted, got 'two'"),

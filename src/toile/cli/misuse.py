@@ -28,5 +28,10 @@ def told(error: CycloptsError) -> str:
         typed = error.keyword or next((token.keyword for token in error.argument.tokens if token.keyword), None)
         if typed is not None:
             return f"{typed} wants a value; {helps}"
-        return f"{verb} wants {name.lstrip('-').replace('-', '_').upper() if field.is_positional else name}; {helps}"
+        if not field.is_positional:
+            return f"{verb} wants {name}; {helps}"
+        name = name.lstrip("-").replace("-", "_").upper()
+        # It takes as many as come, and so what was meant as something else.
+        before = " before --seeds, which takes all that follows" if "--seeds" in (error.root_input_tokens or ()) else ""
+        return f"{verb} wants {name}{before}; {helps}"
     return str(error)
