@@ -14,7 +14,7 @@ from rich.table import Table
 
 from toile.errors import nearest, said
 from toile.terminal import Terminal
-from toile.text import brief, cut, in_json, listed, obeyed, printable
+from toile.text import brief, counted, cut, in_json, listed, obeyed, printable
 
 ANY = st.text(st.characters(), max_size=40) | st.text(st.sampled_from("[]/\\=a \x1b\x07\x00\x7f\x9b\u202e\u2028\ud800é:\n\t"))
 
@@ -68,6 +68,11 @@ def test_long_things_are_told_in_short() -> None:
     for _ in range(200):
         nested = (nested, nested)
     assert len(brief(nested)) <= 60
+
+
+def test_one_thing_is_not_many() -> None:
+    assert counted(1, "run") == "1 run" and counted(0, "run") == "0 runs" and counted(1200, "run") == "1,200 runs"
+    assert counted(1, "run has", "runs have") == "1 run has" and counted(2, "run has", "runs have") == "2 runs have"
 
 
 def test_an_exception_is_told_in_a_line() -> None:

@@ -84,9 +84,18 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 run`, `2,000 runs`: so many, in words.
+
+    Args:
+        many: where the plural is more than an s at the end.
+    """
+    return f"1 {one}" if count == 1 else f"{count:,} {many or f'{one}s'}"
+
+
 def counted_images(count: int) -> str:
     """So many, in words."""
-    return "1 image" if count == 1 else f"{count:,} images"
+    return counted(count, "image")
 
 
 def as_csv(rows: Iterable[Iterable[object]]) -> str:

@@ -13,6 +13,7 @@ from toile import api
 from toile.data.sources import digits
 from toile.errors import Misuse, ToileError
 from toile.evaluation.metrics import evaluate
+from toile.reports.terminal.figures import print_comparison
 
 STUDY = """
 title = "made"
@@ -39,6 +40,15 @@ members = ["a", "b"]
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     return stored(tmp_path)
+
+
+def test_what_both_have_of_each_training_stays_together(study: Path, capsys: pytest.CaptureFixture) -> None:
+    found = api.compare(f"{study}/a", f"{study}/b", store=study.parent / "store")
+    shown = [" and ".join(f"{one:.4g}" for one in pair) for pair in found["each"]]
+    print_comparison(found)
+    assert f"each             {', '.join(shown)}" in capsys.readouterr().out.replace("\n", " ")
+    print_comparison(found | {"interval": [None, None]})
+    assert "interval         –\n" in capsys.readouterr().out
 
 
 def stored(folder: Path, more: str = "", study: str = STUDY, drawn: bool = True, store: Path | None = None) -> Path:
@@ -156,15 +166,36 @@ def test_a_trial_whose_name_begins_as_a_committees_is_a_trial(tmp_path: Path) ->
     for name in ("both more", "both (old)"):
         assert toile.compare(f"{study}/{name}", f"{study}/one", **where)["over"] == "images"
         assert api.mistakes(f"{study}/{name}", **where)
-    with pytest.raises(Misuse, match=r"several committees of the name 'both'.*both \(seed 0\), both \(seed 1\)"):
+    with pytest.raises(
+        Misuse, match=r"several committees of the name 'both'.*: '.*\.toml/both \(seed 0\)', '.*\.toml/both \(seed 1\)'"
+    ):
         api.mistakes(f"{study}/both", **where)
+
+
+def test_what_has_to_be_said_can_be_typed(tmp_path: Path) -> None:
+    study, where = stored(tmp_path), {"store": tmp_path / "store"}
+    line = rf"made.toml/a is 3 trainings; say which: '{study}/a \(seed 0\)', '{study}/a \(seed 1\)', '{study}/a \(seed 2\)'$"
+    for reference, said in (
+        (f"{study}/a", line),
+        (f"{study}/x", r"has no trial 'x'; it has: 'a \(seed 0\)', .*, one; committees: 'both \(seed 0\)', "),
+        (f"{study}/both", r"has no trial 'both'; that is a committee; it has: 'a \(seed 0\)'"),
+        (str(study), rf"say which of {study}: '{study}/a \(seed 0\)'.*, {study}/one$"),
+    ):
+        with pytest.raises(Misuse, match=said):
+            api.find_run(reference, **where)
+    with pytest.raises(Misuse, match=rf"say which of {study}: '{study}/both \(seed 0\)'.*, {study}/one$"):
+        api.compare(f"{study}/one", str(study), **where)
+    # A study with one committee, which is several: none of them is meant more than another.
+    with pytest.raises(Misuse, match=rf"one a seed or fold: '{study}/both \(seed 0\)', '{study}/both"):
+        api.mistakes(str(study), **where)
+    assert api.mistakes(f"{study}/both (seed 1)", **where)
 
 
 def test_what_is_no_pair_is_refused(study: Path) -> None:
     where = {"store": study.parent / "store"}
     with pytest.raises(Misuse, match=r"'.*/a' has 3 trainings and '.*/one' has 1, of which 0 are of the same seed"):
         toile.compare(f"{study}/a", f"{study}/one", **where)
-    with pytest.raises(Misuse, match=r"has no trial 'c'.*; committees: both"):
+    with pytest.raises(Misuse, match=r"has no trial 'c'.*; committees: 'both \(seed 0\)', "):
         toile.compare(f"{study}/a", f"{study}/c", **where)
     with pytest.raises(Misuse, match="a margin is above 0"):
         toile.compare(f"{study}/a", f"{study}/b", margin=0, **where)

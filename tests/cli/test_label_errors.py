@@ -44,7 +44,7 @@ def test_label_errors_are_those_of_the_images_held_out(tmp_path: Path, capsys: p
     said_of_it = capsys.readouterr().out
     assert f"{found[0].label}, probably {found[0].suggested}" in said_of_it.splitlines()[0]
     assert f"among {len(labels)} images held out; {TINY}/{one.name} is right on {accuracy:.4f} of these" in said_of_it
-    main(["label-errors", f"{TINY}/{one.name}", "--store", str(tmp_path / "store"), "--json"])
+    main(["label-errors", f"{TINY}/{one.name}", "--store", str(tmp_path / "store"), "--json", "--csv", str(tmp_path / "m.csv")])
     as_json = json.loads(capsys.readouterr().out)
     assert as_json["accuracy"] == told.accuracy and [error["image"] for error in as_json["errors"]] == [
         error.image for error in found

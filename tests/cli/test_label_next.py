@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,10 @@ def test_surest_contradictions_come_first(
     with (tmp_path / "next.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert [line["file"] for line in lines] == [one.image for one in found] and lines[0]["m1"] == "b"
+    (tmp_path / "next.csv").unlink()
+    main(["label-next", "study/all", str(tmp_path), "--csv", str(tmp_path / "next.csv"), "--json"])
+    assert [one["image"] for one in json.loads(capsys.readouterr().out)] == [line["file"] for line in lines]
+    assert (tmp_path / "next.csv").exists()
     main(["label-next", "study/all", str(tmp_path)])
     assert "torn.png: 0.4" in capsys.readouterr().out.splitlines()[0]
 

@@ -81,6 +81,8 @@ def test_ids_that_are_names_are_given_back_as_they_are(folder: Path) -> None:
 def test_submission_of_one_file(folder: Path) -> None:
     done = toile("predict", "small.toml", "test.npy", "test.npy", "--format", "kaggle", cwd=folder)
     assert done.returncode == 2 and "takes one file of images without labels, got 2" in done.stderr
+    done = toile("predict", "small.toml", "test.npy", "--format", "kaggle", "--json", "--as-is", cwd=folder)
+    assert done.returncode == 2 and "--json, --as-is: not with --format kaggle" in done.stderr
 
 
 def test_gradient_check(folder: Path) -> None:

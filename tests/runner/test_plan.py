@@ -130,7 +130,7 @@ def test_only_that_matches_nothing(store, only):
     with pytest.raises(Misuse) as error:
         plan.pending(only)
     assert str(error.value).startswith(f"no trial matches '{only[-1]}'")
-    assert str(error.value).endswith("there are: model-1, grid (seed 0), grid (seed 1)")
+    assert str(error.value).endswith("there are: model-1, 'grid (seed 0)', 'grid (seed 1)'")
     assert ("did you mean 'model-1'?" in str(error.value)) == (only[-1] == "modle-1")
 
 
@@ -401,8 +401,8 @@ def test_plan_and_status_as_tables(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "160 train, 40 validation, 60 test" in " ".join(said.split())
     assert "2 to train, about " in said and "with 2 workers" in said
-    assert "1 of 4 trials are others under another name" in said
-    assert "1 are the first epochs of longer ones and are read on their way" in said
+    assert "1 of 4 trials is another under another name" in said
+    assert "1 is the first epochs of a longer one and is read on its way" in said
     show.print_status(show.status(plan))
     said = capsys.readouterr().out
     assert "0.7500" in said and "1 stored, 0 begun, 3 missing" in said

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tests.runner.fixture import line, make_plan
 from toile.runner.events import Event
@@ -65,6 +68,7 @@ def test_plain_lines_where_there_is_no_terminal(plan, capsys):
 
 def test_bars_on_a_terminal(plan, capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
     pending = plan.pending()
     a, c, child = sorted(jobs(pending), key=lambda job: job.name)
     with Show(plan, pending, 2) as show:
@@ -85,6 +89,30 @@ def test_bars_on_a_terminal(plan, capsys, monkeypatch):
     assert tasks["child"].fields["status"] == "failed: the run that it begins with is not stored"
     assert tasks[c.name].finished
     assert "last line" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_bars_keep_their_place(plan, capsys, monkeypatch, width):
+    """A line that is wider than the terminal lost its bar, its time, and the ends of its names and figures."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    pending = plan.pending()
+    a, c, child = sorted(jobs(pending), key=lambda job: job.name)
+    with Show(plan, pending, 2) as show:
+        show(event(a, "epoch", epoch=2, epochs=3, validation_accuracy=0.75, **FIGURES))
+        show(event(c, "waiting"))
+        show(event(child, "failed", error="the run that it begins with is not stored"))
+        # What has no place beside a bar is said whole above it.
+        whole = " ".join(capsys.readouterr().err.split())
+        assert ("child: failed: the run that it begins with is not stored" in whole) == (width < 100)
+        drawn = io.StringIO()
+        Console(file=drawn, width=width, color_system=None).print(show.bars.make_tasks_table(show.bars.tasks))
+    lines = drawn.getvalue().splitlines()
+    assert len(lines) == 4 and all("━" in line and "0:00:0" in line for line in lines)
+    (of_epoch,) = (line for line in lines if a.name in line)
+    assert "…" not in of_epoch and "epoch 2/3" in of_epoch
+    assert ("validation 0.7500" in of_epoch) == (width >= 80)
+    assert ("images/s" in of_epoch) == (width >= 120)
 
 
 def test_nothing_to_do_draws_nothing(plan, capsys, monkeypatch):

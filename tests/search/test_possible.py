@@ -95,4 +95,4 @@ def test_a_plan_says_what_a_search_is_going_to_do(tmp_path):
         "are known."
     )
     short = make_search(Store(tmp_path / "short"), make_study(epochs=5, first_epochs=3, trials=1, sampler="random"))
-    assert coming(short).startswith("The search (random, asha: too few epochs to prune) ends after 1 proposals.")
+    assert coming(short).startswith("The search (random, asha: too few epochs to prune) ends after 1 proposal.")

@@ -146,7 +146,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan.store.prepare()
     plan.store.keep(plan.dataset, plan.requested)
     keep_run(plan.store, plan.trials[0])
-    for said in ("1 runs sent to", "0 runs sent to"):
+    for said in ("1 run sent to", "0 runs sent to"):
         cli.main(["log", str(study), "--to", "tensorboard", "--where", there, "--store", store])
         assert capsys.readouterr().out.startswith(f"{said} {there}")
     assert set(events(tmp_path / "there")) == {plan.trials[0].fingerprint}

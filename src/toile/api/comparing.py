@@ -10,7 +10,7 @@ import numpy as np
 
 from toile.api.runs import find_run
 from toile.api.shown import Comparison
-from toile.api.studies import within
+from toile.api.studies import is_study, plan, say_which, within
 from toile.api.where import Where
 from toile.arrays import Positions, Probabilities
 from toile.data.dataset import Images
@@ -19,7 +19,8 @@ from toile.errors import Misuse, ToileError
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import a_margin
 from toile.runner.plans import committees
-from toile.runner.plans.groups import Member, trial_named, whole
+from toile.runner.plans.groups import Member, whole
+from toile.runner.plans.names import of_committees, trial_named
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.run import Run
 from toile.store.store import Store
@@ -124,6 +125,9 @@ def _always(line: Sequence[Predictions]) -> bool:
 
 
 def _said(reference: str, **where: Unpack[Where]) -> _Said:
+    if is_study(reference):
+        made = plan(reference, fresh=False, **where)
+        raise say_which(reference, [*of_committees(made), *(one.name for one in made.trials)])
     if "/" in reference:
         made, name = within(reference, **where)
         if committees.called(made, name):

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from toile.api.studies import plan, within
+from toile.api.studies import is_study, plan, say_which, within
 from toile.api.where import Where
 from toile.errors import Misuse, ToileError
 from toile.runner import run as runs
-from toile.runner.plans.groups import trial_named
+from toile.runner.plans.names import trial_named
 from toile.store.run import Run
 from toile.store.store import Store
 from toile.text import listed
@@ -77,9 +77,12 @@ def find_run(reference: str, **where: Unpack[Where]) -> Run:
     """A stored run by the first digits of its fingerprint, or as STUDY/TRIAL (`committee/model-1`).
 
     Raises:
-        Misuse: there is none, or several; or digits with what says which trials of a study are meant.
+        Misuse: there is none, or several; a study and none of its trials; or digits with what says which trials of a study are
+            meant.
         ToileError: the trial is not stored.
     """
+    if is_study(reference):
+        raise say_which(reference, [one.name for one in plan(reference, fresh=False, **where).trials])
     if "/" not in reference:
         no_options(reference, "a run's fingerprint, of which there is one", **where)
         return Store.at(where.get("store")).find(reference)

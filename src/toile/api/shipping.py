@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
-from toile import studies
 from toile.api.runs import find_run, no_options
-from toile.api.studies import plan, within
+from toile.api.studies import is_study, plan, say_which, within
 from toile.api.where import Folder, Where
 from toile.errors import Misuse, ToileError
 from toile.pictures.form import Form
 from toile.runner.plans import committees
-from toile.runner.plans.groups import trial_named
+from toile.runner.plans.names import of_committees, trial_named, which
 from toile.store import atomic
 from toile.store.store import Store
-from toile.text import listed
 
 if TYPE_CHECKING:
     from toile.reports.results.result import CommitteeResult
@@ -167,22 +165,22 @@ def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, Committe
     """The committee that `reference` means, or None where it means a run."""
     from toile.reports.results.gather import named
 
-    if "/" in reference and not reference.endswith(".toml"):
-        made, name = within(reference, **where)
-    elif reference in studies.names() or reference.endswith(".toml"):
+    if is_study(reference):
         made, name = plan(reference, fresh=False, **where), None
         if len(made.study.committee) != 1:
-            names = [spec.name for spec in made.study.committee] + [one.name for one in made.trials]
-            raise Misuse(f"say which of {reference}: {listed(shlex.quote(f'{reference}/{name}') for name in names)}")
+            raise say_which(reference, [*of_committees(made), *(one.name for one in made.trials)])
+    elif "/" in reference:
+        made, name = within(reference, **where)
     else:
         return None
     specs = [spec.name for spec in made.study.committee]
     if name is not None and not committees.called(made, name):
         return None
+    name = name or specs[0]
     if (result := named(made, name)) is None:
-        name = name or specs[0]
         if name in specs and name not in (groups := [group.name for group in committees.groups(made)]):
             several = [one for one in groups if one.startswith(f"{name} (")]
-            raise Misuse(f"there are several committees of the name {name!r}, one a seed or fold: {listed(several)}")
+            study, *_ = shlex.split(made.called)
+            raise Misuse(f"there are several committees of the name {name!r}, one a seed or fold: {which(study, several)}")
         raise ToileError(f"not all members of {name!r} are stored; `toile run {made.called}` trains what is missing")
     return made, result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +13,11 @@ from toile.api.shown import Committees
 from toile.api.where import Folder, Where
 from toile.data.reading.listing import listing
 from toile.data.reading.load import load as load_dataset
-from toile.errors import ToileError
+from toile.errors import Misuse, ToileError
 from toile.models.backbones import WeightsMissing
 from toile.runner.plans import committees
 from toile.runner.plans import plan as plans
+from toile.runner.plans.names import which
 from toile.runner.plans.options import options
 from toile.search import searched
 from toile.store import atomic, checked, reports
@@ -59,6 +60,9 @@ def plan(
         DataError: the data set cannot be had, or not be split so.
     """
     loaded, place = studies.load(study, dataset), Store.at(store)
+    # What cannot be asked for is told before a data set is looked for, which may be a download.
+    asked = loaded.spec if seeds is None else with_seeds(loaded.spec, seeds)
+    reduction = Reduction(fraction, epochs_scale)
     same = not fresh or (loaded.dataset.name and not data_dir)
     data = place.kept(loaded.dataset) if same else None
     if data is None:
@@ -69,8 +73,6 @@ def plan(
             if listed is not None:
                 with suppress(OSError, ToileError):  # a store that cannot be written to is no matter before anything trains
                     place.keep(data, loaded.dataset, listed)
-    asked = loaded.spec if seeds is None else with_seeds(loaded.spec, seeds)
-    reduction = Reduction(fraction, epochs_scale)
     called = loaded.called + options(place, reduction, seeds, data_dir)
     made = plans.make(asked, loaded.reference, loaded.dataset, data, place, reduction, called)
     if loaded.spec.search:
@@ -198,6 +200,16 @@ def _seeds(store: Store) -> Iterator[int]:
     for run in store.runs():
         with suppress(Damaged):
             yield int(run.trial["seed"])
+
+
+def is_study(reference: str) -> bool:
+    """Whether a study is meant, and nothing in it."""
+    return reference.endswith(".toml") or reference in studies.names()
+
+
+def say_which(study: str, names: Iterable[str]) -> Misuse:
+    """What is said where one of these is to be named, as STUDY/NAME."""
+    return Misuse(f"say which of {study}: {which(study, names)}")
 
 
 def within(reference: str, **where: Unpack[Where]) -> tuple[Plan, str]:

@@ -13,6 +13,7 @@ from cyclopts import CycloptsError
 
 from toile.cli import runs, stores, studies  # noqa: F401 - which register their verbs
 from toile.cli.application import app, say
+from toile.cli.misuse import told
 from toile.errors import Misuse, ToileError, refused
 from toile.store.checked import Damaged
 
@@ -23,7 +24,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
-    except (Misuse, CycloptsError) as error:
+    except CycloptsError as error:
+        say(f"toile: {told(error)}")
+        sys.exit(2)
+    except Misuse as error:
         say(f"toile: {error}")
         sys.exit(2)
     except Damaged as error:

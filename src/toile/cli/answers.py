@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from toile.cli.application import say
 from toile.terminal import Terminal
+from toile.text import counted_images
 
 if TYPE_CHECKING:
     from toile.serving.answer import Answer
@@ -46,7 +47,9 @@ def print_export(made: Exported) -> None:
     console = Terminal(soft_wrap=True)
     console.print(f"{made.path.resolve()}", style="bold")
     undecided = f"; {made.undecided} of them equal but for rounding" if made.undecided else ""
-    console.print(f"largest difference {made.difference:.1e} on {made.images:,} images, the same class on all{undecided}")
+    console.print(
+        f"largest difference {made.difference:.1e} on {counted_images(made.images)}, the same class on all{undecided}"
+    )
     if made.from_stored is not None:
         console.print(f"from the probabilities that the store has: {made.from_stored:.1e}")
 

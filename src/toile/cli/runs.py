@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from toile.cli.application import HERE, Json, Only, Where, app, at_least_1, print_json, print_text, say
 from toile.errors import Misuse
+from toile.text import as_csv, counted, counted_images, listed
 
 AsIs = Annotated[bool, Parameter(name="--as-is", negative="")]
 
@@ -48,7 +49,7 @@ def evaluate(study: str, *, where: Where = HERE, only: Only = None) -> None:
     from toile import api
 
     done = api.evaluate(study, only=only or (), tell=say, **vars(where))
-    print_text(f"{len(done)} runs have got figures on their training images")
+    print_text(f"{counted(len(done), 'run has', 'runs have')} got figures on their training images")
 
 
 @app.command
@@ -76,8 +77,10 @@ def mistakes(run: str, /, *, csv: Path | None = None, json: Json = False, where:
     Parameters
     ----------
     csv
-        A .csv file to write instead of printing.
+        A .csv file to write instead of printing, or beside --json.
     """
+    from dataclasses import asdict
+
     from toile import api
 
     def line(one: Any) -> str:
@@ -85,7 +88,8 @@ def mistakes(run: str, /, *, csv: Path | None = None, json: Json = False, where:
         return f"{name}: {one.truth}, taken for {one.said} ({one.probability:.1%}; {one.truth} {one.of_truth:.1%})"
 
     columns = ("image", "file", "truth", "said", "probability", "of_truth")
-    _tell(api.mistakes(run, **vars(where)), "mistakes", columns, line, csv, json)
+    found = api.mistakes(run, **vars(where))
+    _tell(found, "mistake", columns, line, csv, [asdict(one) for one in found] if json else None)
 
 
 @app.command
@@ -97,7 +101,7 @@ def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, wh
     Parameters
     ----------
     csv
-        A .csv file to write instead of printing.
+        A .csv file to write instead of printing, or beside --json.
     """
     from dataclasses import asdict
 
@@ -109,9 +113,9 @@ def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, wh
 
     columns = ("part", "image", "file", "label", "suggested", "of_label", "probability", "margin")
     found = api.label_errors(run, **vars(where))
-    if json and csv is None:
-        return print_json(asdict(found))
-    _tell(found.errors, "suspected label errors", columns, line, csv)
+    _tell(found.errors, "suspected label error", columns, line, csv, asdict(found) if json else None)
+    if json:
+        return None
     return print_text(
         f"among {found.images:,} images held out; {found.by} is right on {found.accuracy:.4f} of these, and the better it is, "
         "the more its suspicions are worth"
@@ -119,22 +123,20 @@ def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, wh
 
 
 def _tell(
-    found: Sequence[Any], what: str, columns: Sequence[str], line: Callable[[Any], str], csv: Path | None, json: bool = False
+    found: Sequence[Any], what: str, columns: Sequence[str], line: Callable[[Any], str], csv: Path | None, document: Any = None
 ) -> None:
-    """What was found of single images: in a file, as JSON, or a line each."""
+    """What was found of single images: in a file, a line each, or a document where JSON is asked for, which may be both."""
     from dataclasses import asdict
 
     from toile.store import atomic
-    from toile.text import as_csv
 
     if csv is not None:
         atomic.write(csv, as_csv([columns, *(tuple(asdict(one).values()) for one in found)]))
-        return print_text(f"{len(found):,} {what} in {csv}")
-    if json:
-        return print_json([asdict(one) for one in found])
-    for one in found:
+    if document is not None:
+        return print_json(document)
+    for one in found if csv is None else ():
         print_text(line(one))
-    return print_text(f"{len(found):,} {what}")
+    return print_text(counted(len(found), what) + (f" in {csv}" if csv is not None else ""))
 
 
 @app.command
@@ -154,7 +156,7 @@ def label_next(
     Parameters
     ----------
     csv
-        A .csv file to write instead of printing.
+        A .csv file to write instead of printing, or beside --json.
     as_is, on_error
         As for predict.
     """
@@ -162,7 +164,6 @@ def label_next(
 
     from toile import api
     from toile.store import atomic
-    from toile.text import as_csv
 
     if not images:
         raise Misuse("no image given: toile label-next COMMITTEE FOLDER")
@@ -170,9 +171,10 @@ def label_next(
     if csv is not None:
         rows = ([one.image, one.information, one.said, one.probability, *one.members.values()] for one in found)
         atomic.write(csv, as_csv([("file", "information", "said", "probability", *found[0].members), *rows]))
-        return print_text(f"{len(found):,} pictures in {csv}")
     if json:
         return print_json([asdict(one) for one in found])
+    if csv is not None:
+        return print_text(f"{counted(len(found), 'picture')} in {csv}")
     for one in found:
         votes = ", ".join(f"{name}: {vote}" for name, vote in one.members.items())
         print_text(f"{one.image}: {one.information:.3f} nats ({votes})")
@@ -204,7 +206,7 @@ def predict(
     format
         kaggle: one file of images without labels (.npy or .csv) becomes a CSV id,target.
     output
-        A .csv or .json file to write instead of printing; of kaggle, submission.csv where left out.
+        A .csv or .json file to write instead of printing, or beside --json; of kaggle, submission.csv where left out.
     first
         The first class's target for Kaggle; where left out, the data set's own labels are the targets.
     """
@@ -222,12 +224,15 @@ def predict(
         source, *others = images
         if others:
             raise Misuse(f"--format kaggle takes one file of images without labels, got {len(images)} files")
+        given = {"--json": json, "--as-is": as_is, "--on-error skip": on_error == "skip"}
+        if odd := [name for name, is_given in given.items() if is_given]:
+            raise Misuse(f"{listed(odd)}: not with --format kaggle, which writes a CSV and takes the images as they are")
         output = output or Path("submission.csv")
         with warnings_said():
             made = api.submit(run, source, output, first=first, **vars(where))
         (first_class, *_, last_class), targets = made.targets, made.targets
         span = f"{targets[first_class]} ({first_class}) to {targets[last_class]} ({last_class})"
-        return print_text(f"{made.images} images in {output}; targets from {span}")
+        return print_text(f"{counted_images(made.images)} in {output}; targets from {span}")
     if first is not None:
         raise Misuse("--first goes with --format kaggle")
     ending = "" if output is None else suffix(output)
@@ -242,7 +247,8 @@ def predict(
         answers = api.predict(run, images, **options, **vars(where))
     if output is not None:
         atomic.write(output, as_text(answers, ending))
-        return print_text(f"{len(answers):,} pictures in {output}")
+        if not json:
+            return print_text(f"{counted(len(answers), 'picture')} in {output}")
     return print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)
 
 

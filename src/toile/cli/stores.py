@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from toile.cli.application import HERE, Json, Where, app, print_json, print_text
 from toile.errors import ToileError
+from toile.text import counted
 
 
 @app.command
@@ -19,7 +20,7 @@ def pack(study: str, output: Path, *, where: Where = HERE) -> None:
 
     made = api.plan(study, fresh=False, **vars(where))
     runs = {planned.fingerprint: run for planned in made.trials if (run := made.run_of(planned))}
-    print_text(f"{packs.pack(runs.values(), output)} runs in {output}")
+    print_text(f"{counted(packs.pack(runs.values(), output), 'run')} in {output}")
 
 
 @app.command
@@ -29,7 +30,7 @@ def unpack(archive: Path, *, store: Path | None = None) -> None:
     from toile.store.store import Store
 
     place = Store.at(store)
-    print_text(f"{len(packs.unpack(archive, place))} runs new in {place.root}")
+    print_text(f"{counted(len(packs.unpack(archive, place)), 'run')} new in {place.root}")
 
 
 @app.command
@@ -46,7 +47,9 @@ def log(study: str, *, to: str, into: Annotated[str | None, Parameter(name="--wh
     from toile import api
 
     done = api.log(study, to=to, place=into, **vars(where))
-    print_text(f"{done.sent} runs sent to {done.where}, {done.there} were there already")
+    print_text(
+        f"{counted(done.sent, 'run')} sent to {done.where}, {done.there} {'was' if done.there == 1 else 'were'} there already"
+    )
 
 
 @app.command
@@ -55,7 +58,7 @@ def ledger(*, where: Where = HERE, results: Path = Path("results"), output: Path
     from toile import api
 
     added, found = api.ledger(results, output, **vars(where))
-    print_text(f"{added} results added to {results}; {len(found)} lines in {output}")
+    print_text(f"{counted(added, 'result')} added to {results}; {counted(len(found), 'line')} in {output}")
 
 
 @app.command
@@ -95,5 +98,9 @@ def check(*, store: Path | None = None, repair: Annotated[bool, Parameter(negati
         print_checked(found)
     if damaged := sum(one.state == "damaged" for one in found):
         movable = any(error.movable for one in found for error in one.damages)
-        hint = "; `toile check --repair` sets it aside, and `toile run` makes it anew" if movable and not repair else ""
-        raise ToileError(f"{damaged:,} of {len(found):,} things in {Store.at(store).root} are damaged{hint}")
+        it = "it" if damaged == 1 else "them"
+        hint = f"; `toile check --repair` sets {it} aside, and `toile run` makes {it} anew" if movable and not repair else ""
+        raise ToileError(
+            f"{damaged:,} of {counted(len(found), 'thing')} in {Store.at(store).root} {'is' if damaged == 1 else 'are'} "
+            f"damaged{hint}"
+        )

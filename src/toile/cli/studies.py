@@ -105,6 +105,7 @@ def plan(study: str, *, where: Where = HERE, workers: int | None = None, only: O
     from toile.runner.plans import committees
     from toile.search.searched import Searched, coming
 
+    at_least_1(workers=workers)
     made = planned(study, where)
     unobtainable = runs.unobtainable(one for one in made.matching(only or ()) if not made.run_of(one))
     audits = [
@@ -160,10 +161,13 @@ def run(
     """
     from toile.runner import progress
     from toile.runner import run as runs
+    from toile.runner.limit import check_minutes
     from toile.search.run import run as carry_out
     from toile.search.searched import Searched, coming
 
     at_least_1(workers=workers, threads=threads)
+    if minutes is not None:
+        check_minutes(minutes)
     made = planned(study, where)
     pending = (made.own if isinstance(made, Searched) and not only else made).pending(only or ())
     stored = {p.fingerprint for p in made.matching(only or ()) if made.run_of(p)}
@@ -180,7 +184,7 @@ def run(
         made.walk.advance()
         say(coming(made))
     elif left := len(made.pending(only or ())):
-        return say(f"the time was over: {left} of {len(pending)} are still to train; the same command goes on with them")
+        return say(f"the time was over: {left} of {len(pending)} still to train; the same command goes on")
     return say(f"done; `toile report {made.called}` shows it")
 
 

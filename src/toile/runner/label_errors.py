@@ -16,7 +16,8 @@ from toile.errors import Misuse, ToileError
 from toile.evaluation.label_errors import label_errors
 from toile.evaluation.predictions import Predictions
 from toile.runner.plans import committees
-from toile.runner.plans.groups import Member, trial_named
+from toile.runner.plans.groups import Member
+from toile.runner.plans.names import trial_named
 from toile.runner.plans.planned import Plan, PlannedTrial
 
 

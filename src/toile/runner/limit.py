@@ -9,6 +9,16 @@ from toile.errors import Misuse
 from toile.runner.jobs import Job
 
 
+def check_minutes(minutes: float) -> None:
+    """Refuse what is no time at all.
+
+    Raises:
+        Misuse: it is.
+    """
+    if not 0 < minutes < float("inf"):
+        raise Misuse(f"--minutes is above 0, got {minutes:g}")
+
+
 class TimeLimit:
     """So many minutes from now.
 
@@ -21,8 +31,7 @@ class TimeLimit:
     """
 
     def __init__(self, minutes: float, seconds: Callable[[Job], float]) -> None:
-        if not 0 < minutes < float("inf"):
-            raise Misuse(f"--minutes is above 0, got {minutes:g}")
+        check_minutes(minutes)
         self.end, self.seconds = time.monotonic() + 60 * minutes, seconds
 
     @property

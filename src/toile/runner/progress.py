@@ -21,7 +21,12 @@ from toile.runner.events import Event
 from toile.runner.jobs import Job, jobs
 from toile.runner.plans.planned import Plan, PlannedTrial, kind
 from toile.terminal import Terminal
-from toile.text import printable
+from toile.text import cut, printable
+
+_ALL = "all trials"
+_BAR = 24  # characters at most
+_ELAPSED = 12  # characters of the time, and of what is between the columns
+_LEAST = ("speed", "accuracy", "loss", "validation")  # of an epoch, what is left out first where there is no place
 
 
 def duration(seconds: float) -> str:
@@ -99,10 +104,10 @@ class Show:
         self.bars = None
         if self.console.is_terminal and (pending or plan.study.search):
             self.bars = Progress(
-                TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+                TextColumn("{task.description}", markup=False), BarColumn(bar_width=min(self.console.width // 5, _BAR)),
                 TextColumn("{task.fields[status]}", markup=False), TimeElapsedColumn(), console=self.console,
             )  # fmt: skip
-            self.all = self.bars.add_task("all trials", total=self.total, status="")
+            self.all = self.bars.add_task(_ALL, total=self.total, status="")
 
     def more(self, work: list[Job]) -> None:
         """There is more to do, as in a search."""
@@ -128,16 +133,22 @@ class Show:
         if event.kind in ("done", "epoch"):
             said += f"; {duration(self.left.estimate())} left in all" if self.left.seconds else ""
         if self.bars:
-            self._bar(self.bars, event, printable(status(event)))
+            self._bar(self.bars, event, status(event))
         else:
             print(printable(f"{event.name:<{self.width}}  {said}"), file=sys.stderr, flush=True)
         if event.kind == "failed":
             for line in event.fields.get("output", []):
                 self.console.print(f"  | {line.expandtabs()}")
 
-    def _bar(self, bars: Progress, event: Event, status: str) -> None:
+    def _bar(self, bars: Progress, event: Event, said: str) -> None:
+        # rich would cut names and figures to give a wide line its place, and leave out bars and times.
+        name, width = cut(printable(event.name), self.console.width // 3), self.console.width
+        names = min(max(self.width, len(_ALL)), width // 3)
+        status = shortened(event, max(width - names - min(width // 5, _BAR) - _ELAPSED, 0))
+        if event.kind != "epoch" and status.endswith("…"):
+            self.console.print(f"{event.name}: {said}")  # whole, above the bars
         if event.fingerprint not in self.tasks:  # what it begins with may fail before it is started
-            self.tasks[event.fingerprint] = bars.add_task(printable(event.name), total=None, status=status)
+            self.tasks[event.fingerprint] = bars.add_task(name, total=None, status=status)
         task = self.tasks[event.fingerprint]
         if event.kind == "epoch":
             bars.update(task, total=event.fields["epochs"], completed=event.fields["epoch"], status=status)
@@ -148,16 +159,33 @@ class Show:
         bars.update(self.all, completed=self.done, status=f"{duration(self.left.estimate())} left")
 
 
+def shortened(event: Event, room: int) -> str:
+    """The same in so many characters: of an epoch, figures that have no place are left out."""
+    if event.kind != "epoch":
+        return cut(printable(status(event)), max(room, 1))
+    said = _epoch(event.fields)
+    for least in _LEAST:
+        if len("  ".join(said.values())) > room:
+            said.pop(least, None)
+    return "  ".join(said.values())
+
+
+def _epoch(fields: dict[str, Any]) -> dict[str, str]:
+    validation = fields.get("validation_accuracy")
+    return {
+        "epoch": f"epoch {fields['epoch']}/{fields['epochs']}",
+        "loss": f"loss {fields['loss']:.4f}",
+        "accuracy": f"accuracy {fields['accuracy']:.4f}",
+        **({"validation": f"validation {validation:.4f}"} if validation is not None else {}),
+        "speed": f"{fields['images_per_second']:,.0f} images/s",
+    }
+
+
 def status(event: Event) -> str:
     """What has happened to a trial, in a few words."""
     fields = event.fields
     if event.kind == "epoch":
-        validation = fields.get("validation_accuracy")
-        return (
-            f"epoch {fields['epoch']}/{fields['epochs']}  loss {fields['loss']:.4f}  accuracy {fields['accuracy']:.4f}"
-            + (f"  validation {validation:.4f}" if validation is not None else "")
-            + f"  {fields['images_per_second']:,.0f} images/s"
-        )
+        return "  ".join(_epoch(fields).values())
     worker = fields.get("worker")
     return {
         "queued": "waits for a worker of the cluster",

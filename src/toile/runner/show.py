@@ -14,6 +14,7 @@ from toile.runner.plans.planned import Plan
 from toile.runner.progress import duration
 from toile.runner.run import backend_of
 from toile.terminal import Terminal
+from toile.text import counted
 
 STATES = ("stored", "damaged", "begun", "missing")
 _CLASSES = 30  # that are shown one by one
@@ -88,13 +89,19 @@ def print_plan(found: dict[str, Any]) -> None:
     console = Terminal()
     console.print(_classes(found["dataset"]))
     console.print(table)
-    left = f", about {duration(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
+    left = f", about {duration(found['seconds_left'])} with {counted(found['workers'], 'worker')}" if found["to_train"] else ""
     console.print(f"{found['to_train']} to train{left}")
     if same := len(found["trials"]) - found["distinct"]:
-        console.print(f"{same} of {len(found['trials'])} trials are others under another name")
+        are = "is another" if same == 1 else "are others"
+        console.print(f"{same} of {len(found['trials'])} trials {are} under another name")
     if read := found["to_train"] - found["trainings"]:
         saved = duration(found["seconds_saved"])
-        console.print(f"{read} are the first epochs of longer ones and are read on their way; saves {saved}")
+        what = (
+            "is the first epochs of a longer one and is read on its"
+            if read == 1
+            else ("are the first epochs of longer ones and are read on their")
+        )
+        console.print(f"{read} {what} way; saves {saved}")
 
 
 def size(one: dict[str, Any]) -> str:

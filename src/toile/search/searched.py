@@ -17,6 +17,7 @@ from toile.search.pruning import FAILED
 from toile.search.walk import Walk
 from toile.study.committee import CommitteeSpec
 from toile.study.file.read import StudyError
+from toile.text import counted
 
 # The committee of all that was trained, and what its candidates are called.
 COMMITTEE, CANDIDATES = "search-committee", "search [0-9]*"
@@ -76,7 +77,7 @@ def coming(plan: Searched) -> str:
     """What the search of a plan is going to do, and how far it is, in a sentence or two."""
     spec, walk = plan.walk.spec, plan.walk
     budgets = {
-        f"{spec.trials} proposals": spec.trials,
+        counted(spec.trials or 0, "proposal"): spec.trials,
         f"{spec.core_seconds or 0:g} core seconds": spec.core_seconds,
         f"{spec.minutes or 0:g} min of each `toile run`": spec.minutes,
     }
@@ -84,7 +85,9 @@ def coming(plan: Searched) -> str:
     how = f"{spec.sampler}, {f'{spec.pruning}{few}' if spec.pruning else 'each to its end'}"
     ends = " or ".join(said for said, budget in budgets.items() if budget)
     known = sum(one is not None for one in walk.outcomes)
-    far = f"{len(walk.proposals)} proposals are made, and {known} of {len(walk.steps)} steps with them are known"
+    made = counted(len(walk.proposals), "proposal is", "proposals are")
+    are = "is" if known == 1 else "are"
+    far = f"{made} made, and {known} of {len(walk.steps)} steps with them {are} known"
     if walk.ended and known == len(walk.steps):
         return f"The search ({how}) is over: {far}."
     return f"The search ({how}) ends after {ends}. So far {far}; the trials that are missing come next, and others after them."

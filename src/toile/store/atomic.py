@@ -65,7 +65,9 @@ def writing(path: Path) -> Generator[BinaryIO]:
     A link stays one: the file that it leads to is replaced. What is no file, such as a pipe or `/dev/stdout`, cannot be
     replaced without being taken from all others who use it; it is written to as it is.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if path.is_dir():  # which may have no name to put something beside, as `.`
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
         with named(path), path.open("wb") as file:
             yield file
         return

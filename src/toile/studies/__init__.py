@@ -118,22 +118,31 @@ def with_weights(spec: StudySpec, folder: Path) -> StudySpec:
 
 
 def _path(study: str | Path) -> Path:
-    path = Path(study)
-    try:
-        there = path.is_file()  # no pipe and no device is opened
-    except OSError:  # too long a name
-        there = False
-    if there:
+    path, name = Path(study), str(study)
+    if _is_file(path):
         return path
     if path.suffix == ".toml":
         files = sorted(one.name for one in path.parent.glob("*.toml"))
-        raise Misuse(f"no study file {path}{nearest(path.name, files)}")
-    if (name := str(study)) not in names():
+        raise Misuse(f"no study file {path}{': it is no file' if path.name in files else nearest(path.name, files)}")
+    if name not in names():
+        if path.parent.suffix == ".toml" and _is_file(path.parent):
+            raise Misuse(
+                f"no study {cut(repr(name), 200)}: that is something in {printable(path.parent)}, and a whole study is wanted; "
+                f"`toile run` and some others have --only {shlex.quote(path.name)}"
+            )
+        known = [*([f"{name}.toml"] if _is_file(Path(f"{name}.toml")) else []), *names()]
         raise Misuse(
-            f"no study {cut(repr(name), 200)}{nearest(name, names())}: it is the path of a .toml file or one of the packaged "
+            f"no study {cut(repr(name), 200)}{nearest(name, known)}: it is the path of a .toml file or one of the packaged "
             f"studies: {', '.join(names())}"
         )
     return PACKAGED / f"{study}.toml"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()  # no pipe and no device is opened
+    except OSError:  # too long a name
+        return False
 
 
 def _placed(spec: StudySpec, path: Path, typed: str) -> LoadedStudy:

@@ -126,7 +126,7 @@ def split(dataset: Dataset, spec: SplitSpec, fold: int | None = None) -> Parts:
     if dataset.test is None and spec.test == 0 and spec.folds is None:
         raise DataError(
             f"data set {dataset.name!r} has no test images; set split.test to the fraction to keep for testing, "
-            f"such as test = 0.2, or give test_path"
+            "such as `split = { test = 0.2 }`, or give test_path"
         )
     given = _is_given(dataset, spec)
     share = 0.0 if spec.validation == "given" else spec.validation

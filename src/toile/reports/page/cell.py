@@ -23,6 +23,7 @@ from toile.reports.text import count, duration, figure, options, p_value
 from toile.runner.plans.planned import Plan
 from toile.runner.show import DONE, planned, size
 from toile.store.run import Run
+from toile.text import counted
 
 CURVES = PLOTS["learning-curves"]
 _CSS = """
@@ -48,7 +49,7 @@ def plan(made: Plan) -> str:
         about = "" if one["state"] in DONE else duration(one["seconds"])
         rows.append([one["name"], one["fingerprint"][:12], one["state"], size(one), about])
     columns = [*(Column(name, TEXT) for name in ("trial", "fingerprint", "state")), Column("parameters"), Column("about")]
-    left = f", about {duration(found['seconds_left'])} with {found['workers']} workers" if found["to_train"] else ""
+    left = f", about {duration(found['seconds_left'])} with {counted(found['workers'], 'worker')}" if found["to_train"] else ""
     images = ", ".join(f"{images:,} {part}" for part, images in found["dataset"]["images"].items())
     note = f"{found['to_train']} to train{left}"
     return _cell(made.title, f"{made.dataset.name}: {images}", [Table("Trials", columns, rows, note=note)])

@@ -13,6 +13,7 @@ from toile.errors import ToileError
 from toile.models.outline import outline
 from toile.reports.text import MEAN_OF_MEMBERS, NOTHING, figure, shares
 from toile.terminal import Terminal
+from toile.text import counted
 
 if TYPE_CHECKING:
     from toile.reports.results.study import StudyResults
@@ -59,7 +60,12 @@ def print_comparison(found: dict[str, Any]) -> None:
     for key, value in found.items():
         if key != "verdict":
             label = key.replace("_", " ")
-            shown = " to ".join(map(_plain, value)) if "interval" in key else _plain(value)
+            if "interval" in key:
+                shown = NOTHING if None in value else " to ".join(map(_plain, value))
+            elif key == "each":  # training by training, what both have
+                shown = ", ".join(" and ".join(map(_plain, pair)) for pair in value)
+            else:
+                shown = _plain(value)
             console.print(f"{label:<16} {shown}")
     console.print(found["verdict"], style="bold")
 
@@ -100,4 +106,4 @@ def print_layers(name: str, path: Path) -> None:
         table.add_row(row.name, row.kind, row.says, row.shape, f"{row.parameters:,}")
     console = Terminal()
     console.print(table)
-    console.print(f"{len(rows)} layers, {sum(row.parameters for row in rows):,} parameters")
+    console.print(f"{counted(len(rows), 'layer')}, {sum(row.parameters for row in rows):,} parameters")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from toile.reports.page.search import known, luck
 from toile.reports.results.search import SearchResult
 from toile.reports.text import duration, figure
+from toile.text import counted
 
 if TYPE_CHECKING:
     from toile.terminal import Terminal
@@ -24,7 +25,7 @@ def print_search(search: SearchResult, study: str, console: Terminal) -> None:
     """
     from rich.table import Table as Printed
 
-    table = Printed(title=f"The search: {len(search.rows)} proposals, the best by validation", title_justify="left")
+    table = Printed(title=f"The search: {counted(len(search.rows), 'proposal')}, the best by validation", title_justify="left")
     for column in ("trial", "epochs", f"validation {search.metric}", "parameters", "core time"):
         table.add_column(column, justify="left" if column == "trial" else "right")
     for row in search.rows[:_TOP]:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from toile.errors import Misuse, nearest
-from toile.runner.plans.planned import Plan, PlannedTrial
+from toile.errors import Misuse
+from toile.runner.plans.planned import PlannedTrial
 from toile.study.committee import CommitteeSpec
 from toile.study.fields.patterns import matching
-from toile.text import listed
 
 
 @dataclass(frozen=True)
@@ -95,18 +94,3 @@ def _lines(trials: Sequence[PlannedTrial], spec: CommitteeSpec) -> dict[str, dic
     names = list(dict.fromkeys(one.line for one in trials))
     chosen = dict.fromkeys(name for pattern in spec.members for name in matching(names, pattern))
     return {name: {(one.trial.seed, one.trial.fold): one for one in trials if one.line == name} for name in chosen}
-
-
-def trial_named(made: Plan, name: str) -> PlannedTrial:
-    """A trial of a plan by its name.
-
-    Raises:
-        Misuse: there is none.
-    """
-    planned = {p.name: p for p in made.trials}
-    if name not in planned:
-        committees = [spec.name for spec in made.study.committee]
-        near = "; that is a committee" if name in committees else nearest(name, [*planned, *committees])
-        more = f"; committees: {listed(committees)}" if committees else ""
-        raise Misuse(f"{made.reference} has no trial {name!r}{near}; it has: {listed(planned)}{more}")
-    return planned[name]

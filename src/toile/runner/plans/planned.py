@@ -169,7 +169,9 @@ class Plan:
             meant |= found
             if not found:
                 names = [planned.name for planned in self.trials]
-                raise Misuse(f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {listed(names)}")
+                raise Misuse(
+                    f"no trial matches {pattern!r}{nearest(pattern, names)}; there are: {listed(map(shlex.quote, names))}"
+                )
         return [one for one in self.trials if not patterns or meant & {one.name, one.line}]
 
     def seconds(self, planned: PlannedTrial, after: int = 0) -> float:
