@@ -41,8 +41,10 @@ def study(tmp_path: Path) -> Path:
     return stored(tmp_path)
 
 
-def stored(folder: Path, more: str = "", study: str = STUDY, drawn: bool = True, store: Path | None = None) -> Path:
-    """A study of which all trials are stored; `drawn`: whether seeds matter to them."""
+def stored(
+    folder: Path, more: str = "", study: str = STUDY, drawn: bool = True, store: Path | None = None, surer: bool = False
+) -> Path:
+    """A study of which all trials are stored; `drawn`: whether seeds matter to them; `surer`: each is surer than the last."""
     path = folder / "made.toml"
     path.write_text(study.format(more=more), "utf-8")
     plan = api.plan(path, store=store or folder / "store")
@@ -56,7 +58,7 @@ def stored(folder: Path, more: str = "", study: str = STUDY, drawn: bool = True,
                     size=(len(images), 10)
                 )
                 scores[np.arange(len(images)), images.labels] += 3 if one.line == "a" else 1
-                exponentials = np.exp(scores)
+                exponentials = np.exp(scores * (1 + surer * one.trial.seed))
                 said[name] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
                 metrics[name] = evaluate(said[name], images.labels)
         keep_run(plan.store, one, probabilities=said, metrics=metrics)
@@ -129,6 +131,29 @@ def test_models_that_no_seed_changes_are_compared_over_images(tmp_path: Path) ->
     assert found["p_value"] == toile.compare(f"{study}/a (seed 0)", f"{study}/b (seed 0)", **where)["p_value"]
     (claim,) = [one for one in api.results(study, **where).claims.pairs.values() if {one.a[1], one.b[1]} == {"a", "b"}]
     assert (claim.over, claim.differ) == ("images", True)
+
+
+def test_models_that_no_seed_changes_are_compared_with_single_ones(tmp_path: Path) -> None:
+    """As by the report; here it was refused."""
+    study, where = stored(tmp_path, drawn=False), {"store": tmp_path / "store"}
+    found = toile.compare(f"{study}/a", f"{study}/one", **where)
+    assert found == toile.compare(f"{study}/a (seed 1)", f"{study}/one", **where) | {
+        "names": found["names"],
+        "verdict": found["verdict"],
+    }
+    (claim,) = [one for one in api.results(study, **where).claims.pairs.values() if {one.a[1], one.b[1]} == {"a", "one"}]
+    assert claim.over == found["over"] == "images"
+
+
+def test_seeds_that_decide_the_same_are_compared_over_images_and_their_loss_is_a_mean(tmp_path: Path) -> None:
+    """As by the report; here a difference without spread could not be tested."""
+    study, where = stored(tmp_path, drawn=False, surer=True), {"store": tmp_path / "store"}
+    found = toile.compare(f"{study}/a", f"{study}/b", **where)
+    each = [toile.compare(f"{study}/a (seed {seed})", f"{study}/b (seed {seed})", **where) for seed in (0, 1, 2)]
+    assert len({one["losses"][0] for one in each}) == 3
+    assert (found["over"], found["p_value"]) == ("images", each[0]["p_value"])
+    assert found["losses"] == pytest.approx(np.mean([one["losses"] for one in each], axis=0))
+    assert found["loss_difference"] == pytest.approx(np.subtract(*found["losses"])) and found["loss_interval"] == [None, None]
 
 
 def test_other_images_are_refused_though_their_labels_are_the_same(tmp_path: Path) -> None:
