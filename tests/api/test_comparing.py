@@ -183,6 +183,8 @@ def test_a_trial_whose_name_begins_as_a_committees_is_a_trial(tmp_path: Path) ->
         assert api.mistakes(f"{study}/{name}", **where)
     with pytest.raises(Misuse, match=r"several committees of the name 'both'.*both \(seed 0\), both \(seed 1\)"):
         api.mistakes(f"{study}/both", **where)
+    with pytest.raises(Misuse, match="several committees of the name 'both'"):  # it was that of the first seed, silently
+        api.mistakes(str(study), **where)
 
 
 def test_what_is_no_pair_is_refused(study: Path) -> None:

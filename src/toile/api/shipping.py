@@ -25,8 +25,8 @@ from toile.store.store import Store
 from toile.text import listed
 
 if TYPE_CHECKING:
-    from toile.reports.results.result import CommitteeResult
-    from toile.runner.plans.planned import Plan, PlannedTrial
+    from toile.reports.results.result import CalibratedResult, CommitteeResult
+    from toile.runner.plans.planned import Plan
     from toile.serving.answer import Answer
     from toile.serving.chosen import Chosen
     from toile.serving.export import Exported
@@ -136,7 +136,6 @@ def export(
 
 def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
     """The run or the committee that `reference` means."""
-    from toile.reports.results.gather import calibrated
     from toile.serving.chosen import Chosen
 
     if (found := committee_of(reference, **where)) is not None:
@@ -152,15 +151,20 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
         dataset = replace(dataset, form=Form.parse(form))
     if not study:
         name = run.fingerprint[:12]
-    elif (after := calibrated(*_planned(reference, **where))) is not None:
+    elif (after := calibrated_of(reference, **where)) is not None:
         figures, calibration = {"test": after.test}, after.calibration
     members = {name: (run,)}
     return Chosen("run", Path(study).stem or None, name, members, dataset, None, None, figures.get("test", {}), calibration)
 
 
-def _planned(reference: str, **where: Unpack[Where]) -> tuple[Plan, PlannedTrial]:
+def calibrated_of(reference: str, **where: Unpack[Where]) -> CalibratedResult | None:
+    """What STUDY/TRIAL says after its calibration; None where the study asks for none, and of a run by its fingerprint."""
+    from toile.reports.results.gather import calibrated
+
+    if "/" not in reference:
+        return None
     made, name = within(reference, **where)
-    return made, trial_named(made, name)
+    return calibrated(made, trial_named(made, name))
 
 
 def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeResult] | None:
@@ -170,17 +174,17 @@ def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, Committe
     if "/" in reference and not reference.endswith(".toml"):
         made, name = within(reference, **where)
     elif reference in studies.names() or reference.endswith(".toml"):
-        made, name = plan(reference, fresh=False, **where), None
+        made = plan(reference, fresh=False, **where)
         if len(made.study.committee) != 1:
             names = [spec.name for spec in made.study.committee] + [one.name for one in made.trials]
             raise Misuse(f"say which of {reference}: {listed(shlex.quote(f'{reference}/{name}') for name in names)}")
+        name = made.study.committee[0].name
     else:
         return None
-    specs = [spec.name for spec in made.study.committee]
-    if name is not None and not committees.called(made, name):
+    if not committees.called(made, name):
         return None
     if (result := named(made, name)) is None:
-        name = name or specs[0]
+        specs = [spec.name for spec in made.study.committee]
         if name in specs and name not in (groups := [group.name for group in committees.groups(made)]):
             several = [one for one in groups if one.startswith(f"{name} (")]
             raise Misuse(f"there are several committees of the name {name!r}, one a seed or fold: {listed(several)}")
