@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,8 @@ def stored(
         parts, said, metrics = plan.parts(one), {}, {}
         for name in ("validation", "test"):
             if (images := getattr(parts, name)) is not None:
-                scores = np.random.default_rng([one.trial.seed * drawn, len(said), ord(one.line[0])]).normal(
-                    size=(len(images), 10)
-                )
+                drawn_by = [one.trial.seed * drawn, len(said), ord(one.line[0]), one.trial.fold or 0]
+                scores = np.random.default_rng(drawn_by).normal(size=(len(images), 10))
                 scores[np.arange(len(images)), images.labels] += 3 if one.line == "a" else 1
                 exponentials = np.exp(scores * (1 + surer * one.trial.seed))
                 said[name] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -113,6 +113,21 @@ def test_a_committee_of_folds_is_compared_with_its_member_on_the_test_images(tmp
     assert (by_fold["split"], by_fold["over"], by_fold["trainings"]) == ("test", "folds", 9)
     assert by_fold["each"][0][0] == pytest.approx((said[0].argmax(axis=1) == made.dataset.test.labels).mean())
     assert toile.compare(f"{study}/a", f"{study}/b", **where)["split"] == "validation"
+
+
+def test_committees_of_folds_not_all_stored_are_compared_as_in_the_report(tmp_path: Path) -> None:
+    """What is held out is a share of the split's folds, and not of those that are stored."""
+    more = '[[committee]]\nname = "weighed"\nmembers = ["a", "b"]\nrule = "weighted-mean"\nweights = [1, 9]\n'
+    study, where = stored(tmp_path, "split = { folds = 3 }", study=STUDY + more), {"store": tmp_path / "store"}
+    for one in api.plan(study, **where).trials:
+        if one.trial.fold == 2:
+            shutil.rmtree(where["store"] / "runs" / one.fingerprint)
+    found = toile.compare(f"{study}/both", f"{study}/weighed", **where)
+    assert (found["over"], found["trainings"]) == ("folds", 6)
+    claims = api.results(study, **where).claims.pairs.values()
+    (claim,) = [one for one in claims if {one.a[1], one.b[1]} == {"both", "weighed"}]
+    ends = sorted(map(abs, found["interval"]))
+    assert sorted(map(abs, claim.test.interval())) == pytest.approx(ends)
 
 
 def test_of_a_committee_for_each_fold_one_has_to_be_meant(tmp_path: Path) -> None:
