@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,10 @@ def test_what_both_have_of_each_training_stays_together(study: Path, capsys: pyt
     assert "interval         –\n" in capsys.readouterr().out
 
 
-def stored(folder: Path, more: str = "", study: str = STUDY, drawn: bool = True, store: Path | None = None) -> Path:
-    """A study of which all trials are stored; `drawn`: whether seeds matter to them."""
+def stored(
+    folder: Path, more: str = "", study: str = STUDY, drawn: bool = True, store: Path | None = None, surer: bool = False
+) -> Path:
+    """A study of which all trials are stored; `drawn`: whether seeds matter to them; `surer`: each is surer than the last."""
     path = folder / "made.toml"
     path.write_text(study.format(more=more), "utf-8")
     plan = api.plan(path, store=store or folder / "store")
@@ -62,11 +65,10 @@ def stored(folder: Path, more: str = "", study: str = STUDY, drawn: bool = True,
         parts, said, metrics = plan.parts(one), {}, {}
         for name in ("validation", "test"):
             if (images := getattr(parts, name)) is not None:
-                scores = np.random.default_rng([one.trial.seed * drawn, len(said), ord(one.line[0])]).normal(
-                    size=(len(images), 10)
-                )
+                drawn_by = [one.trial.seed * drawn, len(said), ord(one.line[0]), one.trial.fold or 0]
+                scores = np.random.default_rng(drawn_by).normal(size=(len(images), 10))
                 scores[np.arange(len(images)), images.labels] += 3 if one.line == "a" else 1
-                exponentials = np.exp(scores)
+                exponentials = np.exp(scores * (1 + surer * one.trial.seed))
                 said[name] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
                 metrics[name] = evaluate(said[name], images.labels)
         keep_run(plan.store, one, probabilities=said, metrics=metrics)
@@ -123,6 +125,21 @@ def test_a_committee_of_folds_is_compared_with_its_member_on_the_test_images(tmp
     assert toile.compare(f"{study}/a", f"{study}/b", **where)["split"] == "validation"
 
 
+def test_committees_of_folds_not_all_stored_are_compared_as_in_the_report(tmp_path: Path) -> None:
+    """What is held out is a share of the split's folds, and not of those that are stored."""
+    more = '[[committee]]\nname = "weighed"\nmembers = ["a", "b"]\nrule = "weighted-mean"\nweights = [1, 9]\n'
+    study, where = stored(tmp_path, "split = { folds = 3 }", study=STUDY + more), {"store": tmp_path / "store"}
+    for one in api.plan(study, **where).trials:
+        if one.trial.fold == 2:
+            shutil.rmtree(where["store"] / "runs" / one.fingerprint)
+    found = toile.compare(f"{study}/both", f"{study}/weighed", **where)
+    assert (found["over"], found["trainings"]) == ("folds", 6)
+    claims = api.results(study, **where).claims.pairs.values()
+    (claim,) = [one for one in claims if {one.a[1], one.b[1]} == {"both", "weighed"}]
+    ends = sorted(map(abs, found["interval"]))
+    assert sorted(map(abs, claim.test.interval())) == pytest.approx(ends)
+
+
 def test_of_a_committee_for_each_fold_one_has_to_be_meant(tmp_path: Path) -> None:
     """It was the last one, silently."""
     more = '[[committee]]\nname = "s"\nmembers = ["a", "b"]\nacross = "seeds"\n'
@@ -139,6 +156,29 @@ def test_models_that_no_seed_changes_are_compared_over_images(tmp_path: Path) ->
     assert found["p_value"] == toile.compare(f"{study}/a (seed 0)", f"{study}/b (seed 0)", **where)["p_value"]
     (claim,) = [one for one in api.results(study, **where).claims.pairs.values() if {one.a[1], one.b[1]} == {"a", "b"}]
     assert (claim.over, claim.differ) == ("images", True)
+
+
+def test_models_that_no_seed_changes_are_compared_with_single_ones(tmp_path: Path) -> None:
+    """As by the report; here it was refused."""
+    study, where = stored(tmp_path, drawn=False), {"store": tmp_path / "store"}
+    found = toile.compare(f"{study}/a", f"{study}/one", **where)
+    assert found == toile.compare(f"{study}/a (seed 1)", f"{study}/one", **where) | {
+        "names": found["names"],
+        "verdict": found["verdict"],
+    }
+    (claim,) = [one for one in api.results(study, **where).claims.pairs.values() if {one.a[1], one.b[1]} == {"a", "one"}]
+    assert claim.over == found["over"] == "images"
+
+
+def test_seeds_that_decide_the_same_are_compared_over_images_and_their_loss_is_a_mean(tmp_path: Path) -> None:
+    """As by the report; here a difference without spread could not be tested."""
+    study, where = stored(tmp_path, drawn=False, surer=True), {"store": tmp_path / "store"}
+    found = toile.compare(f"{study}/a", f"{study}/b", **where)
+    each = [toile.compare(f"{study}/a (seed {seed})", f"{study}/b (seed {seed})", **where) for seed in (0, 1, 2)]
+    assert len({one["losses"][0] for one in each}) == 3
+    assert (found["over"], found["p_value"]) == ("images", each[0]["p_value"])
+    assert found["losses"] == pytest.approx(np.mean([one["losses"] for one in each], axis=0))
+    assert found["loss_difference"] == pytest.approx(np.subtract(*found["losses"])) and found["loss_interval"] == [None, None]
 
 
 def test_other_images_are_refused_though_their_labels_are_the_same(tmp_path: Path) -> None:
@@ -170,6 +210,8 @@ def test_a_trial_whose_name_begins_as_a_committees_is_a_trial(tmp_path: Path) ->
         Misuse, match=r"several committees of the name 'both'.*: '.*\.toml/both \(seed 0\)', '.*\.toml/both \(seed 1\)'"
     ):
         api.mistakes(f"{study}/both", **where)
+    with pytest.raises(Misuse, match="several committees of the name 'both'"):  # it was that of the first seed, silently
+        api.mistakes(str(study), **where)
 
 
 def test_what_has_to_be_said_can_be_typed(tmp_path: Path) -> None:

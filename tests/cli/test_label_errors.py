@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,7 +66,9 @@ def test_of_a_committee_the_mean_of_its_members_is_looked_at(tmp_path: Path) -> 
         assert error.probability == pytest.approx(float(row.max()), abs=1e-6)
 
 
-def test_the_report_shows_the_surest_of_the_best_line_and_none_where_nothing_was_held_out(tmp_path: Path) -> None:
+def test_the_report_shows_the_surest_of_the_best_line_and_none_where_nothing_was_held_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     plan = stored_tiny(tmp_path / "store", skill=0.3)
     results = gather(plan)
     worth = {one.line: plan.stored_run(one).metrics["validation"]["accuracy"] for one in plan.trials}
@@ -72,6 +77,12 @@ def test_the_report_shows_the_surest_of_the_best_line_and_none_where_nothing_was
     found = api.label_errors(f"{TINY}/{best}", store=tmp_path / "store").errors
     assert results.suspects.errors == found and len(found) > 2
     page = render(results)
+    (command,) = re.findall("<code>(toile label-errors [^<]*)</code> lists all of them", page)
+    main(shlex.split(html.unescape(command))[1:])
+    assert f"{len(found):,} suspected label errors" in capsys.readouterr().out
+    assert f"<code>toile label-errors &#39;my tiny.toml/{best}&#39; --store s</code>" in render(
+        replace(results, called="'my tiny.toml' --store s")
+    )
     gallery = page[page.index('<figure id="label-errors"') :].partition("</figure>")[0]
     assert gallery.count('class="card"') == min(24, len(found)) and f"of {len(found):,} that confident learning" in gallery
     first = found[0]

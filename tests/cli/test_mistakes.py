@@ -52,3 +52,16 @@ def test_mistakes_of_a_committee_are_those_of_its_joint_probabilities(tmp_path: 
     assert 0 < len(found) == round((1 - committee.test["accuracy"]) * len(committee.probabilities))
     for one in found:
         assert one["probability"] == pytest.approx(float(committee.probabilities[one["image"]].max()))
+
+
+def test_mistakes_of_a_trial_are_those_after_its_calibration_as_its_predictions(tmp_path: Path) -> None:
+    plan = stored_tiny(tmp_path / "store", skill=0.3)
+    study = tmp_path / "calibrated.toml"
+    study.write_text(TINY.read_text().replace('name = "perceptron"\n', 'name = "perceptron"\ncalibration = "isotonic"\n'))
+    after = api.results(study, store=tmp_path / "store").trials[0].calibrated
+    found = api.mistakes(f"{study}/perceptron", store=tmp_path / "store")
+    assert after is not None and len(found) == round((1 - after.test["accuracy"]) * len(plan.parts(plan.trials[0]).test))
+    assert {one.image: one.said for one in found} == {
+        one: plan.dataset.class_names[after.probabilities[one].argmax()] for one in (mistake.image for mistake in found)
+    }
+    assert found != api.mistakes(plan.trials[0].fingerprint[:12], store=tmp_path / "store")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -347,12 +348,20 @@ def test_a_member_that_is_left_out_still_refuses_what_it_refused() -> None:
     assert committee.members_[0].predict(missing).shape == NEW_Y.shape
     with pytest.raises(ValueError, match="X contains NaN"):
         committee.predict(missing)
-    # None refuses them; or one that was left out says that it does, and did not.
-    some = np.where(np.arange(X.shape[1]) == 0, np.nan, X)
-    for other, images in ((DecisionTreeClassifier(min_samples_leaf=len(X)), X), (DummyClassifier(), some)):
-        committee.set_params(members=[knows, other]).fit(images, Y)
+    # None refuses them, whatever its tags say: a search has no word of what is in it.
+    unsure = DecisionTreeClassifier(min_samples_leaf=len(X))
+    for other in (unsure, DummyClassifier(), GridSearchCV(unsure, {"max_depth": [1]}, cv=2)):
+        committee.set_params(members=[knows, other]).fit(X, Y)
         assert len(committee.members_) == 1
         np.testing.assert_array_equal(committee.predict(missing), committee.members_[0].predict(missing))
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.lil_matrix, sparse.dok_matrix, np.ndarray.tolist])
+def test_images_of_any_kind_are_looked_through_for_missing_numbers(kind: Callable[[Any], Any]) -> None:
+    committee = CommitteeClassifier([DecisionTreeClassifier(), LogisticRegression(C=1e-9)], rule="greedy", cv=3, random_state=0)
+    assert committee.fit(kind(X), Y).score(kind(X), Y) == 1
+    with pytest.raises(ValueError, match="X contains NaN"):
+        committee.predict(kind(np.full_like(NEW, np.nan)))
 
 
 @pytest.mark.parametrize("rule", ["log-pool", "stack", "greedy"])

@@ -13,6 +13,7 @@ from tests.reports.fixture import make_results
 from toile.evaluation.multiplicity import holm
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.significance import mcnemar
+from toile.reports.page import comparisons
 from toile.reports.page.comparisons import comparison_table
 from toile.reports.page.findings import findings
 from toile.reports.page.html import render
@@ -148,6 +149,12 @@ def test_too_many_are_not_compared_all_with_all(results: StudyResults, monkeypat
     monkeypatch.setattr(claims, "MOST", 3)
     assert len(results.claims.pairs) == 1 and not told_apart(results)
     assert "not all are compared with all" in comparison_table(results).note
+
+
+def test_where_all_pairs_are_is_a_command_that_can_be_typed(results: StudyResults, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparisons, "ROWS", 1)
+    note = comparison_table(replace(results, called="'my s.toml' --store s")).note
+    assert f"of {len(results.claims.pairs)} pairs are shown; `toile report 'my s.toml' --store s --json` has all." in note
 
 
 def test_all_that_cannot_be_told_from_the_best_are_named(results: StudyResults) -> None:

@@ -68,14 +68,21 @@ def test_of_several_committees_over_images_the_mean_varies_less():
     assert 0 <= sizes._over_images(right[:1, :9])[0] <= sizes._over_images(right[:1, :9])[1] <= 1
 
 
-def test_committees_of_folds_have_the_corrected_interval(results):
+def test_committees_of_folds_have_the_corrected_interval(results, monkeypatch):
+    """Of five folds, of which three are stored, each with two seeds."""
     (committee,) = results.committees
-    of = (committee, *(replace(committee, joined=tuple(committee.joined[i] for i in pair)) for pair in ((0, 0, 1), (1, 2, 2))))
-    both = tuple(replace(one, name=f"c (fold {fold})", line="c", key=(0, fold)) for fold, one in enumerate(of))
+    (run,) = committee.joined[0].trainings.values()
+    monkeypatch.setitem(run.trial["split"], "folds", 5)
+    of = (committee, *(replace(committee, joined=tuple(committee.joined[i] for i in pair)) for pair in ((0, 0, 1), (0, 2, 2))))
+    both = tuple(
+        replace(one, name=f"c (seed {seed}, fold {fold})", line="c", key=(seed, fold))
+        for seed in (0, 1)
+        for fold, one in enumerate(of)
+    )
     (panel,) = sizes.committee_sizes(replace(results, committees=both))
     assert panel["over"] == "3 folds"
-    found = [sizes._accuracies(one, results)[0].mean() for one in both]
-    spread = np.sqrt((1 / 3 + 1 / 2) * np.var(found, ddof=1))
+    found = [sizes._accuracies(one, results)[0].mean() for one in of]
+    spread = np.sqrt((1 / 3 + 1 / 4) * np.var(found, ddof=1))
     assert panel["interval"][0][0] == pytest.approx(max(0, np.mean(found) - 4.302652730 * spread))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.reports.fixture import make_results
+from toile.evaluation.repeated import PairedT
 from toile.reports.page.html import render
 from toile.reports.page.students import sentences, student_table
 from toile.reports.results.claim import Claims
@@ -61,6 +62,14 @@ def test_a_student_that_may_be_better_by_more_is_not_worse(results: StudyResults
         claim = replace(student.claim, not_worse=(p, 0.6) if of_student else (0.6, p))
         results.__dict__["claims"] = Claims(0.3, pairs={pair: claim})
         assert sentences(results)[0].endswith(said)
+
+
+def test_a_difference_that_is_the_same_each_time_has_no_interval_and_no_p(results: StudyResults) -> None:
+    """It was "(95 % interval – to –, over 3 seeds; p = 1 of no difference)", however large."""
+    (student,) = students(results)
+    claim = replace(student.claim, test=PairedT(0.25, 0.0, 3), over="seeds", p_value=1.0, not_worse=(1.0, 1.0))
+    results.__dict__["claims"] = Claims(0.3, pairs={frozenset((claim.a, claim.b)): claim})
+    assert sentences(results)[0].endswith("is 0.2500 better each time, over 3 seeds: without any spread that cannot be tested.")
 
 
 def test_it_is_in_the_json(results: StudyResults) -> None:

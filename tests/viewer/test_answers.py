@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from PIL import Image
 from tests.cli.fixture import TINY, stored_tiny
 from tests.viewer.fixture import at_work, checkpoint, everything, opened
 from toile import api
+from toile.data.dataset import Images
+from toile.errors import Misuse
 from toile.viewer.app import Told
 from toile.viewer.events import STREAMS, Events
+from toile.viewer.subjects import Subject
 from toile.viewer.working import Working
 
 FOREIGN = (
@@ -118,6 +122,16 @@ def test_two_are_compared_by_the_paired_test(client, plan, same):
     }
     with_committee = ask(client, f"/v1/compare?a={a}&b=tiny~0")
     assert with_committee["images"] == found["images"]
+
+
+def test_other_images_are_refused_though_their_labels_are_the_same():
+    """As `toile compare` does."""
+    said, labels = np.full((3, 2), 0.5, np.float32), np.array([0, 1, 1])
+    one = Subject("one", Images(np.zeros((3, 2, 2, 1), np.uint8), labels), ("a", "b"), said, "of the one data set")
+    other = replace(one, name="other", test=replace(one.test, images=one.test.images + 1))
+    with pytest.raises(Misuse, match="'one' and 'other' are of different images: their splits draw different ones"):
+        one.pair(other)
+    one.pair(replace(other, content="of another, in another form"))
 
 
 def test_a_report_is_made_now_and_may_ask_for_nothing(client, plan):

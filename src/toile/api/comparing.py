@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Unpack
+from statistics import fmean
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from toile.arrays import Positions, Probabilities
 from toile.data.dataset import Images
 from toile.data.parts.splits import Parts, split
 from toile.errors import Misuse, ToileError
+from toile.evaluation.metrics import METRICS
 from toile.evaluation.predictions import Predictions
 from toile.evaluation.repeated import a_margin
 from toile.runner.plans import committees
@@ -48,6 +49,13 @@ class _Said:
     held_out: float | None = None
     folds: tuple[Plan, list[PlannedTrial]] | None = None
 
+    @property
+    def single(self) -> bool:
+        """Whether it is one training, or of several seeds that all decide the same, as a model does for which nothing is
+        drawn."""
+        line = list(self.by_key.values())
+        return len(line) == 1 or (self.held_out is None and len(line) > 1 and all(_alike(line[0], one) for one in line[1:]))
+
     def beside(self, other: _Said) -> _Said:
         """The same, or of a line of folds beside what says something of the test images, such as a committee, what it says of
         these: each fold beside one of folds, and beside any other the folds of a seed together, as members of a committee."""
@@ -77,7 +85,7 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
 
     Returns:
         Of single ones, what `toile.evaluation.comparison.compare` gives; of several, what `compare_lines` there gives. Models
-        that say the same with every seed are single ones.
+        that decide the same with every seed are single ones.
 
     Raises:
         Misuse: no test images, other images, no two trainings of the same seed and fold, or a margin that is none.
@@ -92,18 +100,18 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
     ours, its = (_said(one, **(where if "/" in one else there)) for one in (a, b))
     ours, its = ours.beside(its), its.beside(ours)
     shared = [key for key in ours.by_key if key in its.by_key]
-    if len(ours.by_key) == len(its.by_key) == 1:
-        return Comparison(comparison.compare(*_pair((a, b), *ours.by_key.values(), *its.by_key.values()), (a, b), margin))
+    if ours.single and its.single:
+        return Comparison(_over_images((a, b), list(ours.by_key.values()), list(its.by_key.values()), margin))
     if len(shared) > 1:
         pairs = [_pair((a, b), ours.by_key[key], its.by_key[key]) for key in shared]
         left, right = [one for one, _ in pairs], [other for _, other in pairs]
-        if ours.held_out is None and _always(left) and _always(right):
-            return Comparison(comparison.compare(left[0], right[0], (a, b), margin))
         folds = None if ours.held_out is None else [key[1] for key in shared if key is not None and key[1] is not None]
         return Comparison(comparison.compare_lines(left, right, (a, b), margin, ours.held_out, folds))
+    count = len(ours.by_key)
     raise Misuse(
-        f"{a!r} has {len(ours.by_key)} trainings and {b!r} has {len(its.by_key)}, of which {len(shared)} are of the same seed "
-        f"and fold; two such pairs are needed. A single one is meant by its whole name, such as 'STUDY/TRIAL (seed 0)'"
+        f"{a!r} has {count} training{'' if count == 1 else 's'} and {b!r} has {len(its.by_key)}, of which {len(shared)} are of "
+        f"the same seed and fold; two such pairs are needed. A single one is meant by its whole name, "
+        "such as 'STUDY/TRIAL (seed 0)'"
     )
 
 
@@ -113,15 +121,31 @@ def _pair(names: tuple[str, str], a: _One, b: _One) -> tuple[Predictions, Predic
     Raises:
         Misuse: their splits drew different ones.
     """
-    same = a.drawn is b.drawn if a.drawn is None or b.drawn is None else np.array_equal(a.drawn, b.drawn)
-    if a.content == b.content and a.said.split == b.said.split and not same:
+    if a.content == b.content and a.said.split == b.said.split and not _drawn_alike(a, b):
         raise Misuse(f"{names[0]!r} and {names[1]!r} are of different images: their splits draw different ones")
     return a.said, b.said
 
 
-def _always(line: Sequence[Predictions]) -> bool:
-    """Whether all of them say the same, as a model does for which nothing is drawn."""
-    return all(np.array_equal(line[0].probabilities, one.probabilities) for one in line[1:])
+def _over_images(names: tuple[str, str], ours: list[_One], its: list[_One], margin: float | None) -> dict[str, Any]:
+    """Two single ones. Of seeds that decide the same and are not as sure of it, losses are means over them; an interval over
+    the images would be of one seed."""
+    from toile.evaluation import comparison
+
+    found = comparison.compare(*_pair(names, ours[0], its[0]), names, margin)
+    lines = [[one.said for one in line] for line in (ours, its)]
+    if all(np.array_equal(line[0].probabilities, one.probabilities) for line in lines for one in line[1:]):
+        return found
+    a, b = losses = [fmean(METRICS["loss"].function(one.probabilities, one.labels) for one in line) for line in lines]
+    return {**found, "losses": losses, "loss_difference": a - b, "loss_interval": [None, None]}
+
+
+def _alike(one: _One, other: _One) -> bool:
+    """Whether two trainings decide the same of the same images."""
+    return _drawn_alike(one, other) and np.array_equal(one.said.predicted, other.said.predicted)
+
+
+def _drawn_alike(a: _One, b: _One) -> bool:
+    return a.drawn is b.drawn if a.drawn is None or b.drawn is None else np.array_equal(a.drawn, b.drawn)
 
 
 def _said(reference: str, **where: Unpack[Where]) -> _Said:

@@ -8,7 +8,7 @@ from typing import Unpack
 import numpy as np
 
 from toile.api.runs import find_run
-from toile.api.shipping import committee_of
+from toile.api.shipping import calibrated_of, committee_of
 from toile.api.where import Where
 from toile.data.parts.splits import split
 from toile.errors import Misuse
@@ -36,7 +36,7 @@ class Mistake:
 
 
 def mistakes(reference: str, **where: Unpack[Where]) -> list[Mistake]:
-    """The test images that a run or a committee gets wrong, the surest mistake first.
+    """The test images that a run or a committee gets wrong, the surest mistake first; after its calibration, as `predict`.
 
     Args:
         reference: a fingerprint's first digits, STUDY/TRIAL, STUDY/COMMITTEE, or a STUDY that has one committee.
@@ -56,7 +56,8 @@ def mistakes(reference: str, **where: Unpack[Where]) -> list[Mistake]:
         test = split(dataset, trial.split, trial.fold).test
         if test is None:
             raise Misuse(f"{reference} has no test images: it is a fold of a data set that brings none")
-        probabilities = run.probabilities("test", len(test))
+        after = calibrated_of(reference, **where)
+        probabilities = run.probabilities("test", len(test)) if after is None else after.probabilities
     assert test is not None  # committees are judged on some
     said = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(said != test.labels)

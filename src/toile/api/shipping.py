@@ -23,8 +23,8 @@ from toile.store import atomic
 from toile.store.store import Store
 
 if TYPE_CHECKING:
-    from toile.reports.results.result import CommitteeResult
-    from toile.runner.plans.planned import Plan, PlannedTrial
+    from toile.reports.results.result import CalibratedResult, CommitteeResult
+    from toile.runner.plans.planned import Plan
     from toile.serving.answer import Answer
     from toile.serving.chosen import Chosen
     from toile.serving.export import Exported
@@ -134,7 +134,6 @@ def export(
 
 def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
     """The run or the committee that `reference` means."""
-    from toile.reports.results.gather import calibrated
     from toile.serving.chosen import Chosen
 
     if (found := committee_of(reference, **where)) is not None:
@@ -150,15 +149,20 @@ def _chosen(reference: str, **where: Unpack[Where]) -> Chosen:
         dataset = replace(dataset, form=Form.parse(form))
     if not study:
         name = run.fingerprint[:12]
-    elif (after := calibrated(*_planned(reference, **where))) is not None:
+    elif (after := calibrated_of(reference, **where)) is not None:
         figures, calibration = {"test": after.test}, after.calibration
     members = {name: (run,)}
     return Chosen("run", Path(study).stem or None, name, members, dataset, None, None, figures.get("test", {}), calibration)
 
 
-def _planned(reference: str, **where: Unpack[Where]) -> tuple[Plan, PlannedTrial]:
+def calibrated_of(reference: str, **where: Unpack[Where]) -> CalibratedResult | None:
+    """What STUDY/TRIAL says after its calibration; None where the study asks for none, and of a run by its fingerprint."""
+    from toile.reports.results.gather import calibrated
+
+    if "/" not in reference:
+        return None
     made, name = within(reference, **where)
-    return made, trial_named(made, name)
+    return calibrated(made, trial_named(made, name))
 
 
 def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, CommitteeResult] | None:
@@ -166,20 +170,20 @@ def committee_of(reference: str, **where: Unpack[Where]) -> tuple[Plan, Committe
     from toile.reports.results.gather import named
 
     if is_study(reference):
-        made, name = plan(reference, fresh=False, **where), None
+        made = plan(reference, fresh=False, **where)
         if len(made.study.committee) != 1:
             raise say_which(reference, [*of_committees(made), *(one.name for one in made.trials)])
+        name = made.study.committee[0].name
     elif "/" in reference:
         made, name = within(reference, **where)
     else:
         return None
-    specs = [spec.name for spec in made.study.committee]
-    if name is not None and not committees.called(made, name):
+    if not committees.called(made, name):
         return None
-    name = name or specs[0]
     if (result := named(made, name)) is None:
-        if name in specs and name not in (groups := [group.name for group in committees.groups(made)]):
-            several = [one for one in groups if one.startswith(f"{name} (")]
+        groups = [group.name for group in committees.groups(made)]
+        several = [one for one in groups if one.startswith(f"{name} (")]
+        if several and name not in groups and name in [spec.name for spec in made.study.committee]:
             study, *_ = shlex.split(made.called)
             raise Misuse(f"there are several committees of the name {name!r}, one a seed or fold: {which(study, several)}")
         raise ToileError(f"not all members of {name!r} are stored; `toile run {made.called}` trains what is missing")

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import Bunch, Tags, assert_all_finite, check_consistent_length, check_random_state, get_tags, indexable
+from sklearn.utils import Bunch, Tags, check_consistent_length, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
@@ -23,7 +23,7 @@ from toile.committee.rules import RULES
 from toile.errors import Misuse, nearest
 from toile.estimators.base import InvalidParameter, ProbabilisticClassifier
 from toile.estimators.image import ImageClassifier
-from toile.estimators.members import all_finite, classes_of, fitted_to, placed, said_of
+from toile.estimators.members import check_finite, classes_of, finite, fitted_to, placed, said_of
 from toile.evaluation.calibrators import AUTO, CALIBRATIONS
 from toile.evaluation.predictions import Predictions
 from toile.study.committee import CALIBRATED_RULES, FITTED_RULES
@@ -104,12 +104,11 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         weights: Any = self.weights
         self.weights_, self.calibration_, self._finite, known = weights, None, False, []
         if self._check(len(members)):
-            unseen, known = self._out_of_fold(members, X, y, taken, given)
+            unseen, known, refusing = self._out_of_fold(members, X, y, taken, given)
             settled = settle(self.rule, weights, self._after, unseen)
             self.weights_, self.calibration_ = settled.weights, settled.calibration
-            left = [member for at, member in enumerate(members) if at not in settled.members]
-            # One that was not chosen refused such numbers here, and says so no more when it is not asked.
-            self._finite = not all(get_tags(member).input_tags.allow_nan for member in left) and all_finite(X)
+            # One that was not chosen refused missing numbers here, and says so no more when it is not asked.
+            self._finite = not refusing <= {*settled.members} and finite(X)
             names, members, taken = (
                 [names[i] for i in settled.members],
                 [members[i] for i in settled.members],
@@ -130,7 +129,7 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         """Probabilities `(n, classes)` float32; rows sum to 1."""
         check_is_fitted(self)
         if self._finite:
-            assert_all_finite(X, input_name="X")
+            check_finite(X)
         said = [placed(member.predict_proba(X), member.classes_, self.classes_) for member in self.members_]
         joint = RULES[self.rule](np.stack(said), self.weights_)
         return joint if self.calibration_ is None else self.calibration_(joint)
@@ -219,8 +218,9 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
 
     def _out_of_fold(
         self, members: Sequence[Any], X: Any, y: Any, taken: Sequence[dict[str, Any]], given: dict[str, Any]
-    ) -> tuple[list[Predictions], list[Any]]:
-        """What each member says of every image when it is fitted without it; and the classes that one of them knows."""
+    ) -> tuple[list[Predictions], list[Any], set[int]]:
+        """What each member says of every image when it is fitted without it; the classes that one of them knows; and, where
+        some are chosen, which of them refuse missing numbers."""
         X, y = indexable(X, column_or_1d(np.asarray(y), warn=True))
         rarest = np.unique(y, return_counts=True)[1].min()
         groups = given.get("groups")
@@ -241,9 +241,9 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
             raise InvalidParameter("each image is in one fold of cv, once; these folds are no partition")
         jobs = [(member, of, *fold) for member, of in zip(members, taken, strict=True) for fold in folds]
         said: Any = Parallel(n_jobs=self.n_jobs)(
-            delayed(said_of)(clone(member), X, y, of, train, held) for member, of, train, held in jobs
+            delayed(said_of)(clone(member), X, y, of, train, held, self.rule == "greedy") for member, of, train, held in jobs
         )
-        classes = classes_of(y, [known for known, _ in said])
+        classes = classes_of(y, [known for known, _, _ in said])
         labels = np.searchsorted(classes, y)
         counts = np.bincount(labels, minlength=len(classes))
         if PER_CLASS & {self.rule, self._after} and not counts.all():
@@ -252,12 +252,12 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
                 "some of each class, or take log-pool or temperature"
             )
         found = np.zeros((len(members), len(y), len(classes)), np.float32)
-        for at, (job, (known, probabilities)) in enumerate(zip(jobs, said, strict=True)):
+        for at, (job, (known, probabilities, _)) in enumerate(zip(jobs, said, strict=True)):
             found[at // len(folds)][job[-1]] = placed(probabilities, known, classes)
         counted = np.asarray(given.get("sample_weight", labels + 1)) > 0
         # Of a class that it was not shown, a member says that it cannot be. One that is frozen may know it all the same; if it
         # never will, that counts.
-        knows = np.array([np.isin(classes, known) for known, _ in said]).reshape(len(members), len(folds), len(classes))
+        knows = np.array([np.isin(classes, known) for known, _, _ in said]).reshape(len(members), len(folds), len(classes))
         ever: Any = knows.any(axis=1, keepdims=True)
         shown = np.zeros(len(labels), bool)
         for number, (_, held) in enumerate(folds):
@@ -278,7 +278,8 @@ class CommitteeClassifier(ProbabilisticClassifier, _BaseComposition):
         counted &= shown
         if not counted.any():
             raise InvalidParameter("each fold of cv holds out whole classes, so that nothing is left to fit to")
-        return [Predictions("out-of-fold", probabilities[counted], labels[counted]) for probabilities in found], [classes]
+        refusing = {at // len(folds) for at, (_, _, refuses) in enumerate(said) if refuses}
+        return [Predictions("out-of-fold", one[counted], labels[counted]) for one in found], [classes], refusing
 
 
 def _requesting(member: ImageClassifier) -> Any:

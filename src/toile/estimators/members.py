@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]: SciPy has none
 from sklearn.utils import _safe_indexing, assert_all_finite
 
 from toile.arrays import Positions, Probabilities
@@ -36,10 +37,24 @@ def placed(probabilities: Any, known: Any, classes: Any) -> Probabilities:
     return found
 
 
-def all_finite(X: Any) -> bool:
-    """Whether no number of `X` is missing or infinite, as far as this can be told of what `X` is."""
+def check_finite(X: Any) -> None:
+    """Pass where no number of `X` is missing or infinite.
+
+    Raises:
+        ValueError: one is.
+    """
+    # Of what else there is, such as a table with columns of text, only a member knows what it looks at.
+    if sparse.issparse(X):
+        X = X.tocoo()  # one kind has its numbers in no array
+    elif not isinstance(X, np.ndarray | list | tuple):
+        return
+    assert_all_finite(X, input_name="X")
+
+
+def finite(X: Any) -> bool:
+    """Whether no number of `X` is missing or infinite."""
     try:
-        assert_all_finite(X)
+        check_finite(X)
     except (TypeError, ValueError):
         return False
     return True
@@ -50,11 +65,32 @@ def fitted_to(member: Any, X: Any, y: Any, taken: dict[str, Any]) -> Any:
     return member.fit(X, y, **taken)
 
 
-def said_of(member: Any, X: Any, y: Any, taken: dict[str, Any], train: Positions, held: Positions) -> tuple[Any, Any]:
-    """The labels that a member knows when it is fitted to `train`, and its probabilities of `held`."""
+def said_of(
+    member: Any, X: Any, y: Any, taken: dict[str, Any], train: Positions, held: Positions, ask: bool
+) -> tuple[Any, Any, bool]:
+    """The labels that a member knows when it is fitted to `train`, its probabilities of `held`, and with `ask` whether it
+    refuses missing numbers."""
     learned = {key: values[train] for key, values in taken.items()}
     member.fit(_safe_indexing(X, train), y[train], **learned)
-    return member.classes_, member.predict_proba(_safe_indexing(X, held))
+    said = member.predict_proba(_safe_indexing(X, held))
+    return member.classes_, said, ask and _refuses_missing(member, _safe_indexing(X, held[:1]))
+
+
+def _refuses_missing(member: Any, one: Any) -> bool:
+    """Whether a fitted member refuses an image like `one` of which all numbers are missing. Its tags do not say: a search and a
+    pipeline may take such numbers without knowing it."""
+    if sparse.issparse(one):
+        missing: Any = type(one)(np.full(one.shape, np.nan))
+    elif isinstance(one, np.ndarray | list | tuple) and np.asarray(one).dtype.kind in "fiub":
+        missing = np.full(np.shape(one), np.nan)
+    else:
+        return False
+    try:
+        with np.errstate(all="ignore"):
+            member.predict_proba(missing)
+    except Exception:  # of whatever kind: strangers' code, and the answer to a question of ours
+        return True
+    return False
 
 
 def _text(labels: NDArray[Any]) -> bool:

@@ -101,7 +101,7 @@ class Answers:
     def compare(self, a: str, b: str) -> dict[str, Any]:
         """Whether two runs or committees differ on the test images, by a paired test; and where one alone is right."""
         one, other = self.subject(a), self.subject(b)
-        return comparison.compare(one.predictions, other.predictions, (one.name, other.name))
+        return comparison.compare(*one.pair(other), (one.name, other.name))
 
     def report(self, reference: str) -> str:
         """The report of a study, made now."""
@@ -124,7 +124,8 @@ class Answers:
         if number not in map(str, range(len(found))):
             raise Problem(404, f"{study} has {len(found)} committees, no number {number[:20]}")
         made, of = found[int(number)], results.committees[int(number)]
-        return Subject(made.name, of.elsewhere or results.test_images, results.dataset.class_names, made.probabilities)
+        test, data = of.elsewhere or results.test_images, results.dataset
+        return Subject(made.name, test, data.class_names, made.probabilities, data.content)
 
     def _name(self, run: Run) -> str:
         return f"{run.trial['architecture']['name']} {run.fingerprint[:8]}"

@@ -28,12 +28,24 @@ KEPT = 16  # sets of labels, and of probabilities, that stay in memory
 
 @dataclass(frozen=True)
 class Subject:
-    """Something with probabilities on test images: `name`, the images `test`, the classes' names, and what it says."""
+    """Something with probabilities on test images: `name`, the images `test`, the classes' names, what it says, and the content
+    of the data set that the images are of."""
 
     name: str
     test: Images
     classes: tuple[str, ...]
     probabilities: Probabilities
+    content: str
+
+    def pair(self, other: Subject) -> tuple[Predictions, Predictions]:
+        """What both say, if it is of the same images of a data set. Other data sets may have the same images in another form.
+
+        Raises:
+            Misuse: their splits drew different ones; of pictures by class the labels are alike all the same.
+        """
+        if self.content == other.content and not np.array_equal(self.test.images, other.test.images):
+            raise Misuse(f"{self.name!r} and {other.name!r} are of different images: their splits draw different ones")
+        return self.predictions, other.predictions
 
     @property
     def predictions(self) -> Predictions:
@@ -96,7 +108,7 @@ class Subjects:
         """
         test, dataset = self.test(run.intent())
         said = _remembered(self._said, run.fingerprint, lambda: run.probabilities("test", len(test)))
-        return Subject(name, test, dataset.class_names, said)
+        return Subject(name, test, dataset.class_names, said, run.intent().dataset.content)
 
     def test(self, trial: Trial) -> tuple[Images, Dataset]:
         """The test images of a trial, with its data set under the names that it was asked for by.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from toile.evaluation.significance import McNemar
 from toile.reports.results.claim import Claim, Claims, Ref
 from toile.reports.results.claims import MOST
@@ -45,7 +47,7 @@ def comparison_table(results: StudyResults) -> Table:
             named(claim.a), named(claim.b), over(claim), figure(claim.test.difference), f"{figure(low)} to {figure(high)}",
             p_value(claim.p_value), *(p_value(p) for p in sorted(claim.not_worse or ())), shown_by(claim, claims),
         ])  # fmt: skip
-    return Table("Differences of accuracy", columns, rows, note=_note(claims, len(shown)) if rows else "")
+    return Table("Differences of accuracy", columns, rows, note=_note(results, len(shown)) if rows else "")
 
 
 def _first(claim: Claim) -> tuple[float, float]:
@@ -68,7 +70,8 @@ def shown_by(claim: Claim, claims: Claims) -> str:
     return joined(found) or "nothing"
 
 
-def _note(claims: Claims, rows: int) -> str:
+def _note(results: StudyResults, rows: int) -> str:
+    claims, study = results.claims, results.called or shlex.quote(results.reference)
     kinds = dict.fromkeys(claim.over for claim in claims.pairs.values())
     said = {
         "images": "over images, by McNemar’s exact test: of these trainings, on other images",
@@ -81,7 +84,9 @@ def _note(claims: Claims, rows: int) -> str:
         f"equivalence within {margin}, which is both."
     )
     some = (
-        "" if rows == len(claims.pairs) else f" {rows} of {len(claims.pairs)} pairs are shown; `toile report --json` has all."
+        ""
+        if rows == len(claims.pairs)
+        else f" {rows} of {len(claims.pairs)} pairs are shown; `toile report {study} --json` has all."
     )
     many = "" if claims.contenders else f" With more than {MOST} models and committees, not all are compared with all."
     return (

@@ -89,6 +89,7 @@ def _content(results: StudyResults) -> dict[str, Any]:
         "checks": checks(results),
         "mistaken": mistaken.mistaken(results),
         "suspected": mistaken.suspected(results),
+        "listing": mistaken.listing(results),
         "missing": missing,
         "plots": plots,
         "strips": galleries.strips(results),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,12 @@ def suspected(results: StudyResults) -> list[Suspect]:
         uri = png(parts[one.part].images[one.image])
         made.append(Suspect(called, one.label, one.suggested, one.of_label, one.probability, uri))
     return made
+
+
+def listing(results: StudyResults) -> str:
+    """The command that lists all of them; with the options, if any, by which this is the study and the store."""
+    study, *options = shlex.split(results.called or shlex.quote(results.reference))
+    return "" if results.suspects is None else shlex.join(["toile", "label-errors", f"{study}/{results.suspects.by}", *options])
 
 
 def mistaken(results: StudyResults) -> list[tuple[str, str, list[Mistaken]]]:

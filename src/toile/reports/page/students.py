@@ -59,8 +59,10 @@ def _told(results: StudyResults, student: Student) -> str:
     way = "over images" if isinstance(claim.test, McNemar) else f"over {over(claim)}"
     low, high = claim.test.interval()
     better = claim.a[1]
-    text = f"{better} is {figure(claim.test.difference)} better (95 % interval {figure(low)} to {figure(high)}, {way}"
-    text += f"; {_p(claim.p_value)} of no difference). "
+    text = f"{better} is {figure(claim.test.difference)} better "
+    if not isinstance(claim.test, McNemar) and not claim.test.testable:
+        return text + f"each time, {way}: without any spread that cannot be tested."
+    text += f"(95 % interval {figure(low)} to {figure(high)}, {way}; {_p(claim.p_value)} of no difference). "
     if claim.equivalence is None:
         return text + "Whether they are as good as each other is tested where the study has an equivalence_margin."
     lower = claim.not_worse_of(("model", student.line.name))

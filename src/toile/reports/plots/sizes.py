@@ -16,7 +16,7 @@ from toile.evaluation.repeated import across_folds, across_seeds
 from toile.reports.page.palette import MARKERS, MUTED, series
 from toile.reports.plots.accuracy import wilson_interval
 from toile.reports.plots.svg import panel
-from toile.reports.results.claims import committee_lines
+from toile.reports.results.claims import committee_lines, held_out_by
 from toile.reports.results.result import CommitteeResult
 from toile.reports.results.study import StudyResults
 from toile.reports.table import TEXT, Column, Table
@@ -70,7 +70,7 @@ def _panel(results: StudyResults, line: str, committees: Sequence[CommitteeResul
         "description": f"Mean accuracy over the number of members of {line}: {told}",
         "series": series,
         "sizes": list(sizes),
-        "over": "images" if len(committees) == 1 else f"{len(committees)} {'folds' if _folds(committees) else 'seeds'}",
+        "over": _over(committees),
         "mean": mean,
         "low": [min(float(one.mean(axis=1).min()) for one in of) for of in by_size],
         "high": [max(float(one.mean(axis=1).max()) for one in of) for of in by_size],
@@ -127,11 +127,19 @@ def _over_trainings(committees: Sequence[CommitteeResult], accuracies: list[floa
     """A 95 % interval of their mean: over seeds, or corrected over folds, which share images."""
     folds, nothing = _folds(committees), [0.0] * len(accuracies)
     if len(set(folds)) > 1:
-        test = across_folds(accuracies, nothing, 1 / (len(set(folds)) - 1), folds)
+        test = across_folds(accuracies, nothing, held_out_by(committees[0]), folds)
     else:
         test = across_seeds(accuracies, nothing)
     low, high = test.interval()
     return (low, high) if isnan(low) else (max(low, 0.0), min(high, 1.0))
+
+
+def _over(committees: Sequence[CommitteeResult]) -> str:
+    """What an interval goes over. Several seeds of one fold are no further folds."""
+    if len(committees) == 1:
+        return "images"
+    folds = len(set(_folds(committees)))
+    return f"{folds} folds" if folds > 1 else f"{len(committees)} seeds"
 
 
 def _folds(committees: Sequence[CommitteeResult]) -> list[int]:

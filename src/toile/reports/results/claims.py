@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def contenders(results: StoredStudy) -> list[Contender]:
             accuracies: dict[Key, float] = {one.key: one.test["accuracy"] for one in of}
             single = _always([one.probabilities for one in of], results.test)
             folds = [one.key[1] for one in of if one.key is not None and one.key[1] is not None]
-            held_out = 1 / (len(set(folds)) - 1) if len(set(folds)) > 1 else None
+            held_out = held_out_by(of[0]) if len(set(folds)) > 1 else None
             committees.append(Contender(("committee", line), series, "test", None, accuracies, single, held_out))
         series += len(of)
     return [*found.values(), *committees]
@@ -119,8 +120,19 @@ def _of_line(results: StoredStudy, line: Line) -> Contender | None:
         single = _always([one.stored_run.probabilities("test") for one in trials], results.test_images)
     held_out = None
     if first.trial.get("fold") is not None and split.get("folds"):
-        held_out = 1 / ((split["folds"] - 1) * split.get("fraction", 1))
+        held_out = _held_out(split)
     return Contender(("model", line.name), line.series, line.part, split, accuracies, single, held_out)
+
+
+def _held_out(split: Mapping[str, Any]) -> float:
+    """Of folds, the images held out divided by those trained on; all folds need not be stored, nor all images trained on."""
+    return 1 / ((split["folds"] - 1) * split.get("fraction", 1))
+
+
+def held_out_by(committee: CommitteeResult) -> float:
+    """The same of a committee of one fold, whose members are all split alike."""
+    (run, *_) = committee.joined[0].trainings.values()
+    return _held_out(run.trial["split"])
 
 
 def _always(said: Sequence[Probabilities], test: Images) -> Predictions | None:

@@ -86,10 +86,10 @@ def _test(plan: Plan) -> Images | None:
     return plan.dataset.test or plan.parts(plan.trials[0]).test
 
 
-def named(plan: Plan, name: str | None = None) -> CommitteeResult | None:
-    """The committee of that name, or the study's first; None if there is none, or not all of its members are stored."""
+def named(plan: Plan, name: str) -> CommitteeResult | None:
+    """The committee of that name; None if there is none, or not all of its members are stored."""
     for group in committees.groups(plan):
-        if name in (group.name, None):
+        if group.name == name:
             return _committee(plan, group)
     return None
 
