@@ -38,10 +38,10 @@ def test_mistakes_are_those_of_the_stored_probabilities(tmp_path: Path, capsys: 
     out = capsys.readouterr().out.splitlines()
     assert len(out) == len(found) + 1 and f"{first.truth}, taken for {first.said}" in out[0]
     # A program that asks for JSON gets it, also where there is a file.
-    both = ["--csv", str(tmp_path / "both.csv"), "--json"]
+    both = ["--csv", str(tmp_path / "a new folder" / "both.csv"), "--json"]
     main(["mistakes", f"{TINY}/{one.name}", "--store", str(tmp_path / "store"), *both])
     assert [mistake["image"] for mistake in json.loads(capsys.readouterr().out)] == [mistake.image for mistake in found]
-    assert (tmp_path / "both.csv").read_text() == (tmp_path / "m.csv").read_text()
+    assert (tmp_path / "a new folder" / "both.csv").read_text() == (tmp_path / "m.csv").read_text()
 
 
 def test_mistakes_of_a_committee_are_those_of_its_joint_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -77,8 +77,7 @@ def new(
     if before is not None:  # so that the next verb need not read all pictures again
         with suppress(OSError, ToileError):
             place.keep(seen.dataset, loaded.dataset, before)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(path, text)
+    atomic.deliver(path, text)
     return Drafted(path, seen, planned, tuple(place.audit(seen.dataset, planned.trials[0].trial.split)["warnings"]))
 
 

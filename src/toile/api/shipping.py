@@ -103,7 +103,7 @@ def submit(
     targets = np.array(numbers)[probabilities.argmax(axis=1)]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("id", "target"), *zip(ids.tolist(), targets.tolist(), strict=True)])
-    atomic.write(Path(output), text.getvalue().encode())
+    atomic.deliver(Path(output), text.getvalue().encode())
     return Submission(len(ids), dict(zip(names, map(int, numbers), strict=True)))
 
 

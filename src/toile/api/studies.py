@@ -142,14 +142,14 @@ def keep_report(study: str | Path, found: StudyResults, store: Store) -> Path:
     # Under the lock, or two studies of one name, reported at the same time, would take the same place.
     with store.claims.looking():
         path = reports.place(store.reports_folder, f"{found.reference}{suffix}", source)
-        _write(path, page)
+        atomic.deliver(path, page)
         reports.note(path, source)
     return path
 
 
 def write_report(found: StudyResults, path: Path) -> Path:
     """Draw the report of gathered results and write it in one step."""
-    _write(path, _page(found))
+    atomic.deliver(path, _page(found))
     return path
 
 
@@ -159,11 +159,6 @@ def _page(found: StudyResults) -> str:
     if not found.stored:
         raise ToileError(f"nothing of {found.reference!r} is stored yet; `toile run {found.called}` trains it")
     return render(found)
-
-
-def _write(path: Path, page: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(path, page)
 
 
 def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, list[Row]]:
@@ -191,8 +186,7 @@ def ledger(results: Path, output: Path, **where: Unpack[Where]) -> tuple[int, li
                 added += measured.write(plan(name, fresh=False, **{**where, "seeds": where.get("seeds") or trained}), results)
     known = measured.read(results)
     found = ledgers.rows({name: loaded.spec for name, loaded in specs.items()}, known)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(output, whole(found, known, results))
+    atomic.deliver(output, whole(found, known, results))
     return added, found
 
 

@@ -117,8 +117,8 @@ def label_errors(run: str, /, *, csv: Path | None = None, json: Json = False, wh
     if json:
         return None
     return print_text(
-        f"among {found.images:,} images held out; {found.by} is right on {found.accuracy:.4f} of these, and the better it is, "
-        "the more its suspicions are worth"
+        f"among {counted_images(found.images)} held out; {found.by} is right on {found.accuracy:.4f} of these, and the "
+        "better it is, the more its suspicions are worth"
     )
 
 
@@ -131,7 +131,7 @@ def _tell(
     from toile.store import atomic
 
     if csv is not None:
-        atomic.write(csv, as_csv([columns, *(tuple(asdict(one).values()) for one in found)]))
+        atomic.deliver(csv, as_csv([columns, *(tuple(asdict(one).values()) for one in found)]))
     if document is not None:
         return print_json(document)
     for one in found if csv is None else ():
@@ -170,7 +170,7 @@ def label_next(
     found = api.label_next(committee, images, as_is=as_is, on_error=on_error, tell=say, **vars(where))
     if csv is not None:
         rows = ([one.image, one.information, one.said, one.probability, *one.members.values()] for one in found)
-        atomic.write(csv, as_csv([("file", "information", "said", "probability", *found[0].members), *rows]))
+        atomic.deliver(csv, as_csv([("file", "information", "said", "probability", *found[0].members), *rows]))
     if json:
         return print_json([asdict(one) for one in found])
     if csv is not None:
@@ -246,7 +246,7 @@ def predict(
 
         answers = api.predict(run, images, **options, **vars(where))
     if output is not None:
-        atomic.write(output, as_text(answers, ending))
+        atomic.deliver(output, as_text(answers, ending))
         if not json:
             return print_text(f"{counted(len(answers), 'picture')} in {output}")
     return print_json([asdict(answer) for answer in answers]) if json else print_answers(answers)

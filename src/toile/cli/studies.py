@@ -34,8 +34,7 @@ def reference(*, output: Path | None = None) -> None:
     text = references.render()
     if output is None:
         return print(text, end="")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    return atomic.write(output, text)
+    return atomic.deliver(output, text)
 
 
 @app.command

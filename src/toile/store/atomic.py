@@ -58,6 +58,12 @@ def write(path: Path, content: bytes | str) -> None:
         file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
+def deliver(path: Path, content: bytes | str) -> None:
+    """`write` of what somebody asked for under this name, with the folders that the name has and that are not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, content)
+
+
 @contextmanager
 def writing(path: Path) -> Generator[BinaryIO]:
     """A file to write piece by piece, which takes the place of `path` in one step if nothing was raised. See `write`.
