@@ -44,8 +44,8 @@ def run_of(store: Store, seed: int) -> Run:
 @pytest.fixture
 def archive(tmp_path: Path) -> tuple[Path, Store]:
     store = Store(tmp_path / "there")
-    assert pack([run_of(store, 0), run_of(store, 1)], tmp_path / "runs.tar") == 2
-    return tmp_path / "runs.tar", store
+    assert pack([run_of(store, 0), run_of(store, 1)], tmp_path / "a new folder" / "runs.tar") == 2
+    return tmp_path / "a new folder" / "runs.tar", store
 
 
 def touched(path: Path, change: dict[str, bytes | None], *, honestly: bool = False) -> Path:

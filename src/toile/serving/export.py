@@ -95,7 +95,7 @@ def write(chosen: Chosen, to: str = "onnx", output: Path | None = None, *, sampl
     if samples and to == "onnx":
         about[SAMPLES_KEY] = json.dumps(_samples(chosen))
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder_of(output)
         with tempfile.TemporaryDirectory(prefix=_MAKING, dir=output.parent) as folder:
             made = Path(folder, f"model{SUFFIXES[to]}")
             models = tuple(str(run.model) for run in chosen.runs)

@@ -60,8 +60,22 @@ def write(path: Path, content: bytes | str) -> None:
 
 def deliver(path: Path, content: bytes | str) -> None:
     """`write` of what somebody asked for under this name, with the folders that the name has and that are not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_of(path)
     write(path, content)
+
+
+def make_folder_of(path: Path) -> None:
+    """Make the folders that a name has and that are not there.
+
+    Raises:
+        OSError: they cannot be made; it names `path`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # what is there is a file
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 @contextmanager

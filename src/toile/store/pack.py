@@ -54,7 +54,7 @@ def pack(runs: Iterable[Run], path: Path) -> int:
             checked.say_left_out(run.fingerprint, damages[0])
         else:
             chosen.append(run)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder_of(path)
     with atomic.writing(path) as file:
         _write(chosen, file)
     return len(chosen)
