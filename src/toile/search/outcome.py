@@ -96,7 +96,7 @@ class Outcome:
         corrected for so many tests (Holm)."""
         first = self.pick.said[0]
         corrected = holm([mcnemar(first, one.said[0]).p_value for one in self.entries[1:]])
-        return (False, *(bool(p <= LEVEL) for p in corrected))
+        return (False, *(bool(p < LEVEL) for p in corrected))
 
 
 def outcome(plan: Searched) -> Outcome | None:
