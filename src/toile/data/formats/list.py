@@ -15,7 +15,8 @@ from toile.data.errors import DataError, reading
 from toile.data.images import LeftOut
 from toile.data.reading import tables
 from toile.data.reading.beside import Beside
-from toile.data.reading.columns import Columns, columns_of, is_picture
+from toile.data.reading.columns import Columns, columns_of
+from toile.data.reading.file_column import is_picture
 from toile.data.reading.labels import in_order
 from toile.data.reading.layout import PARTS, loose, part_of
 from toile.data.reading.limits import Budget, plain

@@ -10,8 +10,8 @@ from typing import Any
 
 from toile.data.errors import DataError
 from toile.data.reading import tables
+from toile.data.reading.file_column import file_column
 from toile.data.reading.layout import PARTS, part_of
-from toile.pictures.files import ENDINGS
 from toile.text import cut, listed
 
 # A column that says of one part only whether a picture is in it: its name -> that part.
@@ -102,10 +102,7 @@ def columns_of(
     """
     names, cells = list(columns), list(columns.values())
     held = [at for at, column in enumerate(cells) if _holds_bytes(next(iter(column), None))]
-    files = held[0] if len(held) == 1 else tables.column(names, tables.FILES, "file", path)
-    if files is None:  # it may have a name in another language; an id is a name of a file only where nothing else is
-        found = [at for at, column in enumerate(cells) if column and all(map(is_picture, column))]
-        files = found[0] if len(found) == 1 else tables.column(names, tables.IDS, "file", path)
+    files, notes = (held[0], ()) if len(held) == 1 else file_column(names, cells, path)
     place = _place(names, cells, files) if label is None else None
     known = [name if at != place else "" for at, name in enumerate(names)]
     labels = tables.column(known, tables.LABELS, "label", path, label)
@@ -121,14 +118,18 @@ def columns_of(
         )
     if files is None or (labels is None and not hot):
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
-        way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
+        way = (
+            "; call the column of the files `filename`"
+            if files is None
+            else '; say which it is: `label = "…"` in the study\'s data set'
+        )
         raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
     splits = _splits(names, cells, others, path)
     flags = {at: part for at in others for known, part in _FLAGS.items() if tables.called(names[at], (known,))}
     bare = {at: _BARE[names[at]] for at in others if at not in hot and names[at] in _BARE and _says_yes_or_no(cells[at])}
     if not splits and not flags and _tells(bare, cells):
         flags = bare
-    notes = []
+    notes = [*notes]
     if flags or any(not tables.called(names[at], tables.SPLITS) for at in splits):
         notes.append(f"which part a picture is of is said by {_columns(names[at] for at in (*splits, *flags))} of {path.name}")
     called = {at: (written or names)[at] for at in hot}
@@ -164,11 +165,6 @@ def _tells(bare: Mapping[int, str], cells: Sequence[Sequence[Any]]) -> bool:
     if len(bare) == 1:
         return bool(differ) and set(bare.values()) <= {"train", "test"}
     return bool(differ) and ("train" in bare.values() or all(sum(row) <= 1 for row in zip(*said.values(), strict=True)))
-
-
-def is_picture(cell: Any) -> bool:
-    """Whether a cell has the name of a picture file."""
-    return isinstance(cell, str) and cell.lower().endswith(tuple(ENDINGS))
 
 
 def _place(names: Sequence[str], cells: Sequence[Sequence[Any]], files: int | None) -> int | None:

@@ -68,8 +68,12 @@ def by_first_line(first: str, path: Path, label: str | None, count: int | None) 
         at = None if label is None else _ENDS[label] % len(names)
         return Columns(len(names), tuple(place for place in range(len(names)) if place != at), None, at, None, False, between)
     at = tables.column(names, tables.LABELS, "label", path, label)
-    ids = tables.column(names, tables.IDS, "id", path)
-    pixels = [place for place in range(len(names)) if place not in (at, ids)]
+    known = [place for place, name in enumerate(names) if tables.called(name, tables.IDS)]
+    named = [
+        place for place in known if not tables.called(names[place], tables.COUNTERS)
+    ]  # beside which pandas counts the rows
+    ids = next(iter(named or known), None)
+    pixels = [place for place in range(len(names)) if place not in (at, *known)]
     odd = [place for place in pixels if _PIXEL.fullmatch(names[place]) is None]
     if count is not None and at is None and len(odd) == 1 and len(pixels) == count + 1:
         pixels.remove(odd[0])  # which the study calls the label
@@ -94,7 +98,8 @@ def _in_order(names: list[str], path: Path, unsure: bool) -> tuple[int, int] | N
         way = f'; if it has the labels, write `label = "{odd[0]}"` in the study\'s data set' if unsure else ""
         raise DataError(
             f"{path}: line 1: column {cut(odd[0], 40)!r} is neither a label ({listed(tables.LABELS, 4)}), an id "
-            f"({listed(tables.IDS[:4])}) nor a pixel (pixel1, 1x1, 0){way}"
+            f"({listed(tables.IDS, 4)}) nor a pixel (pixel1, 1x1, 0){way}; if this is a list of "
+            "pictures, call the column of their files `filename`"
         )
     if (colours := _colours(found)) is not None:  # red1,green1,blue1,red2: as one column a pixel
         names, found = names[::3], colours

@@ -20,7 +20,10 @@ from toile.text import listed
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 LABELS = ("label", "labels", "class", "target", "y", "category", "class_name", "label_name", "class_label")
-IDS = ("id", "imageid", "image_id", "index", "idx", "", "unnamed: 0")  # pandas writes its index without a name
+# Ids: of pictures, which may be the names of their files; of rows, which pandas writes without a name.
+PICTURE_IDS = ("imageid", "image_id", "img_id", "id_code", "file_id")
+COUNTERS = ("index", "idx", "", "unnamed: 0")
+IDS = ("id", *PICTURE_IDS, *COUNTERS)
 FILES = (
     "filename",
     "file_name",

@@ -1,0 +1,54 @@
+"""Which column of a list names the files of its pictures, where several could."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toile.data.reading import tables
+from toile.pictures.files import ENDINGS
+
+
+def is_picture(cell: Any) -> bool:
+    """Whether a cell has the name of a picture file."""
+    return isinstance(cell, str) and cell.lower().endswith(tuple(ENDINGS))
+
+
+def file_column(names: Sequence[str], cells: Sequence[Sequence[Any]], path: Path) -> tuple[int | None, tuple[str, ...]]:
+    """Its position, None where there is none; and what to say where another one names other files.
+
+    Columns that are called so come first. One of another name, in a language of its own perhaps, is known by the names of
+    pictures in it. An id is the name of a file only where nothing else is, and a number that counts the rows, as pandas writes
+    it, only where there is no id: it would be found too where files are called 0.png, 1.png, and have the label of another row.
+    """
+    pictures = [at for at, column in enumerate(cells) if column and all(map(is_picture, column))]
+    found = _called(names, tables.FILES)
+    if not found and len(pictures) == 1:
+        found = pictures
+    found = found or _called(names, tables.PICTURE_IDS) or _called(names, tables.IDS[:1])
+    if not found:
+        found = _called(names, tables.COUNTERS)
+    if not found:
+        return None, ()
+    chosen, *others = found
+    others = [at for at in others if cells[at] and list(map(_stem, cells[at])) != list(map(_stem, cells[chosen]))]
+    if others and chosen not in pictures and (better := [at for at in others if at in pictures]):
+        chosen, others = better[0], [chosen, *(at for at in others if at != better[0])]
+    return chosen, tuple(
+        f"files are named by the column {names[chosen]!r} of {path.name}, and not by {names[other]!r}, which has others"
+        for other in others
+    )
+
+
+def _called(names: Sequence[str], wanted: tuple[str, ...]) -> list[int]:
+    return [at for at, name in enumerate(names) if tables.called(name, wanted)]
+
+
+def _stem(cell: Any) -> Any:
+    """The name of a file without its folders and its ending, as another column may have it."""
+    if not isinstance(cell, str):
+        return cell
+    name = posixpath.basename(cell.replace("\\", "/"))
+    return name.rpartition(".")[0] if is_picture(name) else name
