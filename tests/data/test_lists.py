@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from toile.data.dataset import Dataset
+from toile.data.errors import DataError
 from toile.data.reading import unlabelled
 from toile.data.reading.load import load
 from toile.study.data.dataset import DatasetSpec
@@ -70,3 +71,45 @@ def test_ids_of_images_beside_what_pandas_counts_are_those_of_the_answer(tmp_pat
     ids, images = unlabelled.read(tmp_path / "test.csv", (2, 2, 1))
     assert ids.tolist() == [70, 71]
     assert images.reshape(2, -1).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+@pytest.mark.parametrize(
+    ("name", "folders"), [("train.csv", ("train", "test")), ("trainLabels.csv", ("train_images", "test_images"))]
+)
+def test_pictures_of_a_training_list_are_not_those_of_the_test_folder(tmp_path, name, folders):
+    """Competitions number the pictures of both folders from 1."""
+    train, test = folders
+    for at in range(6):
+        picture(tmp_path / train / f"{at}.png", 10 * at)
+        picture(tmp_path / test / f"{at}.png", 200 + at)
+    rows = [f"{at},{'ab'[at % 2]}" for at in range(6)]
+    assert lights(listed(tmp_path / name, "id,label", rows)) == [0, 10, 20, 30, 40, 50]
+    (tmp_path / train / "3.png").unlink()
+    with pytest.raises(DataError, match=rf"(?s)1 file that .*row 4: '3': no such file; {test}/3.png is called so, but lies in"):
+        listed(tmp_path / name, "id,label", rows)
+    with pytest.raises(DataError, match=r"(?s)row 1: '0': several files: .*; write in the list which, with its folder"):
+        listed(tmp_path / "labels.csv", "id,label", rows)
+
+
+def test_lists_that_are_cut_from_one_folder_find_their_pictures_there(tmp_path):
+    for at in range(6):
+        picture(tmp_path / "train" / f"{at}.png", 10 * at)
+    rows = [f"{at},{'ab'[at % 2]}" for at in range(6)]
+    (tmp_path / "test.csv").write_text("\n".join(["id,label", *rows[4:]]))
+    made = listed(tmp_path / "train.csv", "id,label", rows[:4], test_path=str(tmp_path / "test.csv"))
+    assert lights(made) + lights(made, "test") == [0, 10, 20, 30, 40, 50]
+
+
+def test_a_list_whose_column_says_the_parts_finds_pictures_in_all_folders(tmp_path):
+    for at in range(4):
+        picture(tmp_path / ("test" if at > 1 else "train") / f"{at}.png", 10 * at)
+    rows = [f"{at},{'ab'[at % 2]},{'test' if at > 1 else 'train'}" for at in range(4)]
+    made = listed(tmp_path / "train.csv", "id,label,split", rows)
+    assert lights(made) + lights(made, "test") == [0, 10, 20, 30]
+
+
+def test_a_folder_with_the_word_of_a_part_may_be_a_class(tmp_path):
+    for at in range(4):
+        picture(tmp_path / ("crash_test" if at > 1 else "race") / f"{at}.png", 10 * at)
+    made = listed(tmp_path / "train.csv", "id,label", [f"{at},{'ab'[at // 2]}" for at in range(4)])
+    assert lights(made) == [0, 10, 20, 30]

@@ -13,7 +13,7 @@ from typing import Any
 
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
-from toile.data.reading.layout import part_of
+from toile.data.reading.layout import part_called
 from toile.pictures.files import pictures, shown
 from toile.pictures.read import Blob
 from toile.text import composed, cut, listed
@@ -26,10 +26,11 @@ class Beside:
         path: of the list.
         root: the folder in which its pictures are.
         files: all that it names. A picture in Parquet is bytes, or a dictionary of `bytes` and `path`.
+        part: of which all of them are, where nothing in the list says it and its own name does.
     """
 
-    def __init__(self, path: Path, root: Path, files: Iterable[Any]) -> None:
-        self.path, self.root = path, root
+    def __init__(self, path: Path, root: Path, files: Iterable[Any], part: str | None = None) -> None:
+        self.path, self.root, self.part = path, root, part
         self._asked: dict[str, list[Path]] = {}
         self._split: dict[Path, tuple[str, ...]] = {}
         said = {text for file in files if (text := _said(file))}
@@ -59,7 +60,8 @@ class Beside:
         if len(found) == 1:
             why = f"no such file; {self._within(found[0])} is called so too, and another row of the list names it"
         elif found:
-            why = f"several files: {listed(map(self._within, found), 3)}, beside the list or in the folders there"
+            several = listed(map(self._within, found), 3)
+            why = f"several files: {several}, beside the list or in the folders there; write in the list which, with its folder"
         elif others := self._called(text):
             are = "is called so, but lies" if len(others) == 1 else "are called so, but lie"
             why = (
@@ -137,11 +139,21 @@ class Beside:
         found = {path: self._folders(path) for path in near or self._called(text)}
         if near and all(self._of_another_part(text, at) for at in found.values()):
             found = {path: self._folders(path) for path in self._called(text)}
+        found = self._of_own_part(found) if _part(written) is None else found
         fits = {path: _fit(written, at)[0] for path, at in found.items() if not self._of_another_part(text, at)}
         best = max(fits.values(), default=0)
         if best < len(written) and (written[-best - 1 :] in self._tails or (not best and self._is_there(text))):
             return []
         return [path for path, fit in fits.items() if fit == best]
+
+    def _of_own_part(self, found: dict[Path, tuple[str, ...]]) -> dict[Path, tuple[str, ...]]:
+        """Of files for which the list writes no part those that are meant by its own: pictures of `train.csv` are not those of
+        test/, which may have the same names. That of another part may have been cut from what lies in train/."""
+        lies = {path: _part(at) for path, at in found.items()}
+        if self.part is None or (self.part not in lies.values() and self.part != "train"):
+            return found
+        allowed = (self.part,) if self.part in lies.values() else (None,)
+        return {path: at for path, at in found.items() if lies[path] in allowed}
 
     def _of_another_part(self, text: str, found: tuple[str, ...]) -> bool:
         """Whether folders say one part where the list has a file, and another one where it was found."""
@@ -210,7 +222,7 @@ def _fit(written: Sequence[str], found: Sequence[str]) -> tuple[int, int]:
 
 
 def _part(folders: Sequence[str]) -> str | None:
-    return next((part for name in reversed(folders) if (part := part_of(name)) is not None), None)
+    return next((part for name in reversed(folders) if (part := part_called(name)) is not None), None)
 
 
 def _is_folder(path: Path) -> bool:

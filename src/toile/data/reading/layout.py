@@ -48,6 +48,13 @@ def _part_within(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def part_called(name: str) -> str | None:
+    """The part of which pictures in a folder of this name are, by one word of it where all others say nothing: `train_images`,
+    `test2`; not of `crash_test`."""
+    part = _part_within(name)
+    return part if all(part_of(word) == part or word in _PLAIN for word in _words(name)) else None
+
+
 def _alike(folders: list[Path]) -> bool:
     """Whether folders have names that differ in the part only, of which there are several: `seg_train` and `seg_test`; not
     `train` and `crash_test`, which may be classes."""
