@@ -113,3 +113,84 @@ def test_a_folder_with_the_word_of_a_part_may_be_a_class(tmp_path):
         picture(tmp_path / ("crash_test" if at > 1 else "race") / f"{at}.png", 10 * at)
     made = listed(tmp_path / "train.csv", "id,label", [f"{at},{'ab'[at // 2]}" for at in range(4)])
     assert lights(made) == [0, 10, 20, 30]
+
+
+def pictures_of_parts(folder: Path, *parts: str) -> list[str]:
+    """Four pictures in a folder of each part, and what a list in `folder` calls them."""
+    names = [f"{part}/{at}.png" for part in parts for at in range(4)]
+    for at, name in enumerate(names):
+        picture(folder / name, 20 * at)
+    return names
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_folders_of_parts_that_no_column_names_are_told_of(tmp_path, said):
+    names = pictures_of_parts(tmp_path, "train", "test")
+    rows = [f"{name},{'ab'[at % 2]}" for at, name in enumerate(names)]
+    if said:
+        made = listed(tmp_path / "metadata.csv", "file_name,label,split", [f"{row},{row.split('/')[0]}" for row in rows])
+        assert (len(made.train), made.notes) == (4, ())
+    else:
+        made = listed(tmp_path / "metadata.csv", "file_name,label", rows)
+        [note] = made.notes
+        assert "4 images in folders of the test part (test/0.png) are trained on as those" in note
+        assert "say so for each picture in a column `split`" in note
+
+
+def test_folders_of_parts_below_the_classes_are_told_of(tmp_path):
+    for class_ in ("cat", "dog"):
+        pictures_of_parts(tmp_path / class_, "train", "valid")
+    [note] = load(DatasetSpec(path=str(tmp_path), nested=True)).notes
+    assert "8 images in folders of the validation part (cat/valid/0.png) are trained on" in note
+    assert "put them above the classes, as in train/cat and test/cat" in note
+
+
+def test_classes_that_are_called_as_parts_are_told_of_nothing(tmp_path):
+    pictures_of_parts(tmp_path, "train", "crash_test", "test")
+    assert load(DatasetSpec(path=str(tmp_path), parts={"train": "."}, nested=True)).notes == ()
+
+
+def test_a_part_without_a_list_beside_others_that_have_one_is_told_of(tmp_path):
+    names = pictures_of_parts(tmp_path, "train", "test")[:4]
+    rows = [f"{name.partition('/')[2]},{'ab'[at % 2]}" for at, name in enumerate(names)]
+    (tmp_path / "train" / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
+    [note] = load(DatasetSpec(path=str(tmp_path))).notes
+    assert note == "test/ is not read, as no list says what its 4 images are; expected metadata.csv there too"
+
+
+def test_lists_of_roboflow_are_found_in_the_folders_of_the_parts(tmp_path):
+    for name in pictures_of_parts(tmp_path, "train", "valid", "test"):
+        table = tmp_path / name.partition("/")[0] / "_classes.csv"
+        text = table.read_text() if table.exists() else "filename, cat, dog\n"
+        at = int(Path(name).stem)
+        table.write_text(f"{text}{at}.png, {at % 2}, {1 - at % 2}\n")
+    made = load(DatasetSpec(path=str(tmp_path)))
+    assert [(part, one.labels.tolist()) for part, one in made.parts.items()] == [
+        (part, [1, 0, 1, 0]) for part in ("train", "validation", "test")
+    ]
+    assert (made.class_names, lights(made, "test")) == (("cat", "dog"), [160, 180, 200, 220])
+
+
+def test_parquet_in_the_folder_of_a_configuration(tmp_path):
+    arrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    content = [picture(tmp_path / "one" / f"{at}.png", 20 * at).read_bytes() for at in range(8)]
+    (tmp_path / "set" / "mnist").mkdir(parents=True)
+    (tmp_path / "set" / "README.md").write_text("the card")
+    for part, at in (("train", slice(0, 4)), ("test", slice(4, 8))):
+        pictures = [{"bytes": one, "path": None} for one in content[at]]
+        parquet.write_table(
+            arrow.table({"image": pictures, "label": [0, 1] * 2}), tmp_path / "set" / "mnist" / f"{part}-00000-of-00001.parquet"
+        )
+    made = load(DatasetSpec(path=str(tmp_path / "set")))
+    assert (lights(made), lights(made, "test")) == ([0, 20, 40, 60], [80, 100, 120, 140])
+
+
+def test_columns_that_a_spreadsheet_leaves_behind_are_none(tmp_path):
+    for at in range(4):
+        picture(tmp_path / f"{at}.png", 20 * at)
+    made = listed(tmp_path / "list.csv", "filename;label;;", [f"{at}.png;{'ab'[at % 2]};;" for at in range(4)])
+    assert (lights(made), made.class_names) == ([0, 20, 40, 60], ("a", "b"))
+    with pytest.raises(DataError, match="two columns of one name, '', ''"):
+        listed(tmp_path / "list.csv", "filename;label;;", [f"{at}.png;a;1;2" for at in range(4)])
+    with pytest.raises(DataError, match=r"line 1 is 'sep=;', .*take this line out"):
+        listed(tmp_path / "list.csv", "sep=;\nfilename;label", [f"{at}.png;a" for at in range(4)])

@@ -13,6 +13,7 @@ from toile.data.errors import DataError
 from toile.data.images import LeftOut
 from toile.data.reading import layout
 from toile.data.reading.picture_files import Listed, Reading, read_files
+from toile.data.reading.unsaid import unsaid_parts
 from toile.pictures.files import folders as folders_in
 from toile.pictures.files import shown
 from toile.text import listed
@@ -61,6 +62,9 @@ def read(
     called = class_names if class_names is not None else tuple(order)
     files = [Listed(part, order.index(class_), file, shown(file, root)) for part, class_, file, root in found]
     made = read_files(path, files, called, strays, first=0, **how)
+    below = [(shown(file, root), file.relative_to(train).parts[1:-1]) for part, _, file, root in found if part == "train"]
+    unsaid = unsaid_parts(below, path, "put them above the classes, as in train/{0} and test/{0}".format(order[0]))
+    made = replace(made, notes=(*unsaid, *made.notes))
     if loose := [shown(file, root) for folder, root in folders.values() for file in layout.loose(folder)]:
         said = "1 picture" if len(loose) == 1 else f"{len(loose):,} pictures"
         note = f"not read, because beside the folders of the classes and in none of them: {said} ({listed(loose, 3)})"

@@ -20,12 +20,14 @@ from toile.data.reading.labels import in_order
 from toile.data.reading.limits import Budget, plain
 from toile.data.reading.lists import METADATA, lists, part_named, tables_in
 from toile.data.reading.picture_files import Listed, Reading, read_files
+from toile.data.reading.unsaid import unsaid_parts, without_list
 from toile.errors import ToileError
 from toile.pictures.read import Blob
 from toile.text import composed, cut, listed
 from toile.version import DISTRIBUTION
 
 _MOST = 5_000_000  # lines
+_SPLIT = "say so for each picture in a column `split`"
 _PIXELS = 4  # columns whose names end with numbers: as many are pixels, not a list
 
 
@@ -77,9 +79,14 @@ def read(
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
         at = table.at(label)
         own |= dict.fromkeys(_names(table, at) or ())
-        notes |= dict.fromkeys(at.notes)
-        for one in _listed(table, at, part, root):
-            files.append(one) if isinstance(one, Listed) else missing.append(one)
+        found = list(_listed(table, at, part, root))
+        named = [one.name for one in found if isinstance(one, Listed) and part == "train" and not at.splits and not at.flags]
+        unsaid = unsaid_parts(((name, name.split("/")[:-1]) for name in named), source, _SPLIT)
+        notes |= dict.fromkeys((*at.notes, *unsaid))
+        files += [one for one in found if isinstance(one, Listed)]
+        missing += [one for one in found if isinstance(one, LeftOut)]
+    if path.is_dir():
+        notes |= dict.fromkeys(without_list(path, [source for _, source in tables_in(path)]))
     if not files and not missing:
         raise DataError(f"{path}: no line after the header; expected one picture a line, as in filename,label")
     if not own:
@@ -137,13 +144,16 @@ def _text(path: Path) -> _Table:
             raise DataError(f"{path}: line 1: {said}; expected filename,label …")
         lines = itertools.chain([(number, names)], lines)
         names = ["filename", "label"] if pictures == [0] else ["label", "filename"]
-    columns: dict[str, list[Any]] = {name: [] for name in _lower(names, f"{path}: line 1")}
+    read: list[list[Any]] = [[] for _ in names]
     for number, cells in lines:
         if len(cells) != len(names):
             raise DataError(f"{path}: line {number} has {len(cells)} cells; expected {len(names)}: {listed(names, 8)}")
-        for name, cell in zip(columns, cells, strict=True):
-            columns[name].append(cell)
-    return _Table(path, columns, names)
+        for column, cell in zip(read, cells, strict=True):
+            column.append(cell)
+    # Spreadsheets write columns that once were in use, and have neither a name nor anything else any more.
+    kept = [at for at, name in enumerate(names) if name or any(read[at])]
+    names = [names[at] for at in kept]
+    return _Table(path, dict(zip(_lower(names, f"{path}: line 1"), (read[at] for at in kept), strict=True)), names)
 
 
 def _lower(names: Sequence[str], where: str) -> list[str]:

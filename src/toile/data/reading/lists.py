@@ -11,7 +11,7 @@ from toile.data.reading.layout import PARTS, loose, part_of
 from toile.pictures.files import folders, junk
 from toile.text import listed
 
-METADATA = ("metadata.csv", "metadata.tsv", "metadata.parquet")
+METADATA = ("metadata.csv", "metadata.tsv", "metadata.parquet", "_classes.csv")  # the last is Roboflow's
 
 
 def lists(path: Path, test_path: Path | None) -> list[tuple[str, Path, Path]]:
@@ -45,7 +45,13 @@ def tables_in(folder: Path) -> list[tuple[str, Path]]:
     apart = [(part, place, _parquet_in(place)) for part, place in places[1:]]
     if any(folders(place) or (files and loose(place)) for _, place, files in apart):
         return []  # a table beside folders of classes or beside pictures is none of the data set
+    if len(inside) == 1 and not any(files for _, _, files in apart) and not loose(folder) and not loose(inside[0][1]):
+        return _named_only(tables_in(inside[0][1]))  # Hugging Face's folder of a configuration, as mnist/ in mnist
     return [(part, file) for part, _, files in apart for file in files]
+
+
+def _named_only(tables: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    return [(part, one) for part, one in tables if one.suffix == ".parquet" and one.name not in METADATA]
 
 
 def _parquet_in(folder: Path) -> list[Path]:

@@ -122,6 +122,9 @@ def rows(path: Path, most: int) -> Generator[tuple[int, list[str]]]:
         first = file.readline(LONGEST)
         if not first.strip():
             raise DataError(f"{path}: line 1 is empty; expected the names of the columns, such as filename,label")
+        if re.fullmatch(r'"?sep=."?', first.strip(), re.IGNORECASE):
+            said = f"line 1 is {first.strip()!r}, by which a spreadsheet is told what separates cells"
+            raise DataError(f"{path}: {said}; take this line out, as comma, semicolon and tab are known without it")
         between, number = delimiter(first), 1
         yield 1, [cell.strip() for cell in cells(first, between, path, 1)]
         texts, ahead, joining = _texts(file, number + 1, path), deque[str](), True
