@@ -587,3 +587,19 @@ def test_a_part_beside_the_classes_is_no_class(tmp_path, name):
         assert dataset.class_names == ("a", "b") and shades(dataset)[part] == [100, 200] and len(dataset.train) == 4
     dataset = read(tmp_path, parts={"train": "set", part: f"set/{name}"})
     assert dataset.class_names == ("a", "b") and shades(dataset)[part] == [100, 200]
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_part_that_is_asked_for_and_has_no_classes_is_an_error(tmp_path, empty):
+    root = fill(tmp_path / "all", "Train")
+    (root / "Test").mkdir()
+    (root / "Test.csv").write_text("")
+    if not empty:
+        picture(root / "Test" / "0.png")
+    said = r"Test: no sub-folders; expected one a class, as the training part has: is it 'Test.csv'\? Then that is the `path`"
+    for path, more in (
+        (root, {"parts": {"train": "Train", "test": "Test"}}),
+        (root / "Train", {"test_path": str(root / "Test")}),
+    ):
+        with pytest.raises(DataError, match=said):
+            read(path, **more)

@@ -994,3 +994,13 @@ def test_of_two_arrays_that_could_be_meant_the_plain_one_is(tmp_path):
     np.savez(tmp_path / "b.npz", images=GREY, data=GREY, labels=LABELS)
     with pytest.raises(DataError, match="data and images could both be the same of the train part"):
         opened(tmp_path / "b.npz")
+
+
+def test_test_images_apart_have_the_classes_of_the_training_images(tmp_path):
+    np.savez(tmp_path / "a.npz", x=GREY, y=LABELS, class_names=["boot", "coat", "shirt"])
+    np.savez(tmp_path / "b.npz", x=GREY, y=LABELS, class_names=["coat", "boot", "shirt"])
+    np.savez(tmp_path / "c.npz", x=GREY, y=LABELS)
+    with pytest.raises(DataError, match=r"b.npz: calls its classes coat, boot, shirt, and a.npz calls them boot, coat, shirt"):
+        opened(tmp_path / "a.npz", test_path=str(tmp_path / "b.npz"))
+    for test in "ac":
+        assert opened(tmp_path / "a.npz", test_path=str(tmp_path / f"{test}.npz")).test.labels.tolist() == LABELS.tolist()

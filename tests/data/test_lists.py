@@ -194,3 +194,28 @@ def test_columns_that_a_spreadsheet_leaves_behind_are_none(tmp_path):
         listed(tmp_path / "list.csv", "filename;label;;", [f"{at}.png;a;1;2" for at in range(4)])
     with pytest.raises(DataError, match=r"line 1 is 'sep=;', .*take this line out"):
         listed(tmp_path / "list.csv", "sep=;\nfilename;label", [f"{at}.png;a" for at in range(4)])
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "said"),
+    [
+        (
+            "set_name",
+            ["train_set", "val_set", "train_set", "test_set"],
+            "not taken for the parts, as it has train_set, val_set",
+        ),
+        ("is_holdout", ["0", "1", "0", "0"], "if it says which pictures are kept for a test, call it `is_test`"),
+        ("in_test_set", ["no", "yes", "no", "no"], "if it says which pictures are kept for a test, call it `is_test`"),
+        ("istest", ["False", "True", "False", "False"], "call it `is_test`"),
+        ("blood_test", ["0", "1", "0", "0"], None),
+        ("place", ["train station", "street", "crash test", "street"], None),
+    ],
+)
+def test_columns_that_may_keep_pictures_for_a_test_are_told_of(tmp_path, column, cells, said):
+    for at in range(4):
+        picture(tmp_path / f"{at}.png", 20 * at)
+    made = listed(
+        tmp_path / "list.csv", f"filename,label,{column}", [f"{at}.png,{'ab'[at % 2]},{cell}" for at, cell in enumerate(cells)]
+    )
+    assert len(made.train) == 4
+    assert [said is not None and said in note for note in made.notes] == [True] * (said is not None)

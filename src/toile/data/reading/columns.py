@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from toile.data.errors import DataError
 from toile.data.reading import tables
 from toile.data.reading.file_column import file_column
-from toile.data.reading.layout import PARTS, part_of
+from toile.data.reading.layout import PARTS, part_called, part_of
 from toile.text import cut, listed
 
 # A column that says of one part only whether a picture is in it: its name -> that part.
@@ -22,6 +23,7 @@ _BARE = {name: part for part, names in PARTS.items() for name in names}
 _MAYBE = ("partition", "set", "fold", "phase", "splits", "data_split", "dataset_split", "split_name", "dataset_type")
 # Of these numbers are usual: those of a cross-validation, or of a lesson.
 _NUMBERED = ("fold", "set")
+_KEPT = ("holdout", "heldout", "eval", "evaluation")
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
 
 
@@ -144,17 +146,31 @@ def columns_of(
             said = f"column {names[at]!r} of {path.name} has cells that say {' and '.join(sorted(kept))}"
             call = f"is_{names[at]}" if at in bare else "split"
             notes.append(f"{said}, and is not taken for the parts; if it says them, call it `{call}`")
-        elif (
-            odd
-            and tables.called(names[at], _MAYBE)
-            and not (names[at] in _NUMBERED and all(map(math.isfinite, map(_number, cells[at]))))
-        ):
+        elif _may_be_flag(names[at]) and not splits and not flags and _says_yes_or_no(cells[at]):
+            said = f"column {names[at]!r} of {path.name} is not taken for the parts; if it says which pictures are"
+            notes.append(f"{said} kept for a test, call it `is_test`")
+        elif odd and _may_be_parts(names[at], cells[at], odd):
             there = dict.fromkeys(cut(str(cell).strip(), 40) for cell in cells[at] if not _empty(cell))
             notes.append(
                 f"column {names[at]!r} of {path.name} is not taken for the parts, as it has {listed(there, 4)}; if it says "
                 "them, write train, validation and test in it"
             )
     return Columns(tuple(names), files, labels, splits, flags, called, tuple(notes))
+
+
+def _may_be_parts(name: str, column: Sequence[Any], odd: Sequence[str]) -> bool:
+    """Whether a column of other words may say the parts: by its name, or as `train_set` and `test_set` do."""
+    near = {part_called(cell) for cell in odd}
+    if "train" in near and len(near - {None}) > 1:
+        return True
+    return tables.called(name, _MAYBE) and not (name in _NUMBERED and all(map(math.isfinite, map(_number, column))))
+
+
+def _may_be_flag(name: str) -> bool:
+    """Whether a column is called as one that says which pictures are kept for a test, in words of its own: `holdout`,
+    `in_test_set`."""
+    words = [word for word in re.findall("[a-z]+", name) if word not in ("is", "in", "for", "set", "part", "split", "flag")]
+    return "".join(words) in (*_KEPT, *(f"is{name}" for name in _BARE)) or (words != [name] and "".join(words) in _BARE)
 
 
 def _tells(bare: Mapping[int, str], cells: Sequence[Sequence[Any]]) -> bool:

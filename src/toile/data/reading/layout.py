@@ -123,7 +123,7 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
         raise DataError(
             f"{inner}: {_named_few(deep)} have folders of their own. If these are parts, say which is which: "
             f"`parts = {{ {said if 'train' in called else 'train = …, test = …'} }}` in the study's data set; if each is a "
-            "class, `nested = true`"
+            f"class, `nested = true`{_or_tables(inner)}"
         )
     for found in parts.values():
         if len(found) > 1:
@@ -148,6 +148,10 @@ def tables_in(folder: Path, pictures: Path | None = None) -> str:
         known = {name for one in loose(pictures) for name in (one.name, one.stem)}
         found = [name for name in found if _first_cells(folder / name) & known]
     return f": is it {listed((f'{name!r}' for name in found), 3)}? Then that is the `path`" if found else ""
+
+
+def _or_tables(folder: Path) -> str:
+    return f"; or is it a list of pictures{told}" if (told := tables_in(folder)) else ""
 
 
 def _first_cells(path: Path) -> set[str]:
@@ -178,6 +182,9 @@ def files(
         DataError: a class that is not among `classes`.
     """
     found = _by_class(folder, apart)
+    if not found:  # a part that was asked for, and would be none without a word
+        expected = f"expected one a class, as the training part has{tables_in(folder.parent)}"
+        raise DataError(f"{folder}: no sub-folders; {expected}. If its pictures have no labels, leave them out")
     if unknown := sorted(set(found) - set(classes)):
         way = "if these pictures have no labels, leave their part out: `parts = { train = … }`"
         close = nearest(unknown[0], classes)
