@@ -3,6 +3,7 @@ parts that nothing but folders tells."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -219,3 +220,14 @@ def test_columns_that_may_keep_pictures_for_a_test_are_told_of(tmp_path, column,
     )
     assert len(made.train) == 4
     assert [said is not None and said in note for note in made.notes] == [True] * (said is not None)
+
+
+def test_a_list_whose_paths_begin_in_a_folder_above_says_where(tmp_path):
+    for at in range(4):
+        picture(tmp_path / "images" / f"{at}.png", 20 * at)
+    (tmp_path / "lists").mkdir()
+    rows = [f"images/{at}.png,{'ab'[at % 2]}" for at in range(4)]
+    with pytest.raises(
+        DataError, match=rf"'images/0.png': no such file.*; from {re.escape(str(tmp_path.resolve()))} it is there"
+    ):
+        listed(tmp_path / "lists" / "train.csv", "file,label", rows)

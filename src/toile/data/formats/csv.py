@@ -46,6 +46,11 @@ def read(
         # Fractions, of which one file has none but 0 and 1.
         train, test = ((pixels.astype(np.float32), labels) for pixels, labels in (train, test))
     made = as_dataset(path.name.partition(".")[0], path, train, test, class_names)
+    if path.name.lower().startswith("emnist"):
+        notes.append(
+            "EMNIST's files hold their images transposed, so what is learned of them says nothing of upright pictures; its "
+            "IDX files are turned by `transpose = true` in the study's data set"
+        )
     return replace(made, notes=(*notes, *made.notes))
 
 

@@ -68,6 +68,10 @@ class Beside:
                 f"no such file; {listed(map(self._within, others), 3)} {are} in another folder than the list says; put the "
                 "file where the list says, or write in the list what is meant"
             )
+        elif not _absolute(text) and (
+            above := next((one for one in self.root.resolve().parents[:3] if _is_file(one / text)), None)
+        ):
+            why = f"no such file, beside the list or in the folders there; from {above} it is there: put the list there"
         return LeftOut(f"row {row}: {cut(text, 80)!r}", why)
 
     @cached_property

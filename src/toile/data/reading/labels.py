@@ -129,7 +129,8 @@ def _whole(array: NDArray[Any], source: object, least: int) -> Labels:
         raise DataError(f"{source}: labels are {array.dtype}; expected integers, text or one-hot rows")
     if len(array) and array.min() < least:
         at = int(np.argmin(array))
-        raise DataError(f"{source}: label {array[at]:g} of image {at}; expected {least} or more")
+        way = "" if array[at] != -1 else "; where -1 says that there is no label, leave such images out"
+        raise DataError(f"{source}: label {array[at]:g} of image {at}; expected {least} or more{way}")
     if len(array) and array.max() >= 2**63:
         at = int(np.argmax(array))
         raise DataError(f"{source}: label {array[at]:g} of image {at}; expected less than {2**63:,}")

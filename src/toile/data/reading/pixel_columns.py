@@ -19,6 +19,7 @@ _PIXEL = re.compile(r"([a-z _.\-]*)(\d+)(?:x(\d+))?")  # pixel1, px_001, 28x28, 
 # What a study may say where columns have no names.
 _ENDS = {"first": 0, "last": -1}
 _MANY = 1000  # classes that a column may have which nobody calls a label
+_IDS = 2  # lines, above which a column that counts them has no labels
 _FEW = 100  # numbers of labels with gaps; pixels at the edge of photographs have more
 # Share of the images in which a pixel at the edge is as the one beside it, and their correlation, from which on it is no label.
 _SAME, _TOGETHER = 0.75, 0.5
@@ -95,7 +96,7 @@ def _in_order(names: list[str], path: Path, unsure: bool) -> tuple[int, int] | N
             "column a pixel: pixel1,pixel2,…"
         )
     if odd := [name for name, match in zip(names, found, strict=True) if match is None]:
-        way = f'; if it has the labels, write `label = "{odd[0]}"` in the study\'s data set' if unsure else ""
+        way = f'; if it has the labels, write `label = "{odd[0]}"` in the study\'s data set' if unsure else "; take it out"
         raise DataError(
             f"{path}: line 1: column {cut(odd[0], 40)!r} is neither a label ({listed(tables.LABELS, 4)}), an id "
             f"({listed(tables.IDS, 4)}) nor a pixel (pixel1, 1x1, 0){way}; if this is a list of "
@@ -143,7 +144,8 @@ def unnamed(columns: Columns, lines: list[str], path: Path, *, with_ids: bool = 
     if with_ids and not columns.header and _counts(rows, columns.pixels[0]):
         return replace(columns, ids=columns.pixels[0], pixels=columns.pixels[1:])
     sides = {columns.pixels[0]: columns.pixels[1], columns.pixels[-1]: columns.pixels[-2]}  # an end: the column beside it
-    ends = [at for at in sides if rows and all(_like_label(rows, at))]
+    # What counts the lines has ids: as labels it would make a class of each image.
+    ends = [at for at in sides if rows and all(_like_label(rows, at)) and not (len(rows) > _IDS and _counts(rows, at))]
     if len(ends) == 1:
         other = next((at for at in sides if at != ends[0]), ends[0])
         # Of pixels that are 0 or 1 all look like labels, and labels like none of them.
@@ -152,7 +154,8 @@ def unnamed(columns: Columns, lines: list[str], path: Path, *, with_ids: bool = 
         elif other != ends[0] and _maybe_label(rows, other, sides[other]):
             ends.append(other)
     if len(ends) != 1 or columns.header:
-        way = "" if columns.header or with_ids else '; or `label = "first"`, or "last", in the study\'s data set'
+        said = '`label = "…"` with the name of another' if columns.header else '`label = "first"`, or "last",'
+        way = "" if with_ids else f"; or {said} in the study's data set"
         said = "both look like labels" if len(ends) > 1 else "none looks like labels"
         raise DataError(
             f"{path}: which column has the labels? Of the {names} {said}; expected a header such as label,pixel1,pixel2,…, "
