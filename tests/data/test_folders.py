@@ -144,7 +144,7 @@ def test_classes_that_are_called_as_parts_are(tmp_path):
 def test_junk_is_ignored_and_tiff_is_read(tmp_path):
     fill(tmp_path, "a", classes=("x",))
     picture(tmp_path / "a" / "x" / "scan.TIF", 9)
-    for name in ("Thumbs.db", "desktop.ini", "._0.png", ".DS_Store", "ehthumbs.db"):
+    for name in ("Thumbs.db", "desktop.ini", "._0.png", ".DS_Store", "ehthumbs.db", "0.png\uf03aZone.Identifier"):
         (tmp_path / "a" / "x" / name).write_bytes(b"x")
     (tmp_path / "__MACOSX" / "a").mkdir(parents=True)
     (tmp_path / "__MACOSX" / "a" / "._x").write_bytes(b"x")
@@ -603,3 +603,10 @@ def test_a_part_that_is_asked_for_and_has_no_classes_is_an_error(tmp_path, empty
     ):
         with pytest.raises(DataError, match=said):
             read(path, **more)
+
+
+def test_a_folder_that_holds_files_of_data_names_them(tmp_path):
+    (tmp_path / "train.csv").write_text("label,pixel1\n")
+    (tmp_path / "arrays.npz").write_bytes(b"")
+    with pytest.raises(DataError, match=r"no sub-folders; .*: is it 'arrays.npz', 'train.csv'\? Then that is the `path`"):
+        read(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -35,6 +35,7 @@ def part_of(name: str) -> str | None:
 
 # Words that say nothing of what is in a folder.
 _PLAIN = {"", "data", "image", "images", "img", "imgs", "picture", "pictures"}
+_ARRAYS = (".npz", ".npy", ".parquet")
 _LOOKED_AT = 50  # lines of a table
 
 
@@ -143,11 +144,18 @@ def tables_in(folder: Path, pictures: Path | None = None) -> str:
     Args:
         pictures: a folder; only tables that name a picture of it in their first lines count.
     """
-    found = [entry.name for entry in entries(folder) if is_table(Path(entry.name)) and not is_folder(entry)]
-    if pictures is not None:
-        known = {name for one in loose(pictures) for name in (one.name, one.stem)}
-        found = [name for name in found if _first_cells(folder / name) & known]
-    return f": is it {listed((f'{name!r}' for name in found), 3)}? Then that is the `path`" if found else ""
+    known = None if pictures is None else {name for one in loose(pictures) for name in (one.name, one.stem)}
+    found = [name for name in _names_in(folder) if is_table(Path(name))]
+    return _is_it(name for name in found if known is None or _first_cells(folder / name) & known)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [entry.name for entry in entries(folder) if not is_folder(entry)]
+
+
+def _is_it(names: Iterable[str]) -> str:
+    found = list(map(repr, names))
+    return f": is it {listed(found, 3)}? Then that is the `path`" if found else ""
 
 
 def _or_tables(folder: Path) -> str:
@@ -234,6 +242,7 @@ def classes(folder: Path, class_names: tuple[str, ...] | None, apart: Sequence[P
     found = list(_by_class(folder, apart))
     if not found:
         way = "; or give a list of them, a CSV file of filename,label" if loose(folder) else ""
+        way += _is_it(name for name in _names_in(folder) if is_table(Path(name)) or name.lower().endswith(_ARRAYS))
         raise DataError(f"{folder}: no sub-folders; expected one a class, with pictures in it{way}")
     order = sorted(found, key=int) if all(name.isdecimal() for name in found) else found
     return in_order(order, class_names, folder, "class folders")
