@@ -205,6 +205,12 @@ def test_columns_that_a_spreadsheet_leaves_behind_are_none(tmp_path):
             ["train_set", "val_set", "train_set", "test_set"],
             "not taken for the parts, as it has train_set, val_set",
         ),
+        (
+            "source",
+            ["site_train", "site_test", "site_train", "site_train"],
+            "not taken for the parts, as it has site_train, site_te",
+        ),
+        ("tvt", ["tr", "te", "tr", "va"], "is not taken for the parts, as it has tr, te, va"),
         ("is_holdout", ["0", "1", "0", "0"], "if it says which pictures are kept for a test, call it `is_test`"),
         ("in_test_set", ["no", "yes", "no", "no"], "if it says which pictures are kept for a test, call it `is_test`"),
         ("istest", ["False", "True", "False", "False"], "call it `is_test`"),

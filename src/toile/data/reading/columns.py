@@ -12,7 +12,7 @@ from typing import Any
 from toile.data.errors import DataError
 from toile.data.reading import tables
 from toile.data.reading.file_column import file_column
-from toile.data.reading.layout import PARTS, part_called, part_of
+from toile.data.reading.layout import PARTS, alike, part_of
 from toile.text import cut, listed
 
 # A column that says of one part only whether a picture is in it: its name -> that part.
@@ -24,6 +24,7 @@ _MAYBE = ("partition", "set", "fold", "phase", "splits", "data_split", "dataset_
 # Of these numbers are usual: those of a cross-validation, or of a lesson.
 _NUMBERED = ("fold", "set")
 _KEPT = ("holdout", "heldout", "eval", "evaluation")
+_SHORT = {"tr", "va", "vl", "te", "ts"}
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
 
 
@@ -159,9 +160,8 @@ def columns_of(
 
 
 def _may_be_parts(name: str, column: Sequence[Any], odd: Sequence[str]) -> bool:
-    """Whether a column of other words may say the parts: by its name, or as `train_set` and `test_set` do."""
-    near = {part_called(cell) for cell in odd}
-    if "train" in near and len(near - {None}) > 1:
+    """Whether a column of other words may say the parts: by its name, or as `set_train` and `set_test` or `tr` and `te` do."""
+    if alike([Path(cell) for cell in odd]) or ("tr" in odd and set(odd) <= _SHORT):
         return True
     return tables.called(name, _MAYBE) and not (name in _NUMBERED and all(map(math.isfinite, map(_number, column))))
 

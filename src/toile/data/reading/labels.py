@@ -160,6 +160,10 @@ def _words(arrays: list[NDArray[Any]], source: object, class_names: tuple[str, .
     names = tuple(order)
     if class_names is not None and set(order) <= set(map(composed, class_names)):
         order, names, numbers = list(map(composed, class_names)), class_names, []
+    elif class_names is not None and numbers and len(class_names) > max(len(order), numbers[-1]):
+        # As of labels that are no text: more names than there are numbers are counted from 0.
+        order, names, numbers = list(map(str, range(len(class_names)))), class_names, []
+        called = {text: str(int(name)) for text, name in called.items()}
     elif class_names is not None:
         if len(class_names) != len(order):
             odd = next(name for name in order if name not in class_names)

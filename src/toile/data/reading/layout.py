@@ -56,7 +56,7 @@ def part_called(name: str) -> str | None:
     return part if all(part_of(word) == part or word in _PLAIN for word in _words(name)) else None
 
 
-def _alike(folders: list[Path]) -> bool:
+def alike(folders: list[Path]) -> bool:
     """Whether folders have names that differ in the part only, of which there are several: `seg_train` and `seg_test`; not
     `train` and `crash_test`, which may be classes."""
     rest = {tuple(word for word in _words(one.name) if part_of(word) is None and word not in _PLAIN) for one in folders}
@@ -100,7 +100,7 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     parts = {part: [one for one in inside if part_of(one.name) == part] for part in PARTS}
     others = [one for one in inside if not any(one in found for found in parts.values())]
     deep = [one for one in inside if folders(one)]
-    if not (deep or nested) and _alike(inside) and "train" in map(_part_within, (one.name for one in inside)):
+    if not (deep or nested) and alike(inside) and "train" in map(_part_within, (one.name for one in inside)):
         raise DataError(
             f"{inner}: {_named_few(inside)} have no folders of their own, so of what class their pictures are is not known; "
             f"expected a folder a class in each, or a list of the pictures, a CSV file of filename,label{tables_in(inner)}. If "
@@ -118,7 +118,7 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
         if len(deep) < len(inside) and not any(one in deep for one in parts["train"]):
             return Layout(path, {"train": inner})
         called = {part: found for part in PARTS if len(found := [one for one in deep if _part_within(one.name) == part]) == 1}
-        if "train" in called and len(called) == len(inside) and _alike(inside):  # training_set/ and test_set/, and nothing else
+        if "train" in called and len(called) == len(inside) and alike(inside):  # training_set/ and test_set/, and nothing else
             return Layout(path, {part: _inner(found[0]) for part, found in called.items()})
         said = ", ".join(f"{part} = {json.dumps(found[0].name)}" for part, found in called.items())
         raise DataError(
