@@ -237,3 +237,11 @@ def test_a_list_whose_paths_begin_in_a_folder_above_says_where(tmp_path):
         DataError, match=rf"'images/0.png': no such file.*; from {re.escape(str(tmp_path.resolve()))} it is there"
     ):
         listed(tmp_path / "lists" / "train.csv", "file,label", rows)
+
+
+def test_names_of_files_without_endings_come_before_those_that_they_once_had(tmp_path):
+    for at in range(4):
+        picture(tmp_path / f"x{at}.png", 60 * at)
+    rows = [f"x{at},IMG_{7 * at}.jpg,{'ab'[at % 2]}" for at in range(4)]
+    made = listed(tmp_path / "list.csv", "image,file,label", rows)
+    assert (lights(made), len(made.notes)) == ([0, 60, 120, 180], 1)

@@ -27,19 +27,34 @@ def file_column(names: Sequence[str], cells: Sequence[Sequence[Any]], path: Path
     found = _called(names, tables.FILES)
     if not found and len(pictures) == 1:
         found = pictures
-    found = found or _called(names, tables.PICTURE_IDS) or _called(names, tables.IDS[:1])
-    if not found:
-        found = _called(names, tables.COUNTERS)
+    found = found or _ids(names, cells) or _called(names, tables.COUNTERS)
     if not found:
         return None, ()
     chosen, *others = found
     others = [at for at in others if cells[at] and list(map(_stem, cells[at])) != list(map(_stem, cells[chosen]))]
-    if others and chosen not in pictures and (better := [at for at in others if at in pictures]):
-        chosen, others = better[0], [chosen, *(at for at in others if at != better[0])]
+    pictured = [at for at in others if at in pictures]
+    if pictured and chosen not in pictures and (_numbers(cells[chosen]) or not _distinct(cells[chosen])):
+        chosen, others = pictured[0], [chosen, *(at for at in others if at != pictured[0])]
+    others = [at for at in others if not _numbers(cells[at]) or _numbers(cells[chosen])]
     return chosen, tuple(
         f"files are named by the column {names[chosen]!r} of {path.name}, and not by {names[other]!r}, which has others"
         for other in others
     )
+
+
+def _ids(names: Sequence[str], cells: Sequence[Sequence[Any]]) -> list[int]:
+    """Columns of ids: first those of pictures, if each row has its own; of one picture several rows may tell something."""
+    found = _called(names, ("id", *tables.PICTURE_IDS))
+    return sorted(found, key=lambda at: not (tables.called(names[at], tables.PICTURE_IDS) and _distinct(cells[at])))
+
+
+def _numbers(column: Sequence[Any]) -> bool:
+    return all(str(cell).strip().isdecimal() for cell in column)
+
+
+def _distinct(column: Sequence[Any]) -> bool:
+    """Whether no two rows have the same, as those of one folder have."""
+    return len(set(map(str, column))) == len(column)
 
 
 def _called(names: Sequence[str], wanted: tuple[str, ...]) -> list[int]:
