@@ -610,3 +610,13 @@ def test_a_folder_that_holds_files_of_data_names_them(tmp_path):
     (tmp_path / "arrays.npz").write_bytes(b"")
     with pytest.raises(DataError, match=r"no sub-folders; .*: is it 'arrays.npz', 'train.csv'\? Then that is the `path`"):
         read(tmp_path)
+
+
+def test_parts_in_a_folder_beside_others_are_not_proposed_to_be_read_as_a_class(tmp_path):
+    fill(tmp_path / "data", "train", "test")
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(
+        DataError, match=r"data/test: a folder in the folder of a class; if data/ has the parts, and is no class"
+    ):
+        read(tmp_path)
+    assert shades(read(tmp_path / "data")) == {"train": [0, 1, 10, 11], "test": [50, 51, 60, 61]}

@@ -204,6 +204,8 @@ def files(
             path = Path(entry.path)
             if not nested and is_folder(entry):
                 way = "`nested = true` reads what is in it"
+                if part_of(path.name) and len({part_of(one.name) for one in folders(found[name])} - {None}) > 1:
+                    way = f"if {shown(found[name], root)}/ has the parts, and is no class, set `path` to it"
                 if not apart and (part := part_of(name)) not in (None, "train") and composed(path.name) in found:
                     # nested would train on what is probably kept for the test, as one more class
                     here, there = (json.dumps(shown(one, root), ensure_ascii=False) for one in (folder, found[name]))
