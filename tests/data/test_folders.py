@@ -620,3 +620,13 @@ def test_parts_in_a_folder_beside_others_are_not_proposed_to_be_read_as_a_class(
     ):
         read(tmp_path)
     assert shades(read(tmp_path / "data")) == {"train": [0, 1, 10, 11], "test": [50, 51, 60, 61]}
+
+
+def test_lists_of_the_parts_beside_the_classes_are_told_of(tmp_path):
+    fill(tmp_path, "")
+    (tmp_path / "train.csv").write_text("filename,label\n")
+    assert read(tmp_path).notes == ()
+    (tmp_path / "test_list.txt").write_text("a/0.png\n")
+    [note] = read(tmp_path).notes
+    assert note.startswith("test_list.txt, train.csv beside the folders of the classes are not read; if they say the parts")
+    assert read(fill(tmp_path / "all", "train", "test").parent / "all").notes == ()
