@@ -245,3 +245,12 @@ def test_names_of_files_without_endings_come_before_those_that_they_once_had(tmp
     rows = [f"x{at},IMG_{7 * at}.jpg,{'ab'[at % 2]}" for at in range(4)]
     made = listed(tmp_path / "list.csv", "image,file,label", rows)
     assert (lights(made), len(made.notes)) == ([0, 60, 120, 180], 1)
+
+
+def test_classes_of_roboflow_are_in_the_order_of_their_columns_also_where_a_part_has_one_only(tmp_path):
+    pictures_of_parts(tmp_path, "test", "train")
+    for part, cats in (("test", ()), ("train", (0, 1))):
+        rows = [f"{at}.png,{int(at in cats)},{int(at not in cats)},0" for at in range(4)]
+        (tmp_path / part / "_classes.csv").write_text("\n".join(["filename,cat,dog,cow", *rows]))
+    made = load(DatasetSpec(path=str(tmp_path)))
+    assert (made.class_names, made.train.labels.tolist(), made.test.labels.tolist()) == (("cat", "dog"), [0, 0, 1, 1], [1] * 4)

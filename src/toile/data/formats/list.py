@@ -74,11 +74,12 @@ def read(
     files: list[Listed] = []
     missing: list[LeftOut] = []
     own, budget = dict[str, None](), Budget()  # the names of classes that files bring, in their order
-    notes = dict[str, None]()
+    notes, written = dict[str, None](), dict[str, None]()
     for part, source, root in lists(path, test_path):
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
         at = table.at(label)
         own |= dict.fromkeys(_names(table, at) or ())
+        written |= dict.fromkeys(map(composed, table.written) if at.labels is None else ())
         found = list(_listed(table, at, part, root))
         named = [one.name for one in found if isinstance(one, Listed) and part == "train" and not at.splits and not at.flags]
         unsaid = unsaid_parts(((name, name.split("/")[:-1]) for name in named), source, _SPLIT)
@@ -87,6 +88,8 @@ def read(
         missing += [one for one in found if isinstance(one, LeftOut)]
     if path.is_dir():
         notes |= dict.fromkeys(without_list(path, [source for _, source in tables_in(path)]))
+    # Columns of classes are in their order, also where the list that is read first has no picture of some.
+    own = {name: None for name in written if name in own} | own
     if not files and not missing:
         raise DataError(f"{path}: no line after the header; expected one picture a line, as in filename,label")
     if not own:

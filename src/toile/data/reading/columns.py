@@ -23,6 +23,7 @@ _BARE = {name: part for part, names in PARTS.items() for name in names}
 _MAYBE = ("partition", "set", "fold", "phase", "splits", "data_split", "dataset_split", "split_name", "dataset_type")
 # Of these numbers are usual: those of a cross-validation, or of a lesson.
 _NUMBERED = ("fold", "set")
+ROBOFLOW = "_classes.csv"
 _KEPT = ("holdout", "heldout", "eval", "evaluation")
 _SHORT = {"tr", "va", "vl", "te", "ts"}
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
@@ -113,7 +114,9 @@ def columns_of(
         # There is nothing else that the other could be, if it is not called so.
         labels = None if tables.called(names[1 - files], (*tables.IDS, *tables.SPLITS)) else 1 - files
     others = [at for at in range(len(names)) if at not in (files, labels)]
-    hot = _classes(names, cells, others) if labels is None and files is not None else ()
+    # In Roboflow's lists all columns but that of the files are classes, and there may be pictures of one of them only.
+    least = 1 if path.name == ROBOFLOW else 2
+    hot = _classes(names, cells, others, least) if labels is None and files is not None else ()
     if labels is None and not hot and place is not None:
         raise DataError(
             f"{path}: is `y` the label, or with `x` a place in the picture? Expected one of them to be told: write "
@@ -196,21 +199,21 @@ def _holds_bytes(cell: Any) -> bool:
     return isinstance(cell, dict) and "bytes" in cell
 
 
-def _classes(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
+def _classes(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int], least: int) -> tuple[int, ...]:
     """The columns of classes, without those that are called as parts are; but some may be called so where the others make none
     without them, as the train of cars and trains."""
-    hot = _one_hot(names, cells, [at for at in others if names[at] not in _BARE])
-    with_them = () if hot else _one_hot(names, cells, others)
+    hot = _one_hot(names, cells, [at for at in others if names[at] not in _BARE], least)
+    with_them = () if hot else _one_hot(names, cells, others, least)
     return hot or (with_them if any(names[at] not in _BARE for at in with_them) else ())
 
 
-def _one_hot(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
+def _one_hot(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int], least: int) -> tuple[int, ...]:
     """The columns of classes that have pictures, if each row has one 1 in them and else 0; nothing where that is not so."""
     known = (*tables.IDS, *tables.SPLITS, *_FLAGS)
     hot = [at for at in others if not tables.called(names[at], known) and all(_number(cell) in (0, 1) for cell in cells[at])]
     hot = [at for at in hot if any(map(_number, cells[at]))]
     rows = zip(*(cells[at] for at in hot), strict=True)
-    return tuple(hot) if len(hot) > 1 and all(sum(map(_number, row)) == 1 for row in rows) else ()
+    return tuple(hot) if len(hot) >= least and all(sum(map(_number, row)) == 1 for row in rows) else ()
 
 
 def _number(cell: Any) -> float:

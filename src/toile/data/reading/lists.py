@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toile.data.errors import DataError
+from toile.data.reading.columns import ROBOFLOW
 from toile.data.reading.layout import PARTS, loose, part_of
 from toile.pictures.files import folders, junk
 from toile.text import listed
 
-METADATA = ("metadata.csv", "metadata.tsv", "metadata.parquet", "_classes.csv")  # the last is Roboflow's
+METADATA = ("metadata.csv", "metadata.tsv", "metadata.parquet", ROBOFLOW)
 
 
 def lists(path: Path, test_path: Path | None) -> list[tuple[str, Path, Path]]:
