@@ -1041,3 +1041,12 @@ def test_idx_files_are_found_where_torchvision_keeps_them(tmp_path):
         made = opened(path)
         assert (made.name, len(made.test)) == (path.name, 12)
         np.testing.assert_array_equal(made.train.images[..., 0], GREY)
+
+
+def test_names_of_files_without_a_header_are_ids_of_the_answer(tmp_path):
+    (tmp_path / "a.csv").write_text(table(GREY, [f"{at}.png" for at in range(12)], None))
+    ids, images = unlabelled.read(tmp_path / "a.csv", (6, 6, 1))
+    assert ids.tolist() == [f"{at}.png" for at in range(12)]
+    np.testing.assert_array_equal(images[..., 0], GREY)
+    (tmp_path / "a.csv").write_text(table(GREY, WORDS, None))  # labels, of which several are one
+    assert unlabelled.read(tmp_path / "a.csv", (6, 6, 1))[0].tolist() == list(range(1, 13))

@@ -134,14 +134,15 @@ def unnamed(columns: Columns, lines: list[str], path: Path, *, with_ids: bool = 
     """Which column has the labels where none is called so: the first or the last, if one of them looks like labels.
 
     Args:
-        with_ids: whether the first column may have ids in place of labels: whole numbers, each one more than the last.
+        with_ids: whether the first column may have ids in place of labels: whole numbers, each one more than the last, or a
+            word of its own in each line.
 
     Raises:
         DataError: none of them does, or both may have them: a wrong choice would train on wrong classes in silence.
     """
     names = "first and last" if not columns.header else "named ones"
     rows = [tables.cells(line, columns.between, path, 1) for line in lines if line.strip()]
-    if with_ids and not columns.header and _counts(rows, columns.pixels[0]):
+    if with_ids and not columns.header and (_counts(rows, columns.pixels[0]) or _names(rows, columns.pixels[0])):
         return replace(columns, ids=columns.pixels[0], pixels=columns.pixels[1:])
     sides = {columns.pixels[0]: columns.pixels[1], columns.pixels[-1]: columns.pixels[-2]}  # an end: the column beside it
     # What counts the lines has ids: as labels it would make a class of each image.
@@ -171,6 +172,12 @@ def _counts(rows: list[list[str]], at: int) -> bool:
     if len(texts) < 2 or not all(re.fullmatch(r"\d{1,18}", text) for text in texts):
         return False
     return list(map(int, texts)) == list(range(int(texts[0]), int(texts[0]) + len(texts)))
+
+
+def _names(rows: list[list[str]], at: int) -> bool:
+    """Whether a column has a word of its own in each of several lines, as the names of files are."""
+    texts = {row[at].strip() for row in rows if len(row) > at}
+    return len(texts) == len(rows) > _IDS and not any(map(is_number, texts))
 
 
 def _maybe_label(rows: list[list[str]], at: int, beside: int) -> bool:
