@@ -112,6 +112,15 @@ def test_colours_one_after_the_other_are_not_scrambled_in_a_submission(ending: s
         np.testing.assert_array_equal(seen(apart, told), apart.reshape(3, 8, 8, 3))
 
 
+def test_nearly_grey_stripes_are_not_taken_for_colours_one_after_the_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    grey = 127 + 100 * np.sin(np.arange(24)[:, None, None] * 0.9) + rng.normal(0, 4, (5, 24, 24, 1))
+    images = np.clip(grey + rng.normal(0, 1, (5, 24, 24, 3)), 0, 255).astype(np.uint8)
+    for count in (1, 5):
+        np.save(tmp_path / "a.npy", images[:count].reshape(count, -1))
+        np.testing.assert_array_equal(unlabelled.read(tmp_path / "a.npy", (24, 24, 3))[1], images[:count])
+
+
 def test_arrays_of_another_range_than_the_data_sets_are_neither_black_nor_white(tmp_path: Path) -> None:
     light = np.linspace(0, 1, 16, dtype=np.float32)
     for known, strange in ((255.0, light), (1.0, light * 255), (None, light)):

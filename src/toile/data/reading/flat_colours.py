@@ -11,6 +11,8 @@ from toile.data.errors import DataError
 
 _LOOKED_AT = 200  # images
 _SMOOTHER = 0.6  # differences of rows in one order over those in the other, below which it is that one
+# Differences within threes over those between them, or the reverse, from which on the numbers have a period of three.
+_THREES = 0.67
 
 
 def neighbours(pixels: NDArray[Any], shape: tuple[int, int, int], source: object, unless: str = "") -> None:
@@ -46,4 +48,9 @@ def _planes(pixels: NDArray[Any], shape: tuple[int, int, int]) -> bool:
         [float(np.abs(np.diff(images, axis=axis)).mean()) for axis in (1, 2)] for images in (near, apart)
     )
     # Rows alone would take horizontal stripes for it: in the other order, these go on from one row into the next.
-    return down_apart < _SMOOTHER * down and across_apart < across
+    if down_apart >= _SMOOTHER * down or across_apart >= across:
+        return False
+    # So do nearly grey ones, but there each three numbers are alike; where all red comes first, no three belong together.
+    steps = np.abs(np.diff(some, axis=1))
+    within, between = float(np.delete(steps, np.s_[2::3], axis=1).mean()), float(steps[:, 2::3].mean())
+    return min(within, between) > _THREES * max(within, between)
