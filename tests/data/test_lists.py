@@ -42,6 +42,7 @@ def lights(dataset: Dataset, part: str = "train") -> list[int]:
         ("Unnamed: 0,image_id,label", "{at},{other},{word}"),
         ("index,id,label", "{at},{other},{word}"),
         ("id,image_id,label", "{at},{other},{word}"),
+        ("id,image_id,label", "{other},{at},{word}"),
         (",id_code,label", "{at},{other},{word}"),
         ("image,filename,label", "{at},{other}.png,{word}"),
         ("label,path,file", "{word},folder,{other}.png"),
@@ -64,6 +65,8 @@ def test_columns_of_other_files_are_told_of(tmp_path):
     assert "files are named by the column 'file' of list.csv, and not by 'image'" in note
     same = [f"{at}.png,C:\\data\\{at}.png,{'ab'[at % 2]}" for at in range(4)]
     assert listed(tmp_path / "list.csv", "file,path,label", same).notes == ()
+    titles = [f"{at}.png,shot {at} of a beach,{'ab'[at % 2]}" for at in range(4)]
+    assert listed(tmp_path / "list.csv", "image,image_name,label", titles).notes == ()
 
 
 def test_ids_of_images_beside_what_pandas_counts_are_those_of_the_answer(tmp_path):
@@ -87,6 +90,8 @@ def test_pictures_of_a_training_list_are_not_those_of_the_test_folder(tmp_path, 
     assert lights(listed(tmp_path / name, "id,label", rows)) == [0, 10, 20, 30, 40, 50]
     (tmp_path / train / "3.png").unlink()
     with pytest.raises(DataError, match=rf"(?s)1 file that .*row 4: '3': no such file; {test}/3.png is called so, but lies in"):
+        listed(tmp_path / name, "id,label", rows)
+    with pytest.raises(DataError, match=r"in a folder of the test part, and this is a list of the train part; if it is meant"):
         listed(tmp_path / name, "id,label", rows)
     with pytest.raises(DataError, match=r"(?s)row 1: '0': several files: .*; write in the list which, with its folder"):
         listed(tmp_path / "labels.csv", "id,label", rows)
@@ -214,6 +219,9 @@ def test_columns_that_a_spreadsheet_leaves_behind_are_none(tmp_path):
         ("is_holdout", ["0", "1", "0", "0"], "if it says which pictures are kept for a test, call it `is_test`"),
         ("in_test_set", ["no", "yes", "no", "no"], "if it says which pictures are kept for a test, call it `is_test`"),
         ("istest", ["False", "True", "False", "False"], "call it `is_test`"),
+        ("in_train", ["1", "0", "1", "1"], "which pictures are of the training part, call it `is_train`"),
+        ("in_val", ["1", "0", "1", "1"], "which pictures are of the validation part, call it `is_validation`"),
+        ("language", ["tr", "tr", "tr", "tr"], None),
         ("blood_test", ["0", "1", "0", "0"], None),
         ("place", ["train station", "street", "crash test", "street"], None),
     ],
@@ -226,6 +234,15 @@ def test_columns_that_may_keep_pictures_for_a_test_are_told_of(tmp_path, column,
     )
     assert len(made.train) == 4
     assert [said is not None and said in note for note in made.notes] == [True] * (said is not None)
+
+
+def test_names_of_files_that_say_the_parts_are_not_told_of_where_there_are_many_or_a_column_says_them(tmp_path):
+    for at in range(12):
+        picture(tmp_path / f"{at}.png", 20 * at)
+    rows = [f"{at}.png,{'ab'[at % 2]},{'train' if at % 3 else 'test'}_{at}.jpg" for at in range(12)]
+    assert listed(tmp_path / "list.csv", "filename,label,was", rows).notes == ()
+    rows = [f"{row},{'train' if at % 3 else 'test'}" for at, row in enumerate(rows[:6])]
+    assert listed(tmp_path / "list.csv", "filename,label,was,split", rows).notes == ()
 
 
 def test_a_list_whose_paths_begin_in_a_folder_above_says_where(tmp_path):

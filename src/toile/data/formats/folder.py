@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Unpack
 
 import numpy as np
@@ -12,7 +13,7 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
 from toile.data.reading import layout
-from toile.data.reading.lists import part_named
+from toile.data.reading.lists import part_named, words_of
 from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.data.reading.unsaid import unsaid_parts
 from toile.pictures.files import entries, is_folder, shown
@@ -67,7 +68,8 @@ def read(
     made = read_files(path, files, called, strays, first=0, **how)
     below = [(shown(file, root), file.relative_to(train).parts[1:-1]) for part, _, file, root in found if part == "train"]
     unsaid = unsaid_parts(below, path, "put them above the classes, as in train/{0} and test/{0}".format(order[0]))
-    made = replace(made, notes=(*unsaid, *(_lists(path, train) if len(folders) == 1 else ()), *made.notes))
+    lists = _lists({path, train}, files) if len(folders) == 1 else ()
+    made = replace(made, notes=(*unsaid, *lists, *made.notes))
     if loose := [shown(file, root) for folder, root in folders.values() for file in layout.loose(folder)]:
         said = "1 picture" if len(loose) == 1 else f"{len(loose):,} pictures"
         note = f"not read, because beside the folders of the classes and in none of them: {said} ({listed(loose, 3)})"
@@ -75,15 +77,19 @@ def read(
     return _present(made) if class_names is None else made
 
 
-def _lists(path: Path, train: Path) -> tuple[str, ...]:
-    """A sentence about lists beside the folders of the classes that may say the parts, where nothing else does."""
-    files = {entry.name for folder in {path, train} for entry in entries(folder) if not is_folder(entry)}
-    said = sorted(name for name in files if name.lower().endswith(_LISTS) and part_named(Path(name).stem) is not None)
-    if {part_named(Path(name).stem) for name in said} <= {"train"}:
+def _lists(folders: Iterable[Path], files: Sequence[Listed]) -> tuple[str, ...]:
+    """A sentence about lists beside the folders of the classes that may say the parts, where nothing else does: they are called
+    so, and name a picture that is read."""
+    there = (Path(entry.path) for folder in folders for entry in entries(folder) if not is_folder(entry))
+    called = {one: part for one in there if one.suffix.lower() in _LISTS and (part := part_named(one.stem)) is not None}
+    if set(called.values()) <= {"train"}:
         return ()
-    return (
-        f"{listed(said, 4)} beside the folders of the classes are not read; if they say the parts, set `path` to such a list",
-    )
+    known = {name for one in files for name in (PurePosixPath(one.name).name, PurePosixPath(one.name).stem)}
+    said = {one: part for one, part in called.items() if words_of(one) & known}
+    if set(said.values()) <= {"train"}:
+        return ()
+    names = listed(sorted(one.name for one in said), 4)
+    return (f"{names} beside the folders of the classes are not read; if they say the parts, set `path` to such a list",)
 
 
 def _present(dataset: Dataset) -> Dataset:

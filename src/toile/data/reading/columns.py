@@ -26,6 +26,7 @@ _NUMBERED = ("fold", "set")
 ROBOFLOW = "_classes.csv"
 _KEPT = ("holdout", "heldout", "eval", "evaluation")
 _SHORT = {"tr", "va", "vl", "te", "ts"}
+_FEW = 10  # words for the parts
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
 
 
@@ -150,10 +151,11 @@ def columns_of(
             said = f"column {names[at]!r} of {path.name} has cells that say {' and '.join(sorted(kept))}"
             call = f"is_{names[at]}" if at in bare else "split"
             notes.append(f"{said}, and is not taken for the parts; if it says them, call it `{call}`")
-        elif _may_be_flag(names[at]) and not splits and not flags and _says_yes_or_no(cells[at]):
+        elif (part := _may_be_flag(names[at])) and not splits and not flags and _says_yes_or_no(cells[at]):
             said = f"column {names[at]!r} of {path.name} is not taken for the parts; if it says which pictures are"
-            notes.append(f"{said} kept for a test, call it `is_test`")
-        elif odd and _may_be_parts(names[at], cells[at], odd):
+            whose = {"train": "of the training part", "validation": "of the validation part", "test": "kept for a test"}[part]
+            notes.append(f"{said} {whose}, call it `is_{part}`")
+        elif odd and (_may_be_called(names[at], cells[at]) or (not splits and not flags and _may_be_parts(odd))):
             there = dict.fromkeys(cut(str(cell).strip(), 40) for cell in cells[at] if not _empty(cell))
             notes.append(
                 f"column {names[at]!r} of {path.name} is not taken for the parts, as it has {listed(there, 4)}; if it says "
@@ -162,18 +164,24 @@ def columns_of(
     return Columns(tuple(names), files, labels, splits, flags, called, tuple(notes))
 
 
-def _may_be_parts(name: str, column: Sequence[Any], odd: Sequence[str]) -> bool:
-    """Whether a column of other words may say the parts: by its name, or as `set_train` and `set_test` or `tr` and `te` do."""
-    if alike([Path(cell) for cell in odd]) or ("tr" in odd and set(odd) <= _SHORT):
-        return True
+def _may_be_called(name: str, column: Sequence[Any]) -> bool:
+    """Whether a column of other words is called as one of parts may be."""
     return tables.called(name, _MAYBE) and not (name in _NUMBERED and all(map(math.isfinite, map(_number, column))))
 
 
-def _may_be_flag(name: str) -> bool:
-    """Whether a column is called as one that says which pictures are kept for a test, in words of its own: `holdout`,
-    `in_test_set`."""
+def _may_be_parts(odd: Sequence[str]) -> bool:
+    """Whether words may be the parts, as `set_train` and `set_test` or `tr` and `te` are; not names of files, of which there
+    are many, nor one word alone."""
+    return 1 < len(odd) <= _FEW and (alike([Path(cell) for cell in odd]) or ("tr" in odd and set(odd) <= _SHORT))
+
+
+def _may_be_flag(name: str) -> str | None:
+    """The part of which a column may say yes or no by words of its own: `holdout`, `in_test_set`; None for other names."""
     words = [word for word in re.findall("[a-z]+", name) if word not in ("is", "in", "for", "set", "part", "split", "flag")]
-    return "".join(words) in (*_KEPT, *(f"is{name}" for name in _BARE)) or (words != [name] and "".join(words) in _BARE)
+    said = "".join(words)
+    if said in _KEPT:
+        return "test"
+    return _BARE.get(said.removeprefix("is")) if words != [name] or said.startswith("is") else None
 
 
 def _tells(bare: Mapping[int, str], cells: Sequence[Sequence[Any]]) -> bool:

@@ -35,7 +35,10 @@ def file_column(names: Sequence[str], cells: Sequence[Sequence[Any]], path: Path
     pictured = [at for at in others if at in pictures]
     if pictured and chosen not in pictures and (_numbers(cells[chosen]) or not _distinct(cells[chosen])):
         chosen, others = pictured[0], [chosen, *(at for at in others if at != pictured[0])]
-    others = [at for at in others if not _numbers(cells[at]) or _numbers(cells[chosen])]
+    # Beside names of pictures only others such are files; a title or a place on the web is none.
+    others = [
+        at for at in others if at in pictures or (chosen not in pictures and _numbers(cells[at]) <= _numbers(cells[chosen]))
+    ]
     return chosen, tuple(
         f"files are named by the column {names[chosen]!r} of {path.name}, and not by {names[other]!r}, which has others"
         for other in others
@@ -43,9 +46,19 @@ def file_column(names: Sequence[str], cells: Sequence[Sequence[Any]], path: Path
 
 
 def _ids(names: Sequence[str], cells: Sequence[Sequence[Any]]) -> list[int]:
-    """Columns of ids: first those of pictures, if each row has its own; of one picture several rows may tell something."""
+    """Columns of ids: first those of which each row has its own, as of one picture several rows may tell something; of these
+    such that do not just count the rows, and those of pictures."""
     found = _called(names, ("id", *tables.PICTURE_IDS))
-    return sorted(found, key=lambda at: not (tables.called(names[at], tables.PICTURE_IDS) and _distinct(cells[at])))
+
+    def rank(at: int) -> tuple[bool, bool, bool]:
+        return not _distinct(cells[at]), _counts(cells[at]), not tables.called(names[at], tables.PICTURE_IDS)
+
+    return sorted(found, key=rank)
+
+
+def _counts(column: Sequence[Any]) -> bool:
+    """Whether it is 0, 1, 2 … or 1, 2, 3 …"""
+    return any(all(str(cell).strip() == str(at) for at, cell in enumerate(column, first)) for first in (0, 1))
 
 
 def _numbers(column: Sequence[Any]) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from toile.data.errors import DataError
+from toile.data.errors import DataError, reading
+from toile.data.reading import tables
 from toile.data.reading.columns import ROBOFLOW
 from toile.data.reading.layout import PARTS, loose, part_of
 from toile.pictures.files import folders, junk
 from toile.text import listed
 
 METADATA = ("metadata.csv", "metadata.tsv", "metadata.parquet", ROBOFLOW)
+_LOOKED_AT = 50  # lines
 
 
 def lists(path: Path, test_path: Path | None) -> list[tuple[str, Path, Path]]:
@@ -83,3 +86,13 @@ def part_named(stem: str) -> str | None:
     words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", stem))
     found = {part for word in words if (part := part_of(word)) is not None}
     return found.pop() if len(found) == 1 else None
+
+
+def words_of(path: Path) -> set[str]:
+    """What the first lines of a text say, without folders, with and without a label behind a space; nothing of what is no
+    text."""
+    lines: list[str] = []
+    with suppress(DataError), reading(path, tables.NO_TEXT), tables.opened(path) as file:
+        lines = [file.readline(tables.LONGEST) for _ in range(_LOOKED_AT)]
+    cells = [cell.strip() for line in lines for cell in re.split(r'[,;\t"/\\]', line)]
+    return {*cells, *(word for cell in cells for word in cell.split())}
