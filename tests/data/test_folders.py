@@ -626,12 +626,12 @@ def test_lists_of_the_parts_beside_the_classes_are_told_of(tmp_path):
     fill(tmp_path, "")
     (tmp_path / "train.csv").write_text("filename,label\n")
     assert read(tmp_path).notes == ()
-    (tmp_path / "test_list.txt").write_text("a/0.png\n")
+    (tmp_path / "test_list.txt").write_text("a/0 3\n")
     [note] = read(tmp_path).notes
-    assert note.startswith("test_list.txt beside the folders of the classes are not read; if they say the parts")
+    assert note.startswith("test_list.txt beside the folders of the classes: not read; if they say the parts")
     (tmp_path / "train.csv").write_text('filename,label\n"a/1.png",a\n')
-    (tmp_path / "test_results.csv").write_text("epoch,accuracy\n30,0.7\n")
+    (tmp_path / "test_results.csv").write_text("epoch,accuracy\n0,0.5\n1,0.7\n")
     (tmp_path / "test.txt").write_bytes(b"\xff\xfe\x00")
     [note] = read(tmp_path).notes
-    assert note.startswith("test_list.txt, train.csv beside the folders of the classes are not read; if they say the parts")
+    assert note.startswith("test_list.txt, train.csv beside the folders of the classes: not read; if they say the parts")
     assert read(fill(tmp_path / "all", "train", "test").parent / "all").notes == ()

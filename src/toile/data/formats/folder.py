@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Unpack
@@ -13,7 +13,7 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
 from toile.data.reading import layout
-from toile.data.reading.lists import part_named, words_of
+from toile.data.reading.lists import names_in, part_named
 from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.data.reading.unsaid import unsaid_parts
 from toile.pictures.files import entries, is_folder, shown
@@ -84,12 +84,22 @@ def _lists(folders: Iterable[Path], files: Sequence[Listed]) -> tuple[str, ...]:
     called = {one: part for one in there if one.suffix.lower() in _LISTS and (part := part_named(one.stem)) is not None}
     if set(called.values()) <= {"train"}:
         return ()
-    known = {name for one in files for name in (PurePosixPath(one.name).name, PurePosixPath(one.name).stem)}
-    said = {one: part for one, part in called.items() if words_of(one) & known}
+    known = {name for one in files for name in _names(PurePosixPath(one.name))}
+    said = {one: part for one, part in called.items() if names_in(one) & known}
     if set(said.values()) <= {"train"}:
         return ()
     names = listed(sorted(one.name for one in said), 4)
-    return (f"{names} beside the folders of the classes are not read; if they say the parts, set `path` to such a list",)
+    way = "set `path` and `test_path` to such lists, CSV files of filename,label"
+    return (f"{names} beside the folders of the classes: not read; if they say the parts, {way}",)
+
+
+def _names(file: PurePosixPath) -> Iterator[str]:
+    """How a list may name a file. A number may be anything, if no folder is in front of it."""
+    yield file.name
+    yield f"{file.parent.name}/{file.name}"
+    yield f"{file.parent.name}/{file.stem}"
+    if not file.stem.isdecimal():
+        yield file.stem
 
 
 def _present(dataset: Dataset) -> Dataset:

@@ -88,11 +88,12 @@ def part_named(stem: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def words_of(path: Path) -> set[str]:
-    """What the first lines of a text say, without folders, with and without a label behind a space; nothing of what is no
-    text."""
+def names_in(path: Path) -> set[str]:
+    """What the first lines of a text say, cell by cell, with the folder in front of it and without, and with a label behind a
+    space and without; nothing of what is no text."""
     lines: list[str] = []
     with suppress(DataError), reading(path, tables.NO_TEXT), tables.opened(path) as file:
         lines = [file.readline(tables.LONGEST) for _ in range(_LOOKED_AT)]
-    cells = [cell.strip() for line in lines for cell in re.split(r'[,;\t"/\\]', line)]
-    return {*cells, *(word for cell in cells for word in cell.split())}
+    cells = {cell.strip() for line in lines for cell in re.split(r'[,;\t"]', line)}
+    ways = [re.split(r"[/\\]", word) for cell in cells for word in (cell, *cell.split())]
+    return {"/".join(way[-last:]) for way in ways for last in (1, 2)}
