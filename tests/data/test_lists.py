@@ -97,6 +97,30 @@ def test_pictures_of_a_training_list_are_not_those_of_the_test_folder(tmp_path, 
         listed(tmp_path / "labels.csv", "id,label", rows)
 
 
+@pytest.mark.parametrize("above", ["", "train/"])
+def test_folders_of_classes_that_are_called_as_parts_are_none(tmp_path, above):
+    rows = []
+    for at in range(6):
+        word = ("valid", "Invalid")[at % 2]
+        picture(tmp_path / above / word / f"{at}.png", 10 * at)
+        rows.append(f"{at}.png,{word}")
+    made = listed(tmp_path / "train.csv", "file,label", rows)
+    assert (lights(made), made.notes) == ([0, 10, 20, 30, 40, 50], ())
+    rows = [f"{above}{row.split(',')[1]}/{row}" for row in rows]
+    assert listed(tmp_path / "list.csv", "file,label", rows).notes == ()
+
+
+def test_a_folder_within_that_of_the_part_is_of_it(tmp_path):
+    for at in range(4):
+        picture(tmp_path / "train" / "dev" / f"{at}.png", 10 * at)
+    assert lights(listed(tmp_path / "train.csv", "file,label", [f"{at}.png,{'ab'[at % 2]}" for at in range(4)])) == [
+        0,
+        10,
+        20,
+        30,
+    ]
+
+
 def test_lists_that_are_cut_from_one_folder_find_their_pictures_there(tmp_path):
     for at in range(6):
         picture(tmp_path / "train" / f"{at}.png", 10 * at)

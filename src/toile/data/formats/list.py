@@ -81,8 +81,8 @@ def read(
         own |= dict.fromkeys(_names(table, at) or ())
         written |= dict.fromkeys(map(composed, table.written) if at.labels is None else ())
         found = list(_listed(table, at, part, root))
-        named = [one.name for one in found if isinstance(one, Listed) and part == "train" and not at.splits and not at.flags]
-        unsaid = unsaid_parts(((name, name.split("/")[:-1]) for name in named), source, _SPLIT)
+        asked = part == "train" and not at.splits and not at.flags
+        unsaid = unsaid_parts([(one.name, _above(one)) for one in found if asked and isinstance(one, Listed)], source, _SPLIT)
         notes |= dict.fromkeys((*at.notes, *unsaid))
         files += [one for one in found if isinstance(one, Listed)]
         missing += [one for one in found if isinstance(one, LeftOut)]
@@ -207,7 +207,8 @@ def _hugging_names(metadata: bytes | None) -> dict[str, tuple[str, ...]]:
 def _listed(table: _Table, at: Columns, part: str, root: Path) -> Iterator[Listed | LeftOut]:
     path, column = table.path, list(table.columns.values())
     named = None if at.splits or at.flags else part_named(path.stem) or (part if part != "train" else None)
-    places = Beside(path, root, column[at.files], named)
+    classes = {str(at.label(cells)) for cells in zip(*column, strict=True)} if named else ()
+    places = Beside(path, root, column[at.files], named, classes)
     for row, cells in enumerate(zip(*column, strict=True), 1):
         file, of = cells[at.files], at.label(cells)
         if of is None or of == "":
@@ -217,6 +218,11 @@ def _listed(table: _Table, at: Columns, part: str, root: Path) -> Iterator[Liste
             continue
         said = at.part(cells, part, path, row)
         yield Listed(said, _word(of, _names(table, at), path, row), *found, at.others(cells))
+
+
+def _above(picture: Listed) -> list[str]:
+    """The folders of a picture, without one that is called as its class."""
+    return [folder for folder in picture.name.split("/")[:-1] if folder.casefold() != str(picture.label).casefold()]
 
 
 def _names(table: _Table, at: Columns) -> tuple[str, ...] | None:

@@ -27,10 +27,14 @@ class Beside:
         root: the folder in which its pictures are.
         files: all that it names. A picture in Parquet is bytes, or a dictionary of `bytes` and `path`.
         part: of which all of them are, where nothing in the list says it and its own name does.
+        classes: as the list calls them; a folder of such a name is that of a class, not of a part.
     """
 
-    def __init__(self, path: Path, root: Path, files: Iterable[Any], part: str | None = None) -> None:
+    def __init__(
+        self, path: Path, root: Path, files: Iterable[Any], part: str | None = None, classes: Iterable[str] = ()
+    ) -> None:
         self.path, self.root, self.part = path, root, part
+        self.classes = {composed(one).casefold() for one in classes}
         self._asked: dict[str, list[Path]] = {}
         self._split: dict[Path, tuple[str, ...]] = {}
         said = {text for file in files if (text := _said(file))}
@@ -64,7 +68,7 @@ class Beside:
             why = f"several files: {several}, beside the list or in the folders there; write in the list which, with its folder"
         elif others := self._called(text):
             are = "is called so, but lies" if len(others) == 1 else "are called so, but lie"
-            parts = {_part(self._folders(one)) for one in others}
+            parts = {self._lies(self._folders(one)) for one in others}
             if not _names(text)[:-1] and self.part is not None and None not in parts:
                 of = " and ".join(sorted(part for part in parts if part is not None))
                 why = f"in a folder of the {of} part, and this is a list of the {self.part} part; if it is meant, write in the"
@@ -159,11 +163,16 @@ class Beside:
     def _of_own_part(self, found: dict[Path, tuple[str, ...]]) -> dict[Path, tuple[str, ...]]:
         """Of files for which the list writes no part those that are meant by its own: pictures of `train.csv` are not those of
         test/, which may have the same names. That of another part may have been cut from what lies in train/."""
-        lies = {path: _part(at) for path, at in found.items()}
+        lies = {path: self._lies(at) for path, at in found.items()}
         if self.part is None or (self.part not in lies.values() and self.part != "train"):
             return found
         allowed = (self.part,) if self.part in lies.values() else (None,)
         return {path: at for path, at in found.items() if lies[path] in allowed}
+
+    def _lies(self, folders: Sequence[str]) -> str | None:
+        """In a folder of which part a file is: the list's own if one of its folders is that."""
+        parts = [part for name in reversed(folders) if name not in self.classes and (part := part_called(name)) is not None]
+        return self.part if self.part in parts else next(iter(parts), None)
 
     def _of_another_part(self, text: str, found: tuple[str, ...]) -> bool:
         """Whether folders say one part where the list has a file, and another one where it was found."""
