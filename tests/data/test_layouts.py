@@ -1010,8 +1010,11 @@ def test_a_column_that_counts_the_lines_has_no_labels(tmp_path):
     """The images that a competition hands out to be classified, given as test images, had a class each."""
     (tmp_path / "train.csv").write_text(table(GREY, LABELS, header(36)))
     (tmp_path / "test.csv").write_text(table(GREY, np.arange(1, 13), None))
-    with pytest.raises(DataError, match="which column has the labels"):
+    with pytest.raises(
+        DataError, match=r"which column has the labels\? .* as what counts the lines is taken for ids; expected"
+    ):
         opened(tmp_path / "train.csv", test_path=str(tmp_path / "test.csv"))
+    assert opened(tmp_path / "test.csv", label="first").classes == 12
 
 
 def test_a_header_of_numbers_is_told_which_of_them_is_the_label(tmp_path):

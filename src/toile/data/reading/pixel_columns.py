@@ -146,7 +146,8 @@ def unnamed(columns: Columns, lines: list[str], path: Path, *, with_ids: bool = 
         return replace(columns, ids=columns.pixels[0], pixels=columns.pixels[1:])
     sides = {columns.pixels[0]: columns.pixels[1], columns.pixels[-1]: columns.pixels[-2]}  # an end: the column beside it
     # What counts the lines has ids: as labels it would make a class of each image.
-    ends = [at for at in sides if rows and all(_like_label(rows, at)) and not (len(rows) > _IDS and _counts(rows, at))]
+    counted = [at for at in sides if len(rows) > _IDS and _counts(rows, at)]
+    ends = [at for at in sides if rows and all(_like_label(rows, at)) and at not in counted]
     if len(ends) == 1:
         other = next((at for at in sides if at != ends[0]), ends[0])
         # Of pixels that are 0 or 1 all look like labels, and labels like none of them.
@@ -158,6 +159,7 @@ def unnamed(columns: Columns, lines: list[str], path: Path, *, with_ids: bool = 
         said = '`label = "…"` with the name of another' if columns.header else '`label = "first"`, or "last",'
         way = "" if with_ids else f"; or {said} in the study's data set"
         said = "both look like labels" if len(ends) > 1 else "none looks like labels"
+        said = f"{said}, as what counts the lines is taken for ids" if counted else said
         raise DataError(
             f"{path}: which column has the labels? Of the {names} {said}; expected a header such as label,pixel1,pixel2,…, "
             f"with the label called {listed(tables.LABELS, 4)}{way}"
