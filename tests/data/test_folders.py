@@ -144,7 +144,7 @@ def test_classes_that_are_called_as_parts_are(tmp_path):
 def test_junk_is_ignored_and_tiff_is_read(tmp_path):
     fill(tmp_path, "a", classes=("x",))
     picture(tmp_path / "a" / "x" / "scan.TIF", 9)
-    for name in ("Thumbs.db", "desktop.ini", "._0.png", ".DS_Store", "ehthumbs.db"):
+    for name in ("Thumbs.db", "desktop.ini", "._0.png", ".DS_Store", "ehthumbs.db", "0.png\uf03aZone.Identifier"):
         (tmp_path / "a" / "x" / name).write_bytes(b"x")
     (tmp_path / "__MACOSX" / "a").mkdir(parents=True)
     (tmp_path / "__MACOSX" / "a" / "._x").write_bytes(b"x")
@@ -587,3 +587,51 @@ def test_a_part_beside_the_classes_is_no_class(tmp_path, name):
         assert dataset.class_names == ("a", "b") and shades(dataset)[part] == [100, 200] and len(dataset.train) == 4
     dataset = read(tmp_path, parts={"train": "set", part: f"set/{name}"})
     assert dataset.class_names == ("a", "b") and shades(dataset)[part] == [100, 200]
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_part_that_is_asked_for_and_has_no_classes_is_an_error(tmp_path, empty):
+    root = fill(tmp_path / "all", "Train")
+    (root / "Test").mkdir()
+    (root / "Test.csv").write_text("")
+    if not empty:
+        picture(root / "Test" / "0.png")
+    said = r"Test: no sub-folders; expected one a class, as the training part has: is it 'Test.csv'\? Then that is the `path`"
+    for path, more in (
+        (root, {"parts": {"train": "Train", "test": "Test"}}),
+        (root / "Train", {"test_path": str(root / "Test")}),
+    ):
+        with pytest.raises(DataError, match=said):
+            read(path, **more)
+
+
+def test_a_folder_that_holds_files_of_data_names_them(tmp_path):
+    (tmp_path / "train.csv").write_text("label,pixel1\n")
+    (tmp_path / "arrays.npz").write_bytes(b"")
+    with pytest.raises(DataError, match=r"no sub-folders; .*: is it 'arrays.npz', 'train.csv'\? Then that is the `path`"):
+        read(tmp_path)
+
+
+def test_parts_in_a_folder_beside_others_are_not_proposed_to_be_read_as_a_class(tmp_path):
+    fill(tmp_path / "data", "train", "test")
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(
+        DataError, match=r"data/test: a folder in the folder of a class; if data/ has the parts, and is no class"
+    ):
+        read(tmp_path)
+    assert shades(read(tmp_path / "data")) == {"train": [0, 1, 10, 11], "test": [50, 51, 60, 61]}
+
+
+def test_lists_of_the_parts_beside_the_classes_are_told_of(tmp_path):
+    fill(tmp_path, "")
+    (tmp_path / "train.csv").write_text("filename,label\n")
+    assert read(tmp_path).notes == ()
+    (tmp_path / "test_list.txt").write_text("a/0 3\n")
+    [note] = read(tmp_path).notes
+    assert note.startswith("test_list.txt beside the folders of the classes: not read; if they say the parts")
+    (tmp_path / "train.csv").write_text('filename,label\n"a/1.png",a\n')
+    (tmp_path / "test_results.csv").write_text("epoch,accuracy\n0,0.5\n1,0.7\n")
+    (tmp_path / "test.txt").write_bytes(b"\xff\xfe\x00")
+    [note] = read(tmp_path).notes
+    assert note.startswith("test_list.txt, train.csv beside the folders of the classes: not read; if they say the parts")
+    assert read(fill(tmp_path / "all", "train", "test").parent / "all").notes == ()

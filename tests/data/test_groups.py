@@ -15,7 +15,7 @@ from toile import api
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.images import as_names
-from toile.data.parts.groups import digest, found, shared_out
+from toile.data.parts.groups import digest, found, shared_out, spelt
 from toile.data.parts.splits import split
 from toile.study.data.split import SplitSpec
 
@@ -174,3 +174,20 @@ def test_groups_that_the_data_sets_own_parts_share_are_told_of(tmp_path: Path, g
     assert len(api.plan(tmp_path / "study.toml", store=tmp_path / "store").dataset.notes) == 1
     (tmp_path / "study.toml").write_text(study.replace('"list.csv"', '"list.csv", pool = "validation"'))
     assert api.plan(tmp_path / "study.toml", store=tmp_path / "store").dataset.notes == ()
+
+
+def test_a_name_in_letters_of_two_pieces_is_one_group():
+    one, two = "Jos\u00e9", "Jose\u0301"  # as Windows and as macOS write it
+    people = [one, two, "Ida", "Ida", one, "Bo"]
+    assert found(made([0, 1] * 3, columns={"person": people}), "person").tolist() == [0, 0, 1, 1, 0, 2]
+    assert found(made([0, 1] * 3, names=[f"{name}-{at}.png" for at, name in enumerate(people)]), "(.*)-").tolist() == [
+        0, 0, 1, 1, 0, 2
+    ]  # fmt: skip
+
+
+def test_groups_that_are_written_in_two_ways_are_told_of():
+    data = made([0, 1] * 3, columns={"person": ["P 1", "p-1", "p2", "-3", "3", "p2"]})
+    assert spelt(data, "person") == (
+        "split.groups: 'P 1' and 'p-1' are groups of their own; if they are one, write them in one way"
+    )
+    assert spelt(made([0, 1], columns={"person": ["a", "b"]}), "person") is None

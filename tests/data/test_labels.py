@@ -46,8 +46,9 @@ def test_words_are_sorted_or_in_the_order_of_the_names():
     ],
 )
 def test_class_names_say_from_where_is_counted(labels, names, expected, first):
-    found = numbered([np.array(labels)], "made", names)
-    assert (found.labels[0].tolist(), found.class_names, found.first) == (expected, names, first)
+    for array in (np.array(labels), np.array(labels).astype(str)):  # as arrays have them, and lists
+        found = numbered([array], "made", names)
+        assert (found.labels[0].tolist(), found.class_names, found.first) == (expected, names, first)
 
 
 @pytest.mark.parametrize(

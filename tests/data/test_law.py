@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from toile import ImageClassifier
+from toile.data.errors import DataError
 from toile.data.reading import unlabelled
 from toile.data.reading.load import load
 from toile.pictures.form import Form
@@ -86,3 +87,43 @@ def test_an_estimator_of_arrays_says_what_the_same_model_says_of_their_file(kind
     assert of_arrays.fingerprint_ == of_file.fingerprint_
     for part, images in ((data.train, train), (data.test, test)):
         np.testing.assert_allclose(of_arrays.predict_proba(images), of_file.predict_proba(part.images), atol=1e-6)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".npy"])
+def test_colours_one_after_the_other_are_not_scrambled_in_a_submission(ending: str, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:8, :8] * 16
+    image = np.stack([rows + columns, 120 - rows, columns], axis=2).astype(np.uint8)
+    images, path = np.stack([image, image[::-1], image[:, ::-1]]), tmp_path / f"a{ending}"
+
+    def seen(pixels: np.ndarray, names: list[str]) -> np.ndarray:
+        rows = pixels.reshape(len(pixels), -1)
+        np.save(path, rows) if ending == ".npy" else path.write_text(
+            "\n".join(",".join(map(str, row)) for row in [names, *rows.tolist()])
+        )
+        return unlabelled.read(path, (8, 8, 3))[1]
+
+    names = [f"pixel{at}" for at in range(192)]
+    np.testing.assert_array_equal(seen(images, names), images)
+    apart = images.transpose(0, 3, 1, 2)
+    with pytest.raises(DataError, match=r"seem to be all of red, then all of green.*x.reshape\(-1, 3, 8, 8\)"):
+        seen(apart, names)
+    if ending == ".csv":  # whose owner knows better
+        told = [f"{colour}{at}" for at in range(64) for colour in ("red", "green", "blue")]
+        np.testing.assert_array_equal(seen(apart, told), apart.reshape(3, 8, 8, 3))
+
+
+def test_nearly_grey_stripes_are_not_taken_for_colours_one_after_the_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    grey = 127 + 100 * np.sin(np.arange(24)[:, None, None] * 0.9) + rng.normal(0, 4, (5, 24, 24, 1))
+    images = np.clip(grey + rng.normal(0, 1, (5, 24, 24, 3)), 0, 255).astype(np.uint8)
+    for count in (1, 5):
+        np.save(tmp_path / "a.npy", images[:count].reshape(count, -1))
+        np.testing.assert_array_equal(unlabelled.read(tmp_path / "a.npy", (24, 24, 3))[1], images[:count])
+
+
+def test_arrays_of_another_range_than_the_data_sets_are_neither_black_nor_white(tmp_path: Path) -> None:
+    light = np.linspace(0, 1, 16, dtype=np.float32)
+    for known, strange in ((255.0, light), (1.0, light * 255), (None, light)):
+        np.save(tmp_path / "a.npy", strange.reshape(1, 4, 4))
+        seen = unlabelled.read(tmp_path / "a.npy", (4, 4, 1), known)[1]
+        np.testing.assert_array_equal(seen.ravel(), np.rint(light * 255))

@@ -994,3 +994,62 @@ def test_of_two_arrays_that_could_be_meant_the_plain_one_is(tmp_path):
     np.savez(tmp_path / "b.npz", images=GREY, data=GREY, labels=LABELS)
     with pytest.raises(DataError, match="data and images could both be the same of the train part"):
         opened(tmp_path / "b.npz")
+
+
+def test_test_images_apart_have_the_classes_of_the_training_images(tmp_path):
+    np.savez(tmp_path / "a.npz", x=GREY, y=LABELS, class_names=["boot", "coat", "shirt"])
+    np.savez(tmp_path / "b.npz", x=GREY, y=LABELS, class_names=["coat", "boot", "shirt"])
+    np.savez(tmp_path / "c.npz", x=GREY, y=LABELS)
+    with pytest.raises(DataError, match=r"b.npz: calls its classes coat, boot, shirt, and a.npz calls them boot, coat, shirt"):
+        opened(tmp_path / "a.npz", test_path=str(tmp_path / "b.npz"))
+    for test in "ac":
+        assert opened(tmp_path / "a.npz", test_path=str(tmp_path / f"{test}.npz")).test.labels.tolist() == LABELS.tolist()
+
+
+def test_a_column_that_counts_the_lines_has_no_labels(tmp_path):
+    """The images that a competition hands out to be classified, given as test images, had a class each."""
+    (tmp_path / "train.csv").write_text(table(GREY, LABELS, header(36)))
+    (tmp_path / "test.csv").write_text(table(GREY, np.arange(1, 13), None))
+    with pytest.raises(
+        DataError, match=r"which column has the labels\? .* as what counts the lines is taken for ids; expected"
+    ):
+        opened(tmp_path / "train.csv", test_path=str(tmp_path / "test.csv"))
+    assert opened(tmp_path / "test.csv", label="first").classes == 12
+
+
+def test_a_header_of_numbers_is_told_which_of_them_is_the_label(tmp_path):
+    """As pandas writes an array that has the labels in front."""
+    (tmp_path / "a.csv").write_text(table(GREY, LABELS, [str(at) for at in range(37)]))
+    with pytest.raises(DataError, match='or `label = "…"` with the name of another'):
+        opened(tmp_path / "a.csv")
+    made = opened(tmp_path / "a.csv", label="0")
+    np.testing.assert_array_equal(made.train.images[..., 0], GREY)
+    assert made.train.labels.tolist() == LABELS.tolist()
+
+
+def test_emnist_in_a_table_is_told_to_be_transposed(tmp_path):
+    (tmp_path / "emnist-letters-train.csv").write_text(table(GREY, LABELS + 1, None))
+    assert opened(tmp_path / "emnist-letters-train.csv").notes[0].startswith("EMNIST's files hold their images transposed")
+
+
+def test_idx_files_are_found_where_torchvision_keeps_them(tmp_path):
+    folder = tmp_path / "data" / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    (folder.parent / "processed").mkdir()
+    for part in ("train", "t10k"):
+        for kind, array in (("images-idx3", GREY), ("labels-idx1", LABELS)):
+            head = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            (folder / f"{part}-{kind}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+    for path in (folder, folder.parent, tmp_path / "data"):
+        made = opened(path)
+        assert (made.name, len(made.test)) == (path.name, 12)
+        np.testing.assert_array_equal(made.train.images[..., 0], GREY)
+
+
+def test_names_of_files_without_a_header_are_ids_of_the_answer(tmp_path):
+    (tmp_path / "a.csv").write_text(table(GREY, [f"{at}.png" for at in range(12)], None))
+    ids, images = unlabelled.read(tmp_path / "a.csv", (6, 6, 1))
+    assert ids.tolist() == [f"{at}.png" for at in range(12)]
+    np.testing.assert_array_equal(images[..., 0], GREY)
+    (tmp_path / "a.csv").write_text(table(GREY, WORDS, None))  # labels, of which several are one
+    assert unlabelled.read(tmp_path / "a.csv", (6, 6, 1))[0].tolist() == list(range(1, 13))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from toile.data.audits.audit import audit
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.reading.load import load
+from toile.pictures.form import Form
 from toile.pictures.read import read
 from toile.study.data.dataset import DatasetSpec
 
@@ -85,3 +87,59 @@ def test_a_strange_range_is_judged_by_its_own_numbers(learned: str, strange: str
     form = made(tmp_path / "x", (learned,)).form
     Image.fromarray(KINDS[strange]).save(tmp_path / "strange.tif")
     np.testing.assert_allclose(read(tmp_path / "strange.tif", form).pixels[..., 0], SCENE * 255, atol=2)
+
+
+@pytest.mark.parametrize(
+    ("known", "kind", "most"),
+    [
+        ({"fractions": 1.0}, "f4", 255),
+        ({"full": 1.0}, "f4", 255),
+        ({"fractions": 255.0}, "f4", 1),
+        ({"full": 255.0}, "f4", 1),
+        ({"fractions": 255.0}, "f4", 65535),
+        ({"full": 4095.0}, "u2", 65535),
+    ],
+)
+def test_pictures_of_another_range_than_the_learned_ones_are_neither_black_nor_white(known, kind, most):
+    light = np.linspace(0, most, 64).reshape(8, 8)
+    file = io.BytesIO()
+    Image.fromarray(light.astype(kind)).save(file, "TIFF")
+    seen = read(file.getvalue(), Form((8, 8), 1, **known)).pixels[..., 0]
+    assert np.abs(seen - light * (255 / most)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("known", "kind", "most"),
+    [
+        ({"full": 1.0}, "f4", 1.3),  # sharpened
+        ({"full": 1.0}, "f4", 8),  # of 255 it would be black
+        ({"full": 255.0}, "f4", 400),
+        ({"full": 1023.0}, "u2", 1500),  # brighter than all that was learned: its camera has more bits than these needed
+        ({"full": 4095.0}, "u2", 7000),
+    ],
+)
+def test_what_is_brighter_than_the_learned_pictures_is_cut_and_makes_the_rest_no_darker(known, kind, most):
+    light = np.linspace(0, most, 64).reshape(8, 8).astype(kind)
+    file = io.BytesIO()
+    Image.fromarray(light).save(file, "TIFF")
+    seen = read(file.getvalue(), Form((8, 8), 1, **known)).pixels[..., 0]
+    assert np.abs(seen - np.minimum(light * (255.0 / known["full"]), 255)).max() <= 1
+
+
+def test_a_hot_pixel_is_no_other_range():
+    light = np.linspace(0, 4095, 256).reshape(16, 16).astype(np.uint16)
+    seen = []
+    for hot in (4095, 65535):
+        light[3, 3] = hot
+        file = io.BytesIO()
+        Image.fromarray(light).save(file, "PNG")
+        seen.append(read(file.getvalue(), Form((16, 16), 1, full=4095.0)).pixels)
+    np.testing.assert_array_equal(*seen)
+
+
+def test_numbers_that_become_nearly_black_are_told():
+    file = io.BytesIO()
+    Image.fromarray(np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16)).save(file, "PNG")
+    for full in (None, 65535.0):
+        [step] = read(file.getvalue(), Form((8, 8), 1, full=full)).steps
+        assert step.endswith(", and it is nearly black, as its numbers go up to 4095 only")

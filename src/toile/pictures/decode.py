@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toile.arrays import Deep
 from toile.errors import ToileError
+from toile.pictures.ranges import nearly_black, of_bits, of_floats
 from toile.pictures.tiff import misread, negative
 from toile.study.data.pictures import Ground
 
@@ -25,6 +26,8 @@ _GREY = ("1", "L", "LA", "P", "PA")  # modes that a grey picture may have; one t
 # From so many pixels on a JPEG is decoded at reduced scale, if it is to become that much smaller.
 _REDUCED = 1_000_000
 FLOATS = "F"  # the mode of numbers that need not be whole
+_BRIGHTER = 2  # times full light up to which a picture may be one of the learned kind in which something shines
+_MOSTLY = 0.99  # of the pixels, among which that is seen: a sensor has hot ones, and a scan markers
 _SIXTEEN = 65535  # full light of 16 bits
 _DEEP = ("I", FLOATS)  # what modes of more than eight bits begin with
 
@@ -206,13 +209,18 @@ def grey(image: Image.Image) -> bool:
 
 
 def _of_kind(mode: str, values: Deep, full: float | None, fractions: float | None) -> float | None:
-    """The number that is full light in a picture, by the form of pictures of its kind; None where the form knows none such."""
-    if mode != FLOATS:
-        return None if full is not None and full <= 1 else full
-    if fractions is not None or full is None:
-        return fractions
+    """The number that is full light in a picture, by the form of pictures of its kind, or by its own numbers where these cannot
+    be those of such a picture: it would be all white, or all black. None where the form knows none such."""
+    known, most = fractions if mode == FLOATS and fractions is not None else full, float(values.max())
+    if known is None or (known <= 1 and mode != FLOATS):
+        return None
     # Pictures whose full light is above 1 are never read together with fractions up to 1, so these are strange ones.
-    return 1.0 if full > 1 and 0 < values.max() <= 1 else full
+    if mode == FLOATS and known > 1 and 0 < most <= 1:
+        return 1.0
+    if most > _BRIGHTER * known and (most := float(np.quantile(values, _MOSTLY, method="lower"))) > _BRIGHTER * known:
+        own = of_floats(most) if mode == FLOATS else of_bits(most)
+        return known if nearly_black(most, own) else own
+    return known
 
 
 def _eight_bits(made: Decoded, values: Deep, mode: str, full: float | None) -> None:
@@ -222,7 +230,7 @@ def _eight_bits(made: Decoded, values: Deep, mode: str, full: float | None) -> N
         # Whole numbers lose their lower bits.
         light = np.rint(values * 255 / full) if mode == FLOATS else np.floor(values * 256 / (full + 1))
         made.image = Image.fromarray(np.clip(light, 0, 255).astype(np.uint8))
-        made.steps.append(f"scaled pixels from 0..{full:g} to 0..255")
+        made.steps.append(f"scaled pixels from 0..{full:g} to 0..255{_dark(float(values.max()), full)}")
         return
     low, high = float(values.min()), float(values.max())
     if mode.startswith("I;16"):
@@ -237,7 +245,12 @@ def _eight_bits(made: Decoded, values: Deep, mode: str, full: float | None) -> N
         scale, said = (low, max(high, low + 1e-9)), f"pixels from {low:g}..{high:g} to 0..255"
     values = (values - scale[0]) / (scale[1] - scale[0]) * 255
     made.image = Image.fromarray(np.round(np.clip(values, 0, 255)).astype(np.uint8))
-    made.steps.append(f"scaled {said}")
+    made.steps.append(f"scaled {said}{_dark(high, scale[1])}")
+
+
+def _dark(most: float, full: float) -> str:
+    """That a picture has become nearly black: its maker may have meant fewer bits, as 12 in a file of 16."""
+    return f", and it is nearly black, as its numbers go up to {most:g} only" if nearly_black(most, full) else ""
 
 
 def _flatten(made: Decoded, ground: Ground | None) -> None:

@@ -25,12 +25,17 @@ _UNREADABLE = (
     ".nef",
 )
 # Besides what begins with a dot: Windows' and macOS's views of a folder, and what archives and network drives add.
-_JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir", "$recycle.bin", "system volume information"}
+_JUNK = {
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "__macosx", "icon\r", "@eadir", "#recycle",
+    "$recycle.bin", "system volume information", "lost+found",
+}  # fmt: skip
+# What Windows keeps beside a file that was downloaded, where another system sees it as a file: `cat.png:Zone.Identifier`.
+_BESIDE = ("zone.identifier", "thumbs.db:encryptable")
 
 
 def junk(name: str) -> bool:
     """Whether a file or folder of this name is none of the user's."""
-    return name.startswith(".") or name.lower() in _JUNK
+    return name.startswith(".") or name.lower() in _JUNK or name.lower().endswith(_BESIDE)
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -12,11 +12,9 @@ from pathlib import Path
 
 from toile.pictures.decode import ImageError
 from toile.pictures.look import Look
+from toile.pictures.ranges import BEYOND, nearly_black, of_bits, of_floats
 from toile.pictures.read import Blob
 
-_BITS = (8, 10, 12, 14, 16)  # of cameras' and scanners' whole numbers
-_BEYOND = 0.1  # share of the range by which floats may lie outside of it: resizing with cubic splines overshoots
-_DARK = 16  # parts of full light: a picture that has not one of them is nearly black, as 12 bits among 16 are
 _FEW = 3  # files that are named
 
 
@@ -51,7 +49,7 @@ def of_all(looks: Mapping[int, Look], files: Sequence[Path | Blob]) -> Light:
             (whole if one.whole else floats)[number] = one.deep
     if whole:
         greatest = max(most for _, most in whole.values())
-        made.full = _of_bits(greatest)
+        made.full = of_bits(greatest)
         _tell_dark(made, whole, made.full, files)
     if floats:
         full = _of_floats(made, floats, files)
@@ -62,18 +60,17 @@ def of_all(looks: Mapping[int, Look], files: Sequence[Path | Blob]) -> Light:
 
 def _of_floats(made: Light, floats: Mapping[int, tuple[float, float]], files: Sequence[Path | Blob]) -> float:
     most = max(high for _, high in floats.values())
-    small = {number: of for number, of in floats.items() if 0 < of[1] <= 1 + _BEYOND}
-    if most > 1 + _BEYOND and small:
-        large = [number for number in floats if floats[number][1] > 1 + _BEYOND]
+    small = {number: of for number, of in floats.items() if 0 < of[1] <= 1 + BEYOND}
+    if most > 1 + BEYOND and small:
+        large = [number for number in floats if floats[number][1] > 1 + BEYOND]
         greatest = max(high for _, high in small.values())
         raise ImageError(
             f"pictures of floats have two ranges: {len(small):,} go up to {greatest:g} ({named(small, files)}), "
             f"and {len(large):,} up to {most:g} ({named(large, files)}); expected one for all of them, such as 0..1"
         )
-    resized = (top for top in (1.0, 255.0) if most <= (1 + _BEYOND) * top)
-    full = next(resized, None) or _of_bits(most)
+    full = of_floats(most)
     for number, (low, _) in floats.items():
-        if low < -_BEYOND * full:
+        if low < -BEYOND * full:
             made.broken[number] = f"{files[number]} has pixels below 0, down to {low:g}"
     _tell_dark(made, floats, full, files)
     low = min((of[0] for number, of in floats.items() if number not in made.broken), default=0)
@@ -85,13 +82,8 @@ def _of_floats(made: Light, floats: Mapping[int, tuple[float, float]], files: Se
     return full
 
 
-def _of_bits(greatest: float) -> float:
-    """The greatest number of as many bits as that one needs, as cameras and scanners have them; else itself."""
-    return next((2.0**bits - 1 for bits in _BITS if greatest < 2**bits), greatest)
-
-
 def _tell_dark(made: Light, pictures: Mapping[int, tuple[float, float]], full: float, files: Sequence[Path | Blob]) -> None:
-    dark = [number for number, (_, most) in pictures.items() if 0 < most <= (full + 1) / _DARK]
+    dark = [number for number, (_, most) in pictures.items() if nearly_black(most, full)]
     if dark:
         greatest, others = max(pictures[number][1] for number in dark), max(most for _, most in pictures.values())
         count = f"{len(dark):,} of {len(pictures):,}"

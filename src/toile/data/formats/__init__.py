@@ -21,8 +21,8 @@ and, if it reads pictures that are not simply all of a folder,
 
 and, if there are such files without labels,
 
-    unlabelled(path: Path, count: int) -> tuple[ids, pixels]
-        Of images of so many pixels, channels counted: two arrays of the same length, `(n,)` or None where it has no ids, and
+    unlabelled(path: Path, shape: tuple[int, int, int]) -> tuple[ids, pixels]
+        Of images of (height, width, channels): two arrays of the same length, `(n,)` or None where it has no ids, and
         the images as `toile.data.reading.checks.as_images` takes them. Labels, if it has some, are ignored.
 """
 

@@ -16,13 +16,12 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
 from toile.data.reading import tables
 from toile.data.reading.checks import as_dataset
+from toile.data.reading.flat_colours import neighbours
 from toile.data.reading.limits import Budget, plain
 from toile.data.reading.pixel_columns import Columns, by_first_line, is_number, unnamed
 from toile.text import cut
 
 _CHUNK = 4096  # lines read at a time: as floats, all 60,000 would take half a gigabyte
-_LOOKED_AT = 200  # images of which it is seen in which order their colours are
-_SMOOTHER = 0.6  # differences of rows in one order over those in the other, below which it is that one
 _OVER = 1.1  # fractions that resizing has left above 1
 
 
@@ -47,13 +46,20 @@ def read(
         # Fractions, of which one file has none but 0 and 1.
         train, test = ((pixels.astype(np.float32), labels) for pixels, labels in (train, test))
     made = as_dataset(path.name.partition(".")[0], path, train, test, class_names)
+    if path.name.lower().startswith("emnist"):
+        notes.append(
+            "EMNIST's files hold their images transposed, so what is learned of them says nothing of upright pictures; its "
+            "IDX files are turned by `transpose = true` in the study's data set"
+        )
     return replace(made, notes=(*notes, *made.notes))
 
 
-def unlabelled(path: Path, count: int) -> tuple[np.ndarray | None, np.ndarray]:
+def unlabelled(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray | None, np.ndarray]:
     """Ids, where there are some, and pixels `(n, count)`, as Kaggle hands digits out. Labels of a file that has them, as a data
     set's own files have, are ignored, whatever their column is called."""
-    columns, pixels, _, ids = _arrays(path, None, Budget(), count)
+    columns, pixels, _, ids = _arrays(path, None, Budget(), math.prod(shape))
+    if not columns.colours:
+        neighbours(pixels, shape, path)
     if columns.ids is None:
         return None, pixels
     if any(re.fullmatch(r"[+-]?0\d+", one) for one in ids):
@@ -81,20 +87,7 @@ def _in_colour(pixels: np.ndarray, shape: tuple[int, int, int], path: Path) -> s
         DataError: they are clearly in the other one, all red, then all green, then all blue: pictures would be scrambled.
     """
     high, wide, _ = shape
-    some = pixels[:: max(1, len(pixels) // _LOOKED_AT)].astype(np.float32)
-    beside, apart = some.reshape(-1, *shape), some.reshape(-1, 3, high, wide).transpose(0, 2, 3, 1)
-    if min(high, wide) > 1 and not (beside == beside[..., :1]).all():  # grey ones are in that order, whatever they show
-        (down, across), (down_apart, across_apart) = (
-            [float(np.abs(np.diff(images, axis=axis)).mean()) for axis in (1, 2)] for images in (beside, apart)
-        )
-        # Rows alone would take horizontal stripes for it: in the other order, these go on from one row into the next.
-        if down_apart < _SMOOTHER * down and across_apart < across:
-            raise DataError(
-                f"{path}: its {pixels.shape[1]} pixel columns seem to be all of red, then all of green, then all of blue, as "
-                f"CIFAR has them; expected red, green and blue of a pixel next to each other: x.reshape(-1, 3, {high}, {wide})"
-                ".transpose(0, 2, 3, 1).reshape(len(x), -1) brings them so. If they are, call the columns "
-                "red1,green1,blue1,red2,…"
-            )
+    neighbours(pixels, shape, path, ". If they are, call the columns red1,green1,blue1,red2,…")
     taken = f"{path.name}: {pixels.shape[1]} columns are taken for {high} x {wide} pixels"
     return f"{taken}, the red, green and blue of each next to each other"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Unpack
 
 import numpy as np
@@ -12,10 +13,14 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
 from toile.data.reading import layout
+from toile.data.reading.lists import names_in, part_named
 from toile.data.reading.picture_files import Listed, Reading, read_files
+from toile.data.reading.unsaid import unsaid_parts
+from toile.pictures.files import entries, is_folder, shown
 from toile.pictures.files import folders as folders_in
-from toile.pictures.files import shown
 from toile.text import listed
+
+_LISTS = (".csv", ".tsv", ".txt")
 
 
 def matches(path: Path) -> bool:
@@ -61,11 +66,40 @@ def read(
     called = class_names if class_names is not None else tuple(order)
     files = [Listed(part, order.index(class_), file, shown(file, root)) for part, class_, file, root in found]
     made = read_files(path, files, called, strays, first=0, **how)
+    below = [(shown(file, root), file.relative_to(train).parts[1:-1]) for part, _, file, root in found if part == "train"]
+    unsaid = unsaid_parts(below, path, "put them above the classes, as in train/{0} and test/{0}".format(order[0]))
+    lists = _lists({path, train}, files) if len(folders) == 1 else ()
+    made = replace(made, notes=(*unsaid, *lists, *made.notes))
     if loose := [shown(file, root) for folder, root in folders.values() for file in layout.loose(folder)]:
         said = "1 picture" if len(loose) == 1 else f"{len(loose):,} pictures"
         note = f"not read, because beside the folders of the classes and in none of them: {said} ({listed(loose, 3)})"
         made = replace(made, notes=(note, *made.notes))
     return _present(made) if class_names is None else made
+
+
+def _lists(folders: Iterable[Path], files: Sequence[Listed]) -> tuple[str, ...]:
+    """A sentence about lists beside the folders of the classes that may say the parts, where nothing else does: they are called
+    so, and name a picture that is read."""
+    there = (Path(entry.path) for folder in folders for entry in entries(folder) if not is_folder(entry))
+    called = {one: part for one in there if one.suffix.lower() in _LISTS and (part := part_named(one.stem)) is not None}
+    if set(called.values()) <= {"train"}:
+        return ()
+    known = {name for one in files for name in _names(PurePosixPath(one.name))}
+    said = {one: part for one, part in called.items() if names_in(one) & known}
+    if set(said.values()) <= {"train"}:
+        return ()
+    names = listed(sorted(one.name for one in said), 4)
+    way = "set `path` and `test_path` to such lists, CSV files of filename,label"
+    return (f"{names} beside the folders of the classes: not read; if they say the parts, {way}",)
+
+
+def _names(file: PurePosixPath) -> Iterator[str]:
+    """How a list may name a file. A number may be anything, if no folder is in front of it."""
+    yield file.name
+    yield f"{file.parent.name}/{file.name}"
+    yield f"{file.parent.name}/{file.stem}"
+    if not file.stem.isdecimal():
+        yield file.stem
 
 
 def _present(dataset: Dataset) -> Dataset:

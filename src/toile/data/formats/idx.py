@@ -15,8 +15,10 @@ import numpy as np
 from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
 from toile.data.reading.checks import as_dataset
+from toile.data.reading.layout import loose
 from toile.data.reading.limits import Budget, plain
 from toile.data.reading.numpy_files import Stream, filled
+from toile.pictures.files import folders
 
 _UBYTE = 0x08
 _IMAGES_NAME = re.compile(r"(.*)images([.-])idx3-ubyte(\.gz)?", re.DOTALL)
@@ -26,11 +28,13 @@ _SPELT = {"train": "train", "validation": "(?:val|valid|validation)", "test": "(
 
 def matches(path: Path) -> bool:
     if path.is_dir():
-        return bool(_images_in(path))
+        return bool(_images_in(_within(path)))
     return _IMAGES_NAME.fullmatch(path.name) is not None
 
 
 def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None, *, transpose: bool | None = None) -> Dataset:
+    name, path = path.name, _within(path)
+    test_path = None if test_path is None else _within(test_path)
     images = _chosen(path, "train")
     test_images = None if test_path is None and not path.is_dir() else _chosen(test_path or path, "test", images)
     own = _chosen(path, "validation", images) if path.is_dir() else None
@@ -49,7 +53,7 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
         train, test, validation = turned
     assert train is not None
     mapping = None if class_names is not None else _mapping(images)
-    dataset = as_dataset(path.name, path, train, test, class_names, validation=validation)
+    dataset = as_dataset(name, path, train, test, class_names, validation=validation)
     if mapping is not None and all(name in mapping for name in dataset.class_names):
         names, numbers = tuple(mapping[name] for name in dataset.class_names), tuple(map(int, dataset.class_names))
         dataset = replace(dataset, class_names=names, numbers=numbers)
@@ -57,6 +61,16 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
         note = "EMNIST's files hold their images transposed; `transpose = true` in the study's data set turns them upright"
         dataset = replace(dataset, notes=(*dataset.notes, note))
     return dataset
+
+
+def _within(path: Path) -> Path:
+    """The folder itself, or the one within it that has the files: torchvision keeps them in MNIST/raw."""
+    while path.is_dir() and not _images_in(path):
+        inside = [one for one in folders(path) if one.name != "processed"]  # where it kept tensors once
+        if len(inside) != 1 or loose(path):
+            break
+        path = inside[0]
+    return path
 
 
 def _images_in(folder: Path, part: str = "train") -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -15,19 +14,20 @@ from toile.data.errors import DataError, reading
 from toile.data.images import LeftOut
 from toile.data.reading import tables
 from toile.data.reading.beside import Beside
-from toile.data.reading.columns import Columns, columns_of, is_picture
+from toile.data.reading.columns import Columns, columns_of
+from toile.data.reading.file_column import is_picture
 from toile.data.reading.labels import in_order
-from toile.data.reading.layout import PARTS, loose, part_of
 from toile.data.reading.limits import Budget, plain
+from toile.data.reading.lists import METADATA, lists, part_named, tables_in
 from toile.data.reading.picture_files import Listed, Reading, read_files
+from toile.data.reading.unsaid import unsaid_parts, without_list
 from toile.errors import ToileError
-from toile.pictures.files import folders, junk
 from toile.pictures.read import Blob
 from toile.text import composed, cut, listed
 from toile.version import DISTRIBUTION
 
-_METADATA = ("metadata.csv", "metadata.tsv", "metadata.parquet")
 _MOST = 5_000_000  # lines
+_SPLIT = "say so for each picture in a column `split`"
 _PIXELS = 4  # columns whose names end with numbers: as many are pixels, not a list
 
 
@@ -48,8 +48,8 @@ class _Table:
 
 def matches(path: Path) -> bool:
     if path.is_dir():
-        found = _tables_in(path)
-        return any(part == "train" or table.name in _METADATA for part, table in found)
+        found = tables_in(path)
+        return any(part == "train" or table.name in METADATA for part, table in found)
     if path.suffix.lower() == ".parquet":
         return True
     if not tables.is_table(path):
@@ -74,14 +74,22 @@ def read(
     files: list[Listed] = []
     missing: list[LeftOut] = []
     own, budget = dict[str, None](), Budget()  # the names of classes that files bring, in their order
-    notes = dict[str, None]()
-    for part, source, root in _lists(path, test_path):
+    notes, written = dict[str, None](), dict[str, None]()
+    for part, source, root in lists(path, test_path):
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
         at = table.at(label)
         own |= dict.fromkeys(_names(table, at) or ())
-        notes |= dict.fromkeys(at.notes)
-        for one in _listed(table, at, part, root):
-            files.append(one) if isinstance(one, Listed) else missing.append(one)
+        written |= dict.fromkeys(map(composed, table.written) if at.labels is None else ())
+        found = list(_listed(table, at, part, root))
+        asked = part == "train" and not at.splits and not at.flags
+        unsaid = unsaid_parts([(one.name, _above(one)) for one in found if asked and isinstance(one, Listed)], source, _SPLIT)
+        notes |= dict.fromkeys((*at.notes, *unsaid))
+        files += [one for one in found if isinstance(one, Listed)]
+        missing += [one for one in found if isinstance(one, LeftOut)]
+    if path.is_dir():
+        notes |= dict.fromkeys(without_list(path, [source for _, source in tables_in(path)]))
+    # Columns of classes are in their order, also where the list that is read first has no picture of some.
+    own = {name: None for name in written if name in own} | own
     if not files and not missing:
         raise DataError(f"{path}: no line after the header; expected one picture a line, as in filename,label")
     if not own:
@@ -102,7 +110,7 @@ def sources(path: Path, test_path: Path | None, *, label: str | None = None, **h
     Raises:
         DataError: a file that is not there, which may be one day.
     """
-    for part, source, root in _lists(path, test_path):
+    for part, source, root in lists(path, test_path):
         yield source
         parquet = source.suffix.lower() == ".parquet"
         if not (parquet and _holds_pictures(source)):
@@ -117,25 +125,9 @@ def sources(path: Path, test_path: Path | None, *, label: str | None = None, **h
 def pictures(path: Path) -> list[Path | Blob]:
     """All pictures that are listed and can be found."""
     budget, found = Budget(), list[Path | Blob]()
-    for part, source, root in _lists(path, None):
+    for part, source, root in lists(path, None):
         table = _parquet(source, budget) if source.suffix.lower() == ".parquet" else _text(source)
         found += [one.source for one in _listed(table, table.at(None), part, root) if isinstance(one, Listed)]
-    return found
-
-
-def _lists(path: Path, test_path: Path | None) -> list[tuple[str, Path, Path]]:
-    """(part, table, folder in which its pictures are) of all of them."""
-    root = path if path.is_dir() else path.parent
-    found = [(part, one, root) for part, one in (_tables_in(path) if path.is_dir() else [("train", path)])]
-    if test_path is not None:
-        if any(part == "test" for part, *_ in found):
-            raise DataError(f"{path}: holds test images already; leave out test_path ({test_path})")
-        apart = _tables_in(test_path) if test_path.is_dir() else [("test", test_path)]
-        if not apart:
-            raise DataError(f"{test_path}: no list of pictures in this folder ({listed(_METADATA)}), as {path} is one")
-        if len(inside := dict(apart)) > 1:
-            raise DataError(f"{test_path}: holds lists of {' and '.join(inside)}; expected one of test images")
-        found += [("test", one, root) for _, one in apart]
     return found
 
 
@@ -144,47 +136,6 @@ def _first(path: Path) -> list[str]:
     with suppress(DataError), closing(tables.rows(path, 2)) as lines:
         return next(itertools.islice(lines, 1, 2), (2, []))[1]
     return []
-
-
-def _tables_in(folder: Path) -> list[tuple[str, Path]]:
-    """(part, table) of a folder as Hugging Face has them: metadata.csv in it or in train/ and test/; or Parquet files, called
-    train-00000-of-00001.parquet and the like, in it or in data/, or of any name in train/ and test/,
-    where these have nothing else."""
-    inside = [(part_of(one.name), one) for one in folders(folder)]
-    places = [("train", folder), *((part, one) for part, one in inside if part is not None)]
-    found = [(part, place / name) for part, place in places for name in _METADATA if (place / name).is_file()]
-    if found:
-        return found
-    for place in (folder, folder / "data"):
-        if files := _parquet_in(place):
-            return list(zip(_parts_of(files), files, strict=True))
-    apart = [(part, place, _parquet_in(place)) for part, place in places[1:]]
-    if any(folders(place) or (files and loose(place)) for _, place, files in apart):
-        return []  # a table beside folders of classes or beside pictures is none of the data set
-    return [(part, file) for part, _, files in apart for file in files]
-
-
-def _parquet_in(folder: Path) -> list[Path]:
-    return sorted(one for one in folder.glob("*.parquet") if not junk(one.name)) if folder.is_dir() else []
-
-
-def _parts_of(files: Sequence[Path]) -> list[str]:
-    """Of which part each is: one of the words of its name says so; where that says none of them, `train`.
-
-    Raises:
-        DataError: some say it and others do not.
-    """
-    words = [set(re.split(r"[^a-z]+", one.stem.lower())) for one in files]
-    parts = [[part for part, names in PARTS.items() if words_ & set(names)] for words_ in words]
-    if not any(parts):
-        return ["train"] * len(files)
-    if odd := [file for file, found in zip(files, parts, strict=True) if len(found) != 1]:
-        wanted = "; ".join(f"{part}: {', '.join(names)}" for part, names in PARTS.items())
-        raise DataError(
-            f"{odd[0].parent}: of which part is {odd[0].name}? Expected a name with one of these words ({wanted}); or set path "
-            "to the file of the training images, and test_path to that of the test images"
-        )
-    return [part for (part,) in parts]
 
 
 def _text(path: Path) -> _Table:
@@ -196,13 +147,16 @@ def _text(path: Path) -> _Table:
             raise DataError(f"{path}: line 1: {said}; expected filename,label …")
         lines = itertools.chain([(number, names)], lines)
         names = ["filename", "label"] if pictures == [0] else ["label", "filename"]
-    columns: dict[str, list[Any]] = {name: [] for name in _lower(names, f"{path}: line 1")}
+    read: list[list[Any]] = [[] for _ in names]
     for number, cells in lines:
         if len(cells) != len(names):
             raise DataError(f"{path}: line {number} has {len(cells)} cells; expected {len(names)}: {listed(names, 8)}")
-        for name, cell in zip(columns, cells, strict=True):
-            columns[name].append(cell)
-    return _Table(path, columns, names)
+        for column, cell in zip(read, cells, strict=True):
+            column.append(cell)
+    # Spreadsheets write columns that once were in use, and have neither a name nor anything else any more.
+    kept = [at for at, name in enumerate(names) if name or any(read[at])]
+    names = [names[at] for at in kept]
+    return _Table(path, dict(zip(_lower(names, f"{path}: line 1"), (read[at] for at in kept), strict=True)), names)
 
 
 def _lower(names: Sequence[str], where: str) -> list[str]:
@@ -252,7 +206,9 @@ def _hugging_names(metadata: bytes | None) -> dict[str, tuple[str, ...]]:
 
 def _listed(table: _Table, at: Columns, part: str, root: Path) -> Iterator[Listed | LeftOut]:
     path, column = table.path, list(table.columns.values())
-    places = Beside(path, root, column[at.files])
+    named = None if at.splits or at.flags else part_named(path.stem) or (part if part != "train" else None)
+    classes = {str(at.label(cells)) for cells in zip(*column, strict=True)} if named else ()
+    places = Beside(path, root, column[at.files], named, classes)
     for row, cells in enumerate(zip(*column, strict=True), 1):
         file, of = cells[at.files], at.label(cells)
         if of is None or of == "":
@@ -262,6 +218,11 @@ def _listed(table: _Table, at: Columns, part: str, root: Path) -> Iterator[Liste
             continue
         said = at.part(cells, part, path, row)
         yield Listed(said, _word(of, _names(table, at), path, row), *found, at.others(cells))
+
+
+def _above(picture: Listed) -> list[str]:
+    """The folders of a picture, without one that is called as its class."""
+    return [folder for folder in picture.name.split("/")[:-1] if folder.casefold() != str(picture.label).casefold()]
 
 
 def _names(table: _Table, at: Columns) -> tuple[str, ...] | None:

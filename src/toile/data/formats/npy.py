@@ -10,6 +10,7 @@ from toile.data.dataset import Dataset
 from toile.data.errors import DataError, reading
 from toile.data.reading import numpy_files
 from toile.data.reading.checks import as_dataset
+from toile.data.reading.flat_colours import neighbours
 from toile.data.reading.limits import Budget, plain
 from toile.data.reading.pickled import read_object
 from toile.text import listed
@@ -28,18 +29,21 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     return as_dataset(path.stem, path, train, test, class_names, first=_FIRST)
 
 
-def unlabelled(path: Path, count: int) -> tuple[np.ndarray | None, np.ndarray]:
+def unlabelled(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray | None, np.ndarray]:
     """Ids and pixels of a dictionary with 'features' and, if it has them, 'id'; or pixels alone, a plain array."""
     size = plain(path)
     with reading(path, "cannot be read"), path.open("rb") as file:
         if not numpy_files.header(file, path)[2].hasobject:
             file.seek(0)
             Budget().take(size, path)
-            return None, numpy_files.read(file, size, path)
+            pixels = numpy_files.read(file, size, path)
+            neighbours(pixels, shape, path)
+            return None, pixels
     content = _content(path, {"features"}, Budget())
     features, ids = content["features"], content.get("id")
     if ids is not None and not (isinstance(ids, np.ndarray) and ids.shape == (len(features),)):
         raise DataError(f"{path}: 'id' is no array of {len(features)} numbers, one an image")
+    neighbours(features, shape, path)
     return ids, features
 
 

@@ -54,8 +54,13 @@ def read(path: Path, test_path: Path | None, class_names: tuple[str, ...] | None
     if test_path is not None:
         if "test" in parts:
             raise DataError(f"{path}: brings test images of its own; leave out test_path ({test_path})")
-        apart, _, more = _parts(test_path, budget)
+        apart, others, more = _parts(test_path, budget)
         unread += more
+        if names is not None and others is not None and names != others:  # labels are positions among these
+            raise DataError(
+                f"{test_path}: calls its classes {listed(others, 6)}, and {path.name} calls them {listed(names, 6)}; expected "
+                "the same names in the same order, as a label of one file would be another class in the other"
+            )
         if len(apart) > 1:
             raise DataError(f"{test_path}: holds {' and '.join(apart)}; expected one set: x and y, or images and labels")
         parts["test"] = next(iter(apart.values()))

@@ -12,7 +12,7 @@ from toile.data.audits.near import TooAlike, look_alikes
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.errors import nearest
-from toile.text import cut, listed
+from toile.text import composed, cut, listed
 
 NEAR = "near-duplicates"
 _NONE = ("", "nan", "<na>", "none", "null", "n/a")  # what programs write into a cell that has no value
@@ -48,7 +48,7 @@ def found(dataset: Dataset, said: str) -> Positions:
             raise DataError(f"data set {dataset.name!r}: its images are too alike to tell near-duplicates apart") from None
     columns = dataset.train.columns or {}
     if said.lower() in columns:
-        groups = columns[said.lower()].tolist()
+        groups = list(map(composed, columns[said.lower()].tolist()))
         if none := [at for at, group in enumerate(groups) if _is_none(group)]:
             first = none[0] if dataset.train.names is None else repr(cut(dataset.train.names[none[0]], 80))
             raise DataError(
@@ -76,7 +76,7 @@ def _matched(dataset: Dataset, said: str, columns: list[str]) -> list[str]:
             raise DataError(
                 f"split.groups: {said!r} is no column{there}, and the file name {cut(name, 80)!r} does not match it{hint}"
             )
-        if not (group := match.group(1 if expression.groups else 0)):
+        if not (group := composed(match.group(1 if expression.groups else 0) or "")):
             raise DataError(
                 f"split.groups: what {said!r} matches in the file name {cut(name, 80)!r} is empty, which is no group; expected "
                 "an expression that matches at least one character in every name"
@@ -107,15 +107,31 @@ def shared(dataset: Dataset, said: str) -> str | None:
     return None
 
 
+def spelt(dataset: Dataset, said: str) -> str | None:
+    """A sentence about groups whose names differ in capitals, spaces and dashes only: one person, written in two ways, may be
+    in two parts; None where there are none."""
+    if said == NEAR or said.startswith(_KNOWN):
+        return None
+    ways: dict[str, dict[str, None]] = {}
+    column = said.lower() in (dataset.train.columns or {})
+    for key in _keys(dataset.train, said, column):
+        number = re.fullmatch(r"[+-]?[\d.]+", key)  # -1 and 1 are two
+        ways.setdefault(key if number else re.sub(r"[\s_-]+", " ", key).strip().casefold(), {})[key] = None
+    if same := [" and ".join(map(repr, names)) for names in ways.values() if len(names) > 1]:
+        return f"split.groups: {listed(same, 5)} are groups of their own; if they are one, write them in one way"
+    return None
+
+
 def _keys(images: Images, said: str, column: bool) -> list[str]:
     """The groups of some images, of those that have one: by a column, or by an expression on their names."""
     if column:
-        return (images.columns or {}).get(said.lower(), images.labels[:0]).tolist()
+        cells = (images.columns or {}).get(said.lower())
+        return [] if cells is None else list(map(composed, cells.tolist()))
     if images.names is None:
         return []
     expression = re.compile(said)
     found = (expression.search(name) for name in images.names.tolist())
-    return [match.group(1 if expression.groups else 0) or "" for match in found if match]
+    return [composed(match.group(1 if expression.groups else 0) or "") for match in found if match]
 
 
 def _numbered(keys: list) -> Positions:

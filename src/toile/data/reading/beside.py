@@ -13,7 +13,7 @@ from typing import Any
 
 from toile.data.errors import DataError
 from toile.data.images import LeftOut
-from toile.data.reading.layout import part_of
+from toile.data.reading.layout import part_called
 from toile.pictures.files import pictures, shown
 from toile.pictures.read import Blob
 from toile.text import composed, cut, listed
@@ -26,10 +26,15 @@ class Beside:
         path: of the list.
         root: the folder in which its pictures are.
         files: all that it names. A picture in Parquet is bytes, or a dictionary of `bytes` and `path`.
+        part: of which all of them are, where nothing in the list says it and its own name does.
+        classes: as the list calls them; a folder of such a name is that of a class, not of a part.
     """
 
-    def __init__(self, path: Path, root: Path, files: Iterable[Any]) -> None:
-        self.path, self.root = path, root
+    def __init__(
+        self, path: Path, root: Path, files: Iterable[Any], part: str | None = None, classes: Iterable[str] = ()
+    ) -> None:
+        self.path, self.root, self.part = path, root, part
+        self.classes = {composed(one).casefold() for one in classes}
         self._asked: dict[str, list[Path]] = {}
         self._split: dict[Path, tuple[str, ...]] = {}
         said = {text for file in files if (text := _said(file))}
@@ -59,13 +64,24 @@ class Beside:
         if len(found) == 1:
             why = f"no such file; {self._within(found[0])} is called so too, and another row of the list names it"
         elif found:
-            why = f"several files: {listed(map(self._within, found), 3)}, beside the list or in the folders there"
+            several = listed(map(self._within, found), 3)
+            why = f"several files: {several}, beside the list or in the folders there; write in the list which, with its folder"
         elif others := self._called(text):
             are = "is called so, but lies" if len(others) == 1 else "are called so, but lie"
-            why = (
-                f"no such file; {listed(map(self._within, others), 3)} {are} in another folder than the list says; put the "
-                "file where the list says, or write in the list what is meant"
-            )
+            parts = {self._lies(self._folders(one)) for one in others}
+            if not _names(text)[:-1] and self.part is not None and None not in parts:
+                of = " and ".join(sorted(part for part in parts if part is not None))
+                why = f"in a folder of the {of} part, and this is a list of the {self.part} part; if it is meant, write in the"
+                why = f"{why} list where it lies"
+            else:
+                why = (
+                    "in another folder than the list says; put the file where the list says, or write in the list what is meant"
+                )
+            why = f"no such file; {listed(map(self._within, others), 3)} {are} {why}"
+        elif not _absolute(text) and (
+            above := next((one for one in self.root.resolve().parents[:3] if _is_file(one / text)), None)
+        ):
+            why = f"no such file, beside the list or in the folders there; from {above} it is there: put the list there"
         return LeftOut(f"row {row}: {cut(text, 80)!r}", why)
 
     @cached_property
@@ -137,11 +153,26 @@ class Beside:
         found = {path: self._folders(path) for path in near or self._called(text)}
         if near and all(self._of_another_part(text, at) for at in found.values()):
             found = {path: self._folders(path) for path in self._called(text)}
+        found = self._of_own_part(found) if _part(written) is None else found
         fits = {path: _fit(written, at)[0] for path, at in found.items() if not self._of_another_part(text, at)}
         best = max(fits.values(), default=0)
         if best < len(written) and (written[-best - 1 :] in self._tails or (not best and self._is_there(text))):
             return []
         return [path for path, fit in fits.items() if fit == best]
+
+    def _of_own_part(self, found: dict[Path, tuple[str, ...]]) -> dict[Path, tuple[str, ...]]:
+        """Of files for which the list writes no part those that are meant by its own: pictures of `train.csv` are not those of
+        test/, which may have the same names. That of another part may have been cut from what lies in train/."""
+        lies = {path: self._lies(at) for path, at in found.items()}
+        if self.part is None or (self.part not in lies.values() and self.part != "train"):
+            return found
+        allowed = (self.part,) if self.part in lies.values() else (None,)
+        return {path: at for path, at in found.items() if lies[path] in allowed}
+
+    def _lies(self, folders: Sequence[str]) -> str | None:
+        """In a folder of which part a file is: the list's own if one of its folders is that."""
+        parts = [part for name in reversed(folders) if name not in self.classes and (part := part_called(name)) is not None]
+        return self.part if self.part in parts else next(iter(parts), None)
 
     def _of_another_part(self, text: str, found: tuple[str, ...]) -> bool:
         """Whether folders say one part where the list has a file, and another one where it was found."""
@@ -210,7 +241,7 @@ def _fit(written: Sequence[str], found: Sequence[str]) -> tuple[int, int]:
 
 
 def _part(folders: Sequence[str]) -> str | None:
-    return next((part for name in reversed(folders) if (part := part_of(name)) is not None), None)
+    return next((part for name in reversed(folders) if (part := part_called(name)) is not None), None)
 
 
 def _is_folder(path: Path) -> bool:

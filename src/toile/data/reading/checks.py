@@ -67,7 +67,9 @@ def full_light(arrays: Sequence[NDArray[Any]], source: object, notes: list[str],
     least, most = min(float(array.min()) for array in arrays), max(float(array.max()) for array in arrays)
     if not (np.isfinite(least) and np.isfinite(most)):
         raise DataError(f"{source}: pixels hold NaN or infinity; expected numbers in 0..1 or 0..255")
-    if known is not None and -_BEYOND * known <= least and most <= (1 + _BEYOND) * known:
+    # Floats up to 1 are none of those up to 255, of which they would be black.
+    strange = known is not None and known > 1 and least >= 0 and 0 < most <= 1 and not all(map(_is_whole, arrays))
+    if known is not None and -_BEYOND * known <= least and most <= (1 + _BEYOND) * known and not strange:
         return known
     small = [float(array.max()) for array in arrays if 0 < array.max() <= 1 + _BEYOND]
     if most > 1 + _BEYOND and small and not all(_is_whole(array) for array in arrays if array.max() <= 1 + _BEYOND):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 
 from toile.data.errors import DataError
 from toile.data.reading import tables
-from toile.data.reading.layout import PARTS, part_of
-from toile.pictures.files import ENDINGS
+from toile.data.reading.file_column import file_column
+from toile.data.reading.layout import PARTS, alike, part_of
 from toile.text import cut, listed
 
 # A column that says of one part only whether a picture is in it: its name -> that part.
@@ -22,6 +23,10 @@ _BARE = {name: part for part, names in PARTS.items() for name in names}
 _MAYBE = ("partition", "set", "fold", "phase", "splits", "data_split", "dataset_split", "split_name", "dataset_type")
 # Of these numbers are usual: those of a cross-validation, or of a lesson.
 _NUMBERED = ("fold", "set")
+ROBOFLOW = "_classes.csv"
+_KEPT = ("holdout", "heldout", "eval", "evaluation")
+_SHORT = {"tr", "va", "vl", "te", "ts"}
+_FEW = 10  # words for the parts
 _YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
 
 
@@ -102,10 +107,7 @@ def columns_of(
     """
     names, cells = list(columns), list(columns.values())
     held = [at for at, column in enumerate(cells) if _holds_bytes(next(iter(column), None))]
-    files = held[0] if len(held) == 1 else tables.column(names, tables.FILES, "file", path)
-    if files is None:  # it may have a name in another language; an id is a name of a file only where nothing else is
-        found = [at for at, column in enumerate(cells) if column and all(map(is_picture, column))]
-        files = found[0] if len(found) == 1 else tables.column(names, tables.IDS, "file", path)
+    files, notes = (held[0], ()) if len(held) == 1 else file_column(names, cells, path)
     place = _place(names, cells, files) if label is None else None
     known = [name if at != place else "" for at, name in enumerate(names)]
     labels = tables.column(known, tables.LABELS, "label", path, label)
@@ -113,7 +115,9 @@ def columns_of(
         # There is nothing else that the other could be, if it is not called so.
         labels = None if tables.called(names[1 - files], (*tables.IDS, *tables.SPLITS)) else 1 - files
     others = [at for at in range(len(names)) if at not in (files, labels)]
-    hot = _classes(names, cells, others) if labels is None and files is not None else ()
+    # In Roboflow's lists all columns but that of the files are classes, and there may be pictures of one of them only.
+    least = 1 if path.name == ROBOFLOW else 2
+    hot = _classes(names, cells, others, least) if labels is None and files is not None else ()
     if labels is None and not hot and place is not None:
         raise DataError(
             f"{path}: is `y` the label, or with `x` a place in the picture? Expected one of them to be told: write "
@@ -121,14 +125,18 @@ def columns_of(
         )
     if files is None or (labels is None and not hot):
         what, known = ("files", tables.FILES) if files is None else ("labels", tables.LABELS)
-        way = "" if files is None else '; say which it is: `label = "…"` in the study\'s data set'
+        way = (
+            "; call the column of the files `filename`"
+            if files is None
+            else '; say which it is: `label = "…"` in the study\'s data set'
+        )
         raise DataError(f"{path}: no column of {what} ({listed(known, 4)}); there are: {listed(names, 8)}{way}")
     splits = _splits(names, cells, others, path)
     flags = {at: part for at in others for known, part in _FLAGS.items() if tables.called(names[at], (known,))}
     bare = {at: _BARE[names[at]] for at in others if at not in hot and names[at] in _BARE and _says_yes_or_no(cells[at])}
     if not splits and not flags and _tells(bare, cells):
         flags = bare
-    notes = []
+    notes = [*notes]
     if flags or any(not tables.called(names[at], tables.SPLITS) for at in splits):
         notes.append(f"which part a picture is of is said by {_columns(names[at] for at in (*splits, *flags))} of {path.name}")
     called = {at: (written or names)[at] for at in hot}
@@ -143,17 +151,37 @@ def columns_of(
             said = f"column {names[at]!r} of {path.name} has cells that say {' and '.join(sorted(kept))}"
             call = f"is_{names[at]}" if at in bare else "split"
             notes.append(f"{said}, and is not taken for the parts; if it says them, call it `{call}`")
-        elif (
-            odd
-            and tables.called(names[at], _MAYBE)
-            and not (names[at] in _NUMBERED and all(map(math.isfinite, map(_number, cells[at]))))
-        ):
+        elif (part := _may_be_flag(names[at])) and not splits and not flags and _says_yes_or_no(cells[at]):
+            said = f"column {names[at]!r} of {path.name} is not taken for the parts; if it says which pictures are"
+            whose = {"train": "of the training part", "validation": "of the validation part", "test": "kept for a test"}[part]
+            notes.append(f"{said} {whose}, call it `is_{part}`")
+        elif odd and (_may_be_called(names[at], cells[at]) or (not splits and not flags and _may_be_parts(odd))):
             there = dict.fromkeys(cut(str(cell).strip(), 40) for cell in cells[at] if not _empty(cell))
             notes.append(
                 f"column {names[at]!r} of {path.name} is not taken for the parts, as it has {listed(there, 4)}; if it says "
                 "them, write train, validation and test in it"
             )
     return Columns(tuple(names), files, labels, splits, flags, called, tuple(notes))
+
+
+def _may_be_called(name: str, column: Sequence[Any]) -> bool:
+    """Whether a column of other words is called as one of parts may be."""
+    return tables.called(name, _MAYBE) and not (name in _NUMBERED and all(map(math.isfinite, map(_number, column))))
+
+
+def _may_be_parts(odd: Sequence[str]) -> bool:
+    """Whether words may be the parts, as `set_train` and `set_test` or `tr` and `te` are; not names of files, of which there
+    are many, nor one word alone."""
+    return 1 < len(odd) <= _FEW and (alike([Path(cell) for cell in odd]) or ("tr" in odd and set(odd) <= _SHORT))
+
+
+def _may_be_flag(name: str) -> str | None:
+    """The part of which a column may say yes or no by words of its own: `holdout`, `in_test_set`; None for other names."""
+    words = [word for word in re.findall("[a-z]+", name) if word not in ("is", "in", "for", "set", "part", "split", "flag")]
+    said = "".join(words)
+    if said in _KEPT:
+        return "test"
+    return _BARE.get(said.removeprefix("is")) if words != [name] or said.startswith("is") else None
 
 
 def _tells(bare: Mapping[int, str], cells: Sequence[Sequence[Any]]) -> bool:
@@ -164,11 +192,6 @@ def _tells(bare: Mapping[int, str], cells: Sequence[Sequence[Any]]) -> bool:
     if len(bare) == 1:
         return bool(differ) and set(bare.values()) <= {"train", "test"}
     return bool(differ) and ("train" in bare.values() or all(sum(row) <= 1 for row in zip(*said.values(), strict=True)))
-
-
-def is_picture(cell: Any) -> bool:
-    """Whether a cell has the name of a picture file."""
-    return isinstance(cell, str) and cell.lower().endswith(tuple(ENDINGS))
 
 
 def _place(names: Sequence[str], cells: Sequence[Sequence[Any]], files: int | None) -> int | None:
@@ -184,21 +207,21 @@ def _holds_bytes(cell: Any) -> bool:
     return isinstance(cell, dict) and "bytes" in cell
 
 
-def _classes(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
+def _classes(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int], least: int) -> tuple[int, ...]:
     """The columns of classes, without those that are called as parts are; but some may be called so where the others make none
     without them, as the train of cars and trains."""
-    hot = _one_hot(names, cells, [at for at in others if names[at] not in _BARE])
-    with_them = () if hot else _one_hot(names, cells, others)
+    hot = _one_hot(names, cells, [at for at in others if names[at] not in _BARE], least)
+    with_them = () if hot else _one_hot(names, cells, others, least)
     return hot or (with_them if any(names[at] not in _BARE for at in with_them) else ())
 
 
-def _one_hot(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int]) -> tuple[int, ...]:
+def _one_hot(names: Sequence[str], cells: Sequence[Sequence[Any]], others: Sequence[int], least: int) -> tuple[int, ...]:
     """The columns of classes that have pictures, if each row has one 1 in them and else 0; nothing where that is not so."""
     known = (*tables.IDS, *tables.SPLITS, *_FLAGS)
     hot = [at for at in others if not tables.called(names[at], known) and all(_number(cell) in (0, 1) for cell in cells[at])]
     hot = [at for at in hot if any(map(_number, cells[at]))]
     rows = zip(*(cells[at] for at in hot), strict=True)
-    return tuple(hot) if len(hot) > 1 and all(sum(map(_number, row)) == 1 for row in rows) else ()
+    return tuple(hot) if len(hot) >= least and all(sum(map(_number, row)) == 1 for row in rows) else ()
 
 
 def _number(cell: Any) -> float:

@@ -129,7 +129,8 @@ def _whole(array: NDArray[Any], source: object, least: int) -> Labels:
         raise DataError(f"{source}: labels are {array.dtype}; expected integers, text or one-hot rows")
     if len(array) and array.min() < least:
         at = int(np.argmin(array))
-        raise DataError(f"{source}: label {array[at]:g} of image {at}; expected {least} or more")
+        way = "" if array[at] != -1 else "; where -1 says that there is no label, leave such images out"
+        raise DataError(f"{source}: label {array[at]:g} of image {at}; expected {least} or more{way}")
     if len(array) and array.max() >= 2**63:
         at = int(np.argmax(array))
         raise DataError(f"{source}: label {array[at]:g} of image {at}; expected less than {2**63:,}")
@@ -159,6 +160,10 @@ def _words(arrays: list[NDArray[Any]], source: object, class_names: tuple[str, .
     names = tuple(order)
     if class_names is not None and set(order) <= set(map(composed, class_names)):
         order, names, numbers = list(map(composed, class_names)), class_names, []
+    elif class_names is not None and numbers and len(class_names) > max(len(order), numbers[-1]):
+        # As of labels that are no text: more names than there are numbers are counted from 0.
+        order, names, numbers = list(map(str, range(len(class_names)))), class_names, []
+        called = {text: str(int(name)) for text, name in called.items()}
     elif class_names is not None:
         if len(class_names) != len(order):
             odd = next(name for name in order if name not in class_names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -35,6 +35,7 @@ def part_of(name: str) -> str | None:
 
 # Words that say nothing of what is in a folder.
 _PLAIN = {"", "data", "image", "images", "img", "imgs", "picture", "pictures"}
+_ARRAYS = (".npz", ".npy", ".parquet")
 _LOOKED_AT = 50  # lines of a table
 
 
@@ -48,7 +49,14 @@ def _part_within(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _alike(folders: list[Path]) -> bool:
+def part_called(name: str) -> str | None:
+    """The part of which pictures in a folder of this name are, by one word of it where all others say nothing: `train_images`,
+    `test2`; not of `crash_test`."""
+    part = _part_within(name)
+    return part if all(part_of(word) == part or word in _PLAIN for word in _words(name)) else None
+
+
+def alike(folders: list[Path]) -> bool:
     """Whether folders have names that differ in the part only, of which there are several: `seg_train` and `seg_test`; not
     `train` and `crash_test`, which may be classes."""
     rest = {tuple(word for word in _words(one.name) if part_of(word) is None and word not in _PLAIN) for one in folders}
@@ -92,7 +100,7 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
     parts = {part: [one for one in inside if part_of(one.name) == part] for part in PARTS}
     others = [one for one in inside if not any(one in found for found in parts.values())]
     deep = [one for one in inside if folders(one)]
-    if not (deep or nested) and _alike(inside) and "train" in map(_part_within, (one.name for one in inside)):
+    if not (deep or nested) and alike(inside) and "train" in map(_part_within, (one.name for one in inside)):
         raise DataError(
             f"{inner}: {_named_few(inside)} have no folders of their own, so of what class their pictures are is not known; "
             f"expected a folder a class in each, or a list of the pictures, a CSV file of filename,label{tables_in(inner)}. If "
@@ -110,13 +118,13 @@ def find(path: Path, wanted: dict[str, str] | None, *, nested: bool = False) -> 
         if len(deep) < len(inside) and not any(one in deep for one in parts["train"]):
             return Layout(path, {"train": inner})
         called = {part: found for part in PARTS if len(found := [one for one in deep if _part_within(one.name) == part]) == 1}
-        if "train" in called and len(called) == len(inside) and _alike(inside):  # training_set/ and test_set/, and nothing else
+        if "train" in called and len(called) == len(inside) and alike(inside):  # training_set/ and test_set/, and nothing else
             return Layout(path, {part: _inner(found[0]) for part, found in called.items()})
         said = ", ".join(f"{part} = {json.dumps(found[0].name)}" for part, found in called.items())
         raise DataError(
             f"{inner}: {_named_few(deep)} have folders of their own. If these are parts, say which is which: "
             f"`parts = {{ {said if 'train' in called else 'train = …, test = …'} }}` in the study's data set; if each is a "
-            "class, `nested = true`"
+            f"class, `nested = true`{_or_tables(inner)}"
         )
     for found in parts.values():
         if len(found) > 1:
@@ -136,11 +144,22 @@ def tables_in(folder: Path, pictures: Path | None = None) -> str:
     Args:
         pictures: a folder; only tables that name a picture of it in their first lines count.
     """
-    found = [entry.name for entry in entries(folder) if is_table(Path(entry.name)) and not is_folder(entry)]
-    if pictures is not None:
-        known = {name for one in loose(pictures) for name in (one.name, one.stem)}
-        found = [name for name in found if _first_cells(folder / name) & known]
-    return f": is it {listed((f'{name!r}' for name in found), 3)}? Then that is the `path`" if found else ""
+    known = None if pictures is None else {name for one in loose(pictures) for name in (one.name, one.stem)}
+    found = [name for name in _names_in(folder) if is_table(Path(name))]
+    return _is_it(name for name in found if known is None or _first_cells(folder / name) & known)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [entry.name for entry in entries(folder) if not is_folder(entry)]
+
+
+def _is_it(names: Iterable[str]) -> str:
+    found = list(map(repr, names))
+    return f": is it {listed(found, 3)}? Then that is the `path`" if found else ""
+
+
+def _or_tables(folder: Path) -> str:
+    return f"; or is it a list of pictures{told}" if (told := tables_in(folder)) else ""
 
 
 def _first_cells(path: Path) -> set[str]:
@@ -171,6 +190,9 @@ def files(
         DataError: a class that is not among `classes`.
     """
     found = _by_class(folder, apart)
+    if not found:  # a part that was asked for, and would be none without a word
+        expected = f"expected one a class, as the training part has{tables_in(folder.parent)}"
+        raise DataError(f"{folder}: no sub-folders; {expected}. If its pictures have no labels, leave them out")
     if unknown := sorted(set(found) - set(classes)):
         way = "if these pictures have no labels, leave their part out: `parts = { train = … }`"
         close = nearest(unknown[0], classes)
@@ -182,6 +204,8 @@ def files(
             path = Path(entry.path)
             if not nested and is_folder(entry):
                 way = "`nested = true` reads what is in it"
+                if part_of(path.name) and len({part_of(one.name) for one in folders(found[name])} - {None}) > 1:
+                    way = f"if {shown(found[name], root)}/ has the parts, and is no class, set `path` to it"
                 if not apart and (part := part_of(name)) not in (None, "train") and composed(path.name) in found:
                     # nested would train on what is probably kept for the test, as one more class
                     here, there = (json.dumps(shown(one, root), ensure_ascii=False) for one in (folder, found[name]))
@@ -220,6 +244,7 @@ def classes(folder: Path, class_names: tuple[str, ...] | None, apart: Sequence[P
     found = list(_by_class(folder, apart))
     if not found:
         way = "; or give a list of them, a CSV file of filename,label" if loose(folder) else ""
+        way += _is_it(name for name in _names_in(folder) if is_table(Path(name)) or name.lower().endswith(_ARRAYS))
         raise DataError(f"{folder}: no sub-folders; expected one a class, with pictures in it{way}")
     order = sorted(found, key=int) if all(name.isdecimal() for name in found) else found
     return in_order(order, class_names, folder, "class folders")

@@ -15,7 +15,7 @@ from toile.pictures.files import shown, walk
 if TYPE_CHECKING:
     from toile.study.data.dataset import DatasetSpec
 
-REVISION = 6  # raised when the same files come to be read otherwise
+REVISION = 7  # raised when the same files come to be read otherwise
 # Times of files are as exact as a file system keeps them; a file that is written twice within that may look unchanged.
 _SETTLED = 2.0
 

@@ -19,6 +19,7 @@ _PIXEL = re.compile(r"([a-z _.\-]*)(\d+)(?:x(\d+))?")  # pixel1, px_001, 28x28, 
 # What a study may say where columns have no names.
 _ENDS = {"first": 0, "last": -1}
 _MANY = 1000  # classes that a column may have which nobody calls a label
+_IDS = 2  # lines, above which a column that counts them has no labels
 _FEW = 100  # numbers of labels with gaps; pixels at the edge of photographs have more
 # Share of the images in which a pixel at the edge is as the one beside it, and their correlation, from which on it is no label.
 _SAME, _TOGETHER = 0.75, 0.5
@@ -68,8 +69,12 @@ def by_first_line(first: str, path: Path, label: str | None, count: int | None) 
         at = None if label is None else _ENDS[label] % len(names)
         return Columns(len(names), tuple(place for place in range(len(names)) if place != at), None, at, None, False, between)
     at = tables.column(names, tables.LABELS, "label", path, label)
-    ids = tables.column(names, tables.IDS, "id", path)
-    pixels = [place for place in range(len(names)) if place not in (at, ids)]
+    known = [place for place, name in enumerate(names) if tables.called(name, tables.IDS)]
+    named = [
+        place for place in known if not tables.called(names[place], tables.COUNTERS)
+    ]  # beside which pandas counts the rows
+    ids = next(iter(named or known), None)
+    pixels = [place for place in range(len(names)) if place not in (at, *known)]
     odd = [place for place in pixels if _PIXEL.fullmatch(names[place]) is None]
     if count is not None and at is None and len(odd) == 1 and len(pixels) == count + 1:
         pixels.remove(odd[0])  # which the study calls the label
@@ -91,10 +96,11 @@ def _in_order(names: list[str], path: Path, unsure: bool) -> tuple[int, int] | N
             "column a pixel: pixel1,pixel2,…"
         )
     if odd := [name for name, match in zip(names, found, strict=True) if match is None]:
-        way = f'; if it has the labels, write `label = "{odd[0]}"` in the study\'s data set' if unsure else ""
+        way = f'; if it has the labels, write `label = "{odd[0]}"` in the study\'s data set' if unsure else "; take it out"
         raise DataError(
             f"{path}: line 1: column {cut(odd[0], 40)!r} is neither a label ({listed(tables.LABELS, 4)}), an id "
-            f"({listed(tables.IDS[:4])}) nor a pixel (pixel1, 1x1, 0){way}"
+            f"({listed(tables.IDS, 4)}) nor a pixel (pixel1, 1x1, 0){way}; if this is a list of "
+            "pictures, call the column of their files `filename`"
         )
     if (colours := _colours(found)) is not None:  # red1,green1,blue1,red2: as one column a pixel
         names, found = names[::3], colours
@@ -128,17 +134,20 @@ def unnamed(columns: Columns, lines: list[str], path: Path, *, with_ids: bool = 
     """Which column has the labels where none is called so: the first or the last, if one of them looks like labels.
 
     Args:
-        with_ids: whether the first column may have ids in place of labels: whole numbers, each one more than the last.
+        with_ids: whether the first column may have ids in place of labels: whole numbers, each one more than the last, or a
+            word of its own in each line.
 
     Raises:
         DataError: none of them does, or both may have them: a wrong choice would train on wrong classes in silence.
     """
     names = "first and last" if not columns.header else "named ones"
     rows = [tables.cells(line, columns.between, path, 1) for line in lines if line.strip()]
-    if with_ids and not columns.header and _counts(rows, columns.pixels[0]):
+    if with_ids and not columns.header and (_counts(rows, columns.pixels[0]) or _names(rows, columns.pixels[0])):
         return replace(columns, ids=columns.pixels[0], pixels=columns.pixels[1:])
     sides = {columns.pixels[0]: columns.pixels[1], columns.pixels[-1]: columns.pixels[-2]}  # an end: the column beside it
-    ends = [at for at in sides if rows and all(_like_label(rows, at))]
+    # What counts the lines has ids: as labels it would make a class of each image.
+    counted = [at for at in sides if len(rows) > _IDS and _counts(rows, at)]
+    ends = [at for at in sides if rows and all(_like_label(rows, at)) and at not in counted]
     if len(ends) == 1:
         other = next((at for at in sides if at != ends[0]), ends[0])
         # Of pixels that are 0 or 1 all look like labels, and labels like none of them.
@@ -147,8 +156,10 @@ def unnamed(columns: Columns, lines: list[str], path: Path, *, with_ids: bool = 
         elif other != ends[0] and _maybe_label(rows, other, sides[other]):
             ends.append(other)
     if len(ends) != 1 or columns.header:
-        way = "" if columns.header or with_ids else '; or `label = "first"`, or "last", in the study\'s data set'
+        said = '`label = "…"` with the name of another' if columns.header else '`label = "first"`, or "last",'
+        way = "" if with_ids else f"; or {said} in the study's data set"
         said = "both look like labels" if len(ends) > 1 else "none looks like labels"
+        said = f"{said}, as what counts the lines is taken for ids" if counted else said
         raise DataError(
             f"{path}: which column has the labels? Of the {names} {said}; expected a header such as label,pixel1,pixel2,…, "
             f"with the label called {listed(tables.LABELS, 4)}{way}"
@@ -163,6 +174,12 @@ def _counts(rows: list[list[str]], at: int) -> bool:
     if len(texts) < 2 or not all(re.fullmatch(r"\d{1,18}", text) for text in texts):
         return False
     return list(map(int, texts)) == list(range(int(texts[0]), int(texts[0]) + len(texts)))
+
+
+def _names(rows: list[list[str]], at: int) -> bool:
+    """Whether a column has a word of its own in each of several lines, as the names of files are."""
+    texts = {row[at].strip() for row in rows if len(row) > at}
+    return len(texts) == len(rows) > _IDS and not any(map(is_number, texts))
 
 
 def _maybe_label(rows: list[list[str]], at: int, beside: int) -> bool:

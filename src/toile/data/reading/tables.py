@@ -20,7 +20,10 @@ from toile.text import listed
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 LABELS = ("label", "labels", "class", "target", "y", "category", "class_name", "label_name", "class_label")
-IDS = ("id", "imageid", "image_id", "index", "idx", "", "unnamed: 0")  # pandas writes its index without a name
+# Ids: of pictures, which may be the names of their files; of rows, which pandas writes without a name.
+PICTURE_IDS = ("imageid", "image_id", "img_id", "id_code", "file_id")
+COUNTERS = ("index", "idx", "", "unnamed: 0")
+IDS = ("id", *PICTURE_IDS, *COUNTERS)
 FILES = (
     "filename",
     "file_name",
@@ -119,6 +122,9 @@ def rows(path: Path, most: int) -> Generator[tuple[int, list[str]]]:
         first = file.readline(LONGEST)
         if not first.strip():
             raise DataError(f"{path}: line 1 is empty; expected the names of the columns, such as filename,label")
+        if re.fullmatch(r'"?sep=."?', first.strip(), re.IGNORECASE):
+            said = f"line 1 is {first.strip()!r}, by which a spreadsheet is told what separates cells"
+            raise DataError(f"{path}: {said}; take this line out, as comma, semicolon and tab are known without it")
         between, number = delimiter(first), 1
         yield 1, [cell.strip() for cell in cells(first, between, path, 1)]
         texts, ahead, joining = _texts(file, number + 1, path), deque[str](), True

@@ -33,7 +33,7 @@ def read(path: Path, image_shape: tuple[int, int, int], fractions: float | None 
     plain(path)
     if (name := formats.guess(path)) not in able:
         raise DataError(f"{path}: images without labels are read from {' and '.join(able)} files; this looks like {name}")
-    ids, pixels = formats.load(name).unlabelled(path, math.prod(image_shape))
+    ids, pixels = formats.load(name).unlabelled(path, image_shape)
     if name == "csv" and fractions == 1 and pixels.max(initial=0) <= 1:
         pixels = pixels.astype(np.float32)  # a text does not tell 1 from 1.0
     if pixels.ndim == 2 and pixels.shape[1] == math.prod(image_shape):

@@ -82,7 +82,8 @@ def _grouped(dataset: Dataset, lines: list[Variant]) -> tuple[Dataset, list[Vari
     known = {name: found[said] for said, name in names.items()}
     if not known:
         return dataset, lines
-    told = [note for said in found if (note := groups.shared(dataset, said)) is not None and note not in dataset.notes]
+    notes = [note for said in found for note in (groups.shared(dataset, said), groups.spelt(dataset, said))]
+    told = [note for note in notes if note is not None and note not in dataset.notes]
     made = replace(dataset, groupings={**dataset.groupings, **known}, notes=(*dataset.notes, *told))
     made.__dict__["content"] = dataset.content  # or it would be hashed once more
     return made, [
