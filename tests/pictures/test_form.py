@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,8 @@ from toile.data.reading.load import load
 from toile.pictures.form import Form, Guess
 from toile.pictures.learned import learned
 from toile.study.data.dataset import DatasetSpec
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 SIZES = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
 GUESSES = st.builds(Guess, border=st.floats(0, 255), fill=st.none() | st.floats(0.01, 1))
@@ -103,16 +104,17 @@ def test_of_many_images_some_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize(("name", "expected"), [("digits", Guess(0.0, 1.0)), ("fashion-mnist", Guess(0.0, 1.0))])
-def test_real_data_sets(name: str, expected: Guess) -> None:
-    if name == "fashion-mnist" and not os.environ.get("TOILE_DATA"):
-        pytest.skip("Fashion-MNIST is not here")
+def test_real_data_sets(name: str, expected: Guess, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name == "fashion-mnist" and not (SHARED / name).is_dir():
+        pytest.skip("Fashion-MNIST is not beside the project")
+    monkeypatch.setenv("TOILE_DATA", str(SHARED))
     form = load(DatasetSpec(name=name)).form
     assert form == Form((28, 28), 1, own=((28, 28),), guess=expected)
 
 
 def test_mnist_has_margins() -> None:
-    path = Path(os.environ.get("TOILE_DATA", ""), "mnist-test", "t10k-images-idx3-ubyte.gz")
+    path = SHARED / "mnist-test" / "t10k-images-idx3-ubyte.gz"
     if not path.is_file():
-        pytest.skip("MNIST is not here")
+        pytest.skip("MNIST is not beside the project")
     images = np.frombuffer(gzip.decompress(path.read_bytes())[16:], np.uint8).reshape(-1, 28, 28, 1)
     assert learned(images) == Guess(0.0, 20 / 28)
