@@ -25,7 +25,7 @@ from toile.runner.plans.names import of_committees, trial_named
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.run import Run
 from toile.store.store import Store
-from toile.text import listed
+from toile.text import counted, listed
 
 Key = tuple[int, int | None] | None
 
@@ -107,9 +107,8 @@ def compare(a: str, b: str, *, margin: float | None = None, **where: Unpack[Wher
         left, right = [one for one, _ in pairs], [other for _, other in pairs]
         folds = None if ours.held_out is None else [key[1] for key in shared if key is not None and key[1] is not None]
         return Comparison(comparison.compare_lines(left, right, (a, b), margin, ours.held_out, folds))
-    count = len(ours.by_key)
     raise Misuse(
-        f"{a!r} has {count} training{'' if count == 1 else 's'} and {b!r} has {len(its.by_key)}, of which {len(shared)} are of "
+        f"{a!r} has {counted(len(ours.by_key), 'training')} and {b!r} has {len(its.by_key)}, of which {len(shared)} are of "
         f"the same seed and fold; two such pairs are needed. A single one is meant by its whole name, "
         "such as 'STUDY/TRIAL (seed 0)'"
     )

@@ -17,6 +17,7 @@ from toile.runner.jobs import jobs
 from toile.runner.limit import TimeLimit
 from toile.runner.plans.planned import Plan, PlannedTrial
 from toile.store.store import Store
+from toile.text import counted
 from toile.workers.device import Device
 
 EXECUTORS = ("local", "dask")
@@ -32,7 +33,7 @@ class TrialsFailed(ToileError):
 
     def __init__(self, errors: dict[str, str], names: dict[str, str]) -> None:
         self.errors, self.names = errors, names
-        count = "1 trial" if len(errors) == 1 else f"{len(errors)} trials"
+        count = counted(len(errors), "trial")
         lines = [f"  {names[fingerprint]}: {error}" for fingerprint, error in errors.items()]
         super().__init__("\n".join([f"{count} failed:", *lines]))
 

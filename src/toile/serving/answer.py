@@ -19,7 +19,7 @@ from toile.pictures.files import ENDINGS, pictures, unreadable
 from toile.pictures.form import Form
 from toile.pictures.many import prepare_many
 from toile.serving.predictor import NO_CHECKSUM, Predictor
-from toile.text import listed
+from toile.text import counted, listed
 
 _NAMED = 100  # files that an error names; it says how many there are
 
@@ -68,7 +68,7 @@ def answers(
     """
     files = [file for image in images for file in _files(Path(image))]
     if others := [str(file) for image in images if Path(image).is_dir() for file in unreadable(Path(image))]:
-        count = "1 file" if len(others) == 1 else f"{len(others):,} files"
+        count = counted(len(others), "file")
         tell(f"left out: {count} of formats that are not read, only {', '.join(ENDINGS)}: {listed(others, 3)}")
     prepared, broken = prepare_many(files, form, as_is=as_is)
     if broken and (on_error == "stop" or not prepared):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from toile.data.dataset import PARTS, Dataset
-from toile.text import listed
+from toile.text import counted, listed
 
 MNIST_TRAIN_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 _MNIST_MEAN, _FASHION_MEAN = 33.3, 72.9  # of all training pixels, 0..255
@@ -142,7 +142,7 @@ def _reading(dataset: Dataset) -> Iterator[str]:
     full, fractions = (form.full, form.fractions) if form else (None, None)
     if left_out:
         few = "; ".join(f"{one.name} ({one.why})" for one in left_out[:10])
-        files = "1 file was" if len(left_out) == 1 else f"{len(left_out):,} files were"
+        files = counted(len(left_out), "file was", "files were")
         yield f'{files} left out, as on_error = "skip" says: {few}{" …" if len(left_out) > 10 else ""}'
     for light in (full, fractions):
         if light is not None and light not in (1, 255, 65535):

@@ -19,10 +19,11 @@ from toile.data.reading.checks import as_dataset
 from toile.data.reading.flat_colours import neighbours
 from toile.data.reading.limits import Budget, plain
 from toile.data.reading.pixel_columns import Columns, by_first_line, is_number, unnamed
+from toile.pictures.ranges import BEYOND
 from toile.text import cut
 
 _CHUNK = 4096  # lines read at a time: as floats, all 60,000 would take half a gigabyte
-_OVER = 1.1  # fractions that resizing has left above 1
+_OVER = 1 + BEYOND  # of fractions
 
 
 def matches(path: Path) -> bool:

@@ -18,7 +18,7 @@ from toile.data.reading.picture_files import Listed, Reading, read_files
 from toile.data.reading.unsaid import unsaid_parts
 from toile.pictures.files import entries, is_folder, shown
 from toile.pictures.files import folders as folders_in
-from toile.text import listed
+from toile.text import counted, listed
 
 _LISTS = (".csv", ".tsv", ".txt")
 
@@ -71,7 +71,7 @@ def read(
     lists = _lists({path, train}, files) if len(folders) == 1 else ()
     made = replace(made, notes=(*unsaid, *lists, *made.notes))
     if loose := [shown(file, root) for folder, root in folders.values() for file in layout.loose(folder)]:
-        said = "1 picture" if len(loose) == 1 else f"{len(loose):,} pictures"
+        said = counted(len(loose), "picture")
         note = f"not read, because beside the folders of the classes and in none of them: {said} ({listed(loose, 3)})"
         made = replace(made, notes=(note, *made.notes))
     return _present(made) if class_names is None else made

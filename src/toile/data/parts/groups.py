@@ -12,7 +12,7 @@ from toile.data.audits.near import TooAlike, look_alikes
 from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.errors import nearest
-from toile.text import composed, cut, listed
+from toile.text import composed, counted, cut, listed
 
 NEAR = "near-duplicates"
 _NONE = ("", "nan", "<na>", "none", "null", "n/a")  # what programs write into a cell that has no value
@@ -99,7 +99,7 @@ def shared(dataset: Dataset, said: str) -> str | None:
     for part in ("validation", "test"):
         images = dataset.parts.get(part)
         if images is not None and (both := sorted(known & set(_keys(images, said, column)))):
-            count = "1 group is" if len(both) == 1 else f"{len(both):,} groups are"
+            count = counted(len(both), "group is", "groups are")
             return (
                 f"split.groups: {count} among the training images and among the {part} images that the data set brings, such "
                 f"as {cut(both[0], 60)!r}; to keep them together, join these parts by `pool`"

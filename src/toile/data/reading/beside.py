@@ -71,13 +71,12 @@ class Beside:
             parts = {self._lies(self._folders(one)) for one in others}
             if not _names(text)[:-1] and self.part is not None and None not in parts:
                 of = " and ".join(sorted(part for part in parts if part is not None))
-                why = f"in a folder of the {of} part, and this is a list of the {self.part} part; if it is meant, write in the"
-                why = f"{why} list where it lies"
+                where = f"in a folder of the {of} part, and this is a list of the {self.part} part"
+                way = "if it is meant, write in the list where it lies"
             else:
-                why = (
-                    "in another folder than the list says; put the file where the list says, or write in the list what is meant"
-                )
-            why = f"no such file; {listed(map(self._within, others), 3)} {are} {why}"
+                where = "in another folder than the list says"
+                way = "put the file where the list says, or write in the list what is meant"
+            why = f"no such file; {listed(map(self._within, others), 3)} {are} {where}; {way}"
         elif not _absolute(text) and (
             above := next((one for one in self.root.resolve().parents[:3] if _is_file(one / text)), None)
         ):

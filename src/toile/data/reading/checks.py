@@ -14,10 +14,10 @@ from toile.data.dataset import Dataset, Images
 from toile.data.errors import DataError
 from toile.data.reading.labels import numbered
 from toile.pictures.learned import form_of
+from toile.pictures.ranges import BEYOND
 from toile.study.data.dataset import MAX_PIXELS
 
 _CHUNK = 4096  # images converted at a time, so that no second full-size float array comes to be
-_BEYOND = 0.1  # share of the range by which fractions may lie outside of it: resizing with cubic splines overshoots
 _CHANNELS = (1, 3)
 
 
@@ -69,10 +69,10 @@ def full_light(arrays: Sequence[NDArray[Any]], source: object, notes: list[str],
         raise DataError(f"{source}: pixels hold NaN or infinity; expected numbers in 0..1 or 0..255")
     # Floats up to 1 are none of those up to 255, of which they would be black.
     strange = known is not None and known > 1 and least >= 0 and 0 < most <= 1 and not all(map(_is_whole, arrays))
-    if known is not None and -_BEYOND * known <= least and most <= (1 + _BEYOND) * known and not strange:
+    if known is not None and -BEYOND * known <= least and most <= (1 + BEYOND) * known and not strange:
         return known
-    small = [float(array.max()) for array in arrays if 0 < array.max() <= 1 + _BEYOND]
-    if most > 1 + _BEYOND and small and not all(_is_whole(array) for array in arrays if array.max() <= 1 + _BEYOND):
+    small = [float(array.max()) for array in arrays if 0 < array.max() <= 1 + BEYOND]
+    if most > 1 + BEYOND and small and not all(_is_whole(array) for array in arrays if array.max() <= 1 + BEYOND):
         raise DataError(
             f"{source}: pixels have two ranges: those of one part go up to {max(small):.4g}, those of another to {most:.4g}; "
             "expected one for all parts, 0..1 or 0..255"
@@ -80,8 +80,8 @@ def full_light(arrays: Sequence[NDArray[Any]], source: object, notes: list[str],
     if least >= 0 and most <= 1:
         return 1.0
     # Below 0 only a tenth of what is there above: -1..1 is no overshoot of 0..255.
-    for top in (1.0, 255.0) if least >= 0 or -least <= _BEYOND * most else ():
-        if -_BEYOND * top <= least and most <= (1 + _BEYOND) * top and (top > 1 or not all(map(_is_whole, arrays))):
+    for top in (1.0, 255.0) if least >= 0 or -least <= BEYOND * most else ():
+        if -BEYOND * top <= least and most <= (1 + BEYOND) * top and (top > 1 or not all(map(_is_whole, arrays))):
             if least < 0 or most > top:
                 said = f"pixels lie in {least:.4g}..{most:.4g}: taken for 0..{top:g}, and cut where they lie outside"
                 notes.append(f"{said}, as resizing with cubic splines leaves them")

@@ -23,7 +23,7 @@ from toile.pictures.many import Many, read_many
 from toile.pictures.read import Blob
 from toile.study.data.dataset import MAX_PIXELS
 from toile.study.data.pictures import Fit, Ground
-from toile.text import cut
+from toile.text import counted, cut
 
 _NAMED = 100  # files that an error names; it says how many there are
 _SIZES = 6  # that an error shows
@@ -131,7 +131,7 @@ def _labels(path: Path, files: Sequence[Listed]) -> NDArray[Any]:
 
 
 def _unread(path: Path, left_out: list[LeftOut]) -> str:
-    count = "1 file that cannot be used" if len(left_out) == 1 else f"{len(left_out):,} files that cannot be used"
+    count = counted(len(left_out), "file that cannot be used", "files that cannot be used")
     lines = [f"  {one.name}: {one.why}" for one in left_out[:_NAMED]]
     more = [f"  … and {len(left_out) - _NAMED:,} more"] if len(left_out) > _NAMED else []
     way = 'mend or remove them, or write `on_error = "skip"` in the study\'s data set to leave such files out'
