@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from toile.errors import ToileError
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -34,4 +36,7 @@ def document(status: int, detail: str) -> bytes:
 
 def response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """The answer that carries a problem."""
+    # What asks whether Starlette is there imports this file.
+    from starlette.responses import Response
+
     return Response(document(status, detail), status, headers, MEDIA_TYPE)
